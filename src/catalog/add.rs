@@ -1,0 +1,199 @@
+//! Taking a user's own model file into the cache: checked, copied, hashed, recorded.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+
+use super::ModelFileError;
+use super::cache::{self, Cache, RECORD, Recorded};
+use crate::gguf;
+
+/// A file is read in pieces of this size.
+const PIECE: usize = 1 << 20;
+
+/// What became of a file that was added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Added {
+    /// The name a task file uses for it.
+    pub name: String,
+    /// Where it lies now.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// Its SHA-256.
+    pub sha256: String,
+    /// Whether the same bytes were in the cache under this name before.
+    pub already: bool,
+    /// Whether it is a model of the catalog.
+    pub in_catalog: bool,
+}
+
+/// The SHA-256 of a file, in lower-case hexadecimal.
+pub(super) fn sha256(path: &Path) -> Result<String, ModelFileError> {
+    let mut file = File::open(path).map_err(read_error(path))?;
+    let (sha256, _) = each_piece(&mut file, path, |_| Ok(()))?;
+    Ok(sha256)
+}
+
+/// Gives each piece of a file to `then`; returns the SHA-256 and the size of the whole.
+fn each_piece(
+    file: &mut File,
+    path: &Path,
+    mut then: impl FnMut(&[u8]) -> Result<(), ModelFileError>,
+) -> Result<(String, u64), ModelFileError> {
+    let mut piece = vec![0; PIECE];
+    let mut digest = Sha256::new();
+    let mut bytes = 0;
+    loop {
+        let filled = match file.read(&mut piece) {
+            Ok(0) => break,
+            Ok(filled) => filled,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(read_error(path)(error)),
+        };
+        let filled = piece.get(..filled).unwrap_or_default();
+        digest.update(filled);
+        bytes += filled.len() as u64;
+        then(filled)?;
+    }
+    let sha256 = digest.finalize().iter().fold(String::new(), |mut hex, byte| {
+        for half in [byte >> 4, byte & 15] {
+            hex.extend(char::from_digit(half.into(), 16));
+        }
+        hex
+    });
+    Ok((sha256, bytes))
+}
+
+fn read_error(path: &Path) -> impl FnOnce(io::Error) -> ModelFileError {
+    let path = path.to_owned();
+    move |source| ModelFileError::Read { path, source }
+}
+
+fn write_error(path: &Path) -> impl FnOnce(io::Error) -> ModelFileError {
+    let path = path.to_owned();
+    move |source| ModelFileError::Write { path, source }
+}
+
+/// Whether a name can be a file's in the cache, and cannot be taken for a path.
+fn is_name(name: &str) -> bool {
+    let plain = |letter: char| letter.is_alphanumeric() || ".-_".contains(letter);
+    !name.is_empty() && name.chars().all(plain) && !name.starts_with('.') && !cache::is_path(name)
+}
+
+/// The name for a file that was given none.
+fn name_of(file: &Path) -> String {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let plain = |letter: char| {
+        if letter.is_alphanumeric() || ".-_".contains(letter) { letter } else { '-' }
+    };
+    stem.to_lowercase().chars().map(plain).collect()
+}
+
+impl Cache {
+    /// Takes the file into the cache.
+    pub(super) fn add(&self, file: &Path, name: Option<&str>) -> Result<Added, ModelFileError> {
+        let header = gguf::read(file)?;
+        let name = name.map_or_else(|| name_of(file), str::to_owned);
+        if !is_name(&name) {
+            return Err(ModelFileError::BadName { name });
+        }
+        fs::create_dir_all(&self.folder).map_err(write_error(&self.folder))?;
+        // One adder at a time: the record is read, changed and written.
+        let _lock = self.lock()?;
+        let (copy, sha256, bytes) = self.copy(file)?;
+
+        if let Some(entry) = self.catalog.with_sha256(&sha256) {
+            let path = self.folder.join(&entry.file);
+            let already = put(copy, &path, &sha256, &entry.name, true)?;
+            return Ok(Added { name: entry.name.clone(), path, bytes, sha256, already, in_catalog: true });
+        }
+        if self.catalog.get(&name).is_some() {
+            return Err(ModelFileError::NameTaken { name });
+        }
+
+        let mut record = self.record()?;
+        let path = self.folder.join(format!("{name}.gguf"));
+        let recorded = record.models.iter().find(|model| model.name == name);
+        if recorded.is_some_and(|model| model.sha256 != sha256) {
+            return Err(ModelFileError::NameTaken { name });
+        }
+        let is_recorded = recorded.is_some();
+        let already = put(copy, &path, &sha256, &name, is_recorded)?;
+        if !is_recorded {
+            record.models.push(Recorded {
+                name: name.clone(),
+                file: format!("{name}.gguf"),
+                bytes,
+                sha256: sha256.clone(),
+                licence: header.licence().map(str::to_owned),
+            });
+            self.write_record(&record)?;
+        }
+        Ok(Added { name, path, bytes, sha256, already, in_catalog: false })
+    }
+
+    /// The lock of the record; it is let go when the file is closed, however the process ends.
+    fn lock(&self) -> Result<File, ModelFileError> {
+        let path = self.folder.join("added.lock");
+        let file = File::options().create(true).append(true).open(&path).map_err(write_error(&path))?;
+        file.lock().map_err(write_error(&path))?;
+        Ok(file)
+    }
+
+    /// Copies the file beside where it will lie, with its SHA-256 and size.
+    fn copy(&self, file: &Path) -> Result<(NamedTempFile, String, u64), ModelFileError> {
+        let mut source = File::open(file).map_err(read_error(file))?;
+        let mut copy = self.temporary()?;
+        let (sha256, bytes) = each_piece(&mut source, file, |piece| {
+            let target = copy.path().to_owned();
+            copy.write_all(piece).map_err(write_error(&target))
+        })?;
+        copy.as_file().sync_all().map_err(write_error(copy.path()))?;
+        Ok((copy, sha256, bytes))
+    }
+
+    /// A file of the cache that is gone again unless it gets a name. Others of the machine may read
+    /// it, as any file the user makes.
+    fn temporary(&self) -> Result<NamedTempFile, ModelFileError> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".adding-");
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        builder.tempfile_in(&self.folder).map_err(write_error(&self.folder))
+    }
+
+    fn write_record(&self, record: &cache::Record) -> Result<(), ModelFileError> {
+        let path = self.folder.join(RECORD);
+        let text =
+            toml::to_string(record).map_err(|error| ModelFileError::Record { path: path.clone(), what: error.to_string() })?;
+        let mut file = self.temporary()?;
+        file.write_all(b"# Written by `gepard models add`: what each file must be.\n\n")
+            .and_then(|()| file.write_all(text.as_bytes()))
+            .and_then(|()| file.as_file().sync_all())
+            .map_err(write_error(&path))?;
+        file.persist(&path).map_err(|error| write_error(&path)(error.error))?;
+        Ok(())
+    }
+}
+
+/// Gives the copy its name; whether the same bytes were there before. Other bytes are replaced only
+/// where these are the ones that the name `is_pinned` to.
+fn put(copy: NamedTempFile, path: &Path, sha256: &str, name: &str, is_pinned: bool) -> Result<bool, ModelFileError> {
+    let copy = match copy.persist_noclobber(path) {
+        Ok(_) => return Ok(false),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => error.file,
+        Err(error) => return Err(write_error(path)(error.error)),
+    };
+    if self::sha256(path)? == sha256 {
+        return Ok(true);
+    }
+    if !is_pinned {
+        return Err(ModelFileError::NameTaken { name: name.to_owned() });
+    }
+    copy.persist(path).map_err(|error| write_error(path)(error.error))?;
+    Ok(false)
+}

@@ -1,0 +1,133 @@
+//! `gepard eval`
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use gepard::config::{self, Budget, Plan};
+use gepard::data::split::Split;
+use gepard::journal::{Scored, Verdict};
+use gepard::program::Candidate;
+use gepard::report::result::BestFile;
+use gepard::run::{self, EvalRequest, EvalResult};
+use serde_json::json;
+
+use super::progress::{Mode, Progress};
+use super::{CliError, interrupt_flag};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The task file.
+    task: PathBuf,
+    /// What to score: `seed`, a run directory (its best), a best.json, or a text file with the
+    /// prompt of a one-module program.
+    #[arg(long, default_value = "seed", value_name = "seed|RUN_DIR|FILE")]
+    candidate: String,
+    /// On which examples.
+    #[arg(long, value_enum, default_value_t = SplitName::Test)]
+    split: SplitName,
+    /// Score and read only the first N examples.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Print JSON: the score, and every example with its outputs and feedback.
+    #[arg(long)]
+    json: bool,
+    /// Set any key of the task file, like model.task.gguf=other.gguf; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// How to tell of progress, on stderr.
+    #[arg(long, value_enum, default_value_t = Mode::Plain)]
+    progress: Mode,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SplitName {
+    Train,
+    Val,
+    Test,
+}
+
+impl From<SplitName> for Split {
+    fn from(name: SplitName) -> Self {
+        match name {
+            SplitName::Train => Self::Train,
+            SplitName::Val => Self::Val,
+            SplitName::Test => Self::Test,
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
+    let plan = config::load(&arguments.task, &arguments.settings)?;
+    let candidate = read_candidate(&arguments.candidate, &plan)?;
+    if arguments.limit == Some(0) {
+        return Err(CliError::Usage("--limit 0 leaves nothing to score; give 1 or more".into()));
+    }
+    let request = EvalRequest { candidate, split: arguments.split.into(), limit: arguments.limit };
+    let interrupted = interrupt_flag()?;
+    let mut progress = Progress::new(arguments.progress, Budget::Rollouts(0));
+    let result = run::evaluate(&plan, &request, &interrupted, &mut |event| progress.hear(event))?;
+    let unscored = result.rollouts.iter().filter(|r| r.score().is_none()).count();
+    if arguments.json {
+        let rows: Vec<_> =
+            result.examples.iter().zip(&result.rollouts).map(|(example, scored)| row(&example.id, scored)).collect();
+        let whole = json!({
+            "score": result.mean(), "examples": result.rollouts.len(), "unscored": unscored, "split": request.split,
+            "candidate": request.candidate.key(), "seconds": result.seconds, "rows": rows,
+        });
+        writeln!(out, "{whole}")?;
+    } else {
+        tell(&result, unscored, request.split, out)?;
+    }
+    Ok(())
+}
+
+fn tell(result: &EvalResult, unscored: usize, split: Split, out: &mut dyn Write) -> Result<(), CliError> {
+    let count = result.rollouts.len();
+    match result.mean() {
+        Some(mean) => write!(out, "{mean:.3} on {count} {split} examples")?,
+        None => write!(out, "no score: the metric failed on all {count} {split} examples")?,
+    }
+    let failed = result.rollouts.iter().filter(|r| r.rollout.failure.is_some()).count();
+    if failed > 0 {
+        write!(out, ", {failed} of them without a readable answer")?;
+    }
+    if unscored > 0 {
+        write!(out, ", {unscored} not scored because the metric failed")?;
+    }
+    writeln!(out, " ({:.1} s, {:.2} rollouts/s)", result.seconds, count as f64 / result.seconds.max(1e-9))?;
+    Ok(())
+}
+
+fn row(id: &str, scored: &Scored) -> serde_json::Value {
+    let outputs: serde_json::Map<String, serde_json::Value> =
+        scored.rollout.steps.iter().flat_map(|s| &s.outputs).map(|(name, value)| (name.clone(), json!(value))).collect();
+    let feedback = match &scored.verdict {
+        Verdict::Judged(judgement) => &judgement.feedback,
+        Verdict::Unscored(cause) => cause,
+    };
+    json!({ "id": id, "score": scored.score(), "outputs": outputs, "feedback": feedback })
+}
+
+/// `seed`, a run directory, a best.json or a prompt.
+fn read_candidate(reference: &str, plan: &Plan) -> Result<Candidate, CliError> {
+    if reference == "seed" {
+        return Ok(plan.seed_candidate());
+    }
+    let path = Path::new(reference);
+    let path = if path.is_dir() { path.join("best.json") } else { path.to_owned() };
+    let bad = |cause: String| CliError::Usage(format!("--candidate {}: {cause}", path.display()));
+    let text = std::fs::read_to_string(&path).map_err(|e| bad(format!("{e}; give `seed`, a run directory or a file")))?;
+    let names: Vec<&str> = plan.modules.iter().map(|m| m.name.as_str()).collect();
+    if path.extension().is_some_and(|e| e == "json") {
+        let file: BestFile = serde_json::from_str(&text).map_err(|e| bad(format!("not a best.json: {e}")))?;
+        return file.into_candidate(&names).map_err(|name| bad(format!("it has no prompt for the module `{name}`")));
+    }
+    if names.len() != 1 {
+        return Err(bad(format!("a text file holds one prompt, the program has {} modules; give a best.json", names.len())));
+    }
+    if text.trim().is_empty() {
+        return Err(bad("the prompt is empty".into()));
+    }
+    Ok(Candidate::new([text.trim()]))
+}

@@ -1,0 +1,129 @@
+//! The command line: one file a subcommand. The only place that prints: results to stdout, all
+//! else to stderr.
+
+mod eval;
+mod models;
+mod optimize;
+mod progress;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::{Parser, Subcommand};
+use gepard::catalog::ModelFileError;
+use gepard::config::ConfigError;
+use gepard::error::RunError;
+use gepard::gguf::GgufError;
+
+/// Better prompts for small local models: GEPA (reflective prompt evolution) on the device.
+#[derive(Debug, Parser)]
+#[command(name = "gepard", version, long_version = long_version(), about, after_help = EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Look for a better prompt; on an existing run directory, go on where it stopped.
+    Optimize(optimize::Arguments),
+    /// Score a prompt on examples.
+    Eval(eval::Arguments),
+    /// See and manage the model files in the cache.
+    #[command(subcommand)]
+    Models(models::ModelsCommand),
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 2 usage or configuration; 3 data; 4 model; 5 metric; \
+    6 run directory; 130 interrupted (the journal is whole: the same command goes on); 1 anything else.";
+
+fn long_version() -> String {
+    format!("{}\n{}", env!("CARGO_PKG_VERSION"), gepard::engine::llama::build_features())
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The run.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The task file.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A model file or the cache.
+    #[error(transparent)]
+    ModelFile(#[from] ModelFileError),
+    /// A GGUF file.
+    #[error(transparent)]
+    Gguf(#[from] GgufError),
+    /// What was given on the command line.
+    #[error("{0}")]
+    Usage(String),
+    /// Printing.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+impl CliError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::Usage(_) => 2,
+            Self::ModelFile(_) | Self::Gguf(_) => 4,
+            Self::Output(_) => 1,
+            Self::Run(error) => match error {
+                RunError::Config(_) | RunError::Plan(_) => 2,
+                RunError::Data(_) => 3,
+                RunError::ModelFile(_) | RunError::Engine(_) => 4,
+                RunError::Metric { .. } => 5,
+                RunError::Journal(_) => 6,
+                RunError::Interrupted => 130,
+            },
+        }
+    }
+}
+
+/// Parses, runs, tells.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let mut out = std::io::stdout().lock();
+    let result = match &arguments.command {
+        Command::Optimize(arguments) => optimize::run(arguments, &mut out),
+        Command::Eval(arguments) => eval::run(arguments, &mut out),
+        Command::Models(command) => models::run(command, &mut out),
+    };
+    let result = result.and_then(|()| Ok(out.flush()?));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // A reader that has seen enough (`| head`) is no failure.
+        Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where even this cannot be written, the exit code has to do.
+            drop(writeln!(std::io::stderr(), "gepard: {error}"));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// A flag that the first Ctrl-C sets; the second ends the process at once.
+fn interrupt_flag() -> Result<Arc<AtomicBool>, CliError> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let heard = Arc::clone(&flag);
+    ctrlc::set_handler(move || {
+        if heard.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+        drop(writeln!(std::io::stderr(), "gepard: stopping after the running step; Ctrl-C again to stop at once"));
+    })
+    .map_err(|e| CliError::Usage(format!("cannot listen for Ctrl-C: {e}")))?;
+    Ok(flag)
+}
+
+/// `runs/TASK-seedN` in the current folder, TASK being the name of the task file's folder.
+fn default_run_folder(task: &std::path::Path, seed: u64) -> PathBuf {
+    let absolute = std::path::absolute(task).unwrap_or_else(|_| task.to_owned());
+    let name = absolute.parent().and_then(|p| p.file_name()).map_or("run".into(), |n| n.to_string_lossy().into_owned());
+    PathBuf::from("runs").join(format!("{name}-seed{seed}"))
+}

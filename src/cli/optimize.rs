@@ -1,0 +1,99 @@
+//! `gepard optimize`
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use gepard::report::Summary;
+use gepard::{config, run};
+
+use super::progress::{Mode, Progress};
+use super::{CliError, default_run_folder, interrupt_flag};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The task file.
+    task: PathBuf,
+    /// The run directory: begun there, resumed, or extended [default: runs/TASK-seedN].
+    #[arg(long, value_name = "DIR")]
+    run: Option<PathBuf>,
+    /// When to stop: a number of rollouts, or a time like 30m.
+    #[arg(long, value_name = "300|30m")]
+    budget: Option<String>,
+    /// The seed of all randomness.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Set any key of the task file, like model.task.gguf=other.gguf; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// How to tell of progress, on stderr.
+    #[arg(long, value_enum, default_value_t = Mode::Plain)]
+    progress: Mode,
+}
+
+pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
+    let mut settings = arguments.settings.clone();
+    settings.extend(arguments.budget.as_ref().map(|budget| format!("optimize.budget=\"{budget}\"")));
+    settings.extend(arguments.seed.map(|seed| format!("optimize.seed={seed}")));
+    let plan = config::load(&arguments.task, &settings)?;
+    let folder = arguments.run.clone().unwrap_or_else(|| default_run_folder(&arguments.task, plan.optimize.seed));
+    let interrupted = interrupt_flag()?;
+    let mut progress = Progress::new(arguments.progress, plan.optimize.budget);
+    let summary = run::optimize(&plan, &folder, &interrupted, &mut |event| progress.hear(event))?;
+    tell(&summary, &folder, out)
+}
+
+/// The result, for people.
+fn tell(summary: &Summary, folder: &Path, out: &mut dyn Write) -> Result<(), CliError> {
+    writeln!(out, "\n{}", summary.outcome)?;
+    writeln!(out, "stopped because {}\n", summary.stopped_because)?;
+    writeln!(out, "              seed    best")?;
+    writeln!(out, "validation   {:.3}   {:.3}", summary.seed_score, summary.best_score)?;
+    if let (Some(seed), Some(best)) = (summary.test_seed_score, summary.test_best_score) {
+        write!(out, "test         {seed:.3}   {best:.3}")?;
+        if let Some([low, high]) = summary.test_difference_95 {
+            write!(out, "   {:+.3} (95% interval {low:+.3} to {high:+.3})", best - seed)?;
+        }
+        writeln!(out)?;
+    }
+    let tally = &summary.reflections;
+    let unusable: u64 = tally.unusable.values().sum();
+    let reasons: Vec<String> = tally.unusable.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
+    writeln!(
+        out,
+        "\n{} rollouts ({} reused), {} reflections: {} accepted, {} rejected, {unusable} unusable{}",
+        summary.rollouts,
+        summary.rollouts_reused,
+        tally.asked,
+        tally.accepted,
+        tally.rejected,
+        if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) },
+    )?;
+    if summary.rollouts_unscored > 0 {
+        writeln!(out, "the metric failed on {} rollouts; they count nowhere", summary.rollouts_unscored)?;
+    }
+    writeln!(
+        out,
+        "{:.0} s: {:.0} s rollouts, {:.0} s reflection, {:.1} s all else; {:.0} s more for the test evaluations",
+        summary.seconds.total,
+        summary.engine.seconds.task,
+        summary.engine.seconds.reflection,
+        summary.seconds.metric + summary.seconds.optimizer,
+        summary.seconds.test,
+    )?;
+    writeln!(out, "\nthe best prompt:")?;
+    let best = folder.join("best");
+    for file in prompt_files(&best)? {
+        writeln!(out, "── {} ──", file.display())?;
+        writeln!(out, "{}", super::progress::printable(std::fs::read_to_string(&file)?.trim_end()))?;
+    }
+    writeln!(out, "\nthe run is in {}", folder.display())?;
+    Ok(())
+}
+
+fn prompt_files(best: &Path) -> Result<Vec<PathBuf>, CliError> {
+    let mut files = std::fs::read_dir(best)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, std::io::Error>>()?;
+    files.retain(|path| path.extension().is_some_and(|e| e == "txt"));
+    files.sort();
+    Ok(files)
+}

@@ -1,0 +1,228 @@
+//! Progress on stderr: events as plain lines or as JSON.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use gepard::config::Budget;
+use gepard::event::{Event, Purpose};
+
+/// The least time between two signs of life within one step.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+
+/// How to tell of progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Mode {
+    /// A line for every step.
+    Plain,
+    /// A JSON object a line for every event.
+    Json,
+    /// Nothing.
+    None,
+}
+
+/// Listens to a run and tells of it.
+pub(super) struct Progress {
+    mode: Mode,
+    budget: Budget,
+    /// Events that repeat what the journal holds are not told again.
+    replaying: bool,
+    spent: u64,
+    elapsed: f64,
+    best: f64,
+    candidates: usize,
+    parent_mean: Option<f64>,
+    doing: String,
+    told: Instant,
+}
+
+impl Progress {
+    pub(super) fn new(mode: Mode, budget: Budget) -> Self {
+        Self {
+            mode,
+            budget,
+            replaying: false,
+            spent: 0,
+            elapsed: 0.0,
+            best: 0.0,
+            candidates: 0,
+            parent_mean: None,
+            doing: String::new(),
+            told: Instant::now(),
+        }
+    }
+
+    /// Takes note of an event and tells of it.
+    pub(super) fn hear(&mut self, event: &Event) {
+        match self.mode {
+            Mode::None => {}
+            Mode::Json => line(&serde_json::json!(event).to_string()),
+            Mode::Plain => {
+                if let Some(text) = self.plain(event) {
+                    self.told = Instant::now();
+                    line(&text);
+                }
+            }
+        }
+    }
+
+    /// The line of an event; None where it is kept in mind, or repeats the journal.
+    fn plain(&mut self, event: &Event) -> Option<String> {
+        match event {
+            Event::CaughtUp => self.replaying = false,
+            Event::Stopped { .. } | Event::Tested { .. } => self.replaying = false,
+            _ => {}
+        }
+        let text = self.words(event)?;
+        (!self.replaying || matches!(event, Event::Resumed { .. })).then_some(text)
+    }
+
+    fn words(&mut self, event: &Event) -> Option<String> {
+        Some(match event {
+            Event::Started { run, examples: [train, val, test], val_from_train, budget } => {
+                let note = if *val_from_train { " (split off from train)" } else { "" };
+                format!("{train} train, {val} val{note}, {test} test examples; budget {budget}; run {}", run.display())
+            }
+            Event::ModelsLoaded { seconds } => format!("models loaded in {seconds:.1} s"),
+            Event::Resumed { records, seconds } => {
+                self.replaying = true;
+                format!("going on with a run of {records} records, {}", duration(*seconds))
+            }
+            Event::CaughtUp => format!("caught up with the journal: {}", self.state()),
+            Event::Evaluating { purpose, fresh, .. } => {
+                self.doing = format!("{} of {fresh} rollouts", words_for(*purpose));
+                self.told = Instant::now();
+                return None;
+            }
+            Event::Progress { done, of, seconds } => {
+                if self.told.elapsed() < SIGN_OF_LIFE {
+                    return None;
+                }
+                format!(
+                    "   … {}: {}/{of} answered, {:.0} prompt and {:.0} answer tokens/s",
+                    self.doing,
+                    done.answered,
+                    done.prefilled as f64 / seconds,
+                    done.decoded as f64 / seconds
+                )
+            }
+            Event::Evaluated { purpose, mean, spent, elapsed } => {
+                self.spent = *spent;
+                self.elapsed = *elapsed;
+                if *purpose == Purpose::Parent {
+                    self.parent_mean = *mean;
+                }
+                return None;
+            }
+            Event::Unscored { example, cause } => format!("the metric failed on `{}`: {}", printable(example), printable(cause)),
+            Event::Iteration { .. } | Event::Proposed { .. } => return None,
+            Event::Perfect { iteration } => {
+                format!("{iteration:>4}  parent perfect on its minibatch: nothing to learn   {}", self.state())
+            }
+            Event::Reflecting { module, reflector, .. } => {
+                self.doing = format!("`{reflector}` reflects on `{module}`");
+                self.told = Instant::now();
+                return None;
+            }
+            Event::Unusable { iteration, reason, .. } => {
+                format!("{iteration:>4}  reflection unusable: {reason}   {}", self.state())
+            }
+            Event::Rejected { iteration, parent_sum, child_sum } => {
+                format!("{iteration:>4}  minibatch {parent_sum:.2} → {child_sum:.2}: rejected   {}", self.state())
+            }
+            Event::Accepted { iteration: 0, mean, .. } => {
+                self.candidates = 1;
+                self.best = *mean;
+                format!("seed scores {mean:.3} on validation   {}", self.state())
+            }
+            Event::Accepted { iteration, candidate, parents, mean, .. } => {
+                let new = *mean > self.best;
+                self.candidates = candidate + 1;
+                self.best = self.best.max(*mean);
+                let parents: Vec<String> = parents.iter().map(ToString::to_string).collect();
+                let parents = parents.join("+");
+                let best = if new { ", the best so far" } else { "" };
+                format!(
+                    "{iteration:>4}  candidate {candidate} from {parents} accepted, {mean:.3} on validation{best}   {}",
+                    self.state()
+                )
+            }
+            Event::Stopped { reason } => format!("stopped: {reason}"),
+            Event::Tested { candidate, mean } => {
+                format!("candidate {candidate} scores {mean:.3} on test")
+            }
+        })
+    }
+
+    /// Spent of the budget, best score, candidates, time.
+    fn state(&self) -> String {
+        let candidates = match self.candidates {
+            1 => "1 candidate".to_owned(),
+            n => format!("{n} candidates"),
+        };
+        let (spent, left) = match self.budget {
+            Budget::Rollouts(most) => {
+                let left = (self.spent > 0).then(|| self.elapsed * most.saturating_sub(self.spent) as f64 / self.spent as f64);
+                (format!("{}/{most} rollouts", self.spent), left)
+            }
+            Budget::Time(most) => (format!("{} rollouts", self.spent), Some((most.as_secs_f64() - self.elapsed).max(0.0))),
+        };
+        let left = left.map_or(String::new(), |seconds| format!(", about {} left", duration(seconds)));
+        format!("[{spent}, best {:.3}, {candidates}, {}{left}]", self.best, duration(self.elapsed))
+    }
+}
+
+fn words_for(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::SeedValidation => "validating the seed",
+        Purpose::Parent => "running the parent",
+        Purpose::Gate => "running the child",
+        Purpose::Validation => "validating the child",
+        Purpose::Test => "scoring",
+    }
+}
+
+fn duration(seconds: f64) -> String {
+    let seconds = seconds.round() as u64;
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// Text of a model or a file without control sequences, safe for a terminal.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+/// A line on stderr. Where nobody listens any more, the run goes on.
+fn line(text: &str) {
+    drop(writeln!(std::io::stderr(), "{text}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_sequences_do_not_reach_the_terminal() {
+        assert_eq!(printable("a\x1b[31mb\u{9b}c\nd"), "a\u{fffd}[31mb\u{fffd}c\nd");
+    }
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(duration(59.4), "59 s");
+        assert_eq!(duration(61.0), "1 min 01 s");
+        assert_eq!(duration(7260.0), "2 h 01 min");
+    }
+
+    #[test]
+    fn a_replay_is_told_in_one_line() {
+        let mut progress = Progress::new(Mode::Plain, Budget::Rollouts(10));
+        assert!(progress.plain(&Event::Resumed { records: 3, seconds: 1.0 }).is_some());
+        assert!(progress.plain(&Event::Perfect { iteration: 1 }).is_none());
+        assert!(progress.plain(&Event::CaughtUp).is_some());
+        assert!(progress.plain(&Event::Perfect { iteration: 2 }).is_some());
+    }
+}

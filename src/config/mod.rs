@@ -1,0 +1,361 @@
+//! The task file: `gepard.toml` → [`Plan`], checked as a whole. Every problem is told, with its
+//! line and key, before anything is loaded.
+
+mod plan;
+mod section;
+mod tree;
+
+pub use plan::*;
+pub use section::Problem;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use self::section::{Problems, Section, nearest};
+use self::tree::Table;
+
+/// Why a task file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the task file {path}: {cause}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// What is wrong in it.
+    #[error("{}", list(path, problems))]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// All of it.
+        problems: Vec<Problem>,
+    },
+    /// A `--set` that cannot be applied.
+    #[error("--set {setting}: {cause}")]
+    Set {
+        /// What was given.
+        setting: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+}
+
+fn list(path: &Path, problems: &[Problem]) -> String {
+    let line = |p: &Problem| {
+        let at = p.line.map_or(String::new(), |line| format!(":{line}"));
+        let key = if p.key.is_empty() { String::new() } else { format!("`{}` ", p.key) };
+        format!("{}{at}: {key}{}", path.display(), p.message)
+    };
+    problems.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Reads a task file, with `settings` (`key.path=value`) laid over it.
+///
+/// # Errors
+/// [`ConfigError`] with everything that is wrong.
+pub fn load(path: &Path, settings: &[String]) -> Result<Plan, ConfigError> {
+    let source = std::fs::read_to_string(path).map_err(|cause| ConfigError::Read { path: path.to_owned(), cause })?;
+    let invalid = |problems| ConfigError::Invalid { path: path.to_owned(), problems };
+    let source = source.strip_prefix('\u{feff}').unwrap_or(&source);
+    let mut table = tree::parse(source)
+        .map_err(|(line, message)| invalid(vec![Problem { line: Some(line), key: String::new(), message }]))?;
+    for setting in settings {
+        apply(&mut table, setting)?;
+    }
+    let absolute = std::path::absolute(path).map_err(|cause| ConfigError::Read { path: path.to_owned(), cause })?;
+    let base = absolute.parent().unwrap_or(Path::new("/"));
+    let problems = Problems::default();
+    let plan = read_plan(&Reader { base, problems: &problems }, &table);
+    let problems = problems.into_inner();
+    if problems.is_empty() { Ok(plan) } else { Err(invalid(problems)) }
+}
+
+fn apply(table: &mut Table, setting: &str) -> Result<(), ConfigError> {
+    let bad = |cause: String| ConfigError::Set { setting: setting.to_owned(), cause };
+    let (path, value) = setting.split_once('=').ok_or_else(|| bad("must be key=value, like optimize.seed=1".into()))?;
+    let parts: Vec<&str> = path.trim().split('.').collect();
+    if parts.iter().any(|p| p.is_empty()) {
+        return Err(bad("the key must be a dotted path, like model.task.gguf".into()));
+    }
+    table.set(&parts, tree::parse_value(value.trim())).map_err(|part| bad(format!("`{part}` has no such part")))
+}
+
+struct Reader<'a> {
+    /// The task file's folder: paths are relative to it.
+    base: &'a Path,
+    problems: &'a Problems,
+}
+
+fn read_plan(reader: &Reader<'_>, table: &Table) -> Plan {
+    let root = Section::root(table, reader.problems);
+    let models = read_models(reader, &root);
+    let names: Vec<&str> = models.iter().map(|m| m.name.as_str()).collect();
+    let plan = Plan {
+        data: read_data(reader, &root),
+        modules: read_modules(reader, &root, &names),
+        metric: MetricPlan::Label { field: String::new(), output: String::new() },
+        optimize: read_optimize(&root, &names),
+        engine: read_engine(&root),
+        models,
+    };
+    let metric = read_metric(&root, &plan.modules);
+    root.finish();
+    Plan { metric, ..plan }
+}
+
+fn read_data(reader: &Reader<'_>, root: &Section<'_>) -> DataPlan {
+    let Some(data) = root.table("data") else {
+        root.problem("data", "is missing; give the training examples: [data] train = \"train.jsonl\"");
+        return DataPlan { train: PathBuf::new(), val: None, test: None, allow_overlap: false };
+    };
+    let path = |text: String| reader.base.join(text);
+    let plan = DataPlan {
+        train: path(data.required_text("train")),
+        val: data.text("val").map(path),
+        test: data.text("test").map(path),
+        allow_overlap: data.flag("allow_overlap").unwrap_or(false),
+    };
+    data.finish();
+    plan
+}
+
+/// Tokens of an answer unless the module says otherwise.
+const DEFAULT_MAX_TOKENS: u32 = 256;
+
+fn read_modules(reader: &Reader<'_>, root: &Section<'_>, models: &[&str]) -> Vec<ModulePlan> {
+    let sections = root.list_of_tables("module");
+    if sections.is_empty() {
+        root.problem("module", "is missing; a program has at least one [[module]]");
+    }
+    let mut modules: Vec<ModulePlan> = Vec::new();
+    for section in &sections {
+        let module = read_module(reader, section, models);
+        if modules.iter().any(|m| m.name == module.name) {
+            section.problem("name", format!("two modules are called `{}`", module.name));
+        }
+        for output in &module.outputs {
+            if let Some(other) = modules.iter().find(|m| m.outputs.contains(output)) {
+                section.problem("outputs", format!("`{output}` is written by `{}` already", other.name));
+            }
+        }
+        modules.push(module);
+    }
+    // An input that only a later module writes can never be there.
+    for (index, (module, section)) in modules.iter().zip(&sections).enumerate() {
+        for input in &module.inputs {
+            let earlier = modules[..index].iter().any(|m| m.outputs.contains(input));
+            if let Some(later) = modules[index..].iter().find(|m| !earlier && m.outputs.contains(input)) {
+                section.problem(
+                    "inputs",
+                    format!("`{input}` is written by `{}`, which does not run before `{}`", later.name, module.name),
+                );
+            }
+        }
+    }
+    sections.into_iter().for_each(Section::finish);
+    modules
+}
+
+fn read_module(reader: &Reader<'_>, section: &Section<'_>, models: &[&str]) -> ModulePlan {
+    let name = section.required_text("name");
+    if section.has("name") && (name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))) {
+        section.problem("name", "must be letters, digits, `_` and `-`: it names a file");
+    }
+    let fields = |key| {
+        let fields = section.texts(key).unwrap_or_default();
+        if fields.is_empty() {
+            section.problem(key, "must name at least one field");
+        }
+        if let Some(bad) = fields.iter().find(|f| f.trim().is_empty() || f.contains([':', '\n'])) {
+            section.problem(key, format!("`{bad}` cannot be a field's name: no colon, no line break, not empty"));
+        }
+        fields
+    };
+    let (inputs, outputs) = (fields("inputs"), fields("outputs"));
+    let instruction = match (section.text("instruction"), section.text("instruction_file")) {
+        (Some(_), Some(_)) => {
+            section.problem("instruction_file", "stands beside `instruction`; give one of them");
+            String::new()
+        }
+        (Some(text), None) => text,
+        (None, Some(file)) => std::fs::read_to_string(reader.base.join(&file)).unwrap_or_else(|e| {
+            section.problem("instruction_file", format!("{file} cannot be read: {e}"));
+            " ".into()
+        }),
+        (None, None) => {
+            section.problem("instruction", "is missing; give `instruction` or `instruction_file`");
+            " ".into()
+        }
+    };
+    if instruction.is_empty() || (instruction.trim().is_empty() && section.has("instruction")) {
+        section.problem("instruction", "is empty; a plain sentence is enough to begin with");
+    }
+    let model = section.text("model").unwrap_or_else(|| "task".into());
+    if !models.contains(&model.as_str()) {
+        section.problem("model", format!("there is no [model.{model}]; {}", nearest(&model, models)));
+    }
+    ModulePlan {
+        name,
+        inputs,
+        outputs,
+        instruction: instruction.trim().to_owned(),
+        max_tokens: section.integer("max_tokens", 1..=1_000_000).unwrap_or(DEFAULT_MAX_TOKENS),
+        temperature: section.number("temperature", 0.0..=2.0).unwrap_or(0.0) as f32,
+        model,
+    }
+}
+
+fn read_metric(root: &Section<'_>, modules: &[ModulePlan]) -> MetricPlan {
+    let nothing = MetricPlan::Label { field: String::new(), output: String::new() };
+    let Some(metric) = root.table("metric") else {
+        root.problem("metric", "is missing; say how answers are judged: [metric] kind = \"label\"");
+        return nothing;
+    };
+    let outputs: Vec<&str> = modules.iter().flat_map(|m| m.outputs.iter().map(String::as_str)).collect();
+    let check_output = |key: &str, name: &str| {
+        if !name.is_empty() && !outputs.contains(&name) {
+            metric.problem(key, format!("no module writes `{name}`; {}", nearest(name, &outputs)));
+        }
+    };
+    let plan = match metric.required_text("kind").as_str() {
+        "label" => {
+            let field = metric.required_text("field");
+            let output = metric.text("output").unwrap_or_else(|| field.clone());
+            check_output(if metric.has("output") { "output" } else { "field" }, &output);
+            MetricPlan::Label { field, output }
+        }
+        "json" => {
+            let field = metric.text("field");
+            let mut weights: BTreeMap<String, f64> = metric.numbers("weights").unwrap_or_default().into_iter().collect();
+            match &field {
+                Some(field) => check_output("field", field),
+                None if weights.is_empty() => {
+                    let last = modules.last().map(|m| m.outputs.clone()).unwrap_or_default();
+                    weights = last.into_iter().map(|name| (name, 1.0)).collect();
+                }
+                None => weights.keys().for_each(|name| check_output("weights", name)),
+            }
+            if weights.values().any(|w| !w.is_finite() || *w < 0.0)
+                || (!weights.is_empty() && weights.values().sum::<f64>() <= 0.0)
+            {
+                metric.problem("weights", "must not be negative, and at least one must be above 0");
+            }
+            MetricPlan::Json { field, weights }
+        }
+        "" => nothing,
+        other => {
+            metric.problem("kind", format!("there is no metric `{other}`; {}", nearest(other, &["label", "json"])));
+            return nothing;
+        }
+    };
+    metric.finish();
+    plan
+}
+
+fn read_models(reader: &Reader<'_>, root: &Section<'_>) -> Vec<ModelPlan> {
+    let mut models = Vec::new();
+    for (name, section) in root.named_tables("model") {
+        let engine = section.text("engine").unwrap_or_else(|| "llama".into());
+        let source = match engine.as_str() {
+            "scripted" => ModelSource::Scripted { script: reader.base.join(section.required_text("script")) },
+            other => {
+                if other != "llama" {
+                    section
+                        .problem("engine", format!("there is no engine `{other}`; {}", nearest(other, &["llama", "scripted"])));
+                }
+                ModelSource::Llama {
+                    gguf: read_gguf(reader, &section),
+                    gpu_layers: read_gpu_layers(&section),
+                    context: section.integer("context", 128..=10_000_000),
+                }
+            }
+        };
+        section.finish();
+        models.push(ModelPlan { name, source });
+    }
+    if models.is_empty() {
+        root.problem("model", "is missing; name a GGUF file: [model.task] gguf = \"…\"");
+    }
+    let scripted = models.iter().filter(|m| matches!(m.source, ModelSource::Scripted { .. })).count();
+    if scripted != 0 && scripted != models.len() {
+        root.problem("model", "either all models are scripted or none is");
+    }
+    models
+}
+
+/// A path is made absolute, so that the plan means the same elsewhere; a catalog name stays.
+fn read_gguf(reader: &Reader<'_>, section: &Section<'_>) -> String {
+    let gguf = section.required_text("gguf");
+    let is_path = gguf.contains(std::path::is_separator) || gguf.to_lowercase().ends_with(".gguf");
+    if is_path { reader.base.join(&gguf).to_string_lossy().into_owned() } else { gguf }
+}
+
+fn read_gpu_layers(section: &Section<'_>) -> GpuLayersPlan {
+    match section.text_or_number("gpu_layers").as_deref() {
+        None | Some("auto") => GpuLayersPlan::Auto,
+        Some("all") => GpuLayersPlan::All,
+        Some(number) => match number.parse() {
+            Ok(count) => GpuLayersPlan::Count(count),
+            Err(_) => {
+                section.problem("gpu_layers", "must be \"auto\", \"all\" or a number of layers");
+                GpuLayersPlan::Auto
+            }
+        },
+    }
+}
+
+fn read_optimize(root: &Section<'_>, models: &[&str]) -> OptimizePlan {
+    let empty = Table::default();
+    let none = Problems::default();
+    let section = root.table("optimize").unwrap_or_else(|| Section::root(&empty, &none));
+    let reflectors = section.texts("reflectors").unwrap_or_else(|| vec!["task".into()]);
+    for name in &reflectors {
+        if !models.contains(&name.as_str()) {
+            section.problem("reflectors", format!("there is no [model.{name}]; {}", nearest(name, models)));
+        }
+    }
+    if reflectors.is_empty() {
+        section.problem("reflectors", "must name a model; leave it out and the task model reflects on itself");
+    }
+    let budget = section.text_or_number("budget").and_then(|text| {
+        let budget = Budget::parse(&text);
+        if budget.is_none() {
+            section.problem("budget", "must be a number of rollouts, like \"300\", or a time, like \"30m\"");
+        }
+        budget
+    });
+    let plan = OptimizePlan {
+        reflectors,
+        budget: budget.unwrap_or(Budget::Rollouts(300)),
+        seed: section.integer("seed", 0..=i64::MAX).map_or(0, i64::unsigned_abs),
+        minibatch: section.integer("minibatch", 1..=1000).unwrap_or(3),
+        max_reflections: section.integer("max_reflections", 1..=1_000_000),
+        reflection_tokens: section.integer("reflection_tokens", 16..=100_000).unwrap_or(1024),
+        reflection_temperature: section.number("reflection_temperature", 0.0..=2.0).unwrap_or(1.0) as f32,
+    };
+    section.finish();
+    plan
+}
+
+fn read_engine(root: &Section<'_>) -> EnginePlan {
+    let empty = Table::default();
+    let none = Problems::default();
+    let section = root.table("engine").unwrap_or_else(|| Section::root(&empty, &none));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let plan = EnginePlan {
+        threads: section.integer("threads", 1..=1024).unwrap_or(cores),
+        sequences: section.integer("sequences", 1..=255).unwrap_or(16),
+        chunk: section.integer("chunk", 1..=4096).unwrap_or(256),
+    };
+    if plan.chunk < plan.sequences {
+        section.problem("chunk", format!("must be at least `sequences`, {}: a batch holds a token of each", plan.sequences));
+    }
+    section.finish();
+    plan
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,296 @@
+//! What a run will do, fully resolved: every choice has its value, every path is absolute.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::engine::ModelId;
+use crate::program::{Candidate, Module, Program};
+
+/// A whole task. Serialized, it is a task file again.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan {
+    /// Where the examples are.
+    pub data: DataPlan,
+    /// The modules, in the order in which they run.
+    #[serde(rename = "module")]
+    pub modules: Vec<ModulePlan>,
+    /// How answers are judged.
+    pub metric: MetricPlan,
+    /// The models, in the order of the task file: [`ModelId`] counts them.
+    #[serde(rename = "model", serialize_with = "by_name")]
+    pub models: Vec<ModelPlan>,
+    /// How to look for a better candidate.
+    pub optimize: OptimizePlan,
+    /// The shape of the engine's work.
+    pub engine: EnginePlan,
+}
+
+/// `[data]`
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DataPlan {
+    /// Training examples.
+    pub train: PathBuf,
+    /// Validation examples; None: taken from the training examples.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub val: Option<PathBuf>,
+    /// Test examples.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test: Option<PathBuf>,
+    /// Whether test examples may stand in the other files.
+    pub allow_overlap: bool,
+}
+
+/// `[[module]]`
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModulePlan {
+    /// Its name.
+    pub name: String,
+    /// The fields it reads.
+    pub inputs: Vec<String>,
+    /// The fields it writes.
+    pub outputs: Vec<String>,
+    /// The seed's instruction.
+    pub instruction: String,
+    /// The most tokens of its answer.
+    pub max_tokens: u32,
+    /// 0 is greedy.
+    pub temperature: f32,
+    /// The name of its model.
+    pub model: String,
+}
+
+/// `[metric]`
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum MetricPlan {
+    /// One field is the expected label.
+    Label {
+        /// The example's field.
+        field: String,
+        /// The program's output.
+        output: String,
+    },
+    /// Several fields with weights.
+    Json {
+        /// The example's object and the output that holds JSON; None: outputs of their own.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        field: Option<String>,
+        /// Weights of the fields that count; empty: all of the object, equally.
+        weights: BTreeMap<String, f64>,
+    },
+}
+
+/// `[model.NAME]`
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModelPlan {
+    /// Its name.
+    #[serde(skip)]
+    pub name: String,
+    /// What answers.
+    #[serde(flatten)]
+    pub source: ModelSource,
+}
+
+/// What stands behind a model's name.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "engine", rename_all = "lowercase")]
+pub enum ModelSource {
+    /// A GGUF file through llama.cpp.
+    Llama {
+        /// A name in the catalog or the cache, or a path.
+        gguf: String,
+        /// `auto`, `all` or a number.
+        gpu_layers: GpuLayersPlan,
+        /// Tokens of context; None: what it was trained on, at most 8192.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        context: Option<usize>,
+    },
+    /// The deterministic double.
+    Scripted {
+        /// Its rules.
+        script: PathBuf,
+    },
+}
+
+/// How many layers go to a GPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GpuLayersPlan {
+    /// All where there is a GPU, else none.
+    Auto,
+    /// All.
+    All,
+    /// So many.
+    Count(u32),
+}
+
+impl Serialize for GpuLayersPlan {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Auto => serializer.serialize_str("auto"),
+            Self::All => serializer.serialize_str("all"),
+            Self::Count(n) => serializer.serialize_u32(*n),
+        }
+    }
+}
+
+/// `[optimize]`
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OptimizePlan {
+    /// The models that write prompts.
+    pub reflectors: Vec<String>,
+    /// When to stop at the latest.
+    pub budget: Budget,
+    /// The one seed of all randomness.
+    pub seed: u64,
+    /// Training examples a reflection reads, and a child must win on.
+    pub minibatch: usize,
+    /// The most reflections; None: as many as the budget has minibatches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_reflections: Option<u64>,
+    /// The most tokens of a reflection's answer.
+    pub reflection_tokens: u32,
+    /// The temperature of reflections.
+    pub reflection_temperature: f32,
+}
+
+/// `[engine]`
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct EnginePlan {
+    /// Threads of llama.cpp.
+    pub threads: usize,
+    /// Requests decoded together.
+    pub sequences: usize,
+    /// Tokens in a batch.
+    pub chunk: usize,
+}
+
+/// When a run must stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Budget {
+    /// After so many runs of an example.
+    Rollouts(u64),
+    /// After so much time, with the sub-wave that is under way then.
+    Time(Duration),
+}
+
+impl Budget {
+    /// Reads `300`, `30m`, `2h` or `90s`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let unit = match text.chars().last()? {
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            _ => return text.parse().ok().filter(|&n| n > 0).map(Self::Rollouts),
+        };
+        let amount: u64 = text[..text.len() - 1].parse().ok()?;
+        let seconds = amount.checked_mul(unit).filter(|&s| s > 0)?;
+        Some(Self::Time(Duration::from_secs(seconds)))
+    }
+}
+
+impl std::fmt::Display for Budget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Rollouts(n) => write!(f, "{n}"),
+            Self::Time(time) if time.as_secs().is_multiple_of(60) => {
+                write!(f, "{}m", time.as_secs() / 60)
+            }
+            Self::Time(time) => write!(f, "{}s", time.as_secs()),
+        }
+    }
+}
+
+impl Serialize for Budget {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+fn by_name<S: serde::Serializer>(models: &[ModelPlan], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(models.iter().map(|model| (&model.name, model)))
+}
+
+impl Plan {
+    /// The model called `name`.
+    #[must_use]
+    pub fn model(&self, name: &str) -> Option<ModelId> {
+        self.models.iter().position(|m| m.name == name).map(ModelId)
+    }
+
+    /// The program, without its texts.
+    #[must_use]
+    pub fn program(&self) -> Program {
+        let module = |plan: &ModulePlan| Module {
+            name: plan.name.clone(),
+            inputs: plan.inputs.clone(),
+            outputs: plan.outputs.clone(),
+            max_tokens: plan.max_tokens,
+            temperature: plan.temperature,
+            model: self.model(&plan.model).unwrap_or(ModelId(0)),
+        };
+        Program { modules: self.modules.iter().map(module).collect() }
+    }
+
+    /// The candidate that the task file brings.
+    #[must_use]
+    pub fn seed_candidate(&self) -> Candidate {
+        Candidate::new(self.modules.iter().map(|m| m.instruction.clone()))
+    }
+
+    /// What a run must have in common with the one that it resumes, by dotted key. Budget and
+    /// paths are left out: files count by their content, which the caller adds.
+    #[must_use]
+    pub fn fingerprint(&self) -> BTreeMap<String, String> {
+        let mut pairs = BTreeMap::new();
+        if let Ok(value) = serde_json::to_value(self) {
+            flatten("", &value, &mut pairs);
+        }
+        let by_content = |key: &str| {
+            let path = |name: &str| key == name;
+            path("data.train") || path("data.val") || path("data.test") || key.ends_with(".gguf") || key.ends_with(".script")
+        };
+        pairs.retain(|key, _| {
+            !by_content(key) && !key.starts_with("engine.") && key != "optimize.budget" && key != "optimize.max_reflections"
+        });
+        pairs
+    }
+}
+
+fn flatten(path: &str, value: &serde_json::Value, pairs: &mut BTreeMap<String, String>) {
+    let join = |key: &str| {
+        if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+    };
+    match value {
+        serde_json::Value::Object(map) => map.iter().for_each(|(key, inner)| flatten(&join(key), inner, pairs)),
+        serde_json::Value::Array(items) if items.iter().any(serde_json::Value::is_object) => {
+            for (index, inner) in items.iter().enumerate() {
+                let name = inner.get("name").and_then(serde_json::Value::as_str).map_or_else(|| index.to_string(), str::to_owned);
+                flatten(&join(&name), inner, pairs);
+            }
+        }
+        other => {
+            pairs.insert(path.to_owned(), crate::data::to_text(other));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn budgets_are_read_and_written_alike() {
+        for text in ["300", "30m", "90s", "120m"] {
+            assert_eq!(Budget::parse(text).unwrap().to_string(), text);
+        }
+        assert_eq!(Budget::parse("2h"), Some(Budget::Time(Duration::from_secs(7200))));
+        for text in ["", "0", "m", "-3", "1.5m", "30 minutes", "0m", "99999999999999999999h", "9999999999999999h", "30µ"] {
+            assert_eq!(Budget::parse(text), None, "{text}");
+        }
+    }
+}

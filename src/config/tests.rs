@@ -1,0 +1,146 @@
+use super::*;
+
+const TASK: &str = r#"
+[data]
+train = "train.jsonl"
+
+[[module]]
+name = "triage"
+inputs = ["message"]
+outputs = ["urgency"]
+instruction = "Say how urgent it is."
+
+[metric]
+kind = "label"
+field = "urgency"
+
+[model.task]
+gguf = "some.gguf"
+"#;
+
+fn load_with(source: &str, settings: &[&str]) -> Result<Plan, ConfigError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gepard.toml");
+    std::fs::write(&path, source).unwrap();
+    let settings: Vec<String> = settings.iter().map(|&s| s.to_owned()).collect();
+    load(&path, &settings)
+}
+
+fn problems(source: &str, settings: &[&str]) -> Vec<(Option<usize>, String, String)> {
+    match load_with(source, settings) {
+        Err(ConfigError::Invalid { problems, .. }) => problems.into_iter().map(|p| (p.line, p.key, p.message)).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn defaults_are_filled_in() {
+    let plan = load_with(TASK, &[]).unwrap();
+    assert_eq!(plan.optimize.reflectors, ["task"]);
+    assert_eq!(plan.optimize.budget, Budget::Rollouts(300));
+    assert_eq!(plan.modules[0].model, "task");
+    assert!(plan.data.train.is_absolute());
+    assert_eq!(plan.metric, MetricPlan::Label { field: "urgency".into(), output: "urgency".into() });
+}
+
+#[test]
+fn a_plan_written_out_is_a_task_file_again() {
+    let plan = load_with(TASK, &["optimize.budget=30m", "model.task.context=512"]).unwrap();
+    let written = toml::to_string(&plan).unwrap();
+    assert_eq!(load_with(&written, &[]).unwrap(), plan, "{written}");
+}
+
+#[test]
+fn every_problem_is_told_with_its_line() {
+    let source =
+        TASK.replace("inputs", "input").replace("kind = \"label\"", "kind = \"lable\"").replace("[data]", "[data]\nseed = 3");
+    let found = problems(&source, &[]);
+    assert!(
+        found.contains(&(
+            Some(3),
+            "data.seed".into(),
+            "is no known key; known are `allow_overlap`, `test`, `train`, `val`".into()
+        )),
+        "{found:?}"
+    );
+    assert!(found.contains(&(Some(8), "module.input".into(), "is no known key; did you mean `inputs`?".into())), "{found:?}");
+    assert!(
+        found.iter().any(|(l, k, m)| *l == Some(13) && k == "metric.kind" && m.contains("did you mean `label`?")),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn settings_reach_everything() {
+    let plan =
+        load_with(TASK, &["model.task.gguf=other.gguf", "optimize.seed=7", "module.triage.max_tokens=5", "engine.threads=3"])
+            .unwrap();
+    assert_eq!(plan.optimize.seed, 7);
+    assert_eq!(plan.modules[0].max_tokens, 5);
+    assert_eq!(plan.engine.threads, 3);
+    let ModelSource::Llama { gguf, .. } = &plan.models[0].source else { panic!() };
+    assert!(gguf.ends_with("/other.gguf"));
+}
+
+#[test]
+fn bad_settings_say_so() {
+    for setting in ["seed", "=3", "optimize..seed=1", "module.nobody.max_tokens=3", "data.train.x=1"] {
+        assert!(matches!(load_with(TASK, &[setting]), Err(ConfigError::Set { .. })), "{setting}");
+    }
+    let found = problems(TASK, &["optimize.sed=1"]);
+    assert_eq!(found, [(None, "optimize.sed".into(), "is no known key; did you mean `seed`?".into())]);
+}
+
+#[test]
+fn broken_toml_names_its_line() {
+    let found = problems("[data]\ntrain = \n", &[]);
+    assert_eq!(found[0].0, Some(2));
+}
+
+#[test]
+fn values_of_a_wrong_kind_or_size_are_told() {
+    let source = TASK.to_owned()
+        + "gpu_layers = \"most\"\n[optimize]\nseed = -1\nminibatch = \"3\"\nbudget = \"soon\"\nreflectors = [\"techer\"]\n[engine]\nsequences = 300";
+    let keys: Vec<String> = problems(&source, &[]).into_iter().map(|p| p.1).collect();
+    for key in [
+        "model.task.gpu_layers",
+        "optimize.seed",
+        "optimize.minibatch",
+        "optimize.budget",
+        "optimize.reflectors",
+        "engine.sequences",
+    ] {
+        assert!(keys.iter().any(|k| k == key), "{key} not in {keys:?}");
+    }
+}
+
+#[test]
+fn modules_must_fit_together() {
+    let second = "\n[[module]]\nname = \"triage\"\ninputs = [\"late\"]\noutputs = [\"urgency\"]\ninstruction = \" \"\n[[module]]\nname = \"x\"\ninputs = [\"a\"]\noutputs = [\"late\"]\ninstruction = \"i\"\nmodel = \"tsk\"\n";
+    let messages: Vec<String> = problems(&(TASK.to_owned() + second), &[]).into_iter().map(|p| p.2).collect();
+    for says in [
+        "two modules are called `triage`",
+        "`urgency` is written by `triage` already",
+        "is empty",
+        "which does not run before",
+        "there is no [model.tsk]; did you mean `task`?",
+    ] {
+        assert!(messages.iter().any(|m| m.contains(says)), "{says} not in {messages:?}");
+    }
+}
+
+#[test]
+fn an_empty_file_names_what_is_missing() {
+    let keys: Vec<String> = problems("", &[]).into_iter().map(|p| p.1).collect();
+    assert_eq!(keys, ["model", "data", "module", "metric"]);
+}
+
+#[test]
+fn the_budget_is_no_part_of_the_fingerprint() {
+    let a = load_with(TASK, &["optimize.budget=10"]).unwrap().fingerprint();
+    let b = load_with(TASK, &["optimize.budget=1h"]).unwrap().fingerprint();
+    let c = load_with(TASK, &["optimize.seed=1"]).unwrap().fingerprint();
+    assert_eq!(a, b);
+    assert_ne!(a, c);
+    assert_eq!(a["module.triage.instruction"], "Say how urgent it is.");
+}

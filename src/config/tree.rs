@@ -1,0 +1,150 @@
+//! A task file as a tree in which every value knows where it was written.
+
+use toml::de::{DeTable, DeValue};
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A line of the task file, from 1.
+    Line(usize),
+    /// The command line.
+    Set,
+}
+
+/// A value and its origin.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) origin: Origin,
+    pub(super) value: Value,
+}
+
+/// What a value can be. Dates, which no key takes, are text.
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    Text(String),
+    Integer(i64),
+    Float(f64),
+    Flag(bool),
+    List(Vec<Entry>),
+    Table(Table),
+}
+
+impl Value {
+    /// What it is, in words for an error.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "text",
+            Self::Integer(_) => "a whole number",
+            Self::Float(_) => "a number",
+            Self::Flag(_) => "true or false",
+            Self::List(_) => "a list",
+            Self::Table(_) => "a table",
+        }
+    }
+}
+
+/// Keys and values in the order of the file.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Table(pub(super) Vec<(String, Entry)>);
+
+impl Table {
+    pub(super) fn get(&self, key: &str) -> Option<&Entry> {
+        self.0.iter().find(|(name, _)| name == key).map(|(_, entry)| entry)
+    }
+
+    /// Puts `value` at a dotted path, making tables on the way.
+    ///
+    /// # Errors
+    /// The part of the path that is there but no table.
+    pub(super) fn set(&mut self, path: &[&str], value: Value) -> Result<(), String> {
+        let [first, rest @ ..] = path else {
+            return Err(String::new());
+        };
+        let place = match self.0.iter().position(|(name, _)| name == first) {
+            Some(place) => place,
+            None => {
+                let empty = Entry { origin: Origin::Set, value: Value::Table(Self::default()) };
+                self.0.push(((*first).to_owned(), empty));
+                self.0.len() - 1
+            }
+        };
+        let entry = &mut self.0[place].1;
+        if rest.is_empty() {
+            *entry = Entry { origin: Origin::Set, value };
+            return Ok(());
+        }
+        match &mut entry.value {
+            Value::Table(table) => table.set(rest, value),
+            // `module.NAME.key` reaches into a list of named tables.
+            Value::List(entries) => {
+                let named = entries.iter_mut().find_map(|entry| match &mut entry.value {
+                    Value::Table(table) if table.is_named(rest[0]) => Some(table),
+                    _ => None,
+                });
+                named.ok_or_else(|| (*first).to_owned())?.set(&rest[1..], value)
+            }
+            _ => Err((*first).to_owned()),
+        }
+    }
+
+    fn is_named(&self, name: &str) -> bool {
+        matches!(self.get("name"), Some(Entry { value: Value::Text(text), .. }) if text == name)
+    }
+}
+
+/// Reads TOML.
+///
+/// # Errors
+/// The line, from 1, and what is wrong there.
+pub(super) fn parse(source: &str) -> Result<Table, (usize, String)> {
+    let parsed =
+        DeTable::parse(source).map_err(|e| (e.span().map_or(1, |s| line_at(source, s.start)), e.message().to_owned()))?;
+    Ok(table(source, parsed.get_ref()))
+}
+
+/// Reads a value as it stands after `key =`; what is no TOML value is text.
+pub(super) fn parse_value(source: &str) -> Value {
+    match DeValue::parse(source) {
+        Ok(parsed) => value(source, parsed.get_ref()),
+        Err(_) => Value::Text(source.to_owned()),
+    }
+}
+
+fn line_at(source: &str, offset: usize) -> usize {
+    1 + source.as_bytes()[..offset.min(source.len())].iter().filter(|&&b| b == b'\n').count()
+}
+
+fn table(source: &str, parsed: &DeTable<'_>) -> Table {
+    let entry = |(key, item): (&toml::Spanned<_>, &toml::Spanned<DeValue<'_>>)| {
+        let key: &std::borrow::Cow<'_, str> = key.get_ref();
+        let origin = Origin::Line(line_at(source, item.span().start));
+        (key.to_string(), Entry { origin, value: value(source, item.get_ref()) })
+    };
+    Table(parsed.iter().map(entry).collect())
+}
+
+fn value(source: &str, parsed: &DeValue<'_>) -> Value {
+    match parsed {
+        DeValue::String(text) => Value::Text(text.to_string()),
+        DeValue::Integer(number) => {
+            let text = number.as_str();
+            match i64::from_str_radix(text, number.radix()) {
+                Ok(number) => Value::Integer(number),
+                Err(_) => Value::Text(text.to_owned()),
+            }
+        }
+        DeValue::Float(number) => number.as_str().parse().map_or_else(|_| Value::Text(number.as_str().to_owned()), Value::Float),
+        DeValue::Boolean(flag) => Value::Flag(*flag),
+        DeValue::Datetime(date) => Value::Text(date.to_string()),
+        DeValue::Array(items) => Value::List(
+            items
+                .iter()
+                .map(|item| Entry {
+                    origin: Origin::Line(line_at(source, item.span().start)),
+                    value: value(source, item.get_ref()),
+                })
+                .collect(),
+        ),
+        DeValue::Table(inner) => Value::Table(table(source, inner)),
+    }
+}

@@ -1,0 +1,82 @@
+//! Examples: memory-mapped JSONL files, their rows and how they are split.
+
+mod jsonl;
+pub mod split;
+
+pub use jsonl::Dataset;
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+/// One row of a dataset.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Example {
+    /// The row's `id`, or `line-N` where it has none. Unique within its file.
+    pub id: String,
+    /// All fields of the row, in their order.
+    pub fields: Map<String, Value>,
+}
+
+impl Example {
+    /// A field as a prompt shows it: text as it is, anything else as JSON.
+    #[must_use]
+    pub fn text(&self, field: &str) -> Option<String> {
+        self.fields.get(field).map(to_text)
+    }
+}
+
+/// A JSON value as a prompt shows it: text as it is, anything else as JSON.
+#[must_use]
+pub fn to_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// What can be wrong with a user's data.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {cause}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// A row cannot be used.
+    #[error("{path}:{line}: {cause}")]
+    Row {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong and what would be right.
+        cause: String,
+    },
+    /// A split has no rows.
+    #[error("{path} has no rows; {need}")]
+    Empty {
+        /// The file.
+        path: PathBuf,
+        /// What it is needed for.
+        need: &'static str,
+    },
+    /// Test rows stand in the training or validation data.
+    #[error(
+        "{count} of the test rows in {test} also stand in {other} (`{first}` for one): the test score would \
+         flatter the result; remove them, or set `allow_overlap = true` under [data]"
+    )]
+    Overlap {
+        /// The test file.
+        test: PathBuf,
+        /// The file that holds the same inputs.
+        other: PathBuf,
+        /// How many test rows it holds.
+        count: usize,
+        /// The id of the first of them.
+        first: String,
+    },
+}

@@ -1,0 +1,215 @@
+//! The model's own chat template, rendered as Hugging Face does.
+
+use minijinja::value::{Kwargs, Value};
+use minijinja::{Environment, ErrorKind, context};
+use serde::Serialize;
+
+use crate::engine::{Message, Role};
+
+/// The date that templates see. A clock in a prompt would make a run unrepeatable.
+const TODAY: jiff::civil::DateTime = jiff::civil::date(2026, 1, 2).at(3, 4, 5, 0);
+
+/// Steps after which a template is taken to be endless.
+const FUEL: u64 = 10_000_000;
+
+/// Why a chat could not be rendered.
+#[derive(Debug, thiserror::Error)]
+pub enum TemplateError {
+    /// The template cannot be parsed.
+    #[error("the model's chat template cannot be read: {0}")]
+    Syntax(String),
+    /// The template refuses this chat or fails on it.
+    #[error("the model's chat template refuses the chat: {0}")]
+    Render(String),
+}
+
+/// A chat template as a model ships it.
+pub struct ChatTemplate {
+    environment: Environment<'static>,
+    bos: String,
+    eos: String,
+}
+
+impl ChatTemplate {
+    /// Reads a template; `bos` and `eos` are the texts of those tokens.
+    ///
+    /// # Errors
+    /// [`TemplateError::Syntax`] where it is no Jinja.
+    pub fn new(source: &str, bos: &str, eos: &str) -> Result<Self, TemplateError> {
+        let mut environment = Environment::new();
+        let mut syntax = minijinja::syntax::SyntaxConfig::builder();
+        syntax.trim_blocks(true).lstrip_blocks(true);
+        environment.set_syntax(syntax.build().map_err(|e| TemplateError::Syntax(chain(&e)))?);
+        environment.set_fuel(Some(FUEL));
+        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        environment.add_function("raise_exception", |message: String| -> Result<Value, minijinja::Error> {
+            Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
+        });
+        environment.add_function("strftime_now", |format: String| -> Result<String, minijinja::Error> {
+            jiff::fmt::strtime::format(&format, TODAY)
+                .map_err(|e| minijinja::Error::new(ErrorKind::InvalidOperation, e.to_string()))
+        });
+        environment.add_filter("tojson", to_json);
+        environment.add_template_owned("chat", source.to_owned()).map_err(|e| TemplateError::Syntax(chain(&e)))?;
+        Ok(Self { environment, bos: bos.to_owned(), eos: eos.to_owned() })
+    }
+
+    /// The prompt text for `messages`, up to where the answer begins.
+    ///
+    /// `thinking` is passed on as `enable_thinking`. A system message that the template refuses
+    /// or drops becomes the beginning of the user's first turn. A last message of the assistant
+    /// is the beginning of the answer.
+    ///
+    /// # Errors
+    /// [`TemplateError::Render`] where the template refuses the chat even so.
+    pub fn render(&self, messages: &[Message], thinking: Option<bool>) -> Result<String, TemplateError> {
+        let (chat, begun) = match messages.split_last() {
+            Some((last, rest)) if last.role == Role::Assistant => (rest, last.content.as_str()),
+            _ => (messages, ""),
+        };
+        let system = chat.iter().find(|m| m.role == Role::System);
+        let mut text = match (self.render_as_is(chat, thinking), system) {
+            (Ok(text), Some(system)) if !text.contains(system.content.trim()) => {
+                self.render_as_is(&fold_system(chat), thinking)?
+            }
+            (Ok(text), _) => text,
+            (Err(_), Some(_)) => self.render_as_is(&fold_system(chat), thinking)?,
+            (Err(error), None) => return Err(error),
+        };
+        text.push_str(begun);
+        Ok(text)
+    }
+
+    /// As the template has it, without folding.
+    ///
+    /// # Errors
+    /// [`TemplateError::Render`] where the template refuses the chat.
+    pub fn render_as_is(&self, messages: &[Message], thinking: Option<bool>) -> Result<String, TemplateError> {
+        let fail = |e: &minijinja::Error| TemplateError::Render(chain(e));
+        let template = self.environment.get_template("chat").map_err(|e| fail(&e))?;
+        let chat = Value::from(minijinja::value::Serde(messages));
+        let base = context! {
+            messages => chat, bos_token => self.bos.as_str(), eos_token => self.eos.as_str(), add_generation_prompt => true,
+        };
+        let rendered = match thinking {
+            Some(on) => template.render(context! { enable_thinking => on, ..base }),
+            None => template.render(base),
+        };
+        rendered.map_err(|e| fail(&e))
+    }
+}
+
+/// The chat without a system role: its text opens the first user turn.
+fn fold_system(messages: &[Message]) -> Vec<Message> {
+    let mut standing = String::new();
+    let mut folded: Vec<Message> = Vec::with_capacity(messages.len());
+    for message in messages {
+        match message.role {
+            Role::System => {
+                standing.push_str(&message.content);
+                standing.push_str("\n\n");
+            }
+            Role::User if !standing.is_empty() => {
+                folded.push(Message::user(std::mem::take(&mut standing) + &message.content));
+            }
+            _ => folded.push(message.clone()),
+        }
+    }
+    if !standing.is_empty() {
+        folded.push(Message::user(standing.trim_end()));
+    }
+    folded
+}
+
+/// `json.dumps(value, ensure_ascii=False, indent=indent)`, as Hugging Face's `tojson`.
+fn to_json(value: &Value, kwargs: Kwargs) -> Result<String, minijinja::Error> {
+    let indent: Option<usize> = kwargs.get("indent")?;
+    kwargs.assert_all_used()?;
+    let fail = |e: serde_json::Error| minijinja::Error::new(ErrorKind::BadSerialization, e.to_string());
+    let mut out = Vec::new();
+    match indent {
+        Some(width) => {
+            let spaces = vec![b' '; width];
+            let formatter = serde_json::ser::PrettyFormatter::with_indent(&spaces);
+            value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, formatter)).map_err(fail)?;
+        }
+        None => value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, PythonJson)).map_err(fail)?,
+    }
+    Ok(String::from_utf8_lossy(&out).into_owned())
+}
+
+/// Python's separators: `", "` and `": "`.
+struct PythonJson;
+
+impl serde_json::ser::Formatter for PythonJson {
+    fn begin_array_value<W: ?Sized + std::io::Write>(&mut self, out: &mut W, first: bool) -> std::io::Result<()> {
+        if first { Ok(()) } else { out.write_all(b", ") }
+    }
+
+    fn begin_object_key<W: ?Sized + std::io::Write>(&mut self, out: &mut W, first: bool) -> std::io::Result<()> {
+        if first { Ok(()) } else { out.write_all(b", ") }
+    }
+
+    fn begin_object_value<W: ?Sized + std::io::Write>(&mut self, out: &mut W) -> std::io::Result<()> {
+        out.write_all(b": ")
+    }
+}
+
+/// An error and its causes in one line.
+fn chain(error: &minijinja::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHATML: &str = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}\n{% endfor %}<|assistant|>";
+
+    #[test]
+    fn content_is_never_a_template() {
+        let template = ChatTemplate::new(CHATML, "", "").unwrap();
+        let text = template.render(&[Message::user("{{ bos_token }} <b>")], None).unwrap();
+        assert_eq!(text, "<|user|>{{ bos_token }} <b>\n<|assistant|>");
+    }
+
+    #[test]
+    fn a_refused_system_role_is_folded_into_the_user_turn() {
+        let source = "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}".to_owned() + CHATML;
+        let template = ChatTemplate::new(&source, "", "").unwrap();
+        let text = template.render(&[Message::system("Be brief."), Message::user("Why?")], None).unwrap();
+        assert_eq!(text, "<|user|>Be brief.\n\nWhy?\n<|assistant|>");
+    }
+
+    #[test]
+    fn a_silently_dropped_system_role_is_folded_too() {
+        let source = "{% for m in messages if m.role != 'system' %}<|{{ m.role }}|>{{ m.content }}{% endfor %}";
+        let template = ChatTemplate::new(source, "", "").unwrap();
+        let text = template.render(&[Message::system("Be brief."), Message::user("Why?")], None).unwrap();
+        assert_eq!(text, "<|user|>Be brief.\n\nWhy?");
+    }
+
+    #[test]
+    fn an_assistant_beginning_is_continued() {
+        let template = ChatTemplate::new(CHATML, "", "").unwrap();
+        let begun = Message { role: Role::Assistant, content: "label:".into() };
+        let text = template.render(&[Message::user("Why?"), begun], None).unwrap();
+        assert_eq!(text, "<|user|>Why?\n<|assistant|>label:");
+    }
+
+    #[test]
+    fn an_endless_template_is_an_error() {
+        let source =
+            "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}x{% endfor %}{% endfor %}{% endfor %}";
+        let template = ChatTemplate::new(source, "", "").unwrap();
+        assert!(matches!(template.render(&[Message::user("hi")], None), Err(TemplateError::Render(_))));
+    }
+}

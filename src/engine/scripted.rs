@@ -1,0 +1,149 @@
+//! The deterministic double: answers from a list of rules, without a model.
+//!
+//! A script is JSONL, one rule a line, tried from the top; the first whose `contains` strings all
+//! occur in the request's messages answers:
+//!
+//! ```json
+//! {"contains": ["team:", "refund"], "text": "team: billing"}
+//! {"contains": ["new instruction"], "texts": ["Answer with one word.", "Be brief."]}
+//! {"text": "no idea"}
+//! ```
+//!
+//! Of several `texts` the request's seed picks one. `ended` may be `"stop"` (default), `"length"`
+//! or `{"refused": "why"}`. A request that no rule answers is refused.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::hash::sha256_hex;
+
+use super::{Completion, Ended, Engine, EngineError, EngineProgress, ModelId, Request, Usage, reasoning};
+
+/// One rule of a script.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// All of these must occur in the messages.
+    #[serde(default)]
+    contains: Vec<String>,
+    /// The answer.
+    #[serde(default)]
+    text: Option<String>,
+    /// Several answers, of which the seed picks one.
+    #[serde(default)]
+    texts: Vec<String>,
+    /// How the answer ends.
+    #[serde(default = "stop")]
+    ended: Ended,
+}
+
+fn stop() -> Ended {
+    Ended::Stop
+}
+
+type Answerer = Box<dyn FnMut(&Request) -> (String, Ended)>;
+
+/// An [`Engine`] that answers by rules or by a function.
+pub struct Scripted {
+    answer: Answerer,
+    context: usize,
+    identity: String,
+}
+
+impl Scripted {
+    /// Answers by `answer`, which must depend on nothing but the request.
+    pub fn new(answer: impl FnMut(&Request) -> (String, Ended) + 'static) -> Self {
+        Self { answer: Box::new(answer), context: 8192, identity: "function".into() }
+    }
+
+    /// Answers by JSONL scripts, one for each model of the plan.
+    ///
+    /// # Errors
+    /// [`EngineError::Script`] names the file and line of what cannot be read.
+    pub fn from_files(paths: &[PathBuf]) -> Result<Self, EngineError> {
+        let scripts = paths.iter().map(|path| read_script(path)).collect::<Result<Vec<_>, _>>()?;
+        let (rules, digests): (Vec<_>, Vec<_>) = scripts.into_iter().unzip();
+        let answer = move |request: &Request| match rules.get(request.model.0) {
+            Some(rules) => by_rules(rules, request),
+            None => (String::new(), Ended::Refused("there is no script for this model".into())),
+        };
+        Ok(Self { answer: Box::new(answer), context: 8192, identity: digests.join(" ") })
+    }
+}
+
+/// The rules of a script and its hash.
+fn read_script(path: &Path) -> Result<(Vec<Rule>, String), EngineError> {
+    let bad = |line, cause: String| EngineError::Script { path: path.to_owned(), line, cause };
+    let source = std::fs::read_to_string(path).map_err(|e| bad(0, format!("cannot read the script: {e}")))?;
+    let mut rules = Vec::new();
+    for (index, line) in source.lines().enumerate() {
+        if line.trim().is_empty() {
+            continue;
+        }
+        let rule: Rule = serde_json::from_str(line).map_err(|e| bad(index + 1, e.to_string()))?;
+        if rule.text.is_some() != rule.texts.is_empty() {
+            return Err(bad(index + 1, "a rule has either `text` or a list of `texts`".into()));
+        }
+        rules.push(rule);
+    }
+    Ok((rules, sha256_hex(source.as_bytes())))
+}
+
+fn by_rules(rules: &[Rule], request: &Request) -> (String, Ended) {
+    let holds = |needle: &String| request.messages.iter().any(|m| m.content.contains(needle.as_str()));
+    let Some(rule) = rules.iter().find(|rule| rule.contains.iter().all(holds)) else {
+        return (String::new(), Ended::Refused("no rule of the script answers this request".into()));
+    };
+    let text = match &rule.text {
+        Some(text) => text.clone(),
+        None => {
+            let pick = request.seed % (rule.texts.len() as u64);
+            rule.texts[usize::try_from(pick).unwrap_or(0)].clone()
+        }
+    };
+    (text, rule.ended.clone())
+}
+
+/// A token of the double: a word.
+fn words(text: &str) -> usize {
+    text.split_whitespace().count()
+}
+
+impl Engine for Scripted {
+    fn generate(
+        &mut self,
+        requests: &[Request],
+        progress: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
+    ) -> Result<Vec<Completion>, EngineError> {
+        let mut done = EngineProgress { answered: 0, prefilled: 0, decoded: 0 };
+        let mut completions = Vec::with_capacity(requests.len());
+        for request in requests {
+            if progress(done).is_break() {
+                return Err(EngineError::Interrupted);
+            }
+            let (raw, ended) = (self.answer)(request);
+            let (reasoning, text) = reasoning::split(&raw);
+            let prefilled = request.messages.iter().map(|m| words(&m.content)).sum::<usize>() as u64;
+            let usage = Usage { prefilled, unique: prefilled, reused: 0, decoded: words(&raw) as u64 };
+            done.answered += 1;
+            done.prefilled += usage.prefilled;
+            done.decoded += usage.decoded;
+            completions.push(Completion { text, reasoning, ended, usage });
+        }
+        Ok(completions)
+    }
+
+    fn count_tokens(&self, _model: ModelId, text: &str) -> usize {
+        words(text)
+    }
+
+    fn context_length(&self, _model: ModelId) -> usize {
+        self.context
+    }
+
+    fn fingerprint(&self) -> Vec<(String, String)> {
+        vec![("engine.script".into(), self.identity.clone())]
+    }
+}

@@ -1,0 +1,52 @@
+//! Why a run ended without a result.
+
+use crate::catalog::ModelFileError;
+use crate::config::ConfigError;
+use crate::data::DataError;
+use crate::engine::EngineError;
+use crate::journal::JournalError;
+
+/// Any error of a run. Each kind has its exit code on the command line.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The task file.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The plan cannot be carried out, though it is well formed.
+    #[error("{0}")]
+    Plan(String),
+    /// The examples.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A model file that is not where it should be.
+    #[error(transparent)]
+    ModelFile(#[from] ModelFileError),
+    /// A model or llama.cpp.
+    #[error(transparent)]
+    Engine(EngineError),
+    /// The metric failed too often; the last failure.
+    #[error("the metric failed on {failed} of {judged} rollouts, the last time with: {cause}")]
+    Metric {
+        /// Rollouts without a verdict.
+        failed: u64,
+        /// Rollouts that were to be judged.
+        judged: u64,
+        /// The last failure.
+        cause: String,
+    },
+    /// The run directory.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The user stopped it. The journal is whole; the same command goes on from there.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl From<EngineError> for RunError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Interrupted => Self::Interrupted,
+            other => Self::Engine(other),
+        }
+    }
+}

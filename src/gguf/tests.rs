@@ -1,0 +1,334 @@
+//! Tiny files made by hand, whole and broken in every way that is easy to name.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Builds the bytes of a GGUF file.
+#[derive(Clone)]
+struct Made {
+    version: u32,
+    tensors: Vec<u8>,
+    tensor_count: u64,
+    metadata: Vec<u8>,
+    metadata_count: u64,
+    weights: usize,
+}
+
+impl Made {
+    fn new() -> Self {
+        Self { version: 3, tensors: Vec::new(), tensor_count: 0, metadata: Vec::new(), metadata_count: 0, weights: 0 }
+    }
+
+    fn entry(mut self, key: &str, code: u32, value: &[u8]) -> Self {
+        self.metadata.extend(text(key.as_bytes()));
+        self.metadata.extend(code.to_le_bytes());
+        self.metadata.extend(value);
+        self.metadata_count += 1;
+        self
+    }
+
+    fn u32(self, key: &str, value: u32) -> Self {
+        self.entry(key, 4, &value.to_le_bytes())
+    }
+
+    fn text(self, key: &str, value: &str) -> Self {
+        self.entry(key, 8, &text(value.as_bytes()))
+    }
+
+    fn texts(self, key: &str, values: &[&str]) -> Self {
+        let mut bytes = 8u32.to_le_bytes().to_vec();
+        bytes.extend((values.len() as u64).to_le_bytes());
+        for value in values {
+            bytes.extend(text(value.as_bytes()));
+        }
+        self.entry(key, 9, &bytes)
+    }
+
+    fn tensor(mut self, name: &str, dimensions: &[u64], kind: u32, offset: u64) -> Self {
+        self.tensors.extend(text(name.as_bytes()));
+        self.tensors.extend((dimensions.len() as u32).to_le_bytes());
+        for size in dimensions {
+            self.tensors.extend(size.to_le_bytes());
+        }
+        self.tensors.extend(kind.to_le_bytes());
+        self.tensors.extend(offset.to_le_bytes());
+        self.tensor_count += 1;
+        self
+    }
+
+    fn weights(mut self, bytes: usize) -> Self {
+        self.weights = bytes;
+        self
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = b"GGUF".to_vec();
+        bytes.extend(self.version.to_le_bytes());
+        bytes.extend(self.tensor_count.to_le_bytes());
+        bytes.extend(self.metadata_count.to_le_bytes());
+        bytes.extend(&self.metadata);
+        bytes.extend(&self.tensors);
+        if self.weights > 0 {
+            bytes.resize(bytes.len().next_multiple_of(32) + self.weights, 7);
+        }
+        bytes
+    }
+
+    fn parse(&self) -> Result<Header, GgufError> {
+        parse(&self.bytes())
+    }
+}
+
+fn text(bytes: &[u8]) -> Vec<u8> {
+    let mut made = (bytes.len() as u64).to_le_bytes().to_vec();
+    made.extend(bytes);
+    made
+}
+
+fn parse(bytes: &[u8]) -> Result<Header, GgufError> {
+    read::parse(Path::new("small.gguf"), bytes)
+}
+
+/// A small model with one tensor of each of two types: 64 F32 (256 bytes) and 512 Q4_K (288).
+fn small() -> Made {
+    Made::new()
+        .text("general.architecture", "llama")
+        .text("general.name", "Small")
+        .u32("general.file_type", 15)
+        .u32("llama.context_length", 2048)
+        .u32("llama.block_count", 2)
+        .u32("llama.embedding_length", 64)
+        .u32("llama.attention.head_count", 4)
+        .u32("llama.attention.head_count_kv", 2)
+        .texts("tokenizer.ggml.tokens", &["a", "b", ""])
+        .text("tokenizer.chat_template", "{{ messages }}")
+        .entry("general.truth", 7, &[1])
+        .tensor("norm", &[64], 0, 0)
+        .tensor("weight", &[256, 2], 12, 256)
+        .weights(256 + 288)
+}
+
+fn message(result: Result<Header, GgufError>) -> String {
+    result.expect_err("should not be readable").to_string()
+}
+
+#[test]
+fn a_small_file_is_read_whole() {
+    let header = small().parse().unwrap();
+    assert_eq!(header.version, 3);
+    assert_eq!(header.architecture(), Some("llama"));
+    assert_eq!(header.name(), Some("Small"));
+    assert_eq!(header.context_length(), Some(2048));
+    assert_eq!(header.block_count(), Some(2));
+    assert_eq!(header.embedding_length(), Some(64));
+    assert_eq!(header.head_count(), Some(4));
+    assert_eq!(header.kv_head_count(), Some(2));
+    assert_eq!(header.vocab_size(), Some(3));
+    assert_eq!(header.chat_template(), Some("{{ messages }}"));
+    assert_eq!(header.quantization(), Some("Q4_K_M"));
+    assert_eq!(header.parameter_count(), 64 + 512);
+    assert_eq!(header.tensors[1].kind.name(), Some("Q4_K"));
+    assert_eq!(header.metadata["general.truth"], Value::Bool(true));
+    assert!(!header.is_embedding_model());
+    assert_eq!(header.data_start % 32, 0);
+    assert_eq!(header.file_bytes, header.data_start + 256 + 288);
+}
+
+#[test]
+fn version_two_is_read_and_others_are_named() {
+    let made = |version| Made { version, ..small() };
+    assert_eq!(made(2).parse().unwrap().version, 2);
+    for version in [0, 1, 4] {
+        let said = message(made(version).parse());
+        assert!(said.contains(&format!("version {version}")), "{said}");
+    }
+}
+
+#[test]
+fn every_shortened_file_is_an_error() {
+    let whole = small().bytes();
+    for length in 0..whole.len() {
+        let error = parse(&whole[..length]).expect_err("a shortened file");
+        if length >= 24 {
+            let said = error.to_string();
+            assert!(said.ends_with("download it again"), "{length}: {said}");
+        }
+    }
+    assert!(parse(&whole).is_ok());
+}
+
+#[test]
+fn missing_weights_are_counted() {
+    let mut bytes = small().bytes();
+    let whole = bytes.len() as u64;
+    bytes.truncate(bytes.len() - 1);
+    match parse(&bytes) {
+        Err(GgufError::Truncated { expected_at_least, actual, .. }) => {
+            assert_eq!((expected_at_least, actual), (whole, whole - 1))
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn absurd_counts_are_refused_before_anything_is_kept() {
+    for claim in [
+        Made { tensor_count: 1 << 60, ..small() },
+        Made { metadata_count: 1 << 60, ..small() },
+        Made { metadata_count: u64::MAX, ..small() },
+        Made::new().entry("k", 8, &(1u64 << 60).to_le_bytes()),
+        Made::new().entry("k", 9, &[[0; 4].as_slice(), &[255; 8]].concat()),
+        Made::new().entry("k", 9, &[[8, 0, 0, 0].as_slice(), &[255; 8]].concat()),
+    ] {
+        let said = message(claim.parse());
+        assert!(said.contains("claims"), "{said}");
+    }
+}
+
+#[test]
+fn what_cannot_be_true_is_named() {
+    let nested = [9u32.to_le_bytes().as_slice(), &0u64.to_le_bytes()].concat();
+    let long_key = "k".repeat(65_536);
+    let padding = "p".repeat(65_536);
+    for (made, part) in [
+        (Made::new().u32("k", 1).u32("k", 1), "twice"),
+        (small().tensor("norm", &[1], 0, 0), "the tensor `norm` is there twice"),
+        (Made::new().entry("k", 9, &nested), "array of arrays"),
+        (Made::new().entry("k", 13, &[0]), "no value type 13"),
+        (Made::new().entry("k", 7, &[2]), "neither true nor false"),
+        (Made::new().u32("", 1).u32("k", 1), "is empty"),
+        (Made::new().u32(&long_key, 1).text("pad", &padding), "text of 65536 bytes"),
+        (Made::new().u32("general.alignment", 48), "power of two"),
+        (Made::new().u32("general.alignment", 0), "power of two"),
+        (Made::new().text("general.alignment", "32"), "power of two"),
+        (Made::new().tensor("t", &[1; 5], 0, 0), "5 dimensions"),
+        (Made::new().tensor("t", &[1], 0, 8), "not aligned"),
+        (Made::new().tensor("t", &[100], 12, 0), "multiple of 256"),
+        (Made::new().tensor("t", &[u64::MAX, 2], 0, 0), "larger than any file"),
+        (Made::new().tensor("t", &[1 << 62], 28, 0), "larger than any file"),
+        (Made::new().tensor("t", &[32], 0, u64::MAX - 31), "larger than any file"),
+    ] {
+        let said = message(made.parse());
+        assert!(said.contains(part), "{said} (looked for: {part})");
+    }
+}
+
+#[test]
+fn the_largest_alignment_does_not_overflow() {
+    let made = Made::new().entry("general.alignment", 10, &(1u64 << 63).to_le_bytes()).tensor("t", &[1], 0, 1 << 63);
+    assert!(made.parse().is_err());
+}
+
+#[test]
+fn other_files_are_told_apart() {
+    let mut big = small().bytes();
+    big[4..8].reverse();
+    assert!(matches!(parse(&big), Err(GgufError::BigEndian { .. })));
+    assert!(matches!(parse(b"FUGG\0\0\0\x03"), Err(GgufError::BigEndian { .. })));
+    let pointer = b"version https://git-lfs.github.com/spec/v1\n";
+    assert!(message(parse(pointer)).contains("git lfs pull"));
+    assert!(message(parse(b"\n<!doctype html>")).contains("web page"));
+    assert!(message(parse(b"PK\x03\x04rest")).contains("begins with \"PK\\x03\\x04\""));
+    assert!(message(parse(b"GG")).contains("not a GGUF file"));
+}
+
+#[test]
+fn files_that_are_no_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = message(read(folder.path()));
+    assert!(said.contains("is a directory"), "{said}");
+    let empty = folder.path().join("empty.gguf");
+    std::fs::write(&empty, "").unwrap();
+    assert!(message(read(&empty)).contains("it is empty"));
+    assert!(message(read(&folder.path().join("none.gguf"))).contains("cannot read"));
+    let good = folder.path().join("good.gguf");
+    std::fs::write(&good, small().bytes()).unwrap();
+    assert_eq!(read(&good).unwrap().path, good);
+}
+
+#[test]
+fn a_file_of_a_vocabulary_needs_no_weights() {
+    let made = Made::new().text("general.architecture", "qwen2").texts("tokenizer.ggml.tokens", &["x"]);
+    let header = made.parse().unwrap();
+    assert_eq!(header.vocab_size(), Some(1));
+    assert_eq!(header.quantization(), None);
+}
+
+#[test]
+fn embedding_models_are_known() {
+    let bert = Made::new().text("general.architecture", "nomic-bert");
+    assert!(bert.parse().unwrap().is_embedding_model());
+    let pooled = |kind| {
+        let made = Made::new().text("general.architecture", "qwen3").u32("qwen3.pooling_type", kind);
+        made.parse().unwrap().is_embedding_model()
+    };
+    assert!(pooled(3));
+    assert!(!pooled(0));
+}
+
+#[test]
+fn what_the_file_does_not_say_is_found_or_left_open() {
+    let heads = [5u32.to_le_bytes().as_slice(), &2u64.to_le_bytes(), &[0; 8]].concat();
+    let header = Made::new()
+        .text("general.architecture", "llama")
+        .u32("llama.attention.head_count", 4)
+        .entry("llama.attention.head_count_kv", 9, &heads)
+        .tensor("a", &[32], 8, 0)
+        .tensor("b", &[8], 0, 64)
+        .tensor("c", &[8], 0, 96)
+        .weights(128)
+        .parse()
+        .unwrap();
+    assert_eq!(header.kv_head_count(), None);
+    assert_eq!(header.quantization(), Some("Q8_0"));
+    let plain = Made::new().text("general.architecture", "llama").u32("llama.attention.head_count", 4);
+    assert_eq!(plain.parse().unwrap().kv_head_count(), Some(4));
+}
+
+#[test]
+fn an_unknown_tensor_type_is_left_to_the_engine() {
+    let header = Made::new().tensor("t", &[8], 999, 0).weights(1).parse().unwrap();
+    assert_eq!(header.tensors[0].kind.name(), None);
+}
+
+proptest! {
+    #[test]
+    fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        let _ = parse(&[b"GGUF\x03\0\0\0".as_slice(), &bytes].concat());
+    }
+
+    #[test]
+    fn random_entries_never_panic(
+        tensors in 0u64..4,
+        entries in 0u64..4,
+        bytes in prop::collection::vec(prop_oneof![3 => 0u8..13, 1 => any::<u8>()], 0..600),
+    ) {
+        let made = Made {
+            metadata: bytes,
+            metadata_count: entries,
+            tensor_count: tensors,
+            ..Made::new()
+        };
+        let _ = made.parse();
+    }
+
+    #[test]
+    fn a_damaged_file_never_panics(
+        at in 0usize..800,
+        byte in any::<u8>(),
+        second in 0usize..800,
+        other in any::<u8>(),
+    ) {
+        let mut bytes = small().bytes();
+        for (at, byte) in [(at, byte), (second, other)] {
+            let at = at % bytes.len();
+            bytes[at] = byte;
+        }
+        if let Ok(header) = parse(&bytes) {
+            prop_assert!(header.tensors.len() == 2);
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! The append-only record of a run, and its replay.
+//!
+//! Every answer that cost something is appended before the optimizer sees it. To resume, the
+//! optimizer starts over with the same seed and is answered from here until the journal runs dry.
+//!
+//! A line is `{"crc":"…","record":{…}}`, the checksum being the CRC-32 of the record's bytes. The
+//! first record holds the format's version and the run's fingerprint. A last line without its end
+//! was torn by a crash and is dropped; anything else that is broken is an error naming the line.
+
+mod line;
+mod record;
+
+pub use record::{Cost, Record, RolloutAsk, Scored, Verdict};
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// The version of the format that this code writes.
+pub const VERSION: u32 = 1;
+
+/// The least time between two syncs to the disk: what a power cut can cost.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+
+/// What can be wrong with a run directory.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The file system failed.
+    #[error("cannot {doing} {path}: {cause}")]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// Another process works on the run.
+    #[error("another gepard is working on {path}; wait for it or give another --run")]
+    Locked {
+        /// The run directory.
+        path: PathBuf,
+    },
+    /// A line is damaged.
+    #[error(
+        "{path}:{line}: {cause}; the run cannot be trusted from there on: restore the file, or start a new run with --start-from"
+    )]
+    Damaged {
+        /// The journal.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        cause: String,
+    },
+    /// The format is newer than this program.
+    #[error("{path} has version {version} of the journal's format, this gepard reads up to {VERSION}; use a newer gepard")]
+    Newer {
+        /// The journal.
+        path: PathBuf,
+        /// Its version.
+        version: u32,
+    },
+    /// The run was made by another plan.
+    #[error("{path} holds a run of another plan; give another --run, or undo the difference:\n{}", differences.join("\n"))]
+    OtherPlan {
+        /// The run directory.
+        path: PathBuf,
+        /// What differs, a line each.
+        differences: Vec<String>,
+    },
+    /// The replayed optimizer asked for something else than is recorded.
+    #[error("{path}:{line}: the journal has {recorded}, but the run asks for {asked}; it was made by another gepard")]
+    Mismatch {
+        /// The journal.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is recorded there.
+        recorded: String,
+        /// What was asked.
+        asked: String,
+    },
+}
+
+/// Where a record stands in the file.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    offset: u64,
+    length: usize,
+    line: usize,
+}
+
+/// An open journal. Holds the lock on its run directory until dropped.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+    /// Records in the order in which the optimizer asked for them.
+    places: Vec<Place>,
+    next: usize,
+    /// Test evaluations, which are looked up by name: they stand wherever a run ended.
+    tests: BTreeMap<String, Place>,
+    lines: usize,
+    seconds: f64,
+    synced: Instant,
+    _lock: File,
+}
+
+impl Journal {
+    /// Opens the journal of the run directory `folder`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// [`JournalError`]; nothing is changed then, and a torn last line is still there.
+    pub fn open(folder: &Path, fingerprint: &BTreeMap<String, String>) -> Result<Self, JournalError> {
+        let io = |doing, path: &Path| {
+            let path = path.to_owned();
+            move |cause| JournalError::Io { doing, path, cause }
+        };
+        std::fs::create_dir_all(folder).map_err(io("make the run directory", folder))?;
+        let lock_path = folder.join("lock");
+        let mut writable = OpenOptions::new();
+        writable.create(true).truncate(false).read(true).write(true);
+        let lock = writable.open(&lock_path).map_err(io("open", &lock_path))?;
+        lock.try_lock().map_err(|e| match e {
+            TryLockError::WouldBlock => JournalError::Locked { path: folder.to_owned() },
+            TryLockError::Error(cause) => JournalError::Io { doing: "lock", path: lock_path.clone(), cause },
+        })?;
+        let path = folder.join("journal.jsonl");
+        let file = writable.open(&path).map_err(io("open", &path))?;
+        let mut journal = Self {
+            path,
+            file,
+            places: Vec::new(),
+            next: 0,
+            tests: BTreeMap::new(),
+            lines: 0,
+            seconds: 0.0,
+            synced: Instant::now(),
+            _lock: lock,
+        };
+        let end = journal.scan(folder, fingerprint)?;
+        journal.file.set_len(end).map_err(io("drop the torn last line of", &journal.path))?;
+        journal.file.seek(SeekFrom::End(0)).map_err(io("seek in", &journal.path))?;
+        if journal.lines == 0 {
+            journal.append(&Record::Header { version: VERSION, fingerprint: fingerprint.clone() })?;
+            journal.places.clear();
+            journal.next = 0;
+        }
+        Ok(journal)
+    }
+
+    /// Checks every line and remembers where the records are. Returns where the last whole one ends.
+    fn scan(&mut self, folder: &Path, fingerprint: &BTreeMap<String, String>) -> Result<u64, JournalError> {
+        let mut reader = BufReader::new(&self.file);
+        let mut bytes = Vec::new();
+        let mut offset = 0;
+        let mut found = Vec::new();
+        loop {
+            bytes.clear();
+            let length = reader.read_until(b'\n', &mut bytes).map_err(|cause| JournalError::Io {
+                doing: "read",
+                path: self.path.clone(),
+                cause,
+            })?;
+            if length == 0 || bytes.last() != Some(&b'\n') {
+                break;
+            }
+            let place = Place { offset, length, line: found.len() + 1 };
+            let damaged = |cause| JournalError::Damaged { path: self.path.clone(), line: place.line, cause };
+            let record = line::decode(&bytes).map_err(damaged)?;
+            let outline = Outline::of(&record, place.line).ok_or_else(|| damaged("a second header".into()))?;
+            found.push((place, outline));
+            if let Record::Header { version, fingerprint: recorded } = record {
+                if version > VERSION {
+                    return Err(JournalError::Newer { path: self.path.clone(), version });
+                }
+                let differences = differences(&recorded, fingerprint);
+                if !differences.is_empty() {
+                    return Err(JournalError::OtherPlan { path: folder.to_owned(), differences });
+                }
+            } else if place.line == 1 {
+                return Err(damaged("the first line is no header".into()));
+            }
+            offset += length as u64;
+        }
+        self.lines = found.len();
+        for (place, outline) in found {
+            match outline {
+                Outline::Header => {}
+                Outline::Ordered(seconds) => {
+                    self.places.push(place);
+                    self.seconds = seconds.unwrap_or(self.seconds);
+                }
+                Outline::Test(key) => {
+                    self.tests.insert(key, place);
+                }
+            }
+        }
+        Ok(offset)
+    }
+
+    /// The number of records that an optimizer can be answered from.
+    #[must_use]
+    pub fn recorded(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether the optimizer is still answered from the journal.
+    #[must_use]
+    pub fn is_replaying(&self) -> bool {
+        self.next < self.places.len()
+    }
+
+    /// Seconds of work that the recorded part of the run took.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
+    /// The next record in order, or None when the journal has run dry.
+    ///
+    /// # Errors
+    /// [`JournalError`] where it cannot be read again.
+    pub fn replay(&mut self) -> Result<Option<Record>, JournalError> {
+        let Some(&place) = self.places.get(self.next) else {
+            return Ok(None);
+        };
+        self.next += 1;
+        self.read(place).map(Some)
+    }
+
+    /// The test evaluation called `key`, if it is recorded.
+    ///
+    /// # Errors
+    /// [`JournalError`] where it cannot be read again.
+    pub fn test(&mut self, key: &str) -> Result<Option<Record>, JournalError> {
+        self.tests.get(key).copied().map(|place| self.read(place)).transpose()
+    }
+
+    /// That the record just replayed is not what the run asks for.
+    #[must_use]
+    pub fn mismatch(&self, recorded: String, asked: String) -> JournalError {
+        let line = self.next.checked_sub(1).and_then(|at| self.places.get(at)).map_or(0, |place| place.line);
+        JournalError::Mismatch { path: self.path.clone(), line, recorded, asked }
+    }
+
+    /// Appends a record. When this returns, it survives the end of the process; within a second,
+    /// that of the machine.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`], a full disk for one; the journal ends with its last whole record then.
+    pub fn append(&mut self, record: &Record) -> Result<(), JournalError> {
+        let bytes = line::encode(record);
+        let io = |doing, path: &Path, cause| JournalError::Io { doing, path: path.to_owned(), cause };
+        let end = self.file.seek(SeekFrom::End(0)).map_err(|e| io("seek in", &self.path, e))?;
+        if let Err(cause) = self.file.write_all(&bytes) {
+            // What was written of the line is taken back; if that fails too, it is a torn last line.
+            drop(self.file.set_len(end));
+            return Err(io("write", &self.path, cause));
+        }
+        self.lines += 1;
+        let place = Place { offset: end, length: bytes.len(), line: self.lines };
+        match record {
+            Record::Test { key, .. } => {
+                self.tests.insert(key.clone(), place);
+            }
+            _ => {
+                self.places.push(place);
+                self.next = self.places.len();
+            }
+        }
+        if self.synced.elapsed() >= SYNC_EVERY {
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Brings everything to the disk.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub fn sync(&mut self) -> Result<(), JournalError> {
+        self.synced = Instant::now();
+        self.file.sync_data().map_err(|cause| JournalError::Io { doing: "sync", path: self.path.clone(), cause })
+    }
+
+    fn read(&mut self, place: Place) -> Result<Record, JournalError> {
+        let mut bytes = vec![0; place.length];
+        let io = |cause| JournalError::Io { doing: "read", path: self.path.clone(), cause };
+        self.file.seek(SeekFrom::Start(place.offset)).map_err(io)?;
+        self.file.read_exact(&mut bytes).map_err(io)?;
+        line::decode(&bytes).map_err(|cause| JournalError::Damaged { path: self.path.clone(), line: place.line, cause })
+    }
+}
+
+/// What a scan keeps of a record.
+enum Outline {
+    Header,
+    /// Answers the optimizer in order; seconds where it has cost any.
+    Ordered(Option<f64>),
+    Test(String),
+}
+
+impl Outline {
+    /// None: a header that is not the first line.
+    fn of(record: &Record, line: usize) -> Option<Self> {
+        match record {
+            Record::Header { .. } if line > 1 => None,
+            Record::Header { .. } => Some(Self::Header),
+            Record::Test { key, .. } => Some(Self::Test(key.clone())),
+            Record::Rollouts { cost, .. } | Record::Reflections { cost, .. } => Some(Self::Ordered(Some(cost.elapsed))),
+            Record::Note { .. } => Some(Self::Ordered(None)),
+        }
+    }
+}
+
+fn differences(recorded: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> Vec<String> {
+    let keys: std::collections::BTreeSet<&String> = recorded.keys().chain(wanted.keys()).collect();
+    let show = |value: Option<&String>| match value {
+        None => "(not set)".to_owned(),
+        Some(text) if text.chars().count() > 100 => {
+            format!("{}…", text.chars().take(100).collect::<String>())
+        }
+        Some(text) => text.clone(),
+    };
+    keys.into_iter()
+        .filter(|key| recorded.get(*key) != wanted.get(*key))
+        .map(|key| format!("  {key}: the run has {}, now it is {}", show(recorded.get(key)), show(wanted.get(key))))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

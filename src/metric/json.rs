@@ -1,0 +1,224 @@
+//! `json`: several fields at once, each with a weight; sets of flags by F1.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use crate::data::{Example, to_text};
+use crate::engine::Completion;
+use crate::program::{Rollout, parse};
+
+use super::{Judgement, Metric, MetricError, normalize, shorten};
+
+/// Compares an object field by field. The object is either one output that holds JSON, or the
+/// program's outputs themselves.
+#[derive(Debug, Clone)]
+pub struct Json {
+    /// The example's field that holds the expected object, and the output that holds the given
+    /// one; None where each field is an output of its own.
+    field: Option<String>,
+    /// The weight of each top-level field; empty: all of the expected object, equally.
+    weights: BTreeMap<String, f64>,
+}
+
+impl Json {
+    /// `field` names both the example's object and the output; `weights` the fields that count.
+    #[must_use]
+    pub fn new(field: Option<String>, weights: BTreeMap<String, f64>) -> Self {
+        Self { field, weights }
+    }
+
+    fn expected(&self, example: &Example) -> Result<Map<String, Value>, MetricError> {
+        let bad = |cause| MetricError::Example { id: example.id.clone(), cause };
+        let Some(field) = &self.field else {
+            return Ok(example.fields.clone());
+        };
+        match example.fields.get(field) {
+            Some(Value::Object(map)) => Ok(map.clone()),
+            Some(Value::String(text)) => parse::json_object(text).ok_or_else(|| bad(format!("`{field}` holds no JSON object"))),
+            _ => Err(bad(format!("`{field}` must be a JSON object"))),
+        }
+    }
+}
+
+impl Metric for Json {
+    fn required_fields(&self) -> Vec<String> {
+        match &self.field {
+            Some(field) => vec![field.clone()],
+            None => self.weights.keys().cloned().collect(),
+        }
+    }
+
+    fn judge(&self, example: &Example, rollout: &Rollout, _answers: &[Completion]) -> Result<Judgement, MetricError> {
+        let expected = self.expected(example)?;
+        let names: Vec<&String> = match self.weights.is_empty() {
+            true => expected.keys().collect(),
+            false => expected.keys().filter(|name| self.weights.contains_key(*name)).collect(),
+        };
+        let given: BTreeMap<&String, Value> = match &self.field {
+            Some(field) => {
+                let text = rollout.output(field).unwrap_or_default();
+                let Some(object) = parse::json_object(text) else {
+                    return Ok(Judgement::new(0.0, not_json(field, text, &expected)));
+                };
+                names.iter().filter_map(|&name| Some((name, object.get(name)?.clone()))).collect()
+            }
+            None => names.iter().filter_map(|&name| Some((name, Value::from(rollout.output(name)?)))).collect(),
+        };
+        let mut judgement = Judgement::new(0.0, String::new());
+        let (mut sum, mut total) = (0.0, 0.0);
+        let mut words = Vec::new();
+        for name in names {
+            let weight = self.weights.get(name).copied().unwrap_or(1.0);
+            let score = given.get(name).map_or(0.0, |value| similarity(&expected[name], value));
+            sum += weight * score;
+            total += weight;
+            words.push(in_words(name, &expected[name], given.get(name), score));
+            judgement.objectives.insert(name.clone(), score);
+        }
+        judgement.score = if total > 0.0 { (sum / total).clamp(0.0, 1.0) } else { 0.0 };
+        judgement.feedback = words.join(" ");
+        Ok(judgement)
+    }
+}
+
+/// How well `given` matches `expected`, 0 to 1: sets of flags and lists by F1, numbers by value,
+/// text without regard to case.
+fn similarity(expected: &Value, given: &Value) -> f64 {
+    let parsed;
+    let given = match given {
+        // An output of its own is text, whatever it stands for.
+        Value::String(text) if !expected.is_string() => {
+            parsed = serde_json::from_str(text.trim()).unwrap_or_else(|_| given.clone());
+            &parsed
+        }
+        _ => given,
+    };
+    if let Some(expected) = flags(expected) {
+        return flags(given).map_or(0.0, |given| f1(&expected, &given));
+    }
+    match (expected, given) {
+        (Value::Number(a), Value::Number(b)) => f64::from(a.as_f64() == b.as_f64()),
+        (Value::Array(a), Value::Array(b)) => {
+            let set = |items: &[Value]| items.iter().map(|v| normalize(&to_text(v))).collect::<BTreeSet<_>>();
+            f1(&set(a), &set(b))
+        }
+        (Value::Object(_), _) | (Value::Array(_), _) => f64::from(expected == given),
+        _ => f64::from(normalize(&to_text(expected)) == normalize(&to_text(given))),
+    }
+}
+
+/// The names of the true flags, if `value` is an object of nothing but flags.
+fn flags(value: &Value) -> Option<BTreeSet<String>> {
+    let object = value.as_object().filter(|o| !o.is_empty())?;
+    if !object.values().all(Value::is_boolean) {
+        return None;
+    }
+    Some(object.iter().filter(|(_, on)| **on == Value::Bool(true)).map(|(name, _)| name.clone()).collect())
+}
+
+/// The F1 of two sets; two empty ones agree.
+fn f1(a: &BTreeSet<String>, b: &BTreeSet<String>) -> f64 {
+    if a.is_empty() && b.is_empty() {
+        return 1.0;
+    }
+    2.0 * a.intersection(b).count() as f64 / (a.len() + b.len()) as f64
+}
+
+fn in_words(name: &str, expected: &Value, given: Option<&Value>, score: f64) -> String {
+    if score >= 1.0 {
+        return format!("`{name}` is right.");
+    }
+    if let (Some(wanted), Some(had)) = (flags(expected), given.and_then(flags)) {
+        let list = |set: Vec<&String>| set.into_iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
+        let missed: Vec<&String> = wanted.difference(&had).collect();
+        let extra: Vec<&String> = had.difference(&wanted).collect();
+        let mut text = format!("In `{name}`,");
+        if !missed.is_empty() {
+            text.push_str(&format!(" {} should be true", list(missed.clone())));
+        }
+        if !extra.is_empty() {
+            text.push_str(if missed.is_empty() { " " } else { " and " });
+            text.push_str(&format!("{} should be false", list(extra)));
+        }
+        return text + ".";
+    }
+    match given {
+        Some(given) => {
+            format!("`{name}` should be `{}`, but was `{}`.", shorten(&to_text(expected), 300), shorten(&to_text(given), 100))
+        }
+        None => format!("`{name}` should be `{}`, but was not given.", shorten(&to_text(expected), 300)),
+    }
+}
+
+fn not_json(field: &str, given: &str, expected: &Map<String, Value>) -> String {
+    format!(
+        "The answer is not a JSON object. `{field}` must be one JSON object, here {}, but was `{}`.",
+        Value::Object(expected.clone()),
+        shorten(given, 200)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::tests_support::{example, rollout};
+    use serde_json::json;
+
+    fn judged(metric: &Json, example: &Value, outputs: &[(&str, &str)]) -> Judgement {
+        metric.judge(&self::example(example), &rollout(outputs), &[]).unwrap()
+    }
+
+    #[test]
+    fn each_output_of_its_own_counts_by_its_weight() {
+        let metric = Json::new(None, BTreeMap::from([("team".into(), 2.0), ("order".into(), 1.0)]));
+        let row = json!({"message": "…", "team": "billing", "order": "12345"});
+        let verdict = judged(&metric, &row, &[("team", "Billing"), ("order", "#12345")]);
+        assert!((verdict.score - 2.0 / 3.0).abs() < 1e-12);
+        assert_eq!(verdict.feedback, "`team` is right. `order` should be `12345`, but was `#12345`.");
+        assert_eq!(verdict.objectives["order"], 0.0);
+        let verdict = judged(&metric, &row, &[("team", "billing")]);
+        assert!(verdict.feedback.contains("`order` should be `12345`, but was not given."), "{}", verdict.feedback);
+    }
+
+    #[test]
+    fn flags_score_by_f1_and_say_which() {
+        let metric = Json::new(Some("answer".into()), BTreeMap::new());
+        let row = json!({"answer": {"urgency": "low", "tags": {"a": true, "b": true, "c": false}}});
+        let verdict =
+            judged(&metric, &row, &[("answer", "```json\n{\"urgency\": \"low\", \"tags\": {\"a\": true, \"c\": true}}\n```")]);
+        assert!((verdict.score - 0.75).abs() < 1e-12, "{}", verdict.score);
+        assert_eq!(verdict.feedback, "`urgency` is right. In `tags`, `b` should be true and `c` should be false.");
+    }
+
+    #[test]
+    fn what_is_no_json_is_said() {
+        let metric = Json::new(Some("answer".into()), BTreeMap::new());
+        let verdict = judged(&metric, &json!({"answer": {"a": 1}}), &[("answer", "a is one")]);
+        assert_eq!(verdict.score, 0.0);
+        assert!(verdict.feedback.contains("not a JSON object") && verdict.feedback.contains("{\"a\":1}"), "{}", verdict.feedback);
+    }
+
+    #[test]
+    fn values_are_compared_by_what_they_mean() {
+        for (expected, given, score) in [
+            (json!(3), json!("3.0"), 1.0),
+            (json!(true), json!("true"), 1.0),
+            (json!("High"), json!("high."), 1.0),
+            (json!(["a", "b"]), json!(["B", "c"]), 0.5),
+            (json!(["a"]), json!("a"), 0.0),
+            (json!({"x": 1}), json!({"x": 1}), 1.0),
+            (json!(null), json!(null), 1.0),
+            (json!({"a": false}), json!({"a": false}), 1.0),
+        ] {
+            assert_eq!(similarity(&expected, &given), score, "{expected} {given}");
+        }
+    }
+
+    #[test]
+    fn an_expected_value_that_is_no_object_is_the_examples_fault() {
+        let metric = Json::new(Some("answer".into()), BTreeMap::new());
+        let verdict = metric.judge(&example(&json!({"answer": 3})), &rollout(&[]), &[]);
+        assert!(matches!(verdict, Err(MetricError::Example { .. })));
+    }
+}

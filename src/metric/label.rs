@@ -1,0 +1,81 @@
+//! `label`: one field must be the expected label, no more and no less.
+
+use crate::data::Example;
+use crate::engine::Completion;
+use crate::program::Rollout;
+
+use super::{Judgement, Metric, MetricError, normalize, shorten};
+
+/// Compares one output with the example's field of the same name, without regard to case.
+#[derive(Debug, Clone)]
+pub struct Label {
+    field: String,
+    output: String,
+}
+
+impl Label {
+    /// The example's `field` holds the label, the program writes it as `output`.
+    pub fn new(field: impl Into<String>, output: impl Into<String>) -> Self {
+        Self { field: field.into(), output: output.into() }
+    }
+}
+
+impl Metric for Label {
+    fn required_fields(&self) -> Vec<String> {
+        vec![self.field.clone()]
+    }
+
+    fn judge(&self, example: &Example, rollout: &Rollout, _answers: &[Completion]) -> Result<Judgement, MetricError> {
+        let expected = example
+            .text(&self.field)
+            .ok_or_else(|| MetricError::Example { id: example.id.clone(), cause: format!("it has no field `{}`", self.field) })?;
+        let Some(given) = rollout.output(&self.output) else {
+            return Ok(Judgement::new(
+                0.0,
+                format!("Wrong. `{}` should be exactly `{expected}`, but was not given.", self.output),
+            ));
+        };
+        if normalize(given) == normalize(&expected) {
+            return Ok(Judgement::new(1.0, format!("Correct: `{expected}`.")));
+        }
+        let given = shorten(given, 200);
+        Ok(Judgement::new(
+            0.0,
+            format!("Wrong. `{}` should be exactly `{expected}` and nothing else, but was `{given}`.", self.output),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::tests_support::{example, rollout};
+
+    fn score(expected: &str, given: &str) -> f64 {
+        let example = example(&serde_json::json!({ "label": expected }));
+        Label::new("label", "label").judge(&example, &rollout(&[("label", given)]), &[]).unwrap().score
+    }
+
+    #[test]
+    fn case_and_marks_do_not_count_but_words_do() {
+        for given in ["card_arrival", " Card_Arrival. ", "`card_arrival`", "\"card_arrival\""] {
+            assert_eq!(score("card_arrival", given), 1.0, "{given}");
+        }
+        for given in ["card arrival", "card_arrival, I think", "card", ""] {
+            assert_eq!(score("card_arrival", given), 0.0, "{given}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_booleans_are_labels_too() {
+        let example = example(&serde_json::json!({ "label": 3 }));
+        assert_eq!(Label::new("label", "label").judge(&example, &rollout(&[("label", "3")]), &[]).unwrap().score, 1.0);
+    }
+
+    #[test]
+    fn feedback_tells_expected_and_given() {
+        let example = example(&serde_json::json!({ "label": "spam" }));
+        let verdict = Label::new("label", "label").judge(&example, &rollout(&[("label", "Eggs")]), &[]).unwrap();
+        assert_eq!(verdict.feedback, "Wrong. `label` should be exactly `spam` and nothing else, but was `Eggs`.");
+    }
+}

@@ -1,0 +1,197 @@
+//! μ_f: a rollout → a score and words about it. One feedback function a file.
+
+mod json;
+mod label;
+
+pub use json::Json;
+pub use label::Label;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::Example;
+use crate::engine::{Completion, Request};
+use crate::program::Rollout;
+
+/// What a feedback function says of one rollout.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judgement {
+    /// From 0 to 1.
+    pub score: f64,
+    /// What was expected, what was given, which part failed.
+    pub feedback: String,
+    /// More about single modules, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub module_feedback: BTreeMap<String, String>,
+    /// Named parts of the score, each from 0 to 1.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub objectives: BTreeMap<String, f64>,
+}
+
+impl Judgement {
+    /// A score and its feedback, nothing else.
+    pub fn new(score: f64, feedback: impl Into<String>) -> Self {
+        Self { score, feedback: feedback.into(), module_feedback: BTreeMap::new(), objectives: BTreeMap::new() }
+    }
+}
+
+/// Why a rollout could not be scored. No verdict about the answer.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum MetricError {
+    /// The example lacks what the metric compares with, or has it in a wrong form.
+    #[error("example `{id}`: {cause}")]
+    Example {
+        /// The example's id.
+        id: String,
+        /// What is wrong.
+        cause: String,
+    },
+    /// A score that is no number from 0 to 1.
+    #[error("example `{id}`: the score is {score}, not a number from 0 to 1")]
+    Range {
+        /// The example's id.
+        id: String,
+        /// What the metric returned.
+        score: f64,
+    },
+    /// A metric of the library's user failed.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// A feedback function. Called from several threads at once.
+pub trait Metric: Send + Sync {
+    /// The fields that an example must have for this metric.
+    fn required_fields(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What a model must be asked before the rollout can be judged: a judge's questions.
+    fn requests(&self, _example: &Example, _rollout: &Rollout) -> Vec<Request> {
+        Vec::new()
+    }
+
+    /// The verdict on a rollout that was finished; `answers` are those to
+    /// [`Metric::requests`], in order.
+    ///
+    /// # Errors
+    /// [`MetricError`] where there is no verdict; it is asked once more, then the rollout stays
+    /// unscored.
+    fn judge(&self, example: &Example, rollout: &Rollout, answers: &[Completion]) -> Result<Judgement, MetricError>;
+}
+
+/// The verdict of `metric`, checked: a failed rollout scores 0 with the failure as feedback, and
+/// what was wrong with the form of an answer is told beside the metric's own words.
+///
+/// # Errors
+/// Those of the metric, and [`MetricError::Range`].
+pub fn judge(
+    metric: &dyn Metric,
+    example: &Example,
+    rollout: &Rollout,
+    answers: &[Completion],
+) -> Result<Judgement, MetricError> {
+    if let Some(failure) = &rollout.failure {
+        return Ok(Judgement::new(0.0, failure.clone()));
+    }
+    let mut judgement = metric.judge(example, rollout, answers)?;
+    for score in std::iter::once(&judgement.score).chain(judgement.objectives.values()) {
+        if !(0.0..=1.0).contains(score) {
+            return Err(MetricError::Range { id: example.id.clone(), score: *score });
+        }
+    }
+    for (module, problem) in rollout.problems() {
+        let words = judgement.module_feedback.entry(module.to_owned()).or_default();
+        if !words.is_empty() {
+            words.push(' ');
+        }
+        words.push_str(problem);
+    }
+    Ok(judgement)
+}
+
+/// Text as labels are compared: without case, and without the marks that models put around them.
+fn normalize(text: &str) -> String {
+    let marks = |c: char| c.is_whitespace() || matches!(c, '.' | '"' | '\'' | '`' | '*');
+    text.trim_matches(marks).to_lowercase()
+}
+
+/// At most `most` characters of `text`, cut in the middle, on one line for feedback.
+fn shorten(text: &str, most: usize) -> String {
+    let count = text.chars().count();
+    if count <= most {
+        return text.to_owned();
+    }
+    let head: String = text.chars().take(most * 2 / 3).collect();
+    let tail: String = text.chars().skip(count - most / 3).collect();
+    format!("{head} … {tail}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::program::Rollout;
+
+    struct Fixed(f64);
+
+    impl Metric for Fixed {
+        fn judge(&self, _: &Example, _: &Rollout, _: &[Completion]) -> Result<Judgement, MetricError> {
+            Ok(Judgement::new(self.0, "so"))
+        }
+    }
+
+    fn example() -> Example {
+        Example { id: "7".into(), fields: serde_json::Map::new() }
+    }
+
+    #[test]
+    fn a_score_outside_the_range_is_a_failure_of_the_metric() {
+        let rollout = Rollout { steps: Vec::new(), failure: None };
+        for score in [f64::NAN, 3.0, -0.1, f64::INFINITY] {
+            let verdict = judge(&Fixed(score), &example(), &rollout, &[]);
+            assert!(matches!(verdict, Err(MetricError::Range { .. })), "{score}");
+        }
+        assert_eq!(judge(&Fixed(1.0), &example(), &rollout, &[]).unwrap().score, 1.0);
+    }
+
+    #[test]
+    fn a_failed_rollout_scores_zero_without_asking() {
+        let rollout = Rollout { steps: Vec::new(), failure: Some("The answer was empty.".into()) };
+        let verdict = judge(&Fixed(f64::NAN), &example(), &rollout, &[]).unwrap();
+        assert_eq!((verdict.score, verdict.feedback.as_str()), (0.0, "The answer was empty."));
+    }
+
+    #[test]
+    fn long_text_is_cut_in_the_middle() {
+        assert_eq!(shorten("abcdefghijkl", 6), "abcd … kl");
+        assert_eq!(shorten("äöü", 3), "äöü");
+    }
+}
+
+#[cfg(test)]
+mod tests_support {
+    //! Examples and rollouts for the tests of metrics.
+
+    use crate::data::Example;
+    use crate::engine::{Ended, Usage};
+    use crate::program::{Rollout, Step};
+
+    pub(super) fn example(fields: &serde_json::Value) -> Example {
+        Example { id: "1".into(), fields: fields.as_object().unwrap().clone() }
+    }
+
+    pub(super) fn rollout(outputs: &[(&str, &str)]) -> Rollout {
+        let outputs = outputs.iter().map(|&(n, v)| (n.to_owned(), v.to_owned())).collect();
+        let step = Step {
+            module: "m".into(),
+            inputs: Vec::new(),
+            answer: String::new(),
+            ended: Ended::Stop,
+            outputs,
+            problem: None,
+            usage: Usage::default(),
+        };
+        Rollout { steps: vec![step], failure: None }
+    }
+}

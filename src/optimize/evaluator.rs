@@ -1,0 +1,105 @@
+//! One sub-wave: rollouts of one candidate in lockstep, then their verdicts.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use rayon::prelude::*;
+
+use crate::data::Example;
+use crate::engine::{Completion, Engine, EngineError, EngineProgress, Request, Usage};
+use crate::hash::number;
+use crate::journal::{Cost, Scored, Verdict};
+use crate::metric::{self, Metric};
+use crate::program::{Candidate, Program, Rollout, rollout};
+
+/// Rollouts in a sub-wave: the unit of exactness, of the journal and of every stop.
+pub const SUB_WAVE: usize = 32;
+
+/// Called with how far a list of requests is: done, of how many, seconds since it began.
+pub type Watch<'a> = dyn FnMut(EngineProgress, usize, f64) -> ControlFlow<()> + 'a;
+
+/// What rollouts need.
+pub struct Evaluator<'a> {
+    /// The modules.
+    pub program: &'a Program,
+    /// The feedback function.
+    pub metric: &'a dyn Metric,
+    /// The models.
+    pub engine: &'a mut dyn Engine,
+}
+
+impl Evaluator<'_> {
+    /// Runs `candidate` on `examples`, one sub-wave of them. `salt` is part of every request's
+    /// seed. The cost's clock is left at 0 for the caller to set.
+    ///
+    /// # Errors
+    /// [`EngineError`], an interruption by `watch` among them.
+    pub fn sub_wave(
+        &mut self,
+        candidate: &Candidate,
+        examples: &[&Example],
+        salt: &str,
+        watch: &mut Watch<'_>,
+    ) -> Result<(Vec<Scored>, Cost), EngineError> {
+        let key = candidate.key();
+        let seeds: Vec<u64> = examples.iter().map(|e| number(&[salt, &key, &e.id])).collect();
+        let mut cost = Cost::default();
+        let engine = &mut *self.engine;
+        let mut generate = |requests: &[Request]| generate(engine, requests, watch, &mut cost);
+        let rollouts = rollout::run(self.program, candidate, examples, &seeds, &mut generate)?;
+
+        let questions: Vec<Vec<Request>> =
+            examples.iter().zip(&rollouts).map(|(example, rollout)| self.metric.requests(example, rollout)).collect();
+        let all: Vec<Request> = questions.iter().flatten().cloned().collect();
+        let mut answers = if all.is_empty() { Vec::new() } else { generate(&all)? }.into_iter();
+        let answers: Vec<Vec<Completion>> = questions.iter().map(|q| answers.by_ref().take(q.len()).collect()).collect();
+
+        let started = Instant::now();
+        let metric = self.metric;
+        let scored = examples
+            .par_iter()
+            .zip(rollouts)
+            .zip(answers)
+            .map(|((example, rollout), answers)| {
+                let verdict = verdict(metric, example, &rollout, &answers);
+                Scored { rollout, verdict }
+            })
+            .collect();
+        cost.metric = started.elapsed().as_secs_f64();
+        Ok((scored, cost))
+    }
+
+    /// Asks requests that are no rollouts: reflections.
+    ///
+    /// # Errors
+    /// [`EngineError`], an interruption by `watch` among them.
+    pub fn ask(&mut self, requests: &[Request], watch: &mut Watch<'_>) -> Result<(Vec<Completion>, Cost), EngineError> {
+        let mut cost = Cost::default();
+        let completions = generate(self.engine, requests, watch, &mut cost)?;
+        Ok((completions, cost))
+    }
+}
+
+fn generate(
+    engine: &mut dyn Engine,
+    requests: &[Request],
+    watch: &mut Watch<'_>,
+    cost: &mut Cost,
+) -> Result<Vec<Completion>, EngineError> {
+    let started = Instant::now();
+    let completions = engine.generate(requests, &mut |done| watch(done, requests.len(), started.elapsed().as_secs_f64()))?;
+    cost.engine += started.elapsed().as_secs_f64();
+    let mut usage = Usage::default();
+    completions.iter().for_each(|c| usage += c.usage);
+    cost.usage += usage;
+    Ok(completions)
+}
+
+/// What the metric says; if it fails, what it says when asked once more.
+fn verdict(metric: &dyn Metric, example: &Example, rollout: &Rollout, answers: &[Completion]) -> Verdict {
+    let ask = || metric::judge(metric, example, rollout, answers);
+    match ask().or_else(|_| ask()) {
+        Ok(judgement) => Verdict::Judged(judgement),
+        Err(error) => Verdict::Unscored(error.to_string()),
+    }
+}

@@ -1,0 +1,110 @@
+//! Which candidates are worth improving: Pareto fronts by example, without the dominated.
+//!
+//! Algorithm 2 of the GEPA paper (arXiv 2507.19457), dominance taken as set cover.
+
+use std::cmp::Ordering;
+
+/// The front of one validation example: the candidates tied for its best score, ascending.
+pub type Front = Vec<usize>;
+
+/// The front of every example. `scores` has a row a candidate; an example that a candidate was not
+/// scored on says nothing about it. An example that nobody was scored on has an empty front.
+#[must_use]
+pub fn fronts(scores: &[&[Option<f64>]]) -> Vec<Front> {
+    let examples = scores.iter().map(|row| row.len()).max().unwrap_or(0);
+    let mut best = vec![f64::NEG_INFINITY; examples];
+    let mut fronts = vec![Front::new(); examples];
+    for (candidate, row) in scores.iter().enumerate() {
+        for (example, score) in row.iter().enumerate() {
+            let Some(score) = *score else { continue };
+            if score > best[example] {
+                best[example] = score;
+                fronts[example].clear();
+            }
+            if score == best[example] {
+                fronts[example].push(candidate);
+            }
+        }
+    }
+    fronts
+}
+
+/// Removes dominated candidates from `fronts`: one whose every front holds another candidate that
+/// has not been removed. The worst mean goes first, of equal means the older.
+///
+/// A removal only shrinks fronts, so a candidate that could not go before it cannot go after it
+/// either: one pass from the worst to the best does what starting over after each removal does.
+pub fn remove_dominated(fronts: &mut [Front], means: &[f64]) {
+    let mut held_by: Vec<Vec<usize>> = vec![Vec::new(); means.len()];
+    for (example, front) in fronts.iter().enumerate() {
+        for &candidate in front {
+            held_by[candidate].push(example);
+        }
+    }
+    let mut left: Vec<usize> = fronts.iter().map(Vec::len).collect();
+    let mut removed = vec![false; means.len()];
+    let mut order: Vec<usize> = (0..means.len()).filter(|&c| !held_by[c].is_empty()).collect();
+    order.sort_by(|&a, &b| means[a].partial_cmp(&means[b]).unwrap_or(Ordering::Equal).then(a.cmp(&b)));
+    for candidate in order {
+        if held_by[candidate].iter().all(|&example| left[example] > 1) {
+            removed[candidate] = true;
+            held_by[candidate].iter().for_each(|&example| left[example] -= 1);
+        }
+    }
+    for front in fronts {
+        front.retain(|&candidate| !removed[candidate]);
+    }
+}
+
+/// How many fronts hold each candidate: the weight with which it is drawn.
+#[must_use]
+pub fn weights(fronts: &[Front], candidates: usize) -> Vec<usize> {
+    let mut weights = vec![0; candidates];
+    fronts.iter().flatten().for_each(|&candidate| weights[candidate] += 1);
+    weights
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The rule as the paper's code has it: try the worst first, start over after each removal.
+    fn remove_by_starting_over(fronts: &mut [Front], means: &[f64]) {
+        let mut order: Vec<usize> = (0..means.len()).filter(|c| fronts.iter().any(|f| f.contains(c))).collect();
+        order.sort_by(|&a, &b| means[a].partial_cmp(&means[b]).unwrap().then(a.cmp(&b)));
+        while let Some(at) = order.iter().position(|c| fronts.iter().all(|f| !f.contains(c) || f.len() > 1)) {
+            let gone = order.remove(at);
+            fronts.iter_mut().for_each(|f| f.retain(|&c| c != gone));
+        }
+    }
+
+    fn scores() -> impl Strategy<Value = Vec<Vec<Option<f64>>>> {
+        let score = prop_oneof![9 => (0..4_u8).prop_map(|s| Some(f64::from(s) / 3.0)), 1 => Just(None)];
+        (1..9_usize, 1..7_usize).prop_flat_map(move |(c, e)| prop::collection::vec(prop::collection::vec(score.clone(), e), c))
+    }
+
+    proptest! {
+        #[test]
+        fn one_pass_equals_starting_over(rows in scores()) {
+            let slices: Vec<&[Option<f64>]> = rows.iter().map(Vec::as_slice).collect();
+            let means: Vec<f64> = rows.iter().map(|r| crate::optimize::pool::mean(r).unwrap_or(0.0)).collect();
+            let before = fronts(&slices);
+            let (mut once, mut over) = (before.clone(), before.clone());
+            remove_dominated(&mut once, &means);
+            remove_by_starting_over(&mut over, &means);
+            prop_assert_eq!(&once, &over);
+            for (after, before) in once.iter().zip(&before) {
+                prop_assert_eq!(after.is_empty(), before.is_empty(), "a removal emptied a front");
+            }
+            let drawn = weights(&once, rows.len());
+            prop_assert_eq!(drawn.iter().sum::<usize>(), once.iter().map(Vec::len).sum::<usize>());
+        }
+    }
+
+    #[test]
+    fn a_candidate_that_is_nowhere_best_has_no_weight() {
+        let rows: [&[Option<f64>]; 2] = [&[Some(0.0), Some(0.0)], &[Some(1.0), Some(0.5)]];
+        assert_eq!(weights(&fronts(&rows), 2), [0, 2]);
+    }
+}

@@ -1,0 +1,364 @@
+//! What an optimizer may do: evaluate, reflect, draw randomness, log. Budget, clock, cache and
+//! journal live behind it.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use rand_chacha::ChaCha8Rng;
+
+use super::evaluator::{Evaluator, SUB_WAVE};
+use super::randomness;
+use crate::config::{Budget, OptimizePlan};
+use crate::data::Example;
+use crate::data::split::{Split, Splits};
+use crate::engine::{Completion, ModelId, Request, Usage};
+use crate::error::RunError;
+use crate::event::{Event, Purpose, StopReason};
+use crate::hash::sha256_hex;
+use crate::journal::{Journal, Record, RolloutAsk, Scored, Verdict};
+use crate::program::{Candidate, Program};
+
+/// Metric failures in a row that end a run.
+const FAILURES_IN_A_ROW: u64 = 3;
+
+/// From so many rollouts on, a tenth of them failing ends a run.
+const FAILURES_COUNT_FROM: u64 = 20;
+
+/// Why a call of the session did not answer.
+#[derive(Debug)]
+pub enum Halt {
+    /// The budget is spent: the optimizer returns what it has.
+    Stop(StopReason),
+    /// The run is over.
+    Error(RunError),
+}
+
+impl<E: Into<RunError>> From<E> for Halt {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+/// What was spent so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Spent {
+    /// Rollouts charged to the budget.
+    pub rollouts: u64,
+    /// Rollouts answered from the cache, for nothing.
+    pub reused: u64,
+    /// Reflections asked.
+    pub reflections: u64,
+    /// Tokens of rollouts.
+    pub task: Usage,
+    /// Tokens of reflections.
+    pub reflection: Usage,
+    /// Seconds in the engine for rollouts.
+    pub task_seconds: f64,
+    /// Seconds in the engine for reflections.
+    pub reflection_seconds: f64,
+    /// Seconds in the metric.
+    pub metric_seconds: f64,
+    /// Rollouts that the metric was asked about.
+    pub judged: u64,
+    /// Rollouts that it failed on.
+    pub unscored: u64,
+}
+
+type CacheKey = (Split, String, usize);
+
+/// An optimizer's hands.
+pub struct Session<'a> {
+    evaluator: Evaluator<'a>,
+    splits: &'a Splits,
+    plan: &'a OptimizePlan,
+    journal: &'a mut Journal,
+    listener: &'a mut dyn FnMut(&Event),
+    interrupted: &'a AtomicBool,
+    /// Scored rollouts; only of greedy programs, where a second run would say the same.
+    cache: BTreeMap<CacheKey, Arc<Scored>>,
+    greedy: bool,
+    evaluations: u64,
+    spent: Spent,
+    failures_in_a_row: u64,
+    /// The run's clock as of the last record, and when this process began to add to it.
+    elapsed: f64,
+    live_since: Option<Instant>,
+}
+
+impl<'a> Session<'a> {
+    /// A session over a journal, which answers as long as it has records.
+    pub fn new(
+        evaluator: Evaluator<'a>,
+        splits: &'a Splits,
+        plan: &'a OptimizePlan,
+        journal: &'a mut Journal,
+        listener: &'a mut dyn FnMut(&Event),
+        interrupted: &'a AtomicBool,
+    ) -> Self {
+        let greedy = evaluator.program.modules.iter().all(|m| m.temperature <= 0.0);
+        let mut session = Self {
+            evaluator,
+            splits,
+            plan,
+            journal,
+            listener,
+            interrupted,
+            cache: BTreeMap::new(),
+            greedy,
+            evaluations: 0,
+            spent: Spent::default(),
+            failures_in_a_row: 0,
+            elapsed: 0.0,
+            live_since: None,
+        };
+        if session.journal.is_replaying() {
+            let (records, seconds) = (session.journal.recorded(), session.journal.seconds());
+            (session.listener)(&Event::Resumed { records, seconds });
+        } else {
+            session.live_since = Some(Instant::now());
+        }
+        session
+    }
+
+    /// The plan of the search.
+    #[must_use]
+    pub fn plan(&self) -> &'a OptimizePlan {
+        self.plan
+    }
+
+    /// The modules.
+    #[must_use]
+    pub fn program(&self) -> &'a Program {
+        self.evaluator.program
+    }
+
+    /// What a reflector may read.
+    #[must_use]
+    pub fn train(&self) -> &'a [Example] {
+        &self.splits.train
+    }
+
+    /// How many validation examples there are. What they say is not the optimizer's to know.
+    #[must_use]
+    pub fn validation_size(&self) -> usize {
+        self.splits.val.len()
+    }
+
+    /// What was spent so far.
+    #[must_use]
+    pub fn spent(&self) -> Spent {
+        self.spent
+    }
+
+    /// The random numbers of a purpose in an iteration.
+    #[must_use]
+    pub fn random(&self, purpose: &str, iteration: u64) -> ChaCha8Rng {
+        randomness::stream(self.plan.seed, purpose, iteration)
+    }
+
+    /// Tokens of `text` for a model.
+    #[must_use]
+    pub fn count_tokens(&self, model: ModelId, text: &str) -> usize {
+        self.evaluator.engine.count_tokens(model, text)
+    }
+
+    /// The most tokens of prompt and answer together for a model.
+    #[must_use]
+    pub fn context_length(&self, model: ModelId) -> usize {
+        self.evaluator.engine.context_length(model)
+    }
+
+    /// Whether `rollouts` more fit the budget, and the time is not up.
+    ///
+    /// # Errors
+    /// [`Halt::Stop`] with the reason why not.
+    pub fn fits(&self, rollouts: u64) -> Result<(), Halt> {
+        match self.plan.budget {
+            Budget::Rollouts(most) if self.spent.rollouts + rollouts > most => Err(Halt::Stop(StopReason::BudgetSpent)),
+            Budget::Time(most) if self.elapsed >= most.as_secs_f64() => Err(Halt::Stop(StopReason::TimeUp)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs `candidate` on examples of `split`, given by their places; scored rollouts come back in
+    /// that order. What the cache knows is not run again.
+    ///
+    /// # Errors
+    /// [`Halt::Stop`] between sub-waves when the budget is spent; [`Halt::Error`] ends the run.
+    pub fn evaluate(
+        &mut self,
+        purpose: Purpose,
+        split: Split,
+        candidate: &Candidate,
+        places: &[usize],
+    ) -> Result<Vec<Arc<Scored>>, Halt> {
+        let key = candidate.key();
+        let examples = self.splits.of(split);
+        self.evaluations += 1;
+        let cached = |cache: &BTreeMap<CacheKey, Arc<Scored>>, place: usize| cache.get(&(split, key.clone(), place)).cloned();
+        let mut answers: Vec<Option<Arc<Scored>>> =
+            places.iter().map(|&p| cached(&self.cache, p).filter(|_| self.greedy)).collect();
+        let fresh: Vec<usize> = (0..places.len()).filter(|&i| answers[i].is_none()).collect();
+        let reused = places.len() - fresh.len();
+        self.spent.reused += reused as u64;
+        (self.listener)(&Event::Evaluating { purpose, split, fresh: fresh.len(), reused });
+        for wave in fresh.chunks(SUB_WAVE) {
+            self.fits(wave.len() as u64)?;
+            let in_wave: Vec<&Example> = wave.iter().map(|&i| &examples[places[i]]).collect();
+            let scored = self.sub_wave(split, candidate, &in_wave)?;
+            for (&index, scored) in wave.iter().zip(scored) {
+                let scored = Arc::new(scored);
+                if self.greedy {
+                    self.cache.insert((split, key.clone(), places[index]), Arc::clone(&scored));
+                }
+                answers[index] = Some(scored);
+            }
+        }
+        // Every place has an answer now: from the cache or from its sub-wave.
+        let answers: Vec<Arc<Scored>> = answers.into_iter().flatten().collect();
+        let scores: Vec<Option<f64>> = answers.iter().map(|s| s.score()).collect();
+        let mean = super::pool::mean(&scores);
+        (self.listener)(&Event::Evaluated { purpose, mean, spent: self.spent.rollouts, elapsed: self.elapsed });
+        Ok(answers)
+    }
+
+    fn sub_wave(&mut self, split: Split, candidate: &Candidate, examples: &[&Example]) -> Result<Vec<Scored>, Halt> {
+        let ask = RolloutAsk { split, candidate: candidate.key(), examples: examples.iter().map(|e| e.id.clone()).collect() };
+        let (rollouts, cost) = match self.next_recorded()? {
+            Some(Record::Rollouts { ask: recorded, rollouts, cost }) if recorded == ask => (rollouts, cost),
+            Some(other) => {
+                return Err(self.journal.mismatch(describe(&other), ask.to_string()).into());
+            }
+            None => {
+                let salt = if self.greedy { String::new() } else { self.evaluations.to_string() };
+                let salt = format!("{}/{split}/{salt}", self.plan.seed);
+                let mut watch = watch(self.interrupted, &mut *self.listener);
+                let (rollouts, mut cost) = self.evaluator.sub_wave(candidate, examples, &salt, &mut watch)?;
+                cost.elapsed = now(self.journal, self.live_since);
+                self.journal.append(&Record::Rollouts { ask, rollouts: rollouts.clone(), cost })?;
+                (rollouts, cost)
+            }
+        };
+        self.elapsed = cost.elapsed;
+        self.spent.rollouts += examples.len() as u64;
+        self.spent.task += cost.usage;
+        self.spent.task_seconds += cost.engine;
+        self.spent.metric_seconds += cost.metric;
+        for (scored, example) in rollouts.iter().zip(examples) {
+            self.count_failures(scored, example)?;
+        }
+        Ok(rollouts)
+    }
+
+    fn count_failures(&mut self, scored: &Scored, example: &Example) -> Result<(), Halt> {
+        self.spent.judged += 1;
+        let Verdict::Unscored(cause) = &scored.verdict else {
+            self.failures_in_a_row = 0;
+            return Ok(());
+        };
+        self.spent.unscored += 1;
+        self.failures_in_a_row += 1;
+        (self.listener)(&Event::Unscored { example: example.id.clone(), cause: cause.clone() });
+        let (failed, judged) = (self.spent.unscored, self.spent.judged);
+        let too_many = judged >= FAILURES_COUNT_FROM && failed * 10 > judged;
+        if self.failures_in_a_row >= FAILURES_IN_A_ROW || too_many {
+            return Err(RunError::Metric { failed, judged, cause: cause.clone() }.into());
+        }
+        Ok(())
+    }
+
+    /// Asks reflectors. Not charged to the budget in rollouts, but counted.
+    ///
+    /// # Errors
+    /// [`Halt::Stop`] when the time is up; [`Halt::Error`] ends the run.
+    pub fn reflect(&mut self, requests: &[Request]) -> Result<Vec<Completion>, Halt> {
+        self.fits(0)?;
+        let ask = sha256_hex(serde_json::json!(requests).to_string().as_bytes());
+        let (completions, cost) = match self.next_recorded()? {
+            Some(Record::Reflections { ask: recorded, completions, cost }) if recorded == ask => (completions, cost),
+            Some(other) => {
+                return Err(self.journal.mismatch(describe(&other), format!("reflections {ask}")).into());
+            }
+            None => {
+                let mut watch = watch(self.interrupted, &mut *self.listener);
+                let (completions, mut cost) = self.evaluator.ask(requests, &mut watch)?;
+                cost.elapsed = now(self.journal, self.live_since);
+                self.journal.append(&Record::Reflections { ask, completions: completions.clone(), cost })?;
+                (completions, cost)
+            }
+        };
+        self.elapsed = cost.elapsed;
+        self.spent.reflections += requests.len() as u64;
+        self.spent.reflection += cost.usage;
+        self.spent.reflection_seconds += cost.engine;
+        Ok(completions)
+    }
+
+    /// Tells of an event. A decision is journaled, and a replayed one must be the same.
+    ///
+    /// # Errors
+    /// [`Halt::Error`] where the journal has another decision, or cannot be written.
+    pub fn log(&mut self, event: &Event) -> Result<(), Halt> {
+        if event.is_decision() {
+            let value = serde_json::json!(event);
+            match self.next_recorded()? {
+                Some(Record::Note { event: recorded }) if recorded == value => {}
+                Some(other) => {
+                    return Err(self.journal.mismatch(describe(&other), value.to_string()).into());
+                }
+                None => self.journal.append(&Record::Note { event: value })?,
+            }
+        }
+        (self.listener)(event);
+        Ok(())
+    }
+
+    /// The next record; when the journal has run dry, the session goes live.
+    fn next_recorded(&mut self) -> Result<Option<Record>, Halt> {
+        if let Some(record) = self.journal.replay()? {
+            return Ok(Some(record));
+        }
+        if self.live_since.is_none() {
+            self.live_since = Some(Instant::now());
+            self.elapsed = self.journal.seconds();
+            (self.listener)(&Event::CaughtUp);
+        }
+        if self.interrupted.load(Ordering::Relaxed) {
+            return Err(RunError::Interrupted.into());
+        }
+        Ok(None)
+    }
+
+    /// The run's clock as of the last record, in seconds.
+    #[must_use]
+    pub fn elapsed(&self) -> f64 {
+        self.elapsed
+    }
+}
+
+/// The run's clock: what the journal's part took, and the time since this process went live.
+fn now(journal: &Journal, live_since: Option<Instant>) -> f64 {
+    journal.seconds() + live_since.map_or(0.0, |since| since.elapsed().as_secs_f64())
+}
+
+fn watch<'b>(
+    interrupted: &'b AtomicBool,
+    listener: &'b mut dyn FnMut(&Event),
+) -> impl FnMut(crate::engine::EngineProgress, usize, f64) -> ControlFlow<()> + 'b {
+    move |done, of, seconds| {
+        listener(&Event::Progress { done, of, seconds });
+        if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+fn describe(record: &Record) -> String {
+    match record {
+        Record::Header { .. } => "a header".into(),
+        Record::Rollouts { ask, .. } | Record::Test { ask, .. } => ask.to_string(),
+        Record::Reflections { ask, .. } => format!("reflections {ask}"),
+        Record::Note { event } => event.to_string(),
+    }
+}

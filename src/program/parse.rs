@@ -1,0 +1,220 @@
+//! From a model's answer to a module's outputs.
+//!
+//! One output is the whole answer, freed of what chat models wrap around it. Several are read from
+//! lines `name: value`, or from a JSON object with those keys.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::data::to_text;
+
+/// The outputs that were found, by name.
+pub type Outputs = BTreeMap<String, String>;
+
+/// Reads the outputs called `names` from `answer`. What is not there is left out.
+#[must_use]
+pub fn outputs(names: &[String], answer: &str) -> Outputs {
+    let answer = answer.trim();
+    if let [only] = names {
+        let value = one(only, answer);
+        return if value.is_empty() { Outputs::new() } else { Outputs::from([(only.clone(), value)]) };
+    }
+    let from_lines = lines(names, answer);
+    if from_lines.len() == names.len() {
+        return from_lines;
+    }
+    match json_object(answer) {
+        Some(from_json) => {
+            let mut found: Outputs = names.iter().filter_map(|n| Some((n.clone(), to_text(from_json.get(n)?)))).collect();
+            for (name, value) in from_lines {
+                found.entry(name).or_insert(value);
+            }
+            found
+        }
+        None => from_lines,
+    }
+}
+
+/// What an answer without some of its outputs looks like, in words that a reflector can use.
+#[must_use]
+pub fn missing(names: &[String], found: &Outputs, answer: &str) -> Option<String> {
+    let absent: Vec<String> = names.iter().filter(|n| !found.contains_key(*n)).map(|n| format!("`{n}`")).collect();
+    if absent.is_empty() {
+        return None;
+    }
+    if answer.trim().is_empty() {
+        return Some("The answer was empty.".into());
+    }
+    let form: Vec<String> = names.iter().map(|n| format!("`{n}: …`")).collect();
+    Some(format!(
+        "The answer could not be read: {} {} missing. It must have one line for each field: {}.",
+        absent.join(", "),
+        if absent.len() == 1 { "is" } else { "are" },
+        form.join(", ")
+    ))
+}
+
+/// The first JSON object in `text`, fenced or not.
+#[must_use]
+pub fn json_object(text: &str) -> Option<serde_json::Map<String, Value>> {
+    text.match_indices('{').take(20).find_map(|(at, _)| {
+        let mut stream = serde_json::Deserializer::from_str(&text[at..]).into_iter::<Value>();
+        match stream.next() {
+            Some(Ok(Value::Object(map))) => Some(map),
+            _ => None,
+        }
+    })
+}
+
+/// A whole answer without the label, fence or quotes around it.
+fn one(name: &str, answer: &str) -> String {
+    let mut text = unfence(answer);
+    if let Some((label, rest)) = text.split_once(':')
+        && bare(label).eq_ignore_ascii_case(name)
+    {
+        text = unfence(rest.trim_start_matches('*').trim());
+    }
+    unquote(text).to_owned()
+}
+
+/// Lines `name: value`; a value goes on until the next name. The first of equal names counts.
+fn lines(names: &[String], answer: &str) -> Outputs {
+    let mut found = Outputs::new();
+    let mut current: Option<(String, String)> = None;
+    let close = |current: &mut Option<(String, String)>, found: &mut Outputs| {
+        if let Some((name, value)) = current.take() {
+            let value = unquote(value.trim().trim_end_matches("```").trim().trim_end_matches(',')).to_owned();
+            if !value.is_empty() {
+                found.entry(name).or_insert(value);
+            }
+        }
+    };
+    for line in answer.lines() {
+        let labelled = line.split_once(':').and_then(|(label, rest)| {
+            let label = bare(label);
+            let name = names.iter().find(|n| label.eq_ignore_ascii_case(n))?;
+            Some((name.clone(), rest.trim_start_matches('*').trim().to_owned()))
+        });
+        match (labelled, &mut current) {
+            (Some(next), _) => {
+                close(&mut current, &mut found);
+                current = Some(next);
+            }
+            (None, Some((_, value))) => {
+                value.push('\n');
+                value.push_str(line);
+            }
+            (None, None) => {}
+        }
+    }
+    close(&mut current, &mut found);
+    found
+}
+
+/// A label without list marks, emphasis and quotes.
+fn bare(label: &str) -> &str {
+    label.trim_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '-' | '#' | '"' | '\'' | '`' | '_' | '>' | '{'))
+}
+
+/// The inside of a fenced block that is the whole text.
+fn unfence(text: &str) -> &str {
+    let inside = text.strip_prefix("```").and_then(|rest| rest.strip_suffix("```"));
+    match inside {
+        Some(inside) => match inside.split_once('\n') {
+            Some((tag, body)) if !tag.contains(char::is_whitespace) => body.trim(),
+            _ => inside.trim(),
+        },
+        None => text,
+    }
+}
+
+/// The text without one pair of quotes around it.
+fn unquote(text: &str) -> &str {
+    let text = text.trim();
+    for quote in ['"', '\'', '`'] {
+        if let Some(inside) = text.strip_prefix(quote).and_then(|t| t.strip_suffix(quote))
+            && !inside.contains(quote)
+        {
+            return inside.trim();
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&n| n.to_owned()).collect()
+    }
+
+    #[test]
+    fn one_output_in_many_dresses() {
+        for answer in [
+            "spam",
+            " spam\n",
+            "label: spam",
+            "**Label:** spam",
+            "\"spam\"",
+            "```\nspam\n```",
+            "label: `spam`",
+            "```json\nspam\n```",
+        ] {
+            assert_eq!(outputs(&names(&["label"]), &answer)["label"], "spam", "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_colon_in_a_value_is_no_label() {
+        assert_eq!(outputs(&names(&["answer"]), "Note: all is well")["answer"], "Note: all is well");
+    }
+
+    #[test]
+    fn several_outputs_in_many_dresses() {
+        let wanted = Outputs::from([("team".into(), "billing".into()), ("order".into(), "12345".into())]);
+        for answer in [
+            "team: billing\norder: 12345",
+            "- **Team**: billing\n- **Order**: 12345",
+            "Sure!\n\nTeam: \"billing\"\nORDER: 12345\n",
+            "{\"team\": \"billing\", \"order\": 12345}",
+            "```json\n{\n  \"team\": \"billing\",\n  \"order\": \"12345\"\n}\n```",
+            "team: billing\norder: 12345\nteam: shipping",
+        ] {
+            assert_eq!(outputs(&names(&["team", "order"]), answer), wanted, "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_value_may_have_several_lines() {
+        let found = outputs(&names(&["plan", "answer"]), "plan: one\ntwo\nanswer: 3");
+        assert_eq!(found["plan"], "one\ntwo");
+    }
+
+    #[test]
+    fn what_is_missing_is_said_in_words() {
+        let names = names(&["team", "order"]);
+        let found = outputs(&names, "team: billing");
+        let words = missing(&names, &found, "team: billing").unwrap();
+        assert!(words.contains("`order` is missing"), "{words}");
+        assert_eq!(missing(&names, &outputs(&names, ""), " ").unwrap(), "The answer was empty.");
+    }
+
+    proptest! {
+        #[test]
+        fn any_answer_is_read_without_panic(answer in "(?s).{0,200}") {
+            let _ = outputs(&names(&["a"]), &answer);
+            let found = outputs(&names(&["a", "b"]), &answer);
+            prop_assert_eq!(missing(&names(&["a", "b"]), &found, &answer).is_none(), found.len() == 2);
+        }
+
+        #[test]
+        fn plain_lines_are_read_back(a in "[a-z][a-z ]{0,10}[a-z]", b in "[0-9]{1,6}") {
+            let found = outputs(&names(&["x", "y"]), &format!("x: {a}\ny: {b}"));
+            prop_assert_eq!(&found["x"], &a);
+            prop_assert_eq!(&found["y"], &b);
+        }
+    }
+}

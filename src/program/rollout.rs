@@ -1,0 +1,196 @@
+//! Runs of a program: many examples in lockstep, each with the trace of what happened.
+
+use serde::{Deserialize, Serialize};
+
+use super::parse::{self, Outputs};
+use super::{Candidate, Program, layout};
+use crate::data::Example;
+use crate::engine::{Completion, Decoding, Ended, Request, Usage};
+
+/// One call of a module.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// The module's name.
+    pub module: String,
+    /// What it read, in the module's order.
+    pub inputs: Vec<(String, String)>,
+    /// The model's answer as it came, without reasoning.
+    pub answer: String,
+    /// How the answer ended.
+    pub ended: Ended,
+    /// What was read from the answer.
+    pub outputs: Outputs,
+    /// What is wrong with the answer's form, in words for the reflector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// What it cost.
+    pub usage: Usage,
+}
+
+/// One run of the program on one example.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rollout {
+    /// The calls, in order. Fewer than the program has modules where it failed.
+    pub steps: Vec<Step>,
+    /// Why it could not be finished: its score is 0 and this is its feedback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+impl Rollout {
+    /// What the program wrote under `name`; the last module that did counts.
+    #[must_use]
+    pub fn output(&self, name: &str) -> Option<&str> {
+        self.steps.iter().rev().find_map(|step| step.outputs.get(name)).map(String::as_str)
+    }
+
+    /// All that was spent.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        let mut sum = Usage::default();
+        for step in &self.steps {
+            sum += step.usage;
+        }
+        sum
+    }
+
+    /// What was wrong with the form of the answers, by module.
+    pub fn problems(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.steps.iter().filter_map(|step| Some((step.module.as_str(), step.problem.as_deref()?)))
+    }
+}
+
+/// Runs `program` with `candidate` on every example. All rollouts take their next step together:
+/// `generate` gets one request of each, in order. `seeds` has one number an example.
+///
+/// # Errors
+/// Whatever `generate` fails with.
+pub fn run<E>(
+    program: &Program,
+    candidate: &Candidate,
+    examples: &[&Example],
+    seeds: &[u64],
+    generate: &mut dyn FnMut(&[Request]) -> Result<Vec<Completion>, E>,
+) -> Result<Vec<Rollout>, E> {
+    let mut rollouts: Vec<Rollout> = examples.iter().map(|_| Rollout { steps: Vec::new(), failure: None }).collect();
+    for (index, (module, text)) in program.modules.iter().zip(&candidate.0).enumerate() {
+        let mut requests = Vec::new();
+        let mut under_way = Vec::new();
+        for (place, (rollout, example)) in rollouts.iter_mut().zip(examples).enumerate() {
+            if rollout.failure.is_some() {
+                continue;
+            }
+            let inputs = gather(&module.inputs, rollout, example);
+            let prompt = layout::render(module, &text.instruction, &inputs);
+            requests.push(Request {
+                model: module.model,
+                messages: prompt.messages,
+                breakpoints: prompt.breakpoints,
+                decoding: Decoding { temperature: module.temperature, ..Decoding::greedy(module.max_tokens) },
+                seed: seeds[place].wrapping_add(index as u64),
+            });
+            under_way.push((place, inputs));
+        }
+        if requests.is_empty() {
+            break;
+        }
+        let answers = generate(&requests)?;
+        for ((place, inputs), completion) in under_way.into_iter().zip(answers) {
+            take_step(program, index, &mut rollouts[place], inputs, completion);
+        }
+    }
+    Ok(rollouts)
+}
+
+/// What a module reads: outputs of earlier modules, else fields of the example.
+fn gather(names: &[String], rollout: &Rollout, example: &Example) -> Vec<(String, String)> {
+    let value = |name: &String| rollout.output(name).map(str::to_owned).or_else(|| example.text(name)).unwrap_or_default();
+    names.iter().map(|name| (name.clone(), value(name))).collect()
+}
+
+/// Reads the answer and decides whether the rollout can go on.
+fn take_step(program: &Program, index: usize, rollout: &mut Rollout, inputs: Vec<(String, String)>, completion: Completion) {
+    let module = &program.modules[index];
+    let outputs = parse::outputs(&module.outputs, &completion.text);
+    let mut problem = parse::missing(&module.outputs, &outputs, &completion.text);
+    match &completion.ended {
+        Ended::Refused(reason) => problem = Some(format!("The request was refused: {reason}.")),
+        Ended::Length => {
+            let cut = format!("The answer was cut off after {} tokens; it must be shorter.", module.max_tokens);
+            problem = Some(problem.map_or(cut.clone(), |p| format!("{cut} {p}")));
+        }
+        Ended::Stop => {}
+    }
+    let needed_later = |name: &String| !outputs.contains_key(name) && program.is_read_after(index, name);
+    if outputs.is_empty() || module.outputs.iter().any(needed_later) {
+        let words = problem.clone().unwrap_or_else(|| "The answer was empty.".into());
+        rollout.failure = Some(match program.modules.len() {
+            1 => words,
+            _ => format!("In `{}`: {words}", module.name),
+        });
+    }
+    rollout.steps.push(Step {
+        module: module.name.clone(),
+        inputs,
+        answer: completion.text,
+        ended: completion.ended,
+        outputs,
+        problem,
+        usage: completion.usage,
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::ModelId;
+    use crate::program::Module;
+
+    fn two_modules() -> Program {
+        let module = |name: &str, inputs: &[&str], outputs: &[&str]| Module {
+            name: name.into(),
+            inputs: inputs.iter().map(|&i| i.to_owned()).collect(),
+            outputs: outputs.iter().map(|&o| o.to_owned()).collect(),
+            max_tokens: 8,
+            temperature: 0.0,
+            model: ModelId(0),
+        };
+        Program { modules: vec![module("first", &["q"], &["plan", "note"]), module("second", &["q", "plan"], &["answer"])] }
+    }
+
+    fn answer(text: &str) -> Completion {
+        Completion { text: text.into(), reasoning: None, ended: Ended::Stop, usage: Usage::default() }
+    }
+
+    fn run_with(replies: &[&str]) -> Rollout {
+        let example = Example { id: "1".into(), fields: serde_json::from_str(r#"{"q": "why?"}"#).unwrap() };
+        let candidate = Candidate::new(["A.", "B."]);
+        let mut replies = replies.iter();
+        let mut generate = |requests: &[Request]| -> Result<Vec<Completion>, ()> {
+            Ok(requests.iter().map(|_| answer(replies.next().unwrap())).collect())
+        };
+        run(&two_modules(), &candidate, &[&example], &[7], &mut generate).unwrap().remove(0)
+    }
+
+    #[test]
+    fn outputs_flow_into_later_modules() {
+        let rollout = run_with(&["plan: think\nnote: x", "42"]);
+        assert_eq!(rollout.steps[1].inputs, [("q".into(), "why?".into()), ("plan".into(), "think".to_owned())]);
+        assert_eq!(rollout.output("answer"), Some("42"));
+        assert_eq!(rollout.failure, None);
+    }
+
+    #[test]
+    fn an_output_that_is_needed_later_and_missing_ends_the_rollout() {
+        let rollout = run_with(&["note: x"]);
+        assert_eq!(rollout.steps.len(), 1);
+        assert!(rollout.failure.unwrap().starts_with("In `first`: The answer could not be read: `plan` is missing"));
+    }
+
+    #[test]
+    fn an_output_that_nobody_needs_may_be_missing() {
+        let rollout = run_with(&["plan: think", "42"]);
+        assert_eq!(rollout.failure, None);
+        assert!(rollout.steps[0].problem.as_ref().unwrap().contains("`note` is missing"));
+    }
+}

@@ -1,0 +1,99 @@
+//! The files that a finished run leaves: `best/`, `best.json`, `summary.json`.
+
+use std::io::Write;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::Summary;
+use crate::engine::Message;
+use crate::journal::JournalError;
+use crate::optimize::Pool;
+use crate::program::{Candidate, Program, layout};
+
+/// `best.json`: a candidate, and the chat that each of its modules really sends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BestFile {
+    /// Its place in the pool.
+    pub candidate: usize,
+    /// Its mean on the validation examples.
+    pub score: f64,
+    /// Its modules, in order.
+    pub modules: Vec<BestModule>,
+}
+
+/// A module of `best.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BestModule {
+    /// Its name.
+    pub name: String,
+    /// The prompt.
+    pub instruction: String,
+    /// What is sent, with `{field}` where a field's text goes.
+    pub messages: Vec<Message>,
+}
+
+impl BestFile {
+    /// The candidate, for a program with the modules called `names`.
+    ///
+    /// # Errors
+    /// The name of a module that it has no text for.
+    pub fn into_candidate(self, names: &[&str]) -> Result<Candidate, String> {
+        let text = |name: &&str| {
+            let module = self.modules.iter().find(|m| m.name == **name);
+            module.map(|m| m.instruction.clone()).ok_or_else(|| (*name).to_owned())
+        };
+        Ok(Candidate::new(names.iter().map(text).collect::<Result<Vec<_>, _>>()?))
+    }
+}
+
+/// Writes what a finished run leaves into its directory.
+///
+/// # Errors
+/// [`JournalError::Io`]
+pub fn write(folder: &Path, program: &Program, pool: &Pool, summary: &Summary) -> Result<(), JournalError> {
+    let place = pool.best();
+    let candidate = &pool.members[place].candidate;
+    let module = |(module, text): (&crate::program::Module, &crate::program::ModuleText)| {
+        let fields: Vec<(String, String)> = module.inputs.iter().map(|f| (f.clone(), format!("{{{f}}}"))).collect();
+        let messages = layout::render(module, &text.instruction, &fields).messages;
+        BestModule { name: module.name.clone(), instruction: text.instruction.clone(), messages }
+    };
+    let modules: Vec<BestModule> = program.modules.iter().zip(&candidate.0).map(module).collect();
+    let best = folder.join("best");
+    std::fs::create_dir_all(&best).map_err(|cause| JournalError::Io { doing: "make", path: best.clone(), cause })?;
+    for module in &modules {
+        write_file(&best.join(format!("{}.txt", module.name)), format!("{}\n", module.instruction).as_bytes())?;
+    }
+    let score = pool.members[place].mean();
+    write_json(&folder.join("best.json"), &BestFile { candidate: place, score, modules })?;
+    write_json(&folder.join("summary.json"), summary)
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), JournalError> {
+    let io = |cause| JournalError::Io { doing: "write", path: path.to_owned(), cause };
+    let mut bytes = serde_json::to_vec_pretty(value).map_err(|e| io(e.into()))?;
+    bytes.push(b'\n');
+    write_file(path, &bytes)
+}
+
+/// Writes a file so that it is there as a whole or not at all.
+///
+/// # Errors
+/// [`JournalError::Io`]
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), JournalError> {
+    let io = |cause| JournalError::Io { doing: "write", path: path.to_owned(), cause };
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    // Temporary files are private; a result is as readable as the user's umask lets files be.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(folder).map_err(io)?;
+    file.write_all(bytes).map_err(io)?;
+    file.as_file().sync_data().map_err(io)?;
+    file.persist(path).map_err(|e| io(e.error))?;
+    Ok(())
+}

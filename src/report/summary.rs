@@ -1,0 +1,242 @@
+//! `summary.json`: a run in numbers.
+
+use serde::Serialize;
+
+use super::tally::Tally;
+use crate::engine::Usage;
+use crate::event::StopReason;
+use crate::optimize::session::Spent;
+use crate::optimize::{Member, Pool};
+
+/// A run in numbers. Scores are means from 0 to 1.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// The seed on the validation examples.
+    pub seed_score: f64,
+    /// The best candidate on the validation examples.
+    pub best_score: f64,
+    /// Its place in the pool; 0 is the seed.
+    pub best_candidate: usize,
+    /// The seed on the test examples.
+    pub test_seed_score: Option<f64>,
+    /// The best candidate on the test examples.
+    pub test_best_score: Option<f64>,
+    /// The 95% interval of their paired difference.
+    pub test_difference_95: Option<[f64; 2]>,
+    /// What the run learned, or why it learned nothing.
+    pub outcome: String,
+    /// Rollouts charged to the budget. Test evaluations stand outside of it.
+    pub rollouts: u64,
+    /// Rollouts answered from the cache.
+    pub rollouts_reused: u64,
+    /// Rollouts that the metric failed on.
+    pub rollouts_unscored: u64,
+    /// What became of the reflections.
+    pub reflections: Tally,
+    /// Candidates in the pool, the seed among them.
+    pub candidates: usize,
+    /// Merges accepted.
+    pub merges: u64,
+    /// Tokens and seconds of the engine.
+    pub engine: EngineSummary,
+    /// Where the time went.
+    pub seconds: Seconds,
+    /// Why the search ended.
+    pub stopped_because: StopReason,
+    /// The pool, in order.
+    pub pool: Vec<PoolEntry>,
+}
+
+/// Tokens and seconds of the engine, test evaluations included.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct EngineSummary {
+    /// Prompt tokens computed.
+    pub prefill_tokens: u64,
+    /// Prompt tokens that perfect prefix trees of the waves would have computed.
+    pub unique_prefill_tokens: u64,
+    /// Prompt tokens taken from another request of the wave.
+    pub reused_tokens: u64,
+    /// Tokens of answers.
+    pub decode_tokens: u64,
+    /// Seconds by role.
+    pub seconds: RoleSeconds,
+}
+
+/// Seconds in the engine by role.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct RoleSeconds {
+    /// Rollouts.
+    pub task: f64,
+    /// Reflections.
+    pub reflection: f64,
+    /// Test evaluations.
+    pub test: f64,
+}
+
+/// Seconds of the search; `test` comes on top of `total`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Seconds {
+    /// Work on the search, over all processes that took part in it.
+    pub total: f64,
+    /// In the engine.
+    pub engine: f64,
+    /// In the metric.
+    pub metric: f64,
+    /// All else.
+    pub optimizer: f64,
+    /// The two test evaluations.
+    pub test: f64,
+}
+
+/// A candidate in a line.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PoolEntry {
+    /// Its place.
+    pub candidate: usize,
+    /// Its parents' places.
+    pub parents: Vec<usize>,
+    /// Its mean on the validation examples.
+    pub score: f64,
+    /// Rollouts charged when it joined.
+    pub rollouts: u64,
+}
+
+/// One candidate's scores on the test examples.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tested {
+    /// In order; None where the metric failed.
+    pub scores: Vec<Option<f64>>,
+    /// Tokens.
+    pub usage: Usage,
+    /// Seconds in the engine.
+    pub engine: f64,
+    /// Seconds in all.
+    pub seconds: f64,
+}
+
+/// The seed's and the best candidate's scores on the test examples.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BeforeAfter {
+    /// The seed.
+    pub seed: Tested,
+    /// The best; the seed's again where the seed is the best.
+    pub best: Tested,
+}
+
+impl Summary {
+    /// Sums a run up. `elapsed` is its clock at the end of the search, in seconds.
+    #[must_use]
+    pub fn new(pool: &Pool, spent: Spent, tally: Tally, elapsed: f64, test: Option<&BeforeAfter>) -> Self {
+        let best = pool.best();
+        let mean = |scores: &[Option<f64>]| crate::optimize::pool::mean(scores);
+        let mut usage = spent.task;
+        usage += spent.reflection;
+        let mut test_seconds = 0.0;
+        let mut test_engine = 0.0;
+        if let Some(test) = test {
+            for tested in [&test.seed, &test.best] {
+                usage += tested.usage;
+                test_seconds += tested.seconds;
+                test_engine += tested.engine;
+            }
+        }
+        let engine = spent.task_seconds + spent.reflection_seconds;
+        let entry = |(candidate, member): (usize, &Member)| PoolEntry {
+            candidate,
+            parents: member.parents.clone(),
+            score: member.mean(),
+            rollouts: member.spent,
+        };
+        Self {
+            seed_score: pool.members[0].mean(),
+            best_score: pool.members[best].mean(),
+            best_candidate: best,
+            test_seed_score: test.and_then(|t| mean(&t.seed.scores)),
+            test_best_score: test.and_then(|t| mean(&t.best.scores)),
+            test_difference_95: test.and_then(|t| super::interval::paired(&differences(&t.seed.scores, &t.best.scores))),
+            outcome: outcome(pool, best, &tally),
+            rollouts: spent.rollouts,
+            rollouts_reused: spent.reused,
+            rollouts_unscored: spent.unscored,
+            reflections: tally,
+            candidates: pool.members.len(),
+            merges: 0,
+            engine: EngineSummary {
+                prefill_tokens: usage.prefilled,
+                unique_prefill_tokens: usage.unique,
+                reused_tokens: usage.reused,
+                decode_tokens: usage.decoded,
+                seconds: RoleSeconds { task: spent.task_seconds, reflection: spent.reflection_seconds, test: test_engine },
+            },
+            seconds: Seconds {
+                total: elapsed,
+                engine,
+                metric: spent.metric_seconds,
+                optimizer: (elapsed - engine - spent.metric_seconds).max(0.0),
+                test: test_seconds,
+            },
+            stopped_because: pool.stopped,
+            pool: pool.members.iter().enumerate().map(entry).collect(),
+        }
+    }
+}
+
+fn differences(seed: &[Option<f64>], best: &[Option<f64>]) -> Vec<f64> {
+    seed.iter().zip(best).filter_map(|(s, b)| Some((*b)? - (*s)?)).collect()
+}
+
+/// What came of it, in a sentence; of a run that learned nothing, why.
+fn outcome(pool: &Pool, best: usize, tally: &Tally) -> String {
+    if best != 0 {
+        let gain = pool.members[best].mean() - pool.members[0].mean();
+        return format!("candidate {best} is the best, {gain:+.3} over the seed on validation");
+    }
+    if pool.stopped == StopReason::SeedIsPerfect {
+        return "nothing was learned: the seed scores 1 on every validation example already".into();
+    }
+    if tally.asked == 0 && tally.perfect_minibatches > 0 {
+        return "nothing was learned: the seed was perfect on every minibatch that was drawn".into();
+    }
+    if tally.asked == 0 {
+        return format!("nothing was learned: no reflection was asked, since {}", pool.stopped);
+    }
+    let unusable: u64 = tally.unusable.values().sum();
+    let reasons: Vec<String> = tally.unusable.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
+    let mut parts = Vec::new();
+    if unusable > 0 {
+        parts.push(format!("{unusable} brought no prompt to try ({})", reasons.join(", ")));
+    }
+    if tally.rejected > 0 {
+        parts.push(format!("{} did not win their minibatch", tally.rejected));
+    }
+    if tally.accepted > 0 {
+        parts.push(format!("{} won their minibatch, but not on validation", tally.accepted));
+    }
+    format!("nothing was learned: of {} reflections, {}", tally.asked, parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::program::Candidate;
+    use std::collections::BTreeMap;
+
+    fn seed_only(stopped: StopReason) -> Pool {
+        let seed = Member { candidate: Candidate::new(["s"]), parents: Vec::new(), scores: vec![Some(0.5)], spent: 1 };
+        Pool { members: vec![seed], stopped }
+    }
+
+    #[test]
+    fn a_run_that_learned_nothing_says_why() {
+        let tally =
+            Tally { asked: 5, unusable: BTreeMap::from([("empty", 2), ("repeated", 1)]), rejected: 2, ..Tally::default() };
+        assert_eq!(
+            outcome(&seed_only(StopReason::BudgetSpent), 0, &tally),
+            "nothing was learned: of 5 reflections, 3 brought no prompt to try (2 empty, 1 repeated), 2 did not win their minibatch"
+        );
+        assert_eq!(
+            outcome(&seed_only(StopReason::BudgetSpent), 0, &Tally::default()),
+            "nothing was learned: no reflection was asked, since the budget does not hold another iteration"
+        );
+    }
+}
