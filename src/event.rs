@@ -107,7 +107,7 @@ pub enum Event {
         iteration: u64,
         /// Why.
         reason: &'static str,
-        /// What the reflector wrote.
+        /// What the reflector wrote, or why it was not asked.
         text: String,
     },
     /// A new instruction is tried on the minibatch.
@@ -154,8 +154,8 @@ pub enum Event {
     Tested {
         /// Which candidate.
         candidate: usize,
-        /// Its mean.
-        mean: f64,
+        /// Its mean; None where the metric failed on all of them.
+        mean: Option<f64>,
     },
 }
 

@@ -73,7 +73,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
             result.examples.iter().zip(&result.rollouts).map(|(example, scored)| row(&example.id, scored)).collect();
         let whole = json!({
             "score": result.mean(), "examples": result.rollouts.len(), "unscored": unscored, "split": request.split,
-            "candidate": request.candidate.key(), "seconds": result.seconds, "rows": rows,
+            "candidate": request.candidate.key(), "seconds": result.seconds, "tokens": result.usage, "rows": rows,
         });
         writeln!(out, "{whole}")?;
     } else {

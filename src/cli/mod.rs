@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use gepard::catalog::ModelFileError;
 use gepard::config::ConfigError;
 use gepard::error::RunError;
@@ -20,7 +20,7 @@ use gepard::gguf::GgufError;
 
 /// Better prompts for small local models: GEPA (reflective prompt evolution) on the device.
 #[derive(Debug, Parser)]
-#[command(name = "gepard", version, long_version = long_version(), about, after_help = EXIT_CODES)]
+#[command(name = "gepard", version, about, after_help = EXIT_CODES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -87,7 +87,15 @@ impl CliError {
 
 /// Parses, runs, tells.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let mut command = Arguments::command();
+    // Looking for devices takes time and may print: only for who asks.
+    if std::env::args_os().any(|argument| argument == "--version") {
+        command = command.long_version(long_version());
+    }
+    let arguments = match Arguments::from_arg_matches(&command.get_matches()) {
+        Ok(arguments) => arguments,
+        Err(error) => error.exit(),
+    };
     let mut out = std::io::stdout().lock();
     let result = match &arguments.command {
         Command::Optimize(arguments) => optimize::run(arguments, &mut out),

@@ -51,8 +51,8 @@ fn tell(summary: &Summary, folder: &Path, out: &mut dyn Write) -> Result<(), Cli
     writeln!(out, "validation   {:.3}   {:.3}", summary.seed_score, summary.best_score)?;
     if let (Some(seed), Some(best)) = (summary.test_seed_score, summary.test_best_score) {
         write!(out, "test         {seed:.3}   {best:.3}")?;
-        if let Some([low, high]) = summary.test_difference_95 {
-            write!(out, "   {:+.3} (95% interval {low:+.3} to {high:+.3})", best - seed)?;
+        if let (Some(mean), Some([low, high])) = (summary.test_difference, summary.test_difference_95) {
+            write!(out, "   {mean:+.3} (95% interval {low:+.3} to {high:+.3})")?;
         }
         writeln!(out)?;
     }

@@ -31,7 +31,8 @@ pub(super) struct Progress {
     elapsed: f64,
     best: f64,
     candidates: usize,
-    parent_mean: Option<f64>,
+    /// Tokens a second, read and written, of the last list of requests.
+    rate: f64,
     doing: String,
     told: Instant,
 }
@@ -46,7 +47,7 @@ impl Progress {
             elapsed: 0.0,
             best: 0.0,
             candidates: 0,
-            parent_mean: None,
+            rate: 0.0,
             doing: String::new(),
             told: Instant::now(),
         }
@@ -95,23 +96,27 @@ impl Progress {
                 return None;
             }
             Event::Progress { done, of, seconds } => {
+                if *seconds > 0.0 {
+                    self.rate = (done.prefilled + done.decoded) as f64 / seconds;
+                }
                 if self.told.elapsed() < SIGN_OF_LIFE {
                     return None;
                 }
-                format!(
-                    "   … {}: {}/{of} answered, {:.0} prompt and {:.0} answer tokens/s",
-                    self.doing,
-                    done.answered,
-                    done.prefilled as f64 / seconds,
-                    done.decoded as f64 / seconds
-                )
+                let written = format!("{} tokens written, {:.0}/s", done.decoded, done.decoded as f64 / seconds);
+                match of {
+                    1 => format!("   … {}: {} tokens read, {written}", self.doing, done.prefilled),
+                    _ => format!(
+                        "   … {}: {}/{of} answered, {} tokens read, {:.0}/s, {written}",
+                        self.doing,
+                        done.answered,
+                        done.prefilled,
+                        done.prefilled as f64 / seconds
+                    ),
+                }
             }
-            Event::Evaluated { purpose, mean, spent, elapsed } => {
+            Event::Evaluated { spent, elapsed, .. } => {
                 self.spent = *spent;
                 self.elapsed = *elapsed;
-                if *purpose == Purpose::Parent {
-                    self.parent_mean = *mean;
-                }
                 return None;
             }
             Event::Unscored { example, cause } => format!("the metric failed on `{}`: {}", printable(example), printable(cause)),
@@ -148,9 +153,8 @@ impl Progress {
                 )
             }
             Event::Stopped { reason } => format!("stopped: {reason}"),
-            Event::Tested { candidate, mean } => {
-                format!("candidate {candidate} scores {mean:.3} on test")
-            }
+            Event::Tested { candidate, mean: Some(mean) } => format!("candidate {candidate} scores {mean:.3} on test"),
+            Event::Tested { candidate, mean: None } => format!("candidate {candidate} has no score on test: the metric failed"),
         })
     }
 
@@ -168,7 +172,8 @@ impl Progress {
             Budget::Time(most) => (format!("{} rollouts", self.spent), Some((most.as_secs_f64() - self.elapsed).max(0.0))),
         };
         let left = left.map_or(String::new(), |seconds| format!(", about {} left", duration(seconds)));
-        format!("[{spent}, best {:.3}, {candidates}, {}{left}]", self.best, duration(self.elapsed))
+        let rate = self.rate;
+        format!("[{spent}, best {:.3}, {candidates}, {rate:.0} tokens/s, {}{left}]", self.best, duration(self.elapsed))
     }
 }
 

@@ -93,12 +93,14 @@ fn read_plan(reader: &Reader<'_>, table: &Table) -> Plan {
     let root = Section::root(table, reader.problems);
     let models = read_models(reader, &root);
     let names: Vec<&str> = models.iter().map(|m| m.name.as_str()).collect();
+    let modules = read_modules(reader, &root, &names);
+    let own_model = modules.first().map_or("task", |m| m.model.as_str());
     let plan = Plan {
         data: read_data(reader, &root),
-        modules: read_modules(reader, &root, &names),
         metric: MetricPlan::Label { field: String::new(), output: String::new() },
-        optimize: read_optimize(&root, &names),
+        optimize: read_optimize(&root, &names, own_model),
         engine: read_engine(&root),
+        modules,
         models,
     };
     let metric = read_metric(&root, &plan.modules);
@@ -111,11 +113,14 @@ fn read_data(reader: &Reader<'_>, root: &Section<'_>) -> DataPlan {
         root.problem("data", "is missing; give the training examples: [data] train = \"train.jsonl\"");
         return DataPlan { train: PathBuf::new(), val: None, test: None, allow_overlap: false };
     };
-    let path = |text: String| reader.base.join(text);
+    let train = data.path("train", reader.base).unwrap_or_default();
+    if !data.has("train") {
+        data.problem("train", "is missing");
+    }
     let plan = DataPlan {
-        train: path(data.required_text("train")),
-        val: data.text("val").map(path),
-        test: data.text("test").map(path),
+        train,
+        val: data.path("val", reader.base),
+        test: data.path("test", reader.base),
         allow_overlap: data.flag("allow_overlap").unwrap_or(false),
     };
     data.finish();
@@ -175,24 +180,20 @@ fn read_module(reader: &Reader<'_>, section: &Section<'_>, models: &[&str]) -> M
         fields
     };
     let (inputs, outputs) = (fields("inputs"), fields("outputs"));
-    let instruction = match (section.text("instruction"), section.text("instruction_file")) {
-        (Some(_), Some(_)) => {
-            section.problem("instruction_file", "stands beside `instruction`; give one of them");
-            String::new()
-        }
-        (Some(text), None) => text,
-        (None, Some(file)) => std::fs::read_to_string(reader.base.join(&file)).unwrap_or_else(|e| {
-            section.problem("instruction_file", format!("{file} cannot be read: {e}"));
-            " ".into()
-        }),
-        (None, None) => {
-            section.problem("instruction", "is missing; give `instruction` or `instruction_file`");
-            " ".into()
-        }
+    let instruction = match (section.text("instruction"), section.path("instruction_file", reader.base)) {
+        (Some(_), Some(_)) => Err("stands beside `instruction_file`; give one of them".to_owned()),
+        (Some(text), None) => Ok(text),
+        (None, Some(file)) => std::fs::read_to_string(&file).map_err(|e| format!("{} cannot be read: {e}", file.display())),
+        (None, None) => Err("is missing; give `instruction` or `instruction_file`".to_owned()),
     };
-    if instruction.is_empty() || (instruction.trim().is_empty() && section.has("instruction")) {
-        section.problem("instruction", "is empty; a plain sentence is enough to begin with");
-    }
+    let instruction = instruction.and_then(|text| match text.trim() {
+        "" => Err("is empty; a plain sentence is enough to begin with".to_owned()),
+        text => Ok(text.to_owned()),
+    });
+    let instruction = instruction.unwrap_or_else(|problem| {
+        section.problem("instruction", problem);
+        String::new()
+    });
     let model = section.text("model").unwrap_or_else(|| "task".into());
     if !models.contains(&model.as_str()) {
         section.problem("model", format!("there is no [model.{model}]; {}", nearest(&model, models)));
@@ -201,7 +202,7 @@ fn read_module(reader: &Reader<'_>, section: &Section<'_>, models: &[&str]) -> M
         name,
         inputs,
         outputs,
-        instruction: instruction.trim().to_owned(),
+        instruction,
         max_tokens: section.integer("max_tokens", 1..=1_000_000).unwrap_or(DEFAULT_MAX_TOKENS),
         temperature: section.number("temperature", 0.0..=2.0).unwrap_or(0.0) as f32,
         model,
@@ -260,7 +261,7 @@ fn read_models(reader: &Reader<'_>, root: &Section<'_>) -> Vec<ModelPlan> {
     for (name, section) in root.named_tables("model") {
         let engine = section.text("engine").unwrap_or_else(|| "llama".into());
         let source = match engine.as_str() {
-            "scripted" => ModelSource::Scripted { script: reader.base.join(section.required_text("script")) },
+            "scripted" => ModelSource::Scripted { script: read_script(reader, &section) },
             other => {
                 if other != "llama" {
                     section
@@ -286,11 +287,22 @@ fn read_models(reader: &Reader<'_>, root: &Section<'_>) -> Vec<ModelPlan> {
     models
 }
 
-/// A path is made absolute, so that the plan means the same elsewhere; a catalog name stays.
+fn read_script(reader: &Reader<'_>, section: &Section<'_>) -> PathBuf {
+    if !section.has("script") {
+        section.problem("script", "is missing; the scripted engine answers by the rules of a JSONL file");
+    }
+    section.path("script", reader.base).unwrap_or_default()
+}
+
+/// A path is made absolute, so that the plan means the same elsewhere; a catalog name stays, and so
+/// does a path in the user's home folder.
 fn read_gguf(reader: &Reader<'_>, section: &Section<'_>) -> String {
     let gguf = section.required_text("gguf");
     let is_path = gguf.contains(std::path::is_separator) || gguf.to_lowercase().ends_with(".gguf");
-    if is_path { reader.base.join(&gguf).to_string_lossy().into_owned() } else { gguf }
+    if !is_path || gguf.starts_with("~/") {
+        return gguf;
+    }
+    section.path("gguf", reader.base).unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn read_gpu_layers(section: &Section<'_>) -> GpuLayersPlan {
@@ -307,12 +319,10 @@ fn read_gpu_layers(section: &Section<'_>) -> GpuLayersPlan {
     }
 }
 
-fn read_optimize(root: &Section<'_>, models: &[&str]) -> OptimizePlan {
-    let empty = Table::default();
-    let none = Problems::default();
-    let section = root.table("optimize").unwrap_or_else(|| Section::root(&empty, &none));
-    let reflectors = section.texts("reflectors").unwrap_or_else(|| vec!["task".into()]);
-    for name in &reflectors {
+fn read_optimize(root: &Section<'_>, models: &[&str], own_model: &str) -> OptimizePlan {
+    let section = root.table_or_empty("optimize");
+    let reflectors = section.texts("reflectors").unwrap_or_else(|| vec![own_model.to_owned()]);
+    for name in reflectors.iter().filter(|_| !models.is_empty()) {
         if !models.contains(&name.as_str()) {
             section.problem("reflectors", format!("there is no [model.{name}]; {}", nearest(name, models)));
         }
@@ -334,20 +344,18 @@ fn read_optimize(root: &Section<'_>, models: &[&str]) -> OptimizePlan {
         minibatch: section.integer("minibatch", 1..=1000).unwrap_or(3),
         max_reflections: section.integer("max_reflections", 1..=1_000_000),
         reflection_tokens: section.integer("reflection_tokens", 16..=100_000).unwrap_or(1024),
-        reflection_temperature: section.number("reflection_temperature", 0.0..=2.0).unwrap_or(1.0) as f32,
+        reflection_temperature: section.number("reflection_temperature", 0.0..=2.0).unwrap_or(0.7) as f32,
     };
     section.finish();
     plan
 }
 
 fn read_engine(root: &Section<'_>) -> EnginePlan {
-    let empty = Table::default();
-    let none = Problems::default();
-    let section = root.table("engine").unwrap_or_else(|| Section::root(&empty, &none));
+    let section = root.table_or_empty("engine");
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let plan = EnginePlan {
         threads: section.integer("threads", 1..=1024).unwrap_or(cores),
-        sequences: section.integer("sequences", 1..=255).unwrap_or(16),
+        sequences: section.integer("sequences", 1..=255).unwrap_or(32),
         chunk: section.integer("chunk", 1..=4096).unwrap_or(256),
     };
     if plan.chunk < plan.sequences {

@@ -252,11 +252,15 @@ impl Plan {
         }
         let by_content = |key: &str| {
             let path = |name: &str| key == name;
-            path("data.train") || path("data.val") || path("data.test") || key.ends_with(".gguf") || key.ends_with(".script")
+            let model = key.starts_with("model.") && (key.ends_with(".gguf") || key.ends_with(".script"));
+            path("data.train") || path("data.val") || path("data.test") || model
         };
         pairs.retain(|key, _| {
             !by_content(key) && !key.starts_with("engine.") && key != "optimize.budget" && key != "optimize.max_reflections"
         });
+        let names = |names: Vec<&str>| names.join(", ");
+        pairs.insert("modules".into(), names(self.modules.iter().map(|m| m.name.as_str()).collect()));
+        pairs.insert("models".into(), names(self.models.iter().map(|m| m.name.as_str()).collect()));
         pairs
     }
 }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 
 use super::tree::{Entry, Origin, Table, Value};
 
@@ -193,6 +194,23 @@ impl<'a> Section<'a> {
             }
         }
         Some(numbers)
+    }
+
+    /// A path: relative to `base` where the file has it, to the current folder where `--set` brings it.
+    pub(super) fn path(&self, key: &'static str, base: &Path) -> Option<PathBuf> {
+        let text = self.text(key)?;
+        match self.table.get(key)?.origin {
+            Origin::Line(_) => Some(base.join(text)),
+            Origin::Set => Some(std::path::absolute(&text).unwrap_or_else(|_| PathBuf::from(text))),
+        }
+    }
+
+    /// The table at `key`, empty where there is none.
+    pub(super) fn table_or_empty(&self, key: &'static str) -> Section<'a> {
+        static EMPTY: Table = Table(Vec::new());
+        let empty =
+            || Self { problems: self.problems, table: &EMPTY, path: self.dotted(key), line: None, asked: RefCell::default() };
+        self.table(key).unwrap_or_else(empty)
     }
 
     pub(super) fn table(&self, key: &'static str) -> Option<Section<'a>> {

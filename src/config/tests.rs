@@ -79,7 +79,7 @@ fn settings_reach_everything() {
     assert_eq!(plan.modules[0].max_tokens, 5);
     assert_eq!(plan.engine.threads, 3);
     let ModelSource::Llama { gguf, .. } = &plan.models[0].source else { panic!() };
-    assert!(gguf.ends_with("/other.gguf"));
+    assert_eq!(Path::new(gguf), std::env::current_dir().unwrap().join("other.gguf"));
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn modules_must_fit_together() {
 #[test]
 fn an_empty_file_names_what_is_missing() {
     let keys: Vec<String> = problems("", &[]).into_iter().map(|p| p.1).collect();
-    assert_eq!(keys, ["model", "data", "module", "metric"]);
+    assert_eq!(keys, ["model", "module", "data", "metric"]);
 }
 
 #[test]
@@ -143,4 +143,24 @@ fn the_budget_is_no_part_of_the_fingerprint() {
     assert_eq!(a, b);
     assert_ne!(a, c);
     assert_eq!(a["module.triage.instruction"], "Say how urgent it is.");
+}
+
+#[test]
+fn the_reflector_is_the_models_own_unless_another_is_named() {
+    let source = TASK.replace("[model.task]", "[model.student]").replace("instruction =", "model = \"student\"\ninstruction =");
+    assert_eq!(load_with(&source, &[]).unwrap().optimize.reflectors, ["student"]);
+    assert_eq!(load_with(&source, &["optimize.seed=1"]).unwrap().optimize.reflectors, ["student"]);
+}
+
+#[test]
+fn an_instruction_file_must_hold_something() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gepard.toml");
+    std::fs::write(&path, TASK.replace("instruction = \"Say how urgent it is.\"", "instruction_file = \"i.txt\"")).unwrap();
+    let says = |error: ConfigError| error.to_string();
+    assert!(says(load(&path, &[]).unwrap_err()).contains("i.txt cannot be read"));
+    std::fs::write(folder.path().join("i.txt"), "\n").unwrap();
+    assert!(says(load(&path, &[]).unwrap_err()).contains("`module.instruction` is empty"));
+    std::fs::write(folder.path().join("i.txt"), "Sort.\n").unwrap();
+    assert_eq!(load(&path, &[]).unwrap().modules[0].instruction, "Sort.");
 }

@@ -31,6 +31,13 @@ pub fn split(text: &str) -> (Option<String>, String) {
     (None, text.to_owned())
 }
 
+/// The opening tag with which a rendered prompt ends; empty where it ends otherwise. Some templates
+/// open reasoning themselves, so that an answer cut off while thinking has no tag of its own.
+#[must_use]
+pub fn opened_by(prompt: &str) -> &'static str {
+    TAGS.into_iter().map(|(open, _)| open).find(|open| prompt.trim_end().ends_with(open)).unwrap_or("")
+}
+
 fn non_empty(text: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
@@ -38,7 +45,7 @@ fn non_empty(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::split;
+    use super::{opened_by, split};
 
     #[test]
     fn plain_text_is_left_alone() {
@@ -64,6 +71,12 @@ mod tests {
     #[test]
     fn reasoning_opened_by_the_template_is_split_off() {
         assert_eq!(split("hm\n</think>yes"), (Some("hm".into()), "yes".into()));
+    }
+
+    #[test]
+    fn a_prompt_that_opens_reasoning_is_recognized() {
+        assert_eq!(opened_by("<|assistant|><think>\n"), "<think>");
+        assert_eq!(opened_by("<think>\n\n</think>\n\n"), "");
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub enum JournalError {
     },
     /// A line is damaged.
     #[error(
-        "{path}:{line}: {cause}; the run cannot be trusted from there on: restore the file, or start a new run with --start-from"
+        "{path}:{line}: {cause}; the run cannot be trusted from there on: restore the file, or begin anew with another --run"
     )]
     Damaged {
         /// The journal.
@@ -319,17 +319,22 @@ impl Outline {
 
 fn differences(recorded: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> Vec<String> {
     let keys: std::collections::BTreeSet<&String> = recorded.keys().chain(wanted.keys()).collect();
-    let show = |value: Option<&String>| match value {
+    // Long texts are shown from a little before where they part.
+    let show = |value: Option<&String>, same: usize| match value {
         None => "(not set)".to_owned(),
-        Some(text) if text.chars().count() > 100 => {
-            format!("{}…", text.chars().take(100).collect::<String>())
+        Some(text) => {
+            let from = if text.chars().count() > 100 { same.saturating_sub(20) } else { 0 };
+            let shown: String = text.chars().skip(from).take(100).collect();
+            let (before, after) = (from > 0, text.chars().count() > from + 100);
+            format!("{}{shown}{}", if before { "…" } else { "" }, if after { "…" } else { "" })
         }
-        Some(text) => text.clone(),
     };
-    keys.into_iter()
-        .filter(|key| recorded.get(*key) != wanted.get(*key))
-        .map(|key| format!("  {key}: the run has {}, now it is {}", show(recorded.get(key)), show(wanted.get(key))))
-        .collect()
+    let difference = |key: &String| {
+        let (was, is) = (recorded.get(key), wanted.get(key));
+        let same = was.zip(is).map_or(0, |(a, b)| a.chars().zip(b.chars()).take_while(|(x, y)| x == y).count());
+        format!("  {key}: the run has {}, now it is {}", show(was, same), show(is, same))
+    };
+    keys.into_iter().filter(|key| recorded.get(*key) != wanted.get(*key)).map(difference).collect()
 }
 
 #[cfg(test)]

@@ -114,3 +114,10 @@ fn scores_come_back_to_the_bit() {
     Journal::open(folder.path(), &fingerprint()).unwrap().append(&record).unwrap();
     assert_eq!(replayed(folder.path()), [record]);
 }
+
+#[test]
+fn long_texts_are_shown_from_where_they_part() {
+    let long = |end: &str| BTreeMap::from([("instruction".to_owned(), "x".repeat(300) + end)]);
+    let line = differences(&long("one"), &long("two")).remove(0);
+    assert!(line.contains("one, now it is …") && line.ends_with("two"), "{line}");
+}

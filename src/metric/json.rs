@@ -76,7 +76,11 @@ impl Metric for Json {
             words.push(in_words(name, &expected[name], given.get(name), score));
             judgement.objectives.insert(name.clone(), score);
         }
-        judgement.score = if total > 0.0 { (sum / total).clamp(0.0, 1.0) } else { 0.0 };
+        if total <= 0.0 {
+            let cause = "the expected object has none of the fields that count".into();
+            return Err(MetricError::Example { id: example.id.clone(), cause });
+        }
+        judgement.score = (sum / total).clamp(0.0, 1.0);
         judgement.feedback = words.join(" ");
         Ok(judgement)
     }
@@ -218,7 +222,9 @@ mod tests {
     #[test]
     fn an_expected_value_that_is_no_object_is_the_examples_fault() {
         let metric = Json::new(Some("answer".into()), BTreeMap::new());
-        let verdict = metric.judge(&example(&json!({"answer": 3})), &rollout(&[]), &[]);
-        assert!(matches!(verdict, Err(MetricError::Example { .. })));
+        for row in [json!({"answer": 3}), json!({"answer": {}}), json!({"answer": "no"})] {
+            let verdict = metric.judge(&example(&row), &rollout(&[("answer", "{}")]), &[]);
+            assert!(matches!(verdict, Err(MetricError::Example { .. })), "{row}");
+        }
     }
 }

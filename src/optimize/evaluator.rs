@@ -6,6 +6,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 use crate::data::Example;
+use crate::data::split::Split;
 use crate::engine::{Completion, Engine, EngineError, EngineProgress, Request, Usage};
 use crate::hash::number;
 use crate::journal::{Cost, Scored, Verdict};
@@ -14,6 +15,13 @@ use crate::program::{Candidate, Program, Rollout, rollout};
 
 /// Rollouts in a sub-wave: the unit of exactness, of the journal and of every stop.
 pub const SUB_WAVE: usize = 32;
+
+/// What the seeds of a sub-wave's requests depend on beside candidate and example: the run's seed,
+/// the data, and the how-manieth draw of the same rollouts it is.
+#[must_use]
+pub fn salt(seed: u64, split: Split, draw: u64) -> String {
+    format!("{seed}/{split}/{draw}")
+}
 
 /// Called with how far a list of requests is: done, of how many, seconds since it began.
 pub type Watch<'a> = dyn FnMut(EngineProgress, usize, f64) -> ControlFlow<()> + 'a;

@@ -1,6 +1,7 @@
 //! The search for a better candidate: what an optimizer is, and what it may do.
 
 pub mod evaluator;
+pub mod failures;
 pub mod gepa;
 pub mod pool;
 pub mod randomness;

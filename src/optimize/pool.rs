@@ -26,11 +26,17 @@ impl Member {
     }
 }
 
-/// The mean of the scores that are there; None where none is.
+/// The mean of the scores that are there, rounded; None where none is.
 #[must_use]
 pub fn mean(scores: &[Option<f64>]) -> Option<f64> {
     let scored: Vec<f64> = scores.iter().copied().flatten().collect();
-    (!scored.is_empty()).then(|| scored.iter().sum::<f64>() / scored.len() as f64)
+    (!scored.is_empty()).then(|| rounded(scored.iter().sum::<f64>() / scored.len() as f64))
+}
+
+/// A sum or mean of scores to nine places: thirds added up in another order must still be a tie.
+#[must_use]
+pub fn rounded(sum: f64) -> f64 {
+    (sum * 1e9).round() / 1e9
 }
 
 /// All accepted candidates in the order of their acceptance, and why the search ended.
@@ -76,6 +82,12 @@ mod tests {
         assert_eq!(best(vec![member("a", &[0.0]), member("a long one", &[1.0])]), 1);
         assert_eq!(best(vec![member("a long one", &[1.0]), member("b", &[1.0])]), 1);
         assert_eq!(best(vec![member("a", &[1.0]), member("b", &[1.0])]), 0);
+    }
+
+    #[test]
+    fn the_order_of_the_scores_does_not_break_a_tie() {
+        let third = 1.0 / 3.0;
+        assert_eq!(best(vec![member("shorter", &[third; 4]), member("a longer one", &[2.0 * third, third, 0.0, third])]), 0);
     }
 
     #[test]

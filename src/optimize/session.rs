@@ -9,7 +9,8 @@ use std::time::Instant;
 
 use rand_chacha::ChaCha8Rng;
 
-use super::evaluator::{Evaluator, SUB_WAVE};
+use super::evaluator::{Evaluator, SUB_WAVE, salt};
+use super::failures::Failures;
 use super::randomness;
 use crate::config::{Budget, OptimizePlan};
 use crate::data::Example;
@@ -20,12 +21,6 @@ use crate::event::{Event, Purpose, StopReason};
 use crate::hash::sha256_hex;
 use crate::journal::{Journal, Record, RolloutAsk, Scored, Verdict};
 use crate::program::{Candidate, Program};
-
-/// Metric failures in a row that end a run.
-const FAILURES_IN_A_ROW: u64 = 3;
-
-/// From so many rollouts on, a tenth of them failing ends a run.
-const FAILURES_COUNT_FROM: u64 = 20;
 
 /// Why a call of the session did not answer.
 #[derive(Debug)]
@@ -61,10 +56,8 @@ pub struct Spent {
     pub reflection_seconds: f64,
     /// Seconds in the metric.
     pub metric_seconds: f64,
-    /// Rollouts that the metric was asked about.
-    pub judged: u64,
-    /// Rollouts that it failed on.
-    pub unscored: u64,
+    /// What the metric was asked, and what it failed on.
+    pub metric: Failures,
 }
 
 type CacheKey = (Split, String, usize);
@@ -82,7 +75,6 @@ pub struct Session<'a> {
     greedy: bool,
     evaluations: u64,
     spent: Spent,
-    failures_in_a_row: u64,
     /// The run's clock as of the last record, and when this process began to add to it.
     elapsed: f64,
     live_since: Option<Instant>,
@@ -110,7 +102,6 @@ impl<'a> Session<'a> {
             greedy,
             evaluations: 0,
             spent: Spent::default(),
-            failures_in_a_row: 0,
             elapsed: 0.0,
             live_since: None,
         };
@@ -233,8 +224,8 @@ impl<'a> Session<'a> {
                 return Err(self.journal.mismatch(describe(&other), ask.to_string()).into());
             }
             None => {
-                let salt = if self.greedy { String::new() } else { self.evaluations.to_string() };
-                let salt = format!("{}/{split}/{salt}", self.plan.seed);
+                let draw = if self.greedy { 0 } else { self.evaluations };
+                let salt = salt(self.plan.seed, split, draw);
                 let mut watch = watch(self.interrupted, &mut *self.listener);
                 let (rollouts, mut cost) = self.evaluator.sub_wave(candidate, examples, &salt, &mut watch)?;
                 cost.elapsed = now(self.journal, self.live_since);
@@ -248,26 +239,12 @@ impl<'a> Session<'a> {
         self.spent.task_seconds += cost.engine;
         self.spent.metric_seconds += cost.metric;
         for (scored, example) in rollouts.iter().zip(examples) {
-            self.count_failures(scored, example)?;
+            if let Verdict::Unscored(cause) = &scored.verdict {
+                (self.listener)(&Event::Unscored { example: example.id.clone(), cause: cause.clone() });
+            }
+            self.spent.metric.count(scored)?;
         }
         Ok(rollouts)
-    }
-
-    fn count_failures(&mut self, scored: &Scored, example: &Example) -> Result<(), Halt> {
-        self.spent.judged += 1;
-        let Verdict::Unscored(cause) = &scored.verdict else {
-            self.failures_in_a_row = 0;
-            return Ok(());
-        };
-        self.spent.unscored += 1;
-        self.failures_in_a_row += 1;
-        (self.listener)(&Event::Unscored { example: example.id.clone(), cause: cause.clone() });
-        let (failed, judged) = (self.spent.unscored, self.spent.judged);
-        let too_many = judged >= FAILURES_COUNT_FROM && failed * 10 > judged;
-        if self.failures_in_a_row >= FAILURES_IN_A_ROW || too_many {
-            return Err(RunError::Metric { failed, judged, cause: cause.clone() }.into());
-        }
-        Ok(())
     }
 
     /// Asks reflectors. Not charged to the budget in rollouts, but counted.

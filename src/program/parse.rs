@@ -21,19 +21,12 @@ pub fn outputs(names: &[String], answer: &str) -> Outputs {
         return if value.is_empty() { Outputs::new() } else { Outputs::from([(only.clone(), value)]) };
     }
     let from_lines = lines(names, answer);
-    if from_lines.len() == names.len() {
-        return from_lines;
+    let json = json_object(answer).unwrap_or_default();
+    let mut found: Outputs = names.iter().filter_map(|n| Some((n.clone(), to_text(json.get(n)?)))).collect();
+    for (name, value) in from_lines {
+        found.entry(name).or_insert(value);
     }
-    match json_object(answer) {
-        Some(from_json) => {
-            let mut found: Outputs = names.iter().filter_map(|n| Some((n.clone(), to_text(from_json.get(n)?)))).collect();
-            for (name, value) in from_lines {
-                found.entry(name).or_insert(value);
-            }
-            found
-        }
-        None => from_lines,
-    }
+    found
 }
 
 /// What an answer without some of its outputs looks like, in words that a reflector can use.
@@ -163,7 +156,7 @@ mod tests {
             "label: `spam`",
             "```json\nspam\n```",
         ] {
-            assert_eq!(outputs(&names(&["label"]), &answer)["label"], "spam", "{answer}");
+            assert_eq!(outputs(&names(&["label"]), answer)["label"], "spam", "{answer}");
         }
     }
 

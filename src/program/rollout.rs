@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::parse::{self, Outputs};
 use super::{Candidate, Program, layout};
 use crate::data::Example;
-use crate::engine::{Completion, Decoding, Ended, Request, Usage};
+use crate::engine::{Completion, Decoding, Ended, EngineError, Request, Usage};
 
 /// One call of a module.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,18 +60,21 @@ impl Rollout {
     }
 }
 
+/// Answers a list of requests, in order.
+pub type Generate<'a> = dyn FnMut(&[Request]) -> Result<Vec<Completion>, EngineError> + 'a;
+
 /// Runs `program` with `candidate` on every example. All rollouts take their next step together:
 /// `generate` gets one request of each, in order. `seeds` has one number an example.
 ///
 /// # Errors
 /// Whatever `generate` fails with.
-pub fn run<E>(
+pub fn run(
     program: &Program,
     candidate: &Candidate,
     examples: &[&Example],
     seeds: &[u64],
-    generate: &mut dyn FnMut(&[Request]) -> Result<Vec<Completion>, E>,
-) -> Result<Vec<Rollout>, E> {
+    generate: &mut Generate<'_>,
+) -> Result<Vec<Rollout>, EngineError> {
     let mut rollouts: Vec<Rollout> = examples.iter().map(|_| Rollout { steps: Vec::new(), failure: None }).collect();
     for (index, (module, text)) in program.modules.iter().zip(&candidate.0).enumerate() {
         let mut requests = Vec::new();
@@ -166,7 +169,7 @@ mod tests {
         let example = Example { id: "1".into(), fields: serde_json::from_str(r#"{"q": "why?"}"#).unwrap() };
         let candidate = Candidate::new(["A.", "B."]);
         let mut replies = replies.iter();
-        let mut generate = |requests: &[Request]| -> Result<Vec<Completion>, ()> {
+        let mut generate = |requests: &[Request]| -> Result<Vec<Completion>, EngineError> {
             Ok(requests.iter().map(|_| answer(replies.next().unwrap())).collect())
         };
         run(&two_modules(), &candidate, &[&example], &[7], &mut generate).unwrap().remove(0)

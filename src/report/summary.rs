@@ -21,7 +21,9 @@ pub struct Summary {
     pub test_seed_score: Option<f64>,
     /// The best candidate on the test examples.
     pub test_best_score: Option<f64>,
-    /// The 95% interval of their paired difference.
+    /// Their mean paired difference, over the examples on which both were scored.
+    pub test_difference: Option<f64>,
+    /// Its 95% interval.
     pub test_difference_95: Option<[f64; 2]>,
     /// What the run learned, or why it learned nothing.
     pub outcome: String,
@@ -123,6 +125,13 @@ pub struct BeforeAfter {
     pub best: Tested,
 }
 
+impl BeforeAfter {
+    fn unscored(&self) -> u64 {
+        let missing = |tested: &Tested| tested.scores.iter().filter(|s| s.is_none()).count() as u64;
+        missing(&self.seed) + missing(&self.best)
+    }
+}
+
 impl Summary {
     /// Sums a run up. `elapsed` is its clock at the end of the search, in seconds.
     #[must_use]
@@ -153,11 +162,12 @@ impl Summary {
             best_candidate: best,
             test_seed_score: test.and_then(|t| mean(&t.seed.scores)),
             test_best_score: test.and_then(|t| mean(&t.best.scores)),
-            test_difference_95: test.and_then(|t| super::interval::paired(&differences(&t.seed.scores, &t.best.scores))),
+            test_difference: test.and_then(|t| mean(&differences(t).into_iter().map(Some).collect::<Vec<_>>())),
+            test_difference_95: test.and_then(|t| super::interval::paired(&differences(t))),
             outcome: outcome(pool, best, &tally),
             rollouts: spent.rollouts,
             rollouts_reused: spent.reused,
-            rollouts_unscored: spent.unscored,
+            rollouts_unscored: spent.metric.unscored + test.map_or(0, BeforeAfter::unscored),
             reflections: tally,
             candidates: pool.members.len(),
             merges: 0,
@@ -181,8 +191,9 @@ impl Summary {
     }
 }
 
-fn differences(seed: &[Option<f64>], best: &[Option<f64>]) -> Vec<f64> {
-    seed.iter().zip(best).filter_map(|(s, b)| Some((*b)? - (*s)?)).collect()
+fn differences(test: &BeforeAfter) -> Vec<f64> {
+    let pairs = test.seed.scores.iter().zip(&test.best.scores);
+    pairs.filter_map(|(seed, best)| Some((*best)? - (*seed)?)).collect()
 }
 
 /// What came of it, in a sentence; of a run that learned nothing, why.

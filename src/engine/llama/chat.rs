@@ -57,7 +57,7 @@ impl ChatTemplate {
 
     /// The prompt text for `messages`, up to where the answer begins.
     ///
-    /// `thinking` is passed on as `enable_thinking`. A system message that the template refuses
+    /// `thinking` is passed on as `enable_thinking` and as `thinking`: families differ in the name. A system message that the template refuses
     /// or drops becomes the beginning of the user's first turn. A last message of the assistant
     /// is the beginning of the answer.
     ///
@@ -93,7 +93,7 @@ impl ChatTemplate {
             messages => chat, bos_token => self.bos.as_str(), eos_token => self.eos.as_str(), add_generation_prompt => true,
         };
         let rendered = match thinking {
-            Some(on) => template.render(context! { enable_thinking => on, ..base }),
+            Some(on) => template.render(context! { enable_thinking => on, thinking => on, ..base }),
             None => template.render(base),
         };
         rendered.map_err(|e| fail(&e))

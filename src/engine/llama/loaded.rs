@@ -25,6 +25,8 @@ pub(super) struct Loaded {
     /// Tokens a request may have, prompt and answer together.
     pub(super) context: usize,
     pub(super) sha256: String,
+    /// Layers offloaded, of however many it has.
+    pub(super) gpu_layers: u32,
     name: String,
     path: PathBuf,
     bos: String,
@@ -69,7 +71,7 @@ impl Loaded {
         let vocab = model.vocab();
         let (bos, eos) = (special(&vocab, vocab.bos()), special(&vocab, vocab.eos()));
         let template = ChatTemplate::new(source, &bos, &eos).map_err(|e| error(e.to_string()))?;
-        Ok(Self { model, template, context, sha256, name: file.name.clone(), path: file.path.clone(), bos })
+        Ok(Self { model, template, context, sha256, gpu_layers: layers, name: file.name.clone(), path: file.path.clone(), bos })
     }
 
     /// Tokens of a rendered chat: special tokens are read as such, and the beginning-of-text token

@@ -99,6 +99,12 @@ pub fn build_features() -> String {
     format!("{BINDING}; {}", parts.join(", "))
 }
 
+/// The devices that llama.cpp finds, by name.
+fn devices() -> String {
+    let names = llama_cpp_2::list_llama_ggml_backend_devices().into_iter().map(|device| device.name);
+    names.collect::<Vec<_>>().join(", ")
+}
+
 impl Llama {
     /// Checks and loads every file, and starts the thread.
     ///
@@ -176,6 +182,7 @@ impl Engine for Llama {
     fn fingerprint(&self) -> Vec<(String, String)> {
         let mut pairs = vec![
             ("engine.build".to_owned(), build_features()),
+            ("engine.devices".to_owned(), devices()),
             ("engine.threads".to_owned(), self.settings.threads.to_string()),
             ("engine.sequences".to_owned(), self.settings.sequences.to_string()),
             ("engine.chunk".to_owned(), self.settings.chunk.to_string()),
@@ -184,6 +191,7 @@ impl Engine for Llama {
             if let Some(loaded) = self.loaded(ModelId(index)) {
                 pairs.push((format!("model.{name}.sha256"), loaded.sha256.clone()));
                 pairs.push((format!("model.{name}.context"), loaded.context.to_string()));
+                pairs.push((format!("model.{name}.layers_on_gpu"), loaded.gpu_layers.to_string()));
             }
         }
         pairs

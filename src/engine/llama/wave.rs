@@ -19,8 +19,11 @@ use crate::engine::{Completion, Decoding, Ended, EngineError, EngineProgress, Us
 /// A request as tokens.
 pub(super) struct Prompt {
     pub(super) tokens: Vec<LlamaToken>,
-    /// Where, in tokens, it may branch off from the others; ascending.
-    pub(super) breakpoints: Vec<usize>,
+    /// Where, in tokens, it may branch off from the others, ascending; None: anywhere.
+    pub(super) breakpoints: Option<Vec<usize>>,
+    /// What the chat template has written of the answer that is not to be seen: an opening tag of
+    /// reasoning.
+    pub(super) opened: &'static str,
     pub(super) decoding: Decoding,
     pub(super) seed: u64,
 }
@@ -135,7 +138,7 @@ impl<'c, 'm> Wave<'c, 'm> {
                 shared_is_charged = true;
                 let usage = Usage { prefilled, unique: unique[request.index], reused, decoded: u64::from(request.answer.tokens) };
                 self.done.answered += 1;
-                let raw = String::from_utf8_lossy(&request.answer.bytes).into_owned();
+                let raw = format!("{}{}", request.prompt.opened, String::from_utf8_lossy(&request.answer.bytes));
                 let (reasoning, text) = reasoning::split(&raw);
                 answers[request.index] = Some(Completion { text, reasoning, ended, usage });
             }
@@ -257,20 +260,20 @@ fn work(prompt: &Prompt, shared: usize) -> usize {
     prompt.tokens.len() - shared + prompt.decoding.max_tokens as usize
 }
 
-/// The longest prefix that all prompts share and that ends at a breakpoint of every one of them.
-/// Each keeps at least its last token to itself: its logits begin the answer.
+/// How much of the prompts is computed once: the longest prefix that they all share, but no further
+/// than the last breakpoint of any. Each keeps at least its last token to itself: its logits begin
+/// the answer.
 fn shared_prefix(prompts: &[Prompt]) -> usize {
-    let [first, rest @ ..] = prompts else {
-        return 0;
-    };
+    let [first, rest @ ..] = prompts else { return 0 };
     if rest.is_empty() {
         return 0;
     }
     let same = rest.iter().map(|p| prefix::common(&first.tokens, &p.tokens)).min().unwrap_or(0);
-    let shortest = prompts.iter().map(|p| p.tokens.len()).min().unwrap_or(0);
-    let limit = same.min(shortest.saturating_sub(1));
-    let agreed = |at: &&usize| **at <= limit && prompts.iter().all(|p| p.breakpoints.contains(at));
-    first.breakpoints.iter().rev().find(agreed).copied().unwrap_or(0)
+    let allowed = |p: &Prompt| {
+        let end = p.tokens.len().saturating_sub(1);
+        p.breakpoints.as_ref().map_or(end, |points| points.last().copied().unwrap_or(0).min(end))
+    };
+    prompts.iter().map(allowed).min().unwrap_or(0).min(same)
 }
 
 /// Where the first stop string begins, if one ends in the bytes that came last.
@@ -293,22 +296,33 @@ mod tests {
     fn prompt(tokens: &[i32], breakpoints: &[usize]) -> Prompt {
         Prompt {
             tokens: tokens.iter().map(|&t| LlamaToken(t)).collect(),
-            breakpoints: breakpoints.to_vec(),
+            breakpoints: Some(breakpoints.to_vec()),
+            opened: "",
             decoding: Decoding::greedy(4),
             seed: 0,
         }
     }
 
     #[test]
-    fn the_shared_prefix_ends_at_a_breakpoint_of_all() {
-        let prompts = [prompt(&[1, 2, 3, 4, 5], &[2, 4]), prompt(&[1, 2, 3, 9, 9], &[2])];
-        assert_eq!(shared_prefix(&prompts), 2);
+    fn the_shared_prefix_ends_where_prompts_part_or_may_part() {
+        let shared = |a, b| shared_prefix(&[a, b]);
+        assert_eq!(shared(prompt(&[1, 2, 3, 4, 5], &[2, 3]), prompt(&[1, 2, 3, 9, 9], &[2])), 2);
+        // Tokens at the border may depend on what follows.
+        assert_eq!(shared(prompt(&[1, 2, 3, 4], &[3]), prompt(&[1, 2, 8, 9], &[3])), 2);
+        assert_eq!(shared(prompt(&[1, 2, 3], &[]), prompt(&[1, 2, 3], &[])), 0);
     }
 
     #[test]
     fn equal_prompts_keep_their_last_token() {
         let prompts = [prompt(&[1, 2, 3], &[1, 3]), prompt(&[1, 2, 3], &[1, 3])];
-        assert_eq!(shared_prefix(&prompts), 1);
+        assert_eq!(shared_prefix(&prompts), 2);
+    }
+
+    #[test]
+    fn where_branches_are_unknown_all_that_is_common_is_shared() {
+        let mut prompts = [prompt(&[1, 2, 3, 4], &[2]), prompt(&[1, 2, 3, 5], &[2])];
+        prompts.iter_mut().for_each(|p| p.breakpoints = None);
+        assert_eq!(shared_prefix(&prompts), 3);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use llama_cpp_2::token::LlamaToken;
 use super::Settings;
 use super::loaded::Loaded;
 use super::wave::{Prompt, Shape, Wave};
-use crate::engine::{Completion, Ended, EngineError, EngineProgress, Request, Usage};
+use crate::engine::{Completion, Ended, EngineError, EngineProgress, Request, Usage, reasoning};
 
 /// A list of requests and where to send what becomes of it.
 pub(super) struct Job {
@@ -150,12 +150,14 @@ fn to_prompt(loaded: &Loaded, request: &Request) -> Result<Prompt, String> {
         return Err("the prompt is empty".into());
     }
     let breakpoints = token_breakpoints(loaded, request, &text, &tokens);
-    Ok(Prompt { tokens, breakpoints, decoding: request.decoding.clone(), seed: request.seed })
+    let opened = reasoning::opened_by(&text);
+    Ok(Prompt { tokens, breakpoints, opened, decoding: request.decoding.clone(), seed: request.seed })
 }
 
-/// The request's breakpoints in tokens: how many tokens end before each. A breakpoint that cannot
-/// be found in the rendered text (a template may rewrite content) is left out: less is shared then.
-fn token_breakpoints(loaded: &Loaded, request: &Request, text: &str, tokens: &[LlamaToken]) -> Vec<usize> {
+/// The request's breakpoints in tokens: how many tokens end before each. None where the tokens do
+/// not spell the rendered text: some vocabularies add spaces to it. A breakpoint in content that a
+/// template rewrites is left out: less is shared then.
+fn token_breakpoints(loaded: &Loaded, request: &Request, text: &str, tokens: &[LlamaToken]) -> Option<Vec<usize>> {
     let mut in_text = Vec::new();
     let (mut content_start, mut searched) = (0, 0);
     for message in &request.messages {
@@ -177,8 +179,7 @@ fn token_breakpoints(loaded: &Loaded, request: &Request, text: &str, tokens: &[L
         vocab.token_to_piece_into(token, &mut bytes, true, None);
         ends.push(bytes.len());
     }
-    if bytes != text.as_bytes() {
-        return Vec::new();
-    }
-    in_text.into_iter().map(|at| ends.partition_point(|&end| end <= at)).collect()
+    // A beginning-of-text token may stand before the text.
+    let before = bytes.strip_suffix(text.as_bytes())?.len();
+    Some(in_text.into_iter().map(|at| ends.partition_point(|&end| end <= before + at)).collect())
 }

@@ -1,5 +1,7 @@
 //! The gate: may a child cost a full validation?
 
+use crate::optimize::pool::rounded;
+
 /// What the minibatch says of a child.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdict {
@@ -16,7 +18,7 @@ impl Verdict {
     pub fn of(parent: &[Option<f64>], child: &[Option<f64>]) -> Self {
         let both = parent.iter().zip(child).filter_map(|(p, c)| Some(((*p)?, (*c)?)));
         let (parent_sum, child_sum) = both.fold((0.0, 0.0), |(ps, cs), (p, c)| (ps + p, cs + c));
-        Self { parent_sum, child_sum }
+        Self { parent_sum: rounded(parent_sum), child_sum: rounded(child_sum) }
     }
 
     /// The strict gate: the child is better.
@@ -35,6 +37,12 @@ mod tests {
         let better = |p: &[Option<f64>], c: &[Option<f64>]| Verdict::of(p, c).is_better();
         assert!(better(&[Some(0.0), Some(1.0)], &[Some(1.0), Some(1.0)]));
         assert!(!better(&[Some(0.0), Some(1.0)], &[Some(1.0), Some(0.0)]));
+    }
+
+    #[test]
+    fn a_tie_in_thirds_is_a_tie() {
+        let thirds = |n: [f64; 3]| n.map(|x| Some(x / 3.0));
+        assert!(!Verdict::of(&thirds([3.0, 2.0, 1.0]), &thirds([2.0, 2.0, 2.0])).is_better());
     }
 
     #[test]

@@ -7,6 +7,7 @@
 pub mod accept;
 pub mod minibatch;
 pub mod pareto;
+pub mod profile;
 pub mod reflect;
 pub mod select;
 
@@ -17,16 +18,20 @@ use rand::Rng;
 
 use self::accept::Verdict;
 use self::minibatch::Minibatches;
+use self::reflect::Unusable;
 use self::select::RoundRobin;
 use super::session::Halt;
 use super::{Member, Optimizer, Pool, Session};
 use crate::config::Budget;
 use crate::data::split::Split;
-use crate::engine::ModelId;
+use crate::engine::{Ended, ModelId};
 use crate::error::RunError;
 use crate::event::{Event, Purpose, StopReason};
 use crate::journal::Scored;
 use crate::program::Candidate;
+
+/// Idle iterations in a row that end a run, where an epoch has fewer.
+const LEAST_IDLE: usize = 5;
 
 /// The optimizer.
 #[derive(Debug)]
@@ -54,7 +59,7 @@ impl Gepa {
         let scores = scores(&session.evaluate(Purpose::SeedValidation, Split::Val, &seed, &validation)?);
         self.tried.insert(seed.clone());
         self.add(session, 0, seed, Vec::new(), scores)?;
-        if self.members[0].scores.iter().all(|score| *score == Some(1.0)) {
+        if all_perfect(&self.members[0].scores) {
             return Ok(StopReason::SeedIsPerfect);
         }
         let mut batches = Minibatches::new(session.train().len(), session.plan().minibatch);
@@ -70,7 +75,7 @@ impl Gepa {
             let batch = batches.deal(|epoch| session.random("minibatch", epoch));
             self.iterate(session, iteration, &batch, &validation)?;
             idle = if session.spent().rollouts == before { idle + 1 } else { 0 };
-            if idle >= batches.in_epoch() {
+            if idle >= batches.in_epoch().max(LEAST_IDLE) {
                 return Ok(StopReason::NothingLeft);
             }
         }
@@ -86,7 +91,7 @@ impl Gepa {
         let candidate = self.members[parent].candidate.clone();
         let rollouts = session.evaluate(Purpose::Parent, Split::Train, &candidate, batch)?;
         let parent_scores = scores(&rollouts);
-        if parent_scores.iter().all(|score| *score == Some(1.0)) {
+        if all_perfect(&parent_scores) {
             return session.log(&Event::Perfect { iteration });
         }
         let module = self.turns.take(parent, session.program().modules.len());
@@ -120,8 +125,9 @@ impl Gepa {
         let instruction = &candidate.0[module].instruction;
         let rollouts: Vec<&Scored> = rollouts.iter().map(|scored| &**scored).collect();
         let room = session.context_length(*model).saturating_sub(plan.reflection_tokens as usize);
+        let profile = profile::describe(&program.modules[module].outputs, session.train());
         let count = |text: &str| session.count_tokens(*model, text);
-        let reflection = reflect::compose(&program.modules[module], instruction, &rollouts, room, &count);
+        let reflection = reflect::compose(&program.modules[module], instruction, &profile, &rollouts, room, &count);
         let name = program.modules[module].name.clone();
         session.log(&Event::Reflecting {
             iteration,
@@ -129,6 +135,11 @@ impl Gepa {
             reflector: reflector.clone(),
             examples: reflection.examples,
         })?;
+        if reflection.examples == 0 {
+            let text = format!("no example fits {room} tokens beside the answer's {}", plan.reflection_tokens);
+            session.log(&Event::Unusable { iteration, reason: Unusable::NoRoom.reason(), text })?;
+            return Ok(None);
+        }
         let seed = session.random("reflection", iteration).next_u64();
         let request = reflect::request(*model, reflection.messages, plan.reflection_tokens, plan.reflection_temperature, seed);
         let completions = session.reflect(std::slice::from_ref(&request))?;
@@ -143,7 +154,11 @@ impl Gepa {
                 Ok(Some(child))
             }
             Err(unusable) => {
-                session.log(&Event::Unusable { iteration, reason: unusable.reason(), text: completion.text })?;
+                let text = match completion.ended {
+                    Ended::Refused(reason) => reason,
+                    _ => completion.text,
+                };
+                session.log(&Event::Unusable { iteration, reason: unusable.reason(), text })?;
                 Ok(None)
             }
         }
@@ -178,6 +193,11 @@ impl Gepa {
 
 fn scores(rollouts: &[Arc<Scored>]) -> Vec<Option<f64>> {
     rollouts.iter().map(|scored| scored.score()).collect()
+}
+
+/// Whether whatever was scored is perfect, and something was.
+fn all_perfect(scores: &[Option<f64>]) -> bool {
+    scores.iter().any(Option::is_some) && scores.iter().flatten().all(|score| *score >= 1.0)
 }
 
 /// The most reflections: what the plan says, else as many as the budget has minibatches.

@@ -14,6 +14,9 @@ const TEMPLATE_ROOM: usize = 64;
 /// The most characters of one field in a reflection; longer ones are cut in the middle.
 const FIELD_LENGTH: usize = 1500;
 
+/// The most characters of what a reflector says before its prompt ("Here is the new instruction:").
+const LEAD_IN_LENGTH: usize = 100;
+
 /// An input of so many characters or more must not stand in a proposal word for word.
 const QUOTE_LENGTH: usize = 40;
 
@@ -29,7 +32,9 @@ pub struct Reflection {
 /// Why a reflector's answer is no proposal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unusable {
-    /// The request did not fit or was refused.
+    /// Not asked: no example fits the reflector's context.
+    NoRoom,
+    /// The engine refused the request.
     Refused,
     /// Nothing, or nothing but reasoning.
     Empty,
@@ -50,6 +55,7 @@ impl Unusable {
     #[must_use]
     pub fn reason(self) -> &'static str {
         match self {
+            Self::NoRoom => "no room for an example",
             Self::Refused => "refused",
             Self::Empty => "empty",
             Self::CutOff => "cut off",
@@ -61,18 +67,19 @@ impl Unusable {
     }
 }
 
-/// Builds the reflection on `module`, whose instruction produced `rollouts`. `room` is how many
-/// tokens the prompt may have; `count` counts them.
+/// Builds the reflection on `module`, whose instruction produced `rollouts`. `profile` is what the
+/// training data says of its outputs ([`super::profile`]). `room` is how many tokens the prompt may have; `count` counts them.
 #[must_use]
 pub fn compose(
     module: &Module,
     instruction: &str,
+    profile: &str,
     rollouts: &[&Scored],
     room: usize,
     count: &dyn Fn(&str) -> usize,
 ) -> Reflection {
     let head = opening(module, instruction);
-    let tail = task(module);
+    let tail = task(module, profile);
     let mut left = room.saturating_sub(count(&head) + count(&tail) + TEMPLATE_ROOM);
     let mut text = head;
     let mut examples = 0;
@@ -82,7 +89,7 @@ pub fn compose(
         };
         let tokens = count(&example);
         if tokens > left {
-            break;
+            continue;
         }
         left -= tokens;
         text.push_str(&example);
@@ -112,14 +119,15 @@ fn opening(module: &Module, instruction: &str) -> String {
     )
 }
 
-fn task(module: &Module) -> String {
+fn task(module: &Module, profile: &str) -> String {
+    let known = if profile.is_empty() { String::new() } else { format!("In all the data there is:\n{profile}\n") };
     format!(
-        "Write a better instruction for the assistant, so that it makes none of these mistakes, on new inputs as well.\n\
-         - Keep what the instruction above says and is right; add what the feedback teaches.\n\
-         - For each of {}, say exactly what may be written there: list every value that the feedback shows to be \
-         right, as it is spelled, and when to use it; say how to write numbers and codes, and what to write when \
-         something is not there.\n\
-         - Speak of rules, in short plain sentences. Do not repeat the examples or their texts.\n\
+        "{known}Write a better instruction for the assistant, so that it makes none of these mistakes, on new inputs as well.\n\
+         - Keep what is right in the instruction above, and add what the feedback teaches.\n\
+         - For each of {}, name the values that may be written, spelled exactly so, and say in a few words when each \
+         one is right. Do not invent values.\n\
+         - Say what to write when the input does not have it.\n\
+         - Use short plain sentences, at most 150 words in all. Do not repeat the examples.\n\
          Write the whole new instruction and nothing else, between two lines of ```.\n",
         names(&module.outputs),
     )
@@ -197,12 +205,16 @@ pub fn read(
 
 /// The inside of the fence around a prompt: from the first line of three backticks to the last, so
 /// that a prompt with fenced blocks of its own stays whole. A language tag on the fence's line
-/// goes with it; a first word of the prompt does not. Without a fence, all of the text.
+/// goes with it; a first word of the prompt does not. Without a fence, all of the text; and so where
+/// more than a few words stand before it, for then it fences a sample within the prompt.
 fn unwrap_fence(text: &str) -> &str {
     const FENCE: &str = "```";
     let Some(open) = text.find(FENCE) else {
         return text;
     };
+    if text[..open].trim().chars().count() > LEAD_IN_LENGTH {
+        return text;
+    }
     let inside = &text[open + FENCE.len()..];
     let (first_line, body) = inside.split_once('\n').unwrap_or((inside, ""));
     let is_tag = first_line.trim().chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '+'));
@@ -279,6 +291,12 @@ mod tests {
     }
 
     #[test]
+    fn a_fenced_sample_within_an_unfenced_prompt_stays_there() {
+        let text = "Sort every message by its team. The teams are billing, for whatever is about money, and shipping, for parcels.\n```\nteam: billing\n```";
+        assert_eq!(read_text(text).as_deref(), Ok(text));
+    }
+
+    #[test]
     fn a_first_word_is_no_language_tag() {
         assert_eq!(read_text("```Classify the text.\nUse one word.\n```").unwrap(), "Classify the text.\nUse one word.");
     }
@@ -301,7 +319,7 @@ mod tests {
 
     #[test]
     fn a_placeholder_in_an_instruction_stays_as_it_is() {
-        let reflection = compose(&module(), "Use <side_info> and {{ x }}.", &[&scored()], 10_000, &|t| t.len());
+        let reflection = compose(&module(), "Use <side_info> and {{ x }}.", "", &[&scored()], 10_000, &|t| t.len());
         assert!(reflection.messages[0].content.contains("\nUse <side_info> and {{ x }}.\n"));
         assert_eq!(reflection.examples, 1);
     }
@@ -311,7 +329,7 @@ mod tests {
         fn a_reflection_keeps_within_its_room(room in 0..6000_usize, count in 0..6_usize) {
             let one = scored();
             let rollouts = vec![&one; count];
-            let reflection = compose(&module(), "Old.", &rollouts, room, &|t| t.len());
+            let reflection = compose(&module(), "Old.", "- `label` is one of `x`, `y`.\n", &rollouts, room, &|t| t.len());
             prop_assert!(reflection.examples <= count);
             if reflection.examples > 0 {
                 prop_assert!(reflection.messages[0].content.len() + TEMPLATE_ROOM <= room);

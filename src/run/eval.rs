@@ -1,0 +1,118 @@
+//! Scoring a candidate without optimizing.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use super::{files, metric, open_engine, required_fields};
+use crate::config::Plan;
+use crate::data::split::{self, Split};
+use crate::data::{Dataset, Example};
+use crate::engine::Usage;
+use crate::error::RunError;
+use crate::event::{Event, Purpose};
+use crate::journal::Scored;
+use crate::optimize::evaluator::{Evaluator, SUB_WAVE, salt};
+use crate::optimize::failures::Failures;
+use crate::optimize::pool::mean;
+use crate::program::{Candidate, Program};
+
+/// Which examples of which candidate to score, without optimizing.
+#[derive(Debug, Clone)]
+pub struct EvalRequest {
+    /// The candidate.
+    pub candidate: Candidate,
+    /// The data.
+    pub split: Split,
+    /// Only the first so many examples; no more rows than these are read then.
+    pub limit: Option<usize>,
+}
+
+/// What an evaluation found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EvalResult {
+    /// The examples, in order.
+    pub examples: Vec<Example>,
+    /// Their rollouts and verdicts.
+    pub rollouts: Vec<Scored>,
+    /// Tokens.
+    pub usage: Usage,
+    /// Seconds, without loading models.
+    pub seconds: f64,
+}
+
+impl EvalResult {
+    /// The mean score; None where nothing was scored.
+    #[must_use]
+    pub fn mean(&self) -> Option<f64> {
+        mean(&self.rollouts.iter().map(Scored::score).collect::<Vec<_>>())
+    }
+}
+
+/// Scores a candidate on examples, as a run would.
+///
+/// # Errors
+/// [`RunError`]
+pub fn evaluate(
+    plan: &Plan,
+    request: &EvalRequest,
+    interrupted: &AtomicBool,
+    listener: &mut dyn FnMut(&Event),
+) -> Result<EvalResult, RunError> {
+    let program = plan.program();
+    let metric = metric(&plan.metric);
+    let examples = eval_examples(plan, request, &required_fields(&program, &*metric), &program)?;
+    let started = Instant::now();
+    let mut engine = open_engine(plan)?;
+    listener(&Event::ModelsLoaded { seconds: started.elapsed().as_secs_f64() });
+    let mut evaluator = Evaluator { program: &program, metric: &*metric, engine: &mut *engine };
+    let started = Instant::now();
+    listener(&Event::Evaluating { purpose: Purpose::Test, split: request.split, fresh: examples.len(), reused: 0 });
+    let mut rollouts = Vec::new();
+    let mut usage = Usage::default();
+    let mut failures = Failures::default();
+    for chunk in examples.chunks(SUB_WAVE) {
+        let chunk: Vec<&Example> = chunk.iter().collect();
+        let salt = salt(plan.optimize.seed, request.split, 0);
+        let mut watch = |done, of, seconds| {
+            listener(&Event::Progress { done, of, seconds });
+            if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let (scored, cost) = evaluator.sub_wave(&request.candidate, &chunk, &salt, &mut watch)?;
+        scored.iter().try_for_each(|scored| failures.count(scored))?;
+        rollouts.extend(scored);
+        usage += cost.usage;
+    }
+    Ok(EvalResult { examples, rollouts, usage, seconds: started.elapsed().as_secs_f64() })
+}
+
+/// The rows to be scored; no others are read, unless validation must be split off from training.
+fn eval_examples(plan: &Plan, request: &EvalRequest, required: &[String], program: &Program) -> Result<Vec<Example>, RunError> {
+    let data = &plan.data;
+    let file: Option<&PathBuf> = match request.split {
+        Split::Test => Some(
+            data.test
+                .as_ref()
+                .ok_or_else(|| RunError::Plan("the task has no `test` data; give --split val or --split train".into()))?,
+        ),
+        Split::Val => data.val.as_ref(),
+        Split::Train => data.val.as_ref().map(|_| &data.train),
+    };
+    let limit = request.limit.unwrap_or(usize::MAX);
+    let mut examples = match file {
+        Some(path) => Dataset::open(path, request.limit)?.check(required)?,
+        None => {
+            let mut splits = split::load(&files(plan), required, &program.example_inputs())?;
+            std::mem::take(match request.split {
+                Split::Val => &mut splits.val,
+                _ => &mut splits.train,
+            })
+        }
+    };
+    examples.truncate(limit);
+    if examples.is_empty() {
+        return Err(RunError::Plan(format!("there are no {} examples to score", request.split)));
+    }
+    Ok(examples)
+}

@@ -1,0 +1,212 @@
+//! A run from plan to result: the library's front door.
+
+mod eval;
+mod tester;
+
+pub use eval::{EvalRequest, EvalResult, evaluate};
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use self::tester::Tester;
+use crate::catalog;
+use crate::config::{Budget, GpuLayersPlan, MetricPlan, ModelSource, Plan};
+use crate::data::split::{self, Files, Splits};
+use crate::engine::Engine;
+use crate::engine::llama::{GpuLayers, Llama, ModelFile, Settings};
+use crate::engine::scripted::Scripted;
+use crate::error::RunError;
+use crate::event::Event;
+use crate::journal::Journal;
+use crate::metric::{Json, Label, Metric};
+use crate::optimize::evaluator::Evaluator;
+use crate::optimize::failures::Failures;
+use crate::optimize::gepa::Gepa;
+use crate::optimize::{Optimizer, Session};
+use crate::program::Program;
+use crate::report::summary::{BeforeAfter, Tested};
+use crate::report::tally::Tally;
+use crate::report::{Summary, result};
+
+/// The feedback function of a plan.
+#[must_use]
+pub fn metric(plan: &MetricPlan) -> Box<dyn Metric> {
+    match plan {
+        MetricPlan::Label { field, output } => Box::new(Label::new(field, output)),
+        MetricPlan::Json { field, weights } => Box::new(Json::new(field.clone(), weights.clone())),
+    }
+}
+
+/// The fields that every example must have.
+#[must_use]
+pub fn required_fields(program: &Program, metric: &dyn Metric) -> Vec<String> {
+    let mut fields = program.example_inputs();
+    fields.extend(metric.required_fields());
+    let mut seen = std::collections::BTreeSet::new();
+    fields.retain(|field| seen.insert(field.clone()));
+    fields
+}
+
+/// Where a plan's examples are.
+#[must_use]
+pub fn files(plan: &Plan) -> Files {
+    let data = &plan.data;
+    Files { train: data.train.clone(), val: data.val.clone(), test: data.test.clone(), allow_overlap: data.allow_overlap }
+}
+
+/// Loads the models of a plan.
+///
+/// # Errors
+/// [`RunError::ModelFile`] and [`RunError::Engine`]
+pub fn open_engine(plan: &Plan) -> Result<Box<dyn Engine>, RunError> {
+    let mut scripts = Vec::new();
+    let mut models = Vec::new();
+    for model in &plan.models {
+        match &model.source {
+            ModelSource::Scripted { script } => scripts.push(script.clone()),
+            ModelSource::Llama { gguf, gpu_layers, context } => models.push(ModelFile {
+                name: model.name.clone(),
+                path: catalog::resolve(gguf, Path::new(""))?,
+                gpu_layers: match gpu_layers {
+                    GpuLayersPlan::Auto => GpuLayers::Auto,
+                    GpuLayersPlan::All => GpuLayers::All,
+                    GpuLayersPlan::Count(n) => GpuLayers::Count(*n),
+                },
+                context: *context,
+            }),
+        }
+    }
+    if models.is_empty() {
+        return Ok(Box::new(Scripted::from_files(&scripts)?));
+    }
+    let shape = plan.engine;
+    let settings = Settings { threads: shape.threads, sequences: shape.sequences, chunk: shape.chunk };
+    Ok(Box::new(Llama::open(&models, settings)?))
+}
+
+/// Runs GEPA as `plan` says, in the run directory `folder`: begun there, resumed, or extended.
+/// `interrupted` stops it after the running step.
+///
+/// # Errors
+/// [`RunError`]; whatever was paid for until then is in the journal.
+pub fn optimize(
+    plan: &Plan,
+    folder: &Path,
+    interrupted: &AtomicBool,
+    listener: &mut dyn FnMut(&Event),
+) -> Result<Summary, RunError> {
+    let program = plan.program();
+    let metric = metric(&plan.metric);
+    let splits = split::load(&files(plan), &required_fields(&program, &*metric), &program.example_inputs())?;
+    check_budget(plan, &splits)?;
+    let examples = [splits.train.len(), splits.val.len(), splits.test.len()];
+    let (val_from_train, budget) = (splits.val_from_train, plan.optimize.budget.to_string());
+    listener(&Event::Started { run: folder.to_owned(), examples, val_from_train, budget });
+
+    let started = Instant::now();
+    let mut engine = open_engine(plan)?;
+    listener(&Event::ModelsLoaded { seconds: started.elapsed().as_secs_f64() });
+
+    check_room(plan, &*engine)?;
+    let mut journal = Journal::open(folder, &fingerprint(plan, &splits, &*engine))?;
+    let written = toml::to_string(plan).map_err(|e| RunError::Plan(format!("the plan has no TOML form: {e}")))?;
+    result::write_file(&folder.join("plan.toml"), written.as_bytes())?;
+
+    let mut tally = Tally::default();
+    let seed = plan.seed_candidate();
+    let names = plan.optimize.reflectors.iter();
+    let reflectors = names.filter_map(|name| Some((name.clone(), plan.model(name)?))).collect();
+    let mut gepa = Gepa::new(seed.clone(), reflectors);
+    let evaluator = Evaluator { program: &program, metric: &*metric, engine: &mut *engine };
+    let mut tell = |event: &Event| {
+        tally.hear(event);
+        listener(event);
+    };
+    let mut session = Session::new(evaluator, &splits, &plan.optimize, &mut journal, &mut tell, interrupted);
+    let searched = gepa.run(&mut session);
+    let (spent, elapsed) = (session.spent(), session.elapsed());
+    drop(session);
+    journal.sync()?;
+    let pool = searched?;
+    listener(&Event::Stopped { reason: pool.stopped });
+
+    let best = pool.best();
+    let mut tester = Tester {
+        evaluator: Evaluator { program: &program, metric: &*metric, engine: &mut *engine },
+        seed: plan.optimize.seed,
+        examples: &splits.test,
+        journal: &mut journal,
+        interrupted,
+        listener,
+        failures: Failures::default(),
+    };
+    let test = match splits.test.is_empty() {
+        true => None,
+        false => {
+            let seed = tester.test(0, &seed)?;
+            let best = if best == 0 {
+                Tested { scores: seed.scores.clone(), ..Tested::default() }
+            } else {
+                tester.test(best, &pool.members[best].candidate)?
+            };
+            Some(BeforeAfter { seed, best })
+        }
+    };
+    journal.sync()?;
+    let summary = Summary::new(&pool, spent, tally, elapsed, test.as_ref());
+    result::write(folder, &program, &pool, &summary)?;
+    Ok(summary)
+}
+
+fn check_budget(plan: &Plan, splits: &Splits) -> Result<(), RunError> {
+    let Budget::Rollouts(most) = plan.optimize.budget else {
+        return Ok(());
+    };
+    let validation = splits.val.len();
+    let batch = plan.optimize.minibatch.min(splits.train.len());
+    if most >= validation as u64 {
+        return Ok(());
+    }
+    Err(RunError::Plan(format!(
+        "a budget of {most} rollouts cannot even score the seed on {validation} validation examples; one iteration needs up to \
+         {} more: give --budget {} or larger, or a smaller `val`",
+        2 * batch + validation,
+        4 * (2 * batch + validation)
+    )))
+}
+
+/// Tokens of a prompt without which no request makes sense.
+const LEAST_PROMPT: usize = 64;
+
+/// Answers must leave room for prompts.
+fn check_room(plan: &Plan, engine: &dyn Engine) -> Result<(), RunError> {
+    let modules = plan.modules.iter().map(|m| (&m.model, m.max_tokens, format!("`max_tokens` of module `{}`", m.name)));
+    let tokens = plan.optimize.reflection_tokens;
+    let reflectors = plan.optimize.reflectors.iter().map(|name| (name, tokens, "`optimize.reflection_tokens`".to_owned()));
+    for (model, tokens, key) in modules.chain(reflectors) {
+        let Some(id) = plan.model(model) else { continue };
+        let context = engine.context_length(id);
+        if tokens as usize + LEAST_PROMPT > context {
+            return Err(RunError::Plan(format!(
+                "{key} is {tokens}, but `{model}` has a context of {context} tokens for prompt and answer together; \
+                 lower it, or raise `model.{model}.context`"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Counted up whenever the same plan would give other answers or scores: another layout, another
+/// reading of answers, another metric. Runs of different numbers are not to be mixed.
+const BEHAVIOUR: u32 = 1;
+
+/// All that the answers of a run depend on.
+fn fingerprint(plan: &Plan, splits: &Splits, engine: &dyn Engine) -> BTreeMap<String, String> {
+    let mut pairs = plan.fingerprint();
+    pairs.extend(splits.hashes.iter().cloned());
+    pairs.extend(engine.fingerprint());
+    pairs.insert("gepard".into(), format!("{} behaviour {BEHAVIOUR}", env!("CARGO_PKG_VERSION")));
+    pairs
+}

@@ -1,0 +1,77 @@
+//! The test evaluations after a search: seed and best on examples that nothing else has seen.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use crate::data::Example;
+use crate::data::split::Split;
+use crate::error::RunError;
+use crate::event::{Event, Purpose};
+use crate::journal::{Cost, Journal, Record, RolloutAsk, Scored, Verdict};
+use crate::optimize::evaluator::{Evaluator, SUB_WAVE, salt};
+use crate::optimize::failures::Failures;
+use crate::optimize::pool::mean;
+use crate::program::Candidate;
+use crate::report::summary::Tested;
+
+/// Scores candidates on the test examples, after the search and outside of its budget.
+pub(super) struct Tester<'a> {
+    pub(super) evaluator: Evaluator<'a>,
+    /// The run's seed.
+    pub(super) seed: u64,
+    pub(super) examples: &'a [Example],
+    pub(super) journal: &'a mut Journal,
+    pub(super) interrupted: &'a AtomicBool,
+    pub(super) listener: &'a mut dyn FnMut(&Event),
+    pub(super) failures: Failures,
+}
+
+impl Tester<'_> {
+    /// Scores the candidate at `place` in the pool, or reads its scores from the journal.
+    pub(super) fn test(&mut self, place: usize, candidate: &Candidate) -> Result<Tested, RunError> {
+        let mut tested = Tested::default();
+        let key = candidate.key();
+        (self.listener)(&Event::Evaluating { purpose: Purpose::Test, split: Split::Test, fresh: self.examples.len(), reused: 0 });
+        for (index, chunk) in self.examples.chunks(SUB_WAVE).enumerate() {
+            let examples: Vec<&Example> = chunk.iter().collect();
+            let (rollouts, cost) = self.sub_wave(&format!("{key}/{index}"), candidate, &examples)?;
+            for (scored, example) in rollouts.iter().zip(chunk) {
+                if let Verdict::Unscored(cause) = &scored.verdict {
+                    (self.listener)(&Event::Unscored { example: example.id.clone(), cause: cause.clone() });
+                }
+                self.failures.count(scored)?;
+            }
+            tested.scores.extend(rollouts.iter().map(Scored::score));
+            tested.usage += cost.usage;
+            tested.engine += cost.engine;
+            tested.seconds += cost.elapsed;
+        }
+        (self.listener)(&Event::Tested { candidate: place, mean: mean(&tested.scores) });
+        Ok(tested)
+    }
+
+    fn sub_wave(&mut self, key: &str, candidate: &Candidate, examples: &[&Example]) -> Result<(Vec<Scored>, Cost), RunError> {
+        let ask = RolloutAsk {
+            split: Split::Test,
+            candidate: candidate.key(),
+            examples: examples.iter().map(|e| e.id.clone()).collect(),
+        };
+        if let Some(Record::Test { ask: recorded, rollouts, cost, .. }) = self.journal.test(key)?
+            && recorded == ask
+        {
+            return Ok((rollouts, cost));
+        }
+        let started = Instant::now();
+        let salt = salt(self.seed, Split::Test, 0);
+        let (listener, interrupted) = (&mut *self.listener, self.interrupted);
+        let mut watch = |done, of, seconds| {
+            listener(&Event::Progress { done, of, seconds });
+            if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let (rollouts, mut cost) = self.evaluator.sub_wave(candidate, examples, &salt, &mut watch)?;
+        cost.elapsed = started.elapsed().as_secs_f64();
+        self.journal.append(&Record::Test { key: key.to_owned(), ask, rollouts: rollouts.clone(), cost })?;
+        Ok((rollouts, cost))
+    }
+}

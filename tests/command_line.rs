@@ -1,0 +1,261 @@
+//! The command line as a user types it.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
+
+mod support;
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use support::{Task, result};
+
+fn gepard(arguments: &[&str], folder: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_gepard"))
+        .args(arguments)
+        .current_dir(folder)
+        .env("GEPARD_MODELS", folder.join("no-models"))
+        .output()
+        .unwrap()
+}
+
+fn on(task: &Task, arguments: &[&str]) -> Output {
+    gepard(arguments, task.folder.path())
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap_or(-1)
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn optimize_prints_the_result_and_progress_apart() {
+    let task = Task::new();
+    let output = on(&task, &["optimize", "gepard.toml", "--run", "run"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let (said, progress) = (out(&output), err(&output));
+    for words in ["validation   0.000   1.000", "test         0.000   1.000", "RULE1 RULE2", "the run is in run"] {
+        assert!(said.contains(words), "{words} not in:\n{said}");
+    }
+    for words in ["seed scores 0.000 on validation", "accepted", "rejected", "/150 rollouts, best ", "left]", "tokens/s"] {
+        assert!(progress.contains(words), "{words} not in:\n{progress}");
+    }
+    for file in ["plan.toml", "journal.jsonl", "best/sort.txt", "best.json", "summary.json"] {
+        assert!(task.path("run").join(file).is_file(), "{file}");
+    }
+}
+
+#[test]
+fn a_finished_run_is_told_again_without_running() {
+    let task = Task::new();
+    let first = on(&task, &["optimize", "gepard.toml", "--run", "run"]);
+    let journal = std::fs::read(task.path("run/journal.jsonl")).unwrap();
+    let again = on(&task, &["optimize", "gepard.toml", "--run", "run"]);
+    assert_eq!(code(&again), 0);
+    assert!(err(&again).contains("going on with a run of"), "{}", err(&again));
+    assert_eq!(std::fs::read(task.path("run/journal.jsonl")).unwrap(), journal);
+    let table = |o: &Output| {
+        out(o).lines().filter(|l| l.starts_with("validation") || l.starts_with("test")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(table(&first), table(&again));
+}
+
+#[test]
+fn the_default_run_directory_is_named_after_the_task() {
+    let task = Task::new();
+    let name = task.folder.path().file_name().unwrap().to_string_lossy().into_owned();
+    assert_eq!(code(&on(&task, &["optimize", "gepard.toml", "--seed", "3", "--progress", "none"])), 0);
+    assert!(task.path(&format!("runs/{name}-seed3/summary.json")).is_file());
+}
+
+#[test]
+fn json_progress_is_json_line_by_line() {
+    let task = Task::new();
+    let output = on(&task, &["optimize", "gepard.toml", "--progress", "json"]);
+    let events: Vec<serde_json::Value> = err(&output).lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    for name in ["started", "models_loaded", "evaluated", "iteration", "accepted", "stopped", "tested"] {
+        assert!(events.iter().any(|e| e["event"] == name), "{name}");
+    }
+}
+
+#[test]
+fn eval_scores_the_seed_a_run_and_a_file() {
+    let task = Task::new();
+    assert_eq!(code(&on(&task, &["optimize", "gepard.toml", "--run", "run"])), 0);
+    std::fs::write(task.path("odd.txt"), "RULE1\n").unwrap();
+    for (candidate, score) in [("seed", "0.000"), ("run", "1.000"), ("run/best.json", "1.000"), ("odd.txt", "0.500")] {
+        let output = on(&task, &["eval", "gepard.toml", "--candidate", candidate]);
+        assert_eq!(code(&output), 0, "{}", err(&output));
+        assert!(out(&output).starts_with(&format!("{score} on 12 test examples")), "{candidate}: {}", out(&output));
+    }
+    let output = on(&task, &["eval", "gepard.toml", "--candidate", "odd.txt", "--split", "val", "--limit", "3", "--json"]);
+    let whole: serde_json::Value = serde_json::from_str(&out(&output)).unwrap();
+    assert_eq!(whole["rows"].as_array().unwrap().len(), 3);
+    assert_eq!(whole["rows"][1]["outputs"]["label"], "odd");
+}
+
+#[test]
+fn eval_with_a_limit_reads_no_more_rows() {
+    let task = Task::new();
+    let rows = std::fs::read_to_string(task.path("test.jsonl")).unwrap();
+    std::fs::write(task.path("test.jsonl"), rows + "this is no JSON\n").unwrap();
+    assert_eq!(code(&on(&task, &["eval", "gepard.toml", "--limit", "12"])), 0);
+    let output = on(&task, &["eval", "gepard.toml"]);
+    assert_eq!(code(&output), 3);
+    assert!(err(&output).contains("test.jsonl:13: not valid JSON"), "{}", err(&output));
+}
+
+/// Exit codes of README, each with words that say where and what to do.
+#[test]
+fn bad_input_has_its_exit_code_and_says_where() {
+    let cases: [(&str, &str, i32, &str); 10] = [
+        ("budget = \"150\"", "bugdet = \"150\"", 2, "gepard.toml:23: `optimize.bugdet` is no known key; did you mean `budget`?"),
+        ("budget = \"150\"", "budget = \"5\"", 2, "--budget"),
+        ("kind = \"label\"", "kind = \"labels\"", 2, "did you mean `label`?"),
+        ("train = \"train.jsonl\"", "train = \"nowhere.jsonl\"", 3, "nowhere.jsonl: No such file"),
+        (
+            "inputs = [\"text\"]",
+            "inputs = [\"txet\"]",
+            3,
+            "train.jsonl:1: the field `txet` is missing; the row has `id`, `text`, `label`",
+        ),
+        ("test = \"test.jsonl\"", "test = \"val.jsonl\"", 3, "allow_overlap"),
+        ("script = \"script.jsonl\"", "script = \"gepard.toml\"", 4, "gepard.toml:2: "),
+        (
+            "engine = \"scripted\"\nscript = \"script.jsonl\"",
+            "gguf = \"smolm2-135m-instruct-q4_1\"",
+            4,
+            "smollm2-135m-instruct-q4_1",
+        ),
+        ("engine = \"scripted\"\nscript = \"script.jsonl\"", "gguf = \"train.jsonl.gguf\"", 4, "train.jsonl.gguf"),
+        ("engine = \"scripted\"", "engine = \"lama\"", 2, "did you mean `llama`?"),
+    ];
+    for (from, to, wanted, says) in cases {
+        let task = Task::new();
+        task.edit(from, to);
+        let output = on(&task, &["optimize", "gepard.toml", "--run", "run"]);
+        assert_eq!(code(&output), wanted, "{to}: {}", err(&output));
+        assert!(err(&output).contains(says), "{to}: {}", err(&output));
+    }
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2() {
+    let task = Task::new();
+    for arguments in [
+        &["optimise", "gepard.toml"][..],
+        &["optimize"],
+        &["optimize", "nowhere.toml"],
+        &["optimize", "gepard.toml", "--set", "seed"],
+        &["optimize", "gepard.toml", "--budget", "soon"],
+        &["eval", "gepard.toml", "--candidate", "nowhere"],
+        &["eval", "gepard.toml", "--limit", "0"],
+    ] {
+        let output = on(&task, arguments);
+        assert_eq!(code(&output), 2, "{arguments:?}: {}", err(&output));
+        assert!(!err(&output).contains("panicked"));
+    }
+}
+
+#[test]
+fn a_metric_that_cannot_score_ends_with_exit_code_5() {
+    let task = Task::new();
+    task.edit("kind = \"label\"\nfield = \"label\"", "kind = \"json\"\nfield = \"label\"");
+    // Unreadable answers score 0 before the metric is asked: here the seed can answer.
+    task.edit("Given the fields `text`, produce the fields `label`.", "RULE1 RULE2");
+    let output = on(&task, &["optimize", "gepard.toml", "--run", "taught"]);
+    assert_eq!(code(&output), 5, "{}", err(&output));
+    assert!(err(&output).contains("`label` holds no JSON object"), "{}", err(&output));
+}
+
+#[test]
+fn a_run_directory_that_cannot_be_used_is_exit_code_6() {
+    let task = Task::new();
+    assert_eq!(code(&on(&task, &["optimize", "gepard.toml", "--run", "run"])), 0);
+    let output = on(&task, &["optimize", "gepard.toml", "--run", "run", "--seed", "1"]);
+    assert_eq!(code(&output), 6);
+    assert!(err(&output).contains("optimize.seed: the run has 0, now it is 1"), "{}", err(&output));
+    std::fs::write(task.path("file"), "").unwrap();
+    assert_eq!(code(&on(&task, &["optimize", "gepard.toml", "--run", "file/run"])), 6);
+    let journal = std::fs::read_to_string(task.path("run/journal.jsonl")).unwrap();
+    std::fs::write(task.path("run/journal.jsonl"), journal.replacen("train-", "trian-", 1)).unwrap();
+    let output = on(&task, &["optimize", "gepard.toml", "--run", "run"]);
+    assert_eq!(code(&output), 6);
+    assert!(err(&output).contains("the checksum does not match"), "{}", err(&output));
+}
+
+#[test]
+fn two_processes_with_one_seed_make_the_same_run() {
+    let task = Task::new();
+    for run in ["a", "b"] {
+        assert_eq!(code(&on(&task, &["optimize", "gepard.toml", "--run", run])), 0);
+    }
+    for file in ["best.json", "summary.json"] {
+        assert_eq!(result(&task.path("a"), file), result(&task.path("b"), file));
+    }
+}
+
+#[test]
+fn a_run_killed_by_sigkill_goes_on_to_the_same_result() {
+    let task = Task::new();
+    assert_eq!(code(&on(&task, &["optimize", "gepard.toml", "--run", "whole"])), 0);
+    let size = |run: &str| std::fs::metadata(task.path(run).join("journal.jsonl")).map_or(0, |m| m.len());
+    let whole = size("whole");
+    let mut in_the_middle = 0;
+    // Killed whenever its journal has grown by a tenth of what it will be.
+    for tenth in 1..10 {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_gepard"))
+            .args(["optimize", "gepard.toml", "--run", "killed", "--progress", "none"])
+            .current_dir(task.folder.path())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        while size("killed") < whole * tenth / 10 && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_micros(50));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        in_the_middle += usize::from(size("killed") < whole);
+    }
+    assert!(in_the_middle > 0, "every run was too fast to be killed");
+    let output = on(&task, &["optimize", "gepard.toml", "--run", "killed"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    for file in ["best.json", "summary.json"] {
+        assert_eq!(result(&task.path("killed"), file), result(&task.path("whole"), file));
+    }
+}
+
+#[test]
+fn help_and_version_tell_what_is_needed() {
+    let task = Task::new();
+    let help = out(&on(&task, &["--help"]));
+    assert!(help.contains("Exit codes: 0 done") && help.contains("optimize"), "{help}");
+    assert!(out(&on(&task, &["--version"])).contains("llama-cpp-2"));
+}
+
+/// No network at all: an empty network namespace, where the system lets a user make one.
+#[test]
+#[cfg(target_os = "linux")]
+fn everything_works_without_a_network() {
+    let namespace = |program: &str, arguments: &[&str], folder: &Path| {
+        Command::new("unshare").args(["-rn", program]).args(arguments).current_dir(folder).output()
+    };
+    let task = Task::new();
+    match namespace("true", &[], task.folder.path()) {
+        Ok(output) if output.status.success() => {}
+        _ => {
+            eprintln!("NOT CHECKED: this system makes no network namespaces");
+            return;
+        }
+    }
+    let output =
+        namespace(env!("CARGO_BIN_EXE_gepard"), &["optimize", "gepard.toml", "--run", "run"], task.folder.path()).unwrap();
+    assert_eq!(code(&output), 0, "{}", err(&output));
+}

@@ -1,0 +1,96 @@
+//! Recorded answers of the reference implementations, read from the folder named by
+//! `GEPARD_CONFORMANCE`. Where it is not set, each test says aloud that it checked nothing.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use gepard::engine::llama::ChatTemplate;
+use gepard::engine::{Message, Role};
+use gepard::optimize::gepa::pareto;
+use serde_json::Value;
+
+fn recorded(file: &str) -> Option<Value> {
+    let Some(folder) = std::env::var_os("GEPARD_CONFORMANCE") else {
+        eprintln!("NOT CHECKED: GEPARD_CONFORMANCE is not set, so {file} was not read");
+        return None;
+    };
+    let path = Path::new(&folder).join(file);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Some(serde_json::from_str(&text).unwrap()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            eprintln!("NOT CHECKED: there is no {}", path.display());
+            None
+        }
+        Err(error) => panic!("{}: {error}", path.display()),
+    }
+}
+
+#[test]
+fn pareto_selection() {
+    let Some(file) = recorded("pareto.json") else { return };
+    let cases = file["cases"].as_array().unwrap();
+    assert!(!cases.is_empty());
+    for (number, case) in cases.iter().enumerate() {
+        let floats = |v: &Value| v.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect::<Vec<_>>();
+        let rows: Vec<Vec<Option<f64>>> =
+            case["val_scores"].as_array().unwrap().iter().map(|row| floats(row).into_iter().map(Some).collect()).collect();
+        let slices: Vec<&[Option<f64>]> = rows.iter().map(Vec::as_slice).collect();
+        let mut fronts = pareto::fronts(&slices);
+        pareto::remove_dominated(&mut fronts, &floats(&case["aggregate"]));
+        for (example, front) in fronts.iter().enumerate() {
+            let mut wanted: Vec<usize> = case["surviving_front"][example.to_string()]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|c| c.as_u64().unwrap() as usize)
+                .collect();
+            wanted.sort_unstable();
+            assert_eq!(*front, wanted, "case {number}, example {example}");
+        }
+        let drawn: BTreeMap<String, u64> = pareto::weights(&fronts, rows.len())
+            .into_iter()
+            .enumerate()
+            .filter(|(_, weight)| *weight > 0)
+            .map(|(candidate, weight)| (candidate.to_string(), weight as u64))
+            .collect();
+        let wanted: BTreeMap<String, u64> = serde_json::from_value(case["sampling_weight"].clone()).unwrap();
+        assert_eq!(drawn, wanted, "case {number}");
+    }
+}
+
+#[test]
+fn chat_templates() {
+    let Some(file) = recorded("chat_templates.json") else { return };
+    let cases = file["cases"].as_array().unwrap();
+    assert!(!cases.is_empty());
+    let mut wrong = Vec::new();
+    for case in cases {
+        let name = case["template"].as_str().unwrap();
+        let template = ChatTemplate::new(file["templates"][name].as_str().unwrap(), "<BOS>", "<EOS>").unwrap();
+        let chat = case["chat"].as_str().unwrap();
+        let messages: Vec<Message> = file["chats"][chat]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|m| Message {
+                role: match m["role"].as_str().unwrap() {
+                    "system" => Role::System,
+                    "assistant" => Role::Assistant,
+                    _ => Role::User,
+                },
+                content: m["content"].as_str().unwrap().to_owned(),
+            })
+            .collect();
+        let rendered = template.render_as_is(&messages, case["enable_thinking"].as_bool());
+        match (rendered, case["rendered"].as_str()) {
+            (Ok(text), Some(wanted)) if text == wanted => {}
+            (Err(_), None) => {}
+            (rendered, wanted) => {
+                wrong.push(format!("{name}, {chat}, {}:\n  {rendered:?}\n  {wanted:?}", case["enable_thinking"]))
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}

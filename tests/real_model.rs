@@ -1,0 +1,202 @@
+//! A real GGUF through llama.cpp: SmolLM2-135M-Instruct, which `scripts/test` fetches.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use gepard::engine::llama::{GpuLayers, Llama, ModelFile, Settings};
+use gepard::engine::{Completion, Decoding, Ended, Engine, EngineError, Message, ModelId, Request, Role, Usage};
+use support::{Task, result};
+
+const MODEL: &str = "smollm2-135m-instruct-q4_1";
+
+fn model() -> PathBuf {
+    match std::env::var_os("GEPARD_TEST_MODEL") {
+        Some(path) => PathBuf::from(path),
+        None => gepard::catalog::resolve(MODEL, Path::new("")).unwrap_or_else(|e| panic!("{e}")),
+    }
+}
+
+fn engine() -> Llama {
+    let file = ModelFile { name: "task".into(), path: model(), gpu_layers: GpuLayers::Auto, context: Some(1024) };
+    Llama::open(&[file], Settings { threads: 2, sequences: 4, chunk: 64 }).unwrap()
+}
+
+fn request(question: &str, max_tokens: u32) -> Request {
+    let instruction = "Answer the question in one short sentence.\n\n";
+    Request {
+        model: ModelId(0),
+        messages: vec![Message::user(format!("{instruction}{question}"))],
+        breakpoints: vec![instruction.len()],
+        decoding: Decoding::greedy(max_tokens),
+        seed: 1,
+    }
+}
+
+fn questions() -> Vec<Request> {
+    [
+        "What is the capital of France?",
+        "Name a fruit.",
+        "Is ice warm?",
+        "Who wrote Hamlet?",
+        "What do cows drink, and what do they eat all day?",
+        "2+2?",
+    ]
+    .iter()
+    .map(|q| request(q, 24))
+    .collect()
+}
+
+fn ask(engine: &mut Llama, requests: &[Request]) -> Vec<Completion> {
+    engine.generate(requests, &mut |_| ControlFlow::Continue(())).unwrap()
+}
+
+#[test]
+fn it_answers() {
+    let answers = ask(&mut engine(), &[request("What is the capital of France?", 24)]);
+    assert!(answers[0].text.contains("Paris"), "{}", answers[0].text);
+    assert_eq!(answers[0].ended, Ended::Stop);
+}
+
+#[test]
+fn a_wave_says_the_same_whatever_ran_before_and_in_another_engine() {
+    let mut first = engine();
+    let cold = ask(&mut first, &questions());
+    ask(&mut first, &[request("Tell me a long story about a cheetah.", 60)]);
+    assert_eq!(ask(&mut first, &questions()), cold);
+    drop(first);
+    assert_eq!(ask(&mut engine(), &questions()), cold);
+}
+
+#[test]
+fn the_common_prefix_is_computed_once() {
+    let mut usage = Usage::default();
+    for answer in ask(&mut engine(), &questions()) {
+        usage += answer.usage;
+    }
+    assert!(usage.reused > usage.prefilled / 2, "{usage:?}");
+    // Questions that begin with the same word branch a little after the breakpoint.
+    assert!(usage.prefilled as f64 <= 1.1 * usage.unique as f64, "{usage:?}");
+}
+
+#[test]
+fn one_request_and_many_are_answered_in_order() {
+    let mut engine = engine();
+    // Of different lengths, so that they are not worked on in the order in which they were asked.
+    let many: Vec<Request> = (0..30).map(|n| request(&format!("What is this?{}", " word".repeat(n * 7 % 30)), 6)).collect();
+    let answers = ask(&mut engine, &many);
+    let lengths: Vec<u64> = answers.iter().map(|a| a.usage.prefilled + a.usage.reused).collect();
+    assert!(lengths.iter().enumerate().all(|(n, length)| *length == lengths[0] + n as u64 * 7 % 30), "{lengths:?}");
+    assert!(ask(&mut engine, &[]).is_empty());
+}
+
+#[test]
+fn too_long_a_request_is_refused_and_the_others_are_answered() {
+    let mut engine = engine();
+    let requests = [request("What is the capital of France?", 24), request(&"long ".repeat(3000), 24)];
+    let answers = ask(&mut engine, &requests);
+    assert!(answers[0].text.contains("Paris"));
+    assert!(
+        matches!(&answers[1].ended, Ended::Refused(why) if why.contains("exceeds the context of 1024")),
+        "{:?}",
+        answers[1].ended
+    );
+}
+
+#[test]
+fn answers_end_at_their_length_and_at_stop_strings() {
+    let mut engine = engine();
+    let mut stopped = request("Count from one to ten in words.", 40);
+    let whole = ask(&mut engine, &[stopped.clone()]).remove(0);
+    let cut = ask(&mut engine, &[request("Count from one to ten in words.", 3)]).remove(0);
+    assert_eq!((cut.ended, cut.usage.decoded), (Ended::Length, 3));
+    let word = whole.text.split_whitespace().nth(2).unwrap().to_owned();
+    stopped.decoding.stop = vec![word.clone()];
+    let ended = ask(&mut engine, &[stopped]).remove(0);
+    assert!(whole.text.starts_with(&ended.text) && !ended.text.contains(&word), "{:?}", ended.text);
+    assert_eq!(ended.ended, Ended::Stop);
+}
+
+#[test]
+fn sampling_is_repeated_by_its_seed() {
+    let mut engine = engine();
+    let mut sampled = request("Write a line of a poem.", 24);
+    sampled.decoding.temperature = 1.0;
+    let first = ask(&mut engine, &[sampled.clone()]).remove(0).text;
+    assert_eq!(ask(&mut engine, &[sampled.clone()]).remove(0).text, first);
+    let others = (2..6).map(|seed| ask(&mut engine, &[Request { seed, ..sampled.clone() }]).remove(0).text);
+    assert!(others.into_iter().any(|text| text != first));
+}
+
+#[test]
+fn an_answer_that_was_begun_is_continued() {
+    let mut begun = request("What is the capital of France?", 8);
+    begun.messages.push(Message { role: Role::Assistant, content: "The capital of France is".into() });
+    let answer = ask(&mut engine(), &[begun]).remove(0);
+    assert!(answer.text.trim_start().starts_with("Paris"), "{}", answer.text);
+}
+
+#[test]
+fn an_interruption_is_felt_within_a_step_and_the_engine_lives_on() {
+    let mut engine = engine();
+    let mut steps = 0;
+    let result = engine.generate(&questions(), &mut |_| {
+        steps += 1;
+        if steps > 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    assert!(matches!(result, Err(EngineError::Interrupted)));
+    assert!(ask(&mut engine, &[request("What is the capital of France?", 24)])[0].text.contains("Paris"));
+}
+
+#[test]
+fn roles_with_the_same_file_share_one_copy() {
+    let file = |name: &str| ModelFile { name: name.into(), path: model(), gpu_layers: GpuLayers::Auto, context: Some(512) };
+    let before = resident();
+    let mut engine = Llama::open(&[file("task"), file("teacher")], Settings { threads: 2, sequences: 2, chunk: 64 }).unwrap();
+    let mut second = request("What is the capital of France?", 24);
+    second.model = ModelId(1);
+    assert!(ask(&mut engine, &[second])[0].text.contains("Paris"));
+    let size = std::fs::metadata(model()).unwrap().len();
+    let grown = resident().saturating_sub(before);
+    assert!(grown < size * 7 / 2, "{grown} bytes for a file of {size}");
+}
+
+/// Bytes of this process in memory.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
+    line.and_then(|l| l.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
+}
+
+#[test]
+fn files_that_are_no_models_are_refused_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = std::fs::read(model()).unwrap();
+    std::fs::write(folder.path().join("short.gguf"), &whole[..whole.len() / 2]).unwrap();
+    std::fs::write(folder.path().join("text.gguf"), "hello").unwrap();
+    for (name, says) in [("short.gguf", "download"), ("text.gguf", "GGUF"), ("nowhere.gguf", "nowhere.gguf")] {
+        let file = ModelFile { name: "task".into(), path: folder.path().join(name), gpu_layers: GpuLayers::Auto, context: None };
+        let Err(error) = Llama::open(&[file], Settings { threads: 1, sequences: 1, chunk: 32 }) else { panic!("{name}") };
+        assert!(matches!(error, EngineError::Model { .. }));
+        assert!(error.to_string().contains(says), "{error}");
+    }
+}
+
+/// The whole loop, self-reflection included, twice over: the same candidates, rollouts and scores.
+#[test]
+fn two_runs_with_a_real_model_are_the_same() {
+    let task = Task::new();
+    task.edit("engine = \"scripted\"\nscript = \"script.jsonl\"", &format!("gguf = \"{}\"\ncontext = 2048", model().display()));
+    let plan = task.plan(&["optimize.budget=40", "optimize.reflection_tokens=64", "optimize.max_reflections=3"]);
+    for run in ["a", "b"] {
+        gepard::run::optimize(&plan, &task.path(run), &AtomicBool::new(false), &mut |_| {}).unwrap();
+    }
+    for file in ["best.json", "summary.json"] {
+        assert_eq!(result(&task.path("a"), file), result(&task.path("b"), file));
+    }
+    assert!(result(&task.path("a"), "summary.json")["reflections"]["asked"].as_u64().unwrap() > 0);
+}

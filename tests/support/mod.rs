@@ -1,0 +1,112 @@
+//! A small task for the scripted engine, with everything a run needs, in a folder of its own.
+//!
+//! Items are odd or even. The student knows neither until its instruction has RULE1 (odd) or RULE2
+//! (even); the reflector proposes these, junk, and repetitions.
+
+#![allow(dead_code, clippy::unwrap_used, clippy::panic)]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub const EXAMPLES: usize = 12;
+
+pub struct Task {
+    pub folder: tempfile::TempDir,
+    pub file: PathBuf,
+}
+
+impl Task {
+    /// The task with the reflector that can teach it.
+    pub fn new() -> Self {
+        let both = r#""texts": ["```\nRULE1 RULE2\n```", "", "RULE2 RULE1", "```json\n{\"task\": \"x\"}\n```"]"#;
+        let one = r#""texts": ["```\nRULE1\n```", "```\nRULE2\n```", "<think>hm", "```\nBe good.\n```"]"#;
+        let asked = "Write a better instruction";
+        let reflector = [
+            format!(r#"{{"contains": ["{asked}", "RULE1"], {both}}}"#),
+            format!(r#"{{"contains": ["{asked}", "RULE2"], {both}}}"#),
+            format!(r#"{{"contains": ["{asked}"], {one}}}"#),
+        ];
+        Self::with_reflector(&reflector.each_ref().map(String::as_str))
+    }
+
+    /// The task with other rules for reflections.
+    pub fn with_reflector(reflector: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (split, from) in [("train", 0), ("val", 100), ("test", 200)] {
+            let rows: String = (from..from + EXAMPLES).fold(String::new(), |mut rows, n| {
+                let label = if n % 2 == 1 { "odd" } else { "even" };
+                writeln!(
+                    rows,
+                    r#"{{"id": "{split}-{n}", "text": "this is the item number {n}, to be sorted", "label": "{label}"}}"#
+                )
+                .unwrap();
+                rows
+            });
+            fs::write(folder.path().join(format!("{split}.jsonl")), rows).unwrap();
+        }
+        let mut student: Vec<String> = reflector.iter().map(|&r| r.to_owned()).collect();
+        for n in (0..EXAMPLES).flat_map(|n| [n, n + 100, n + 200]) {
+            let (rule, label) = if n % 2 == 1 { ("RULE1", "odd") } else { ("RULE2", "even") };
+            student.push(format!(r#"{{"contains": ["{rule}", "item number {n},"], "text": "label: {label}"}}"#));
+        }
+        student.push(r#"{"text": "I cannot say"}"#.into());
+        fs::write(folder.path().join("script.jsonl"), student.join("\n")).unwrap();
+        let file = folder.path().join("gepard.toml");
+        fs::write(&file, TASK).unwrap();
+        Self { folder, file }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Replaces text in the task file.
+    pub fn edit(&self, from: &str, to: &str) -> &Self {
+        let text = fs::read_to_string(&self.file).unwrap();
+        assert!(text.contains(from), "{from} is not in the task file");
+        fs::write(&self.file, text.replace(from, to)).unwrap();
+        self
+    }
+
+    pub fn plan(&self, settings: &[&str]) -> gepard::config::Plan {
+        let settings: Vec<String> = settings.iter().map(|&s| s.to_owned()).collect();
+        gepard::config::load(&self.file, &settings).unwrap()
+    }
+}
+
+const TASK: &str = r#"
+[data]
+train = "train.jsonl"
+val = "val.jsonl"
+test = "test.jsonl"
+
+[[module]]
+name = "sort"
+inputs = ["text"]
+outputs = ["label"]
+instruction = "Given the fields `text`, produce the fields `label`."
+max_tokens = 8
+
+[metric]
+kind = "label"
+field = "label"
+
+[model.task]
+engine = "scripted"
+script = "script.jsonl"
+
+[optimize]
+budget = "150"
+"#;
+
+/// A file of a run directory as JSON, without what may differ between two equal runs.
+pub fn result(run: &Path, file: &str) -> serde_json::Value {
+    let text = fs::read_to_string(run.join(file)).unwrap_or_else(|e| panic!("{}: {e}", run.join(file).display()));
+    let mut value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    if let Some(map) = value.as_object_mut() {
+        map.remove("seconds");
+        map.remove("engine");
+    }
+    value
+}

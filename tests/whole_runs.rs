@@ -1,0 +1,219 @@
+//! Whole runs through the library with the scripted engine.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::cell::Cell;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use gepard::config::Plan;
+use gepard::data::split;
+use gepard::engine::scripted::Scripted;
+use gepard::engine::{Ended, ModelId};
+use gepard::error::RunError;
+use gepard::event::{Event, StopReason};
+use gepard::journal::Journal;
+use gepard::optimize::evaluator::Evaluator;
+use gepard::optimize::gepa::Gepa;
+use gepard::optimize::{Optimizer, Session};
+use gepard::report::Summary;
+use support::{Task, result};
+
+fn run(plan: &Plan, folder: &Path) -> Result<Summary, RunError> {
+    gepard::run::optimize(plan, folder, &AtomicBool::new(false), &mut |_| {})
+}
+
+#[test]
+fn a_run_learns_what_its_reflector_can_teach() {
+    let task = Task::new();
+    let summary = run(&task.plan(&[]), &task.path("run")).unwrap();
+    assert_eq!((summary.seed_score, summary.best_score), (0.0, 1.0));
+    assert_eq!((summary.test_seed_score, summary.test_best_score), (Some(0.0), Some(1.0)));
+    assert_eq!(summary.test_difference_95, Some([1.0, 1.0]));
+    assert_eq!(std::fs::read_to_string(task.path("run/best/sort.txt")).unwrap(), "RULE1 RULE2\n");
+    let messages = &result(&task.path("run"), "best.json")["modules"][0]["messages"];
+    assert_eq!(messages[0]["content"], "RULE1 RULE2\n\ntext: {text}\nlabel:");
+}
+
+#[test]
+fn the_budget_is_never_exceeded() {
+    let task = Task::new();
+    for budget in [12, 29, 30, 31, 47, 60, 61, 99, 150] {
+        let folder = task.path(&format!("run-{budget}"));
+        let summary = run(&task.plan(&[&format!("optimize.budget={budget}")]), &folder).unwrap();
+        assert!(summary.rollouts <= budget, "{} of {budget}", summary.rollouts);
+    }
+}
+
+#[test]
+fn a_budget_that_cannot_score_the_seed_is_refused() {
+    let task = Task::new();
+    let error = run(&task.plan(&["optimize.budget=11"]), &task.path("run")).unwrap_err();
+    assert!(matches!(&error, RunError::Plan(words) if words.contains("--budget")), "{error}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run_and_another_seed_another() {
+    let task = Task::new();
+    for (name, seed) in [("a", 0), ("b", 0), ("c", 1)] {
+        run(&task.plan(&[&format!("optimize.seed={seed}"), "optimize.budget=80"]), &task.path(name)).unwrap();
+    }
+    let of = |name: &str| result(&task.path(name), "summary.json");
+    assert_eq!(of("a"), of("b"));
+    assert_ne!(of("a"), of("c"));
+}
+
+#[test]
+fn a_run_that_was_interrupted_anywhere_ends_like_an_undisturbed_one() {
+    let task = Task::new();
+    let plan = task.plan(&["optimize.budget=100"]);
+    run(&plan, &task.path("whole")).unwrap();
+    let whole = std::fs::read_to_string(task.path("whole/journal.jsonl")).unwrap().lines().count();
+    let mut interruptions = 0;
+    for stop_after in (1..400).step_by(7) {
+        let folder = task.path(&format!("stopped-{stop_after}"));
+        let heard = Cell::new(0);
+        let interrupted = AtomicBool::new(false);
+        let first = gepard::run::optimize(&plan, &folder, &interrupted, &mut |_| {
+            heard.set(heard.get() + 1);
+            interrupted.store(heard.get() >= stop_after, Ordering::Relaxed);
+        });
+        interruptions += usize::from(matches!(first, Err(RunError::Interrupted)));
+        run(&plan, &folder).unwrap();
+        for file in ["best.json", "summary.json"] {
+            assert_eq!(result(&folder, file), result(&task.path("whole"), file), "interrupted after {stop_after} events");
+        }
+        assert_eq!(std::fs::read_to_string(folder.join("journal.jsonl")).unwrap().lines().count(), whole);
+    }
+    assert!(interruptions > 20, "only {interruptions} runs were interrupted");
+}
+
+#[test]
+fn a_finished_run_extends_to_what_a_larger_budget_gives() {
+    let task = Task::new();
+    run(&task.plan(&["optimize.budget=50"]), &task.path("extended")).unwrap();
+    let first = result(&task.path("extended"), "summary.json");
+    run(&task.plan(&["optimize.budget=120"]), &task.path("extended")).unwrap();
+    run(&task.plan(&["optimize.budget=120"]), &task.path("direct")).unwrap();
+    assert_ne!(result(&task.path("extended"), "summary.json"), first);
+    assert_eq!(result(&task.path("extended"), "summary.json"), result(&task.path("direct"), "summary.json"));
+}
+
+#[test]
+fn a_run_under_another_plan_is_refused_with_the_difference() {
+    let task = Task::new();
+    run(&task.plan(&[]), &task.path("run")).unwrap();
+    let error = run(&task.plan(&["optimize.seed=1"]), &task.path("run")).unwrap_err().to_string();
+    assert!(error.contains("optimize.seed: the run has 0, now it is 1"), "{error}");
+    std::fs::write(task.path("script.jsonl"), r#"{"text": "x"}"#).unwrap();
+    let error = run(&task.plan(&[]), &task.path("run")).unwrap_err().to_string();
+    assert!(error.contains("engine.script"), "{error}");
+}
+
+#[test]
+fn a_reflector_that_brings_nothing_ends_with_its_reasons() {
+    let task = Task::with_reflector(&[r#"{"contains": ["Write a better instruction"], "texts": ["", "<think>hm"]}"#]);
+    let summary = run(&task.plan(&[]), &task.path("run")).unwrap();
+    assert_eq!(summary.best_candidate, 0);
+    assert!(summary.reflections.asked > 0);
+    assert_eq!(summary.reflections.unusable.get("empty"), Some(&summary.reflections.asked));
+    assert!(summary.outcome.starts_with("nothing was learned: of"), "{}", summary.outcome);
+}
+
+#[test]
+fn proposals_that_are_known_cost_nothing_and_end_the_run() {
+    let same = "Given the fields `text`, produce the fields `label`.";
+    let task = Task::with_reflector(&[&format!(r#"{{"contains": ["Write a better instruction"], "text": "{same}"}}"#)]);
+    let summary = run(&task.plan(&["optimize.budget=10000"]), &task.path("run")).unwrap();
+    assert_eq!(summary.stopped_because, StopReason::NothingLeft);
+    // The seed on all validation and training examples, each once.
+    assert_eq!(summary.rollouts, 24);
+    assert!(summary.rollouts_reused > 0);
+}
+
+#[test]
+fn the_cap_on_reflections_ends_a_run() {
+    let task = Task::with_reflector(&[r#"{"contains": ["Write a better instruction"], "text": ""}"#]);
+    let summary = run(&task.plan(&["optimize.max_reflections=2"]), &task.path("run")).unwrap();
+    assert_eq!((summary.stopped_because, summary.reflections.asked), (StopReason::ReflectionsSpent, 2));
+}
+
+#[test]
+fn a_perfect_seed_ends_at_once() {
+    let task = Task::new();
+    task.edit("Given the fields `text`, produce the fields `label`.", "RULE1 RULE2");
+    let summary = run(&task.plan(&[]), &task.path("run")).unwrap();
+    assert_eq!((summary.stopped_because, summary.rollouts), (StopReason::SeedIsPerfect, 12));
+    assert!(summary.outcome.contains("the seed scores 1"), "{}", summary.outcome);
+}
+
+#[test]
+fn no_validation_or_test_example_reaches_a_reflector() {
+    let task = Task::new();
+    run(&task.plan(&[]), &task.path("run")).unwrap();
+    let journal = std::fs::read_to_string(task.path("run/journal.jsonl")).unwrap();
+    let minibatches = journal.lines().filter(|line| line.contains(r#""event":"iteration""#));
+    let mut count = 0;
+    for line in minibatches {
+        assert!(line.contains("train-") && !line.contains("val-") && !line.contains("test-"), "{line}");
+        count += 1;
+    }
+    assert!(count > 2);
+}
+
+/// A run under a budget in time, with an engine that takes its time.
+fn timed_run(task: &Task, plan: &Plan, run: &str) -> (gepard::optimize::Pool, u64) {
+    let splits = split::load(&gepard::run::files(plan), &["text".into(), "label".into()], &["text".into()]).unwrap();
+    let (program, metric) = (plan.program(), gepard::run::metric(&plan.metric));
+    let mut engine = Scripted::new(|request| {
+        std::thread::sleep(std::time::Duration::from_millis(4));
+        (format!("Try {}.", request.seed), Ended::Stop)
+    });
+    let mut journal = Journal::open(&task.path(run), &plan.fingerprint()).unwrap();
+    let evaluator = Evaluator { program: &program, metric: &*metric, engine: &mut engine };
+    let (interrupted, mut listener) = (AtomicBool::new(false), |_: &Event| {});
+    let mut session = Session::new(evaluator, &splits, &plan.optimize, &mut journal, &mut listener, &interrupted);
+    let pool = Gepa::new(plan.seed_candidate(), vec![("task".into(), ModelId(0))]).run(&mut session).unwrap();
+    (pool, session.spent().rollouts)
+}
+
+#[test]
+fn a_budget_in_time_stops_between_sub_waves_and_replays_on_recorded_time() {
+    let task = Task::new();
+    let plan = task.plan(&["optimize.budget=1s"]);
+    let started = std::time::Instant::now();
+    let first = timed_run(&task, &plan, "timed");
+    assert_eq!(first.0.stopped, StopReason::TimeUp);
+    assert!((0.9..3.0).contains(&started.elapsed().as_secs_f64()), "{:?}", started.elapsed());
+    let journal = std::fs::read(task.path("timed/journal.jsonl")).unwrap();
+    assert_eq!(timed_run(&task, &plan, "timed"), first);
+    assert_eq!(std::fs::read(task.path("timed/journal.jsonl")).unwrap(), journal);
+    let longer = timed_run(&task, &task.plan(&["optimize.budget=2s"]), "timed");
+    assert!(longer.1 > first.1, "{} and {}", first.1, longer.1);
+    assert!(std::fs::read(task.path("timed/journal.jsonl")).unwrap().starts_with(&journal));
+}
+
+#[test]
+fn two_thousand_rollouts_with_their_journal_take_less_than_a_second() {
+    let task = Task::with_reflector(&[r#"{"contains": ["Write a better instruction"], "text": "replaced below"}"#]);
+    // Every reflection is new text that wins nothing: rollouts are never reused.
+    let script = std::fs::read_to_string(task.path("script.jsonl")).unwrap();
+    let many: Vec<String> = (0..40_000).map(|n| format!("\"Try {n}.\"")).collect();
+    let rule = format!(r#"{{"contains": ["Write a better instruction"], "texts": [{}]}}"#, many.join(","));
+    let rest = script.split_once('\n').unwrap().1;
+    std::fs::write(task.path("script.jsonl"), format!("{rule}\n{rest}")).unwrap();
+    let rollouts = Cell::new(0);
+    let plan = task.plan(&["optimize.budget=2000", "optimize.max_reflections=4000"]);
+    let started = std::time::Instant::now();
+    let summary = gepard::run::optimize(&plan, &task.path("run"), &AtomicBool::new(false), &mut |event| {
+        if let Event::Evaluated { spent, .. } = event {
+            rollouts.set(*spent);
+        }
+    })
+    .unwrap();
+    let seconds = started.elapsed().as_secs_f64();
+    assert!(summary.rollouts > 1900, "{}", summary.rollouts);
+    assert!(seconds < 1.0, "{seconds} s for {} rollouts", summary.rollouts);
+}
