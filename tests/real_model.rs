@@ -12,6 +12,13 @@ use gepard::engine::llama::{GpuLayers, Llama, ModelFile, Settings};
 use gepard::engine::{Completion, Decoding, Ended, Engine, EngineError, Message, ModelId, Request, Role, Usage};
 use support::{Task, result};
 
+/// The small task with a real model in the place of the scripted one.
+fn real_task() -> Task {
+    let task = Task::new();
+    task.edit("engine = \"scripted\"\nscript = \"script.jsonl\"", &format!("gguf = \"{}\"\ncontext = 2048", model().display()));
+    task
+}
+
 const MODEL: &str = "smollm2-135m-instruct-q4_1";
 
 fn model() -> PathBuf {
@@ -186,11 +193,49 @@ fn files_that_are_no_models_are_refused_with_what_to_do() {
     }
 }
 
+/// Ctrl-C in the middle of a step: exit code 130 soon, and the same command goes on.
+#[test]
+#[cfg(unix)]
+fn ctrl_c_ends_a_run_with_its_journal_whole() {
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    let task = real_task();
+    let gepard = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gepard"));
+        let settings = [
+            "--set",
+            "optimize.reflection_tokens=64",
+            "--set",
+            "optimize.max_reflections=2",
+            "--set",
+            "module.sort.max_tokens=200",
+        ];
+        command.args(["optimize", "gepard.toml", "--run", "run", "--budget", "30"]).args(settings);
+        command.current_dir(task.folder.path()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+    };
+    let child = gepard().spawn().unwrap();
+    // The header is written when the models are loaded and the work begins.
+    let journal = task.path("run/journal.jsonl");
+    let started = Instant::now();
+    while !journal.exists() && started.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    let signalled = Instant::now();
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("stopping after the running step"));
+    assert!(signalled.elapsed() < Duration::from_secs(5), "{:?}", signalled.elapsed());
+    assert!(gepard().output().unwrap().status.success());
+}
+
 /// The whole loop, self-reflection included, twice over: the same candidates, rollouts and scores.
 #[test]
 fn two_runs_with_a_real_model_are_the_same() {
-    let task = Task::new();
-    task.edit("engine = \"scripted\"\nscript = \"script.jsonl\"", &format!("gguf = \"{}\"\ncontext = 2048", model().display()));
+    let task = real_task();
     let plan = task.plan(&["optimize.budget=40", "optimize.reflection_tokens=64", "optimize.max_reflections=3"]);
     for run in ["a", "b"] {
         gepard::run::optimize(&plan, &task.path(run), &AtomicBool::new(false), &mut |_| {}).unwrap();

@@ -1,18 +1,15 @@
 //! Taking a user's own model file into the cache: checked, copied, hashed, recorded.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use super::ModelFileError;
 use super::cache::{self, Cache, RECORD, Recorded};
+use super::digest::{each_piece, read_error, sha256};
 use crate::gguf;
-
-/// A file is read in pieces of this size.
-const PIECE: usize = 1 << 20;
 
 /// What became of a file that was added.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,48 +26,6 @@ pub struct Added {
     pub already: bool,
     /// Whether it is a model of the catalog.
     pub in_catalog: bool,
-}
-
-/// The SHA-256 of a file, in lower-case hexadecimal.
-pub(super) fn sha256(path: &Path) -> Result<String, ModelFileError> {
-    let mut file = File::open(path).map_err(read_error(path))?;
-    let (sha256, _) = each_piece(&mut file, path, |_| Ok(()))?;
-    Ok(sha256)
-}
-
-/// Gives each piece of a file to `then`; returns the SHA-256 and the size of the whole.
-fn each_piece(
-    file: &mut File,
-    path: &Path,
-    mut then: impl FnMut(&[u8]) -> Result<(), ModelFileError>,
-) -> Result<(String, u64), ModelFileError> {
-    let mut piece = vec![0; PIECE];
-    let mut digest = Sha256::new();
-    let mut bytes = 0;
-    loop {
-        let filled = match file.read(&mut piece) {
-            Ok(0) => break,
-            Ok(filled) => filled,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(read_error(path)(error)),
-        };
-        let filled = piece.get(..filled).unwrap_or_default();
-        digest.update(filled);
-        bytes += filled.len() as u64;
-        then(filled)?;
-    }
-    let sha256 = digest.finalize().iter().fold(String::new(), |mut hex, byte| {
-        for half in [byte >> 4, byte & 15] {
-            hex.extend(char::from_digit(half.into(), 16));
-        }
-        hex
-    });
-    Ok((sha256, bytes))
-}
-
-fn read_error(path: &Path) -> impl FnOnce(io::Error) -> ModelFileError {
-    let path = path.to_owned();
-    move |source| ModelFileError::Read { path, source }
 }
 
 fn write_error(path: &Path) -> impl FnOnce(io::Error) -> ModelFileError {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::add::sha256;
+use super::digest::sha256;
 use super::{Catalog, ModelFileError};
 
 /// The record of what was added, in the cache.

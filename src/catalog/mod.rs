@@ -4,6 +4,7 @@
 
 mod add;
 mod cache;
+mod digest;
 mod error;
 #[cfg(test)]
 mod tests;
@@ -114,7 +115,7 @@ pub fn resolve(reference: &str, base: &Path) -> Result<PathBuf, ModelFileError> 
 
 /// The SHA-256 of a file, in lower-case hexadecimal.
 pub fn sha256(path: &Path) -> Result<String, ModelFileError> {
-    add::sha256(path)
+    digest::sha256(path)
 }
 
 /// Copies a model file into the cache and gives it a name.

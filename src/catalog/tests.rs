@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use super::add::sha256;
+use super::digest::sha256;
 use super::*;
 
 /// The smallest file that passes for a model: `mark` makes it differ from others.

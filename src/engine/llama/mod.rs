@@ -1,6 +1,6 @@
 //! GGUF models in this process, through llama.cpp. The only folder that names the binding's types.
 //!
-//! One thread owns the contexts ([`worker`]); weights are shared with the caller's side, which
+//! One thread owns the contexts (`worker`); weights are shared with the caller's side, which
 //! counts tokens. Roles with the same file and settings share one copy.
 
 mod chat;
