@@ -106,7 +106,7 @@ impl Progress {
                 match of {
                     1 => format!("   … {}: {} tokens read, {written}", self.doing, done.prefilled),
                     _ => format!(
-                        "   … {}: {}/{of} answered, {} tokens read, {:.0}/s, {written}",
+                        "   … {}: {} of {of} under way answered, {} tokens read, {:.0}/s, {written}",
                         self.doing,
                         done.answered,
                         done.prefilled,
