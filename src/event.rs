@@ -101,6 +101,11 @@ pub enum Event {
         /// Examples that found room in its context.
         examples: usize,
     },
+    /// The reflector has answered.
+    Reflected {
+        /// Seconds of work so far.
+        elapsed: f64,
+    },
     /// A reflection brought no prompt that could be tried.
     Unusable {
         /// The iteration.

@@ -259,3 +259,18 @@ fn everything_works_without_a_network() {
         namespace(env!("CARGO_BIN_EXE_gepard"), &["optimize", "gepard.toml", "--run", "run"], task.folder.path()).unwrap();
     assert_eq!(code(&output), 0, "{}", err(&output));
 }
+
+/// The task file that README shows is one, and so is the scripted model under it.
+#[test]
+fn the_task_file_of_readme_is_read() {
+    let readme = include_str!("../README.md");
+    let blocks: Vec<&str> = readme.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gepard.toml");
+    std::fs::write(&file, blocks[0]).unwrap();
+    let plan = gepard::config::load(&file, &[]).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(plan.models.len(), 2);
+    let scripted = blocks[0].split("[model.task]").next().unwrap().to_owned() + blocks[1];
+    std::fs::write(&file, scripted).unwrap();
+    assert!(gepard::config::load(&file, &[]).is_ok());
+}

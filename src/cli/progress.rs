@@ -119,6 +119,10 @@ impl Progress {
                 self.elapsed = *elapsed;
                 return None;
             }
+            Event::Reflected { elapsed } => {
+                self.elapsed = *elapsed;
+                return None;
+            }
             Event::Unscored { example, cause } => format!("the metric failed on `{}`: {}", printable(example), printable(cause)),
             Event::Iteration { .. } | Event::Proposed { .. } => return None,
             Event::Perfect { iteration } => {

@@ -105,7 +105,13 @@ fn read_plan(reader: &Reader<'_>, table: &Table) -> Plan {
     };
     let metric = read_metric(&root, &plan.modules);
     root.finish();
-    Plan { metric, ..plan }
+    Plan { metric, models: only_used(plan.models, &plan.modules, &plan.optimize), ..plan }
+}
+
+/// The models that somebody asks: no other is loaded.
+fn only_used(mut models: Vec<ModelPlan>, modules: &[ModulePlan], optimize: &OptimizePlan) -> Vec<ModelPlan> {
+    models.retain(|model| modules.iter().any(|m| m.model == model.name) || optimize.reflectors.contains(&model.name));
+    models
 }
 
 fn read_data(reader: &Reader<'_>, root: &Section<'_>) -> DataPlan {

@@ -164,3 +164,11 @@ fn an_instruction_file_must_hold_something() {
     std::fs::write(folder.path().join("i.txt"), "Sort.\n").unwrap();
     assert_eq!(load(&path, &[]).unwrap().modules[0].instruction, "Sort.");
 }
+
+#[test]
+fn a_model_that_nobody_asks_is_not_in_the_plan() {
+    let source = TASK.to_owned() + "\n[model.teacher]\ngguf = \"teacher.gguf\"\n";
+    let names = |settings: &[&str]| load_with(&source, settings).unwrap().models.into_iter().map(|m| m.name).collect::<Vec<_>>();
+    assert_eq!(names(&[]), ["task"]);
+    assert_eq!(names(&["optimize.reflectors=[\"teacher\"]"]), ["task", "teacher"]);
+}

@@ -271,6 +271,7 @@ impl<'a> Session<'a> {
         self.spent.reflections += requests.len() as u64;
         self.spent.reflection += cost.usage;
         self.spent.reflection_seconds += cost.engine;
+        (self.listener)(&Event::Reflected { elapsed: self.elapsed });
         Ok(completions)
     }
 
