@@ -147,6 +147,25 @@ fn bad_input_has_its_exit_code_and_says_where() {
 }
 
 #[test]
+fn bad_rows_and_empty_splits_are_exit_code_3_and_named() {
+    let good = r#"{"id": "a", "text": "one", "label": "odd"}"#;
+    for (file, content, says) in [
+        ("train.jsonl", String::new(), "train.jsonl has no rows; reflection reads training examples"),
+        ("val.jsonl", "\n".into(), "val.jsonl has no rows; candidates are compared on validation examples"),
+        ("test.jsonl", String::new(), "test.jsonl has no rows; leave `test` out"),
+        ("train.jsonl", format!("{good}\n\n{good}"), "train.jsonl:3: the id `a` stands in line 1 already"),
+        ("val.jsonl", format!("{good}\n[{good}]"), "val.jsonl:2: a row must be one JSON object; this is an array"),
+    ] {
+        let task = Task::new();
+        std::fs::write(task.path(file), content).unwrap();
+        let output = on(&task, &["optimize", "gepard.toml", "--run", "run"]);
+        assert_eq!(code(&output), 3, "{}", err(&output));
+        assert!(err(&output).contains(says), "{says} not in {}", err(&output));
+        assert!(!task.path("run").exists(), "a run directory was made for nothing");
+    }
+}
+
+#[test]
 fn wrong_usage_is_exit_code_2() {
     let task = Task::new();
     for arguments in [
