@@ -107,10 +107,16 @@ pub fn cache_dir() -> Result<PathBuf, ModelFileError> {
 /// name of a model in the cache. The file exists and, for a known name, has the right size; its
 /// bytes are not hashed here.
 pub fn resolve(reference: &str, base: &Path) -> Result<PathBuf, ModelFileError> {
-    if cache::is_path(reference) {
+    if is_path(reference) {
         return cache::resolve_path(reference, base);
     }
     open()?.resolve(reference)
+}
+
+/// Whether a reference is a path rather than a name: it ends in `.gguf` or has a path separator.
+#[must_use]
+pub fn is_path(reference: &str) -> bool {
+    cache::is_path(reference)
 }
 
 /// The SHA-256 of a file, in lower-case hexadecimal.

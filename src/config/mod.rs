@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use self::section::{Problems, Section, nearest};
 use self::tree::Table;
+use crate::catalog;
 
 /// Why a task file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -304,8 +305,7 @@ fn read_script(reader: &Reader<'_>, section: &Section<'_>) -> PathBuf {
 /// does a path in the user's home folder.
 fn read_gguf(reader: &Reader<'_>, section: &Section<'_>) -> String {
     let gguf = section.required_text("gguf");
-    let is_path = gguf.contains(std::path::is_separator) || gguf.to_lowercase().ends_with(".gguf");
-    if !is_path || gguf.starts_with("~/") {
+    if !catalog::is_path(&gguf) || gguf.starts_with("~/") {
         return gguf;
     }
     section.path("gguf", reader.base).unwrap_or_default().to_string_lossy().into_owned()

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::Example;
 use crate::data::split::Split;
 use crate::engine::{Completion, Usage};
 use crate::metric::Judgement;
-use crate::program::Rollout;
+use crate::program::{Candidate, Rollout};
 
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,6 +66,14 @@ pub struct RolloutAsk {
     pub candidate: String,
     /// Ids of the examples, in order.
     pub examples: Vec<String>,
+}
+
+impl RolloutAsk {
+    /// Asks for rollouts of `candidate` on `examples`.
+    #[must_use]
+    pub fn new(split: Split, candidate: &Candidate, examples: &[&Example]) -> Self {
+        Self { split, candidate: candidate.key(), examples: examples.iter().map(|e| e.id.clone()).collect() }
+    }
 }
 
 impl std::fmt::Display for RolloutAsk {

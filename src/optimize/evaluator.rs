@@ -1,6 +1,7 @@
 //! One sub-wave: rollouts of one candidate in lockstep, then their verdicts.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use rayon::prelude::*;
@@ -8,6 +9,7 @@ use rayon::prelude::*;
 use crate::data::Example;
 use crate::data::split::Split;
 use crate::engine::{Completion, Engine, EngineError, EngineProgress, Request, Usage};
+use crate::event::Event;
 use crate::hash::number;
 use crate::journal::{Cost, Scored, Verdict};
 use crate::metric::{self, Metric};
@@ -25,6 +27,17 @@ pub fn salt(seed: u64, split: Split, draw: u64) -> String {
 
 /// Called with how far a list of requests is: done, of how many, seconds since it began.
 pub type Watch<'a> = dyn FnMut(EngineProgress, usize, f64) -> ControlFlow<()> + 'a;
+
+/// Watches a list of requests: tells how far it is, and breaks off when `interrupted` is set.
+pub fn watch<'b>(
+    interrupted: &'b AtomicBool,
+    listener: &'b mut dyn FnMut(&Event),
+) -> impl FnMut(EngineProgress, usize, f64) -> ControlFlow<()> + 'b {
+    move |done, of, seconds| {
+        listener(&Event::Progress { done, of, seconds });
+        if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
 
 /// What rollouts need.
 pub struct Evaluator<'a> {

@@ -1,6 +1,8 @@
 //! Counts the metric's failures, and says when there are too many to go on.
 
+use crate::data::Example;
 use crate::error::RunError;
+use crate::event::Event;
 use crate::journal::{Scored, Verdict};
 
 /// Failures in a row that end a run.
@@ -20,6 +22,17 @@ pub struct Failures {
 }
 
 impl Failures {
+    /// Takes note of the rollout of `example`, and tells of it where it was not scored.
+    ///
+    /// # Errors
+    /// As [`Self::count`].
+    pub fn hear(&mut self, scored: &Scored, example: &Example, listener: &mut dyn FnMut(&Event)) -> Result<(), RunError> {
+        if let Verdict::Unscored(cause) = &scored.verdict {
+            listener(&Event::Unscored { example: example.id.clone(), cause: cause.clone() });
+        }
+        self.count(scored)
+    }
+
     /// Takes note of a rollout.
     ///
     /// # Errors

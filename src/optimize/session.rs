@@ -2,14 +2,13 @@
 //! journal live behind it.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use rand_chacha::ChaCha8Rng;
 
-use super::evaluator::{Evaluator, SUB_WAVE, salt};
+use super::evaluator::{Evaluator, SUB_WAVE, salt, watch};
 use super::failures::Failures;
 use super::randomness;
 use crate::config::{Budget, OptimizePlan};
@@ -19,7 +18,7 @@ use crate::engine::{Completion, ModelId, Request, Usage};
 use crate::error::RunError;
 use crate::event::{Event, Purpose, StopReason};
 use crate::hash::sha256_hex;
-use crate::journal::{Journal, Record, RolloutAsk, Scored, Verdict};
+use crate::journal::{Journal, Record, RolloutAsk, Scored};
 use crate::program::{Candidate, Program};
 
 /// Why a call of the session did not answer.
@@ -217,7 +216,7 @@ impl<'a> Session<'a> {
     }
 
     fn sub_wave(&mut self, split: Split, candidate: &Candidate, examples: &[&Example]) -> Result<Vec<Scored>, Halt> {
-        let ask = RolloutAsk { split, candidate: candidate.key(), examples: examples.iter().map(|e| e.id.clone()).collect() };
+        let ask = RolloutAsk::new(split, candidate, examples);
         let (rollouts, cost) = match self.next_recorded()? {
             Some(Record::Rollouts { ask: recorded, rollouts, cost }) if recorded == ask => (rollouts, cost),
             Some(other) => {
@@ -239,10 +238,7 @@ impl<'a> Session<'a> {
         self.spent.task_seconds += cost.engine;
         self.spent.metric_seconds += cost.metric;
         for (scored, example) in rollouts.iter().zip(examples) {
-            if let Verdict::Unscored(cause) = &scored.verdict {
-                (self.listener)(&Event::Unscored { example: example.id.clone(), cause: cause.clone() });
-            }
-            self.spent.metric.count(scored)?;
+            self.spent.metric.hear(scored, example, self.listener)?;
         }
         Ok(rollouts)
     }
@@ -320,16 +316,6 @@ impl<'a> Session<'a> {
 /// The run's clock: what the journal's part took, and the time since this process went live.
 fn now(journal: &Journal, live_since: Option<Instant>) -> f64 {
     journal.seconds() + live_since.map_or(0.0, |since| since.elapsed().as_secs_f64())
-}
-
-fn watch<'b>(
-    interrupted: &'b AtomicBool,
-    listener: &'b mut dyn FnMut(&Event),
-) -> impl FnMut(crate::engine::EngineProgress, usize, f64) -> ControlFlow<()> + 'b {
-    move |done, of, seconds| {
-        listener(&Event::Progress { done, of, seconds });
-        if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }
 }
 
 fn describe(record: &Record) -> String {

@@ -1,8 +1,7 @@
 //! Scoring a candidate without optimizing.
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use super::{files, metric, open_engine, required_fields};
@@ -13,7 +12,7 @@ use crate::engine::Usage;
 use crate::error::RunError;
 use crate::event::{Event, Purpose};
 use crate::journal::Scored;
-use crate::optimize::evaluator::{Evaluator, SUB_WAVE, salt};
+use crate::optimize::evaluator::{Evaluator, SUB_WAVE, salt, watch};
 use crate::optimize::failures::Failures;
 use crate::optimize::pool::mean;
 use crate::program::{Candidate, Program};
@@ -75,10 +74,7 @@ pub fn evaluate(
     for chunk in examples.chunks(SUB_WAVE) {
         let chunk: Vec<&Example> = chunk.iter().collect();
         let salt = salt(plan.optimize.seed, request.split, 0);
-        let mut watch = |done, of, seconds| {
-            listener(&Event::Progress { done, of, seconds });
-            if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        };
+        let mut watch = watch(interrupted, &mut *listener);
         let (scored, cost) = evaluator.sub_wave(&request.candidate, &chunk, &salt, &mut watch)?;
         scored.iter().try_for_each(|scored| failures.count(scored))?;
         rollouts.extend(scored);

@@ -1,15 +1,14 @@
 //! The test evaluations after a search: seed and best on examples that nothing else has seen.
 
-use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use crate::data::Example;
 use crate::data::split::Split;
 use crate::error::RunError;
 use crate::event::{Event, Purpose};
-use crate::journal::{Cost, Journal, Record, RolloutAsk, Scored, Verdict};
-use crate::optimize::evaluator::{Evaluator, SUB_WAVE, salt};
+use crate::journal::{Cost, Journal, Record, RolloutAsk, Scored};
+use crate::optimize::evaluator::{Evaluator, SUB_WAVE, salt, watch};
 use crate::optimize::failures::Failures;
 use crate::optimize::pool::mean;
 use crate::program::Candidate;
@@ -37,10 +36,7 @@ impl Tester<'_> {
             let examples: Vec<&Example> = chunk.iter().collect();
             let (rollouts, cost) = self.sub_wave(&format!("{key}/{index}"), candidate, &examples)?;
             for (scored, example) in rollouts.iter().zip(chunk) {
-                if let Verdict::Unscored(cause) = &scored.verdict {
-                    (self.listener)(&Event::Unscored { example: example.id.clone(), cause: cause.clone() });
-                }
-                self.failures.count(scored)?;
+                self.failures.hear(scored, example, self.listener)?;
             }
             tested.scores.extend(rollouts.iter().map(Scored::score));
             tested.usage += cost.usage;
@@ -52,11 +48,7 @@ impl Tester<'_> {
     }
 
     fn sub_wave(&mut self, key: &str, candidate: &Candidate, examples: &[&Example]) -> Result<(Vec<Scored>, Cost), RunError> {
-        let ask = RolloutAsk {
-            split: Split::Test,
-            candidate: candidate.key(),
-            examples: examples.iter().map(|e| e.id.clone()).collect(),
-        };
+        let ask = RolloutAsk::new(Split::Test, candidate, examples);
         if let Some(Record::Test { ask: recorded, rollouts, cost, .. }) = self.journal.test(key)?
             && recorded == ask
         {
@@ -64,11 +56,7 @@ impl Tester<'_> {
         }
         let started = Instant::now();
         let salt = salt(self.seed, Split::Test, 0);
-        let (listener, interrupted) = (&mut *self.listener, self.interrupted);
-        let mut watch = |done, of, seconds| {
-            listener(&Event::Progress { done, of, seconds });
-            if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        };
+        let mut watch = watch(self.interrupted, &mut *self.listener);
         let (rollouts, mut cost) = self.evaluator.sub_wave(candidate, examples, &salt, &mut watch)?;
         cost.elapsed = started.elapsed().as_secs_f64();
         self.journal.append(&Record::Test { key: key.to_owned(), ask, rollouts: rollouts.clone(), cost })?;
