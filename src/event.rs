@@ -1,6 +1,7 @@
 //! Everything that happens in a run. Terminal, JSON stream and report are readers of this one enum;
 //! the library itself never prints.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -20,8 +21,10 @@ pub enum Event {
         examples: [usize; 3],
         /// Whether validation examples were taken from the training data.
         val_from_train: bool,
-        /// The budget as the plan has it.
-        budget: String,
+        /// The most rollouts of the search; None where only time counts. The test evaluations come on top.
+        most_rollouts: Option<u64>,
+        /// The most seconds of the search; None where only rollouts count.
+        most_seconds: Option<u64>,
     },
     /// Weights are in memory.
     ModelsLoaded {
@@ -76,24 +79,30 @@ pub enum Event {
         /// What it said.
         cause: String,
     },
-    /// An iteration begins.
+    /// An iteration begins that writes new instructions.
     Iteration {
         /// From 1.
         iteration: u64,
-        /// The candidate to be improved.
-        parent: usize,
+        /// The candidates to be improved, each once.
+        parents: Vec<usize>,
         /// Ids of the training examples.
         minibatch: Vec<String>,
     },
-    /// Every score of the minibatch was perfect: nothing to learn.
+    /// Every score of a parent on the minibatch was perfect: nothing to learn.
     Perfect {
         /// The iteration.
         iteration: u64,
+        /// The parent.
+        parent: usize,
     },
     /// A reflector is asked.
     Reflecting {
         /// The iteration.
         iteration: u64,
+        /// Which of the iteration's proposals, from 1.
+        proposal: usize,
+        /// The candidate to be improved.
+        parent: usize,
         /// The module whose instruction is rewritten.
         module: String,
         /// The model that is asked.
@@ -101,7 +110,7 @@ pub enum Event {
         /// Examples that found room in its context.
         examples: usize,
     },
-    /// The reflector has answered.
+    /// The reflectors have answered.
     Reflected {
         /// Seconds of work so far.
         elapsed: f64,
@@ -110,45 +119,127 @@ pub enum Event {
     Unusable {
         /// The iteration.
         iteration: u64,
+        /// Which of its proposals.
+        proposal: usize,
+        /// The module.
+        module: String,
         /// Why.
         reason: &'static str,
         /// What the reflector wrote, or why it was not asked.
         text: String,
     },
-    /// A new instruction is tried on the minibatch.
+    /// New instructions are tried on the minibatch.
     Proposed {
         /// The iteration.
         iteration: u64,
-        /// The module.
-        module: String,
-        /// The instruction.
-        instruction: String,
+        /// Which of its proposals.
+        proposal: usize,
+        /// The parent.
+        parent: usize,
+        /// The modules that are new, with their instructions.
+        instructions: Vec<(String, String)>,
     },
-    /// It was no better.
+    /// A proposal did not pass the gate.
     Rejected {
         /// The iteration.
         iteration: u64,
+        /// Which of its proposals.
+        proposal: usize,
+        /// The sum of the parent's scores on the examples that the child was run on.
+        parent_sum: f64,
+        /// The sum of the child's.
+        child_sum: f64,
+        /// Examples that the child was run on: fewer than the minibatch has, where the rest could not have helped.
+        run: usize,
+    },
+    /// A proposal passed the gate.
+    Passed {
+        /// The iteration.
+        iteration: u64,
+        /// Which of its proposals.
+        proposal: usize,
         /// The sum of the parent's scores on the minibatch.
         parent_sum: f64,
         /// The sum of the child's.
         child_sum: f64,
     },
-    /// A candidate joined the pool: the seed, or a child that won its minibatch.
+    /// A proposal passed the gate, but another of the iteration gained more and is kept alone.
+    PassedOver {
+        /// The iteration.
+        iteration: u64,
+        /// Which of its proposals.
+        proposal: usize,
+    },
+    /// An iteration begins that merges two candidates.
+    Merging {
+        /// From 1.
+        iteration: u64,
+        /// Their places.
+        parents: [usize; 2],
+        /// Their common ancestor's place.
+        ancestor: usize,
+        /// The merged candidate's instructions by module, in order.
+        instructions: Vec<(String, String)>,
+        /// Ids of the validation examples of its gate.
+        examples: Vec<String>,
+    },
+    /// A merge was due, but no two candidates can be merged: the iteration goes on to reflect.
+    NothingToMerge {
+        /// The iteration.
+        iteration: u64,
+    },
+    /// A merged candidate was worse than the better of its parents.
+    MergeRejected {
+        /// The iteration.
+        iteration: u64,
+        /// The sums of the parents' scores on the gate's examples.
+        parent_sums: [f64; 2],
+        /// The sum of the merged candidate's.
+        child_sum: f64,
+    },
+    /// A validation was given up: the candidate is behind the pool's best. It joins the pool as one that was
+    /// validated in part.
+    ValidationGivenUp {
+        /// The iteration.
+        iteration: u64,
+        /// Examples that it was run on.
+        validated: usize,
+        /// Of how many.
+        of: usize,
+        /// Its sum less that of the best, on those: below 0.
+        lead: f64,
+    },
+    /// A candidate joined the pool: the seed, a child that passed its gate, or a merged one.
     Accepted {
         /// The iteration; 0 for the seed.
         iteration: u64,
         /// Its place in the pool.
         candidate: usize,
-        /// Its parents' places.
+        /// Its parents' places: none for the seed, two for a merged one.
         parents: Vec<usize>,
         /// Its instructions by module, in order.
         instructions: Vec<(String, String)>,
-        /// Its mean on the validation examples.
+        /// Their tokens.
+        prompt_tokens: usize,
+        /// Its mean on the validation examples that it was run on.
         mean: f64,
-        /// Its score on each of them, in order; None where the metric failed.
+        /// Its score on each validation example, in order; None where it was not run or the metric failed.
         scores: Vec<Option<f64>>,
+        /// Its means by objective, where the metric names any.
+        objectives: BTreeMap<String, f64>,
+        /// Whether it was run on all validation examples. Who was not is never the answer.
+        complete: bool,
         /// Rollouts charged when it joined.
         spent: u64,
+    },
+    /// An iteration charged no rollout: all it asked for was known.
+    Idle {
+        /// The iteration.
+        iteration: u64,
+        /// Idle iterations in a row.
+        in_a_row: usize,
+        /// As many as end the search.
+        of: usize,
     },
     /// The search is over.
     Stopped {
@@ -174,7 +265,9 @@ pub enum Purpose {
     Parent,
     /// The child on the same minibatch.
     Gate,
-    /// An accepted child on all validation examples.
+    /// A merged candidate on a few validation examples.
+    MergeGate,
+    /// An accepted child on validation examples.
     Validation,
     /// The seed or the best on the test examples.
     Test,
@@ -184,16 +277,33 @@ impl Event {
     /// Whether it is a decision of the optimizer, which the journal holds and a replay repeats.
     #[must_use]
     pub fn is_decision(&self) -> bool {
-        matches!(
-            self,
+        match self {
             Self::Iteration { .. }
-                | Self::Perfect { .. }
-                | Self::Reflecting { .. }
-                | Self::Unusable { .. }
-                | Self::Proposed { .. }
-                | Self::Rejected { .. }
-                | Self::Accepted { .. }
-        )
+            | Self::Perfect { .. }
+            | Self::Reflecting { .. }
+            | Self::Unusable { .. }
+            | Self::Proposed { .. }
+            | Self::Rejected { .. }
+            | Self::Passed { .. }
+            | Self::PassedOver { .. }
+            | Self::Merging { .. }
+            | Self::NothingToMerge { .. }
+            | Self::MergeRejected { .. }
+            | Self::ValidationGivenUp { .. }
+            | Self::Accepted { .. }
+            | Self::Idle { .. } => true,
+            Self::Started { .. }
+            | Self::ModelsLoaded { .. }
+            | Self::Resumed { .. }
+            | Self::CaughtUp
+            | Self::Evaluating { .. }
+            | Self::Progress { .. }
+            | Self::Evaluated { .. }
+            | Self::Unscored { .. }
+            | Self::Reflected { .. }
+            | Self::Stopped { .. }
+            | Self::Tested { .. } => false,
+        }
     }
 }
 
@@ -211,6 +321,12 @@ pub enum StopReason {
     ReflectionsSpent,
     /// The seed scores 1 on every validation example.
     SeedIsPerfect,
+    /// A candidate has the score that the plan asks for.
+    ScoreReached,
+    /// As many iterations as the plan allows brought no new best candidate.
+    NoImprovement,
+    /// A `stop` file was found in the run directory.
+    StopFile,
 }
 
 impl std::fmt::Display for StopReason {
@@ -221,6 +337,9 @@ impl std::fmt::Display for StopReason {
             Self::NothingLeft => "a whole epoch brought nothing that was not known: there is nothing left to learn",
             Self::ReflectionsSpent => "the cap on reflections is reached",
             Self::SeedIsPerfect => "the seed is perfect on every validation example",
+            Self::ScoreReached => "the score to stop at is reached",
+            Self::NoImprovement => "the last iterations brought no better candidate",
+            Self::StopFile => "a `stop` file was found in the run directory",
         })
     }
 }

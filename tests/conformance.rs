@@ -3,12 +3,16 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use gepard::engine::llama::ChatTemplate;
 use gepard::engine::{Message, Role};
+use gepard::optimize::Scores;
+use gepard::optimize::gepa::merge::{self, Kin};
 use gepard::optimize::gepa::pareto;
+use gepard::optimize::randomness::stream;
+use gepard::program::Candidate;
 use serde_json::Value;
 
 fn recorded(file: &str) -> Option<Value> {
@@ -34,10 +38,8 @@ fn pareto_selection() {
     assert!(!cases.is_empty());
     for (number, case) in cases.iter().enumerate() {
         let floats = |v: &Value| v.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect::<Vec<_>>();
-        let rows: Vec<Vec<Option<f64>>> =
-            case["val_scores"].as_array().unwrap().iter().map(|row| floats(row).into_iter().map(Some).collect()).collect();
-        let slices: Vec<&[Option<f64>]> = rows.iter().map(Vec::as_slice).collect();
-        let mut fronts = pareto::fronts(&slices);
+        let rows: Vec<Vec<f64>> = case["val_scores"].as_array().unwrap().iter().map(floats).collect();
+        let mut fronts = pareto::fronts(rows[0].len(), rows.iter().map(|row| row.iter().copied().enumerate()));
         pareto::remove_dominated(&mut fronts, &floats(&case["aggregate"]));
         for (example, front) in fronts.iter().enumerate() {
             let mut wanted: Vec<usize> = case["surviving_front"][example.to_string()]
@@ -57,6 +59,62 @@ fn pareto_selection() {
             .collect();
         let wanted: BTreeMap<String, u64> = serde_json::from_value(case["sampling_weight"].clone()).unwrap();
         assert_eq!(drawn, wanted, "case {number}");
+    }
+}
+
+#[test]
+fn merges() {
+    let Some(file) = recorded("merge.json") else { return };
+    let cases = file["cases"].as_array().unwrap();
+    assert!(!cases.is_empty());
+    for (number, case) in cases.iter().enumerate() {
+        let texts = |v: &Value| Candidate::new(v.as_object().unwrap().values().map(|text| text.as_str().unwrap()));
+        let candidates: Vec<Candidate> = case["candidates"].as_array().unwrap().iter().map(texts).collect();
+        let parents: Vec<Vec<usize>> = serde_json::from_value(case["parents"].clone()).unwrap();
+        let means: Vec<f64> = serde_json::from_value(case["aggregate"].clone()).unwrap();
+        let pair: [usize; 2] = serde_json::from_value(case["pair"].clone()).unwrap();
+        let kin: Vec<Kin<'_>> = candidates
+            .iter()
+            .zip(&parents)
+            .zip(&means)
+            .map(|((candidate, parents), &mean)| Kin { candidate, parents, mean })
+            .collect();
+        let over = merge::common_ancestors(&kin, pair);
+        match case["ancestor"].as_u64() {
+            None => assert_eq!(over, [0_usize; 0], "case {number}"),
+            Some(ancestor) => {
+                assert_eq!(over, [ancestor as usize], "case {number}");
+                let merged = merge::combine(&kin, pair, over[0], &mut stream(0, "merge", 0));
+                assert_eq!(merged.candidate, texts(&case["merged"]), "case {number}");
+            }
+        }
+    }
+}
+
+#[test]
+fn merge_gates() {
+    let Some(file) = recorded("merge_subsample.json") else { return };
+    let cases = file["cases"].as_array().unwrap();
+    assert!(!cases.is_empty());
+    for (number, case) in cases.iter().enumerate() {
+        let scores = |key: &str| -> Scores {
+            case[key].as_array().unwrap().iter().map(|score| score.as_f64().unwrap()).enumerate().collect()
+        };
+        let (first, second) = (scores("scores1"), scores("scores2"));
+        let size = case["size"].as_u64().unwrap() as usize;
+        let groups = merge::groups(&first, &second);
+        let sizes: [usize; 3] = serde_json::from_value(case["bucket_sizes"].clone()).unwrap();
+        assert_eq!(groups.each_ref().map(Vec::len), sizes, "case {number}");
+        let drawn = merge::subsample(&first, &second, size, &mut stream(0, "subsample", number as u64));
+        assert_eq!(drawn.len(), size, "case {number}");
+        let distinct: BTreeSet<&usize> = drawn.iter().collect();
+        assert_eq!(distinct.len() < size, case["with_replacement"].as_bool().unwrap(), "case {number}: {drawn:?}");
+        if let Ok(least) = serde_json::from_value::<[usize; 3]>(case["taken_at_least"].clone()) {
+            for (group, least) in groups.iter().zip(least) {
+                let taken = drawn.iter().filter(|example| group.contains(example)).count();
+                assert!(taken >= least, "case {number}: {drawn:?}");
+            }
+        }
     }
 }
 

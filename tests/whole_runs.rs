@@ -72,7 +72,7 @@ fn a_run_that_was_interrupted_anywhere_ends_like_an_undisturbed_one() {
     run(&plan, &task.path("whole")).unwrap();
     let whole = std::fs::read_to_string(task.path("whole/journal.jsonl")).unwrap().lines().count();
     let mut interruptions = 0;
-    for stop_after in (1..400).step_by(7) {
+    for stop_after in (1..200).step_by(3) {
         let folder = task.path(&format!("stopped-{stop_after}"));
         let heard = Cell::new(0);
         let interrupted = AtomicBool::new(false);

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use gepard::config::{self, Budget, Plan};
+use gepard::config::{self, Plan};
 use gepard::data::split::Split;
 use gepard::journal::{Scored, Verdict};
 use gepard::program::Candidate;
@@ -65,7 +65,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
     }
     let request = EvalRequest { candidate, split: arguments.split.into(), limit: arguments.limit };
     let interrupted = interrupt_flag()?;
-    let mut progress = Progress::new(arguments.progress, Budget::Rollouts(0));
+    let mut progress = Progress::new(arguments.progress);
     let result = run::evaluate(&plan, &request, &interrupted, &mut |event| progress.hear(event))?;
     let unscored = result.rollouts.iter().filter(|r| r.score().is_none()).count();
     if arguments.json {

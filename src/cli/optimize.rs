@@ -17,8 +17,8 @@ pub(super) struct Arguments {
     /// The run directory: begun there, resumed, or extended [default: runs/TASK-seedN].
     #[arg(long, value_name = "DIR")]
     run: Option<PathBuf>,
-    /// When to stop: a number of rollouts, or a time like 30m.
-    #[arg(long, value_name = "300|30m")]
+    /// When to stop: a number of rollouts, a time like 30m, both ("300, 30m"), or light, medium, heavy.
+    #[arg(long, value_name = "300|30m|light")]
     budget: Option<String>,
     /// The seed of all randomness.
     #[arg(long, value_name = "N")]
@@ -38,7 +38,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
     let plan = config::load(&arguments.task, &settings)?;
     let folder = arguments.run.clone().unwrap_or_else(|| default_run_folder(&arguments.task, plan.optimize.seed));
     let interrupted = interrupt_flag()?;
-    let mut progress = Progress::new(arguments.progress, plan.optimize.budget);
+    let mut progress = Progress::new(arguments.progress);
     let summary = run::optimize(&plan, &folder, &interrupted, &mut |event| progress.hear(event))?;
     tell(&summary, &folder, out)
 }
@@ -69,6 +69,12 @@ fn tell(summary: &Summary, folder: &Path, out: &mut dyn Write) -> Result<(), Cli
         tally.rejected,
         if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) },
     )?;
+    if summary.merges + summary.merges_rejected > 0 {
+        writeln!(out, "merges: {} accepted, {} rejected", summary.merges, summary.merges_rejected)?;
+    }
+    if summary.validated_in_part > 0 {
+        writeln!(out, "{} of {} candidates were validated in part", summary.validated_in_part, summary.candidates)?;
+    }
     if summary.rollouts_unscored > 0 {
         writeln!(out, "the metric failed on {} rollouts; they count nowhere", summary.rollouts_unscored)?;
     }

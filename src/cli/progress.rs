@@ -4,7 +4,6 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
-use gepard::config::Budget;
 use gepard::event::{Event, Purpose};
 
 /// The least time between two signs of life within one step.
@@ -24,7 +23,8 @@ pub(super) enum Mode {
 /// Listens to a run and tells of it.
 pub(super) struct Progress {
     mode: Mode,
-    budget: Budget,
+    most_rollouts: Option<u64>,
+    most_seconds: Option<u64>,
     /// Events that repeat what the journal holds are not told again.
     replaying: bool,
     spent: u64,
@@ -38,10 +38,11 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(mode: Mode, budget: Budget) -> Self {
+    pub(super) fn new(mode: Mode) -> Self {
         Self {
             mode,
-            budget,
+            most_rollouts: None,
+            most_seconds: None,
             replaying: false,
             spent: 0,
             elapsed: 0.0,
@@ -80,9 +81,14 @@ impl Progress {
 
     fn words(&mut self, event: &Event) -> Option<String> {
         Some(match event {
-            Event::Started { run, examples: [train, val, test], val_from_train, budget } => {
+            Event::Started { run, examples: [train, val, test], val_from_train, most_rollouts, most_seconds } => {
+                (self.most_rollouts, self.most_seconds) = (*most_rollouts, *most_seconds);
                 let note = if *val_from_train { " (split off from train)" } else { "" };
-                format!("{train} train, {val} val{note}, {test} test examples; budget {budget}; run {}", run.display())
+                let rollouts = most_rollouts.map(|most| format!("{most} rollouts"));
+                let time = most_seconds.map(|most| duration(most as f64));
+                let budget = rollouts.into_iter().chain(time).collect::<Vec<_>>().join(" or ");
+                let more = if *test > 0 { format!(", then up to {} on test", 2 * test) } else { String::new() };
+                format!("{train} train, {val} val{note}, {test} test examples; budget {budget}{more}; run {}", run.display())
             }
             Event::ModelsLoaded { seconds } => format!("models loaded in {seconds:.1} s"),
             Event::Resumed { records, seconds } => {
@@ -124,9 +130,9 @@ impl Progress {
                 return None;
             }
             Event::Unscored { example, cause } => format!("the metric failed on `{}`: {}", printable(example), printable(cause)),
-            Event::Iteration { .. } | Event::Proposed { .. } => return None,
-            Event::Perfect { iteration } => {
-                format!("{iteration:>4}  parent perfect on its minibatch: nothing to learn   {}", self.state())
+            Event::Iteration { .. } | Event::Proposed { .. } | Event::Passed { .. } => return None,
+            Event::Perfect { iteration, parent } => {
+                format!("{iteration:>4}  candidate {parent} perfect on its minibatch: nothing to learn   {}", self.state())
             }
             Event::Reflecting { module, reflector, .. } => {
                 self.doing = format!("`{reflector}` reflects on `{module}`");
@@ -136,23 +142,38 @@ impl Progress {
             Event::Unusable { iteration, reason, .. } => {
                 format!("{iteration:>4}  reflection unusable: {reason}   {}", self.state())
             }
-            Event::Rejected { iteration, parent_sum, child_sum } => {
+            Event::Rejected { iteration, parent_sum, child_sum, .. } => {
                 format!("{iteration:>4}  minibatch {parent_sum:.2} → {child_sum:.2}: rejected   {}", self.state())
+            }
+            Event::PassedOver { iteration, .. } => {
+                format!("{iteration:>4}  passed over: another proposal gained more   {}", self.state())
+            }
+            Event::Merging { parents: [first, second], .. } => {
+                self.doing = format!("merging {first} and {second}");
+                return None;
+            }
+            Event::NothingToMerge { .. } | Event::Idle { .. } => return None,
+            Event::MergeRejected { iteration, parent_sums: [first, second], child_sum } => {
+                format!("{iteration:>4}  merge {first:.2}, {second:.2} → {child_sum:.2}: rejected   {}", self.state())
+            }
+            Event::ValidationGivenUp { iteration, validated, of, .. } => {
+                format!("{iteration:>4}  behind the best after {validated} of {of}: validation given up")
             }
             Event::Accepted { iteration: 0, mean, .. } => {
                 self.candidates = 1;
                 self.best = *mean;
                 format!("seed scores {mean:.3} on validation   {}", self.state())
             }
-            Event::Accepted { iteration, candidate, parents, mean, .. } => {
-                let new = *mean > self.best;
+            Event::Accepted { iteration, candidate, parents, mean, complete, .. } => {
+                let new = *complete && *mean > self.best;
                 self.candidates = candidate + 1;
-                self.best = self.best.max(*mean);
+                self.best = if new { *mean } else { self.best };
                 let parents: Vec<String> = parents.iter().map(ToString::to_string).collect();
                 let parents = parents.join("+");
+                let on = if *complete { "validation" } else { "part of validation" };
                 let best = if new { ", the best so far" } else { "" };
                 format!(
-                    "{iteration:>4}  candidate {candidate} from {parents} accepted, {mean:.3} on validation{best}   {}",
+                    "{iteration:>4}  candidate {candidate} from {parents} accepted, {mean:.3} on {on}{best}   {}",
                     self.state()
                 )
             }
@@ -168,13 +189,14 @@ impl Progress {
             1 => "1 candidate".to_owned(),
             n => format!("{n} candidates"),
         };
-        let (spent, left) = match self.budget {
-            Budget::Rollouts(most) => {
-                let left = (self.spent > 0).then(|| self.elapsed * most.saturating_sub(self.spent) as f64 / self.spent as f64);
-                (format!("{}/{most} rollouts", self.spent), left)
-            }
-            Budget::Time(most) => (format!("{} rollouts", self.spent), Some((most.as_secs_f64() - self.elapsed).max(0.0))),
+        let spent = match self.most_rollouts {
+            Some(most) => format!("{}/{most} rollouts", self.spent),
+            None => format!("{} rollouts", self.spent),
         };
+        let by_rollouts = self.most_rollouts.filter(|_| self.spent > 0);
+        let by_rollouts = by_rollouts.map(|most| self.elapsed * most.saturating_sub(self.spent) as f64 / self.spent as f64);
+        let by_time = self.most_seconds.map(|most| (most as f64 - self.elapsed).max(0.0));
+        let left = by_rollouts.into_iter().chain(by_time).reduce(f64::min);
         let left = left.map_or(String::new(), |seconds| format!(", about {} left", duration(seconds)));
         let rate = self.rate;
         format!("[{spent}, best {:.3}, {candidates}, {rate:.0} tokens/s, {}{left}]", self.best, duration(self.elapsed))
@@ -186,6 +208,7 @@ fn words_for(purpose: Purpose) -> &'static str {
         Purpose::SeedValidation => "validating the seed",
         Purpose::Parent => "running the parent",
         Purpose::Gate => "running the child",
+        Purpose::MergeGate => "running the merged candidate",
         Purpose::Validation => "validating the child",
         Purpose::Test => "scoring",
     }
@@ -228,10 +251,10 @@ mod tests {
 
     #[test]
     fn a_replay_is_told_in_one_line() {
-        let mut progress = Progress::new(Mode::Plain, Budget::Rollouts(10));
+        let mut progress = Progress::new(Mode::Plain);
         assert!(progress.plain(&Event::Resumed { records: 3, seconds: 1.0 }).is_some());
-        assert!(progress.plain(&Event::Perfect { iteration: 1 }).is_none());
+        assert!(progress.plain(&Event::Perfect { iteration: 1, parent: 0 }).is_none());
         assert!(progress.plain(&Event::CaughtUp).is_some());
-        assert!(progress.plain(&Event::Perfect { iteration: 2 }).is_some());
+        assert!(progress.plain(&Event::Perfect { iteration: 2, parent: 0 }).is_some());
     }
 }

@@ -1,10 +1,14 @@
 //! The task file: `gepard.toml` → [`Plan`], checked as a whole. Every problem is told, with its
 //! line and key, before anything is loaded.
 
+mod budget;
+mod optimize;
 mod plan;
 mod section;
 mod tree;
 
+pub use budget::{Auto, Budget, Rollouts};
+pub use optimize::{CandidateSelection, Frontier, Gate, Keep, ModuleSelection, OptimizePlan, Parents};
 pub use plan::*;
 pub use section::Problem;
 
@@ -99,12 +103,16 @@ fn read_plan(reader: &Reader<'_>, table: &Table) -> Plan {
     let plan = Plan {
         data: read_data(reader, &root),
         metric: MetricPlan::Label { field: String::new(), output: String::new() },
-        optimize: read_optimize(&root, &names, own_model),
+        optimize: optimize::read(&root, &names, own_model),
         engine: read_engine(&root),
         modules,
         models,
     };
     let metric = read_metric(&root, &plan.modules);
+    if plan.optimize.frontier != Frontier::Example && matches!(metric, MetricPlan::Label { .. }) {
+        let message = "needs a metric that names objectives, like json; label names none: leave it out";
+        root.table_or_empty("optimize").problem("frontier", message);
+    }
     root.finish();
     Plan { metric, models: only_used(plan.models, &plan.modules, &plan.optimize), ..plan }
 }
@@ -323,37 +331,6 @@ fn read_gpu_layers(section: &Section<'_>) -> GpuLayersPlan {
             }
         },
     }
-}
-
-fn read_optimize(root: &Section<'_>, models: &[&str], own_model: &str) -> OptimizePlan {
-    let section = root.table_or_empty("optimize");
-    let reflectors = section.texts("reflectors").unwrap_or_else(|| vec![own_model.to_owned()]);
-    for name in reflectors.iter().filter(|_| !models.is_empty()) {
-        if !models.contains(&name.as_str()) {
-            section.problem("reflectors", format!("there is no [model.{name}]; {}", nearest(name, models)));
-        }
-    }
-    if reflectors.is_empty() {
-        section.problem("reflectors", "must name a model; leave it out and the task model reflects on itself");
-    }
-    let budget = section.text_or_number("budget").and_then(|text| {
-        let budget = Budget::parse(&text);
-        if budget.is_none() {
-            section.problem("budget", "must be a number of rollouts, like \"300\", or a time, like \"30m\"");
-        }
-        budget
-    });
-    let plan = OptimizePlan {
-        reflectors,
-        budget: budget.unwrap_or(Budget::Rollouts(300)),
-        seed: section.integer("seed", 0..=i64::MAX).map_or(0, i64::unsigned_abs),
-        minibatch: section.integer("minibatch", 1..=1000).unwrap_or(3),
-        max_reflections: section.integer("max_reflections", 1..=1_000_000),
-        reflection_tokens: section.integer("reflection_tokens", 16..=100_000).unwrap_or(1024),
-        reflection_temperature: section.number("reflection_temperature", 0.0..=2.0).unwrap_or(0.7) as f32,
-    };
-    section.finish();
-    plan
 }
 
 fn read_engine(root: &Section<'_>) -> EnginePlan {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::Serialize;
 
+use super::optimize::OptimizePlan;
 use crate::engine::ModelId;
 use crate::program::{Candidate, Module, Program};
 
@@ -136,26 +136,6 @@ impl Serialize for GpuLayersPlan {
     }
 }
 
-/// `[optimize]`
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct OptimizePlan {
-    /// The models that write prompts.
-    pub reflectors: Vec<String>,
-    /// When to stop at the latest.
-    pub budget: Budget,
-    /// The one seed of all randomness.
-    pub seed: u64,
-    /// Training examples a reflection reads, and a child must win on.
-    pub minibatch: usize,
-    /// The most reflections; None: as many as the budget has minibatches.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_reflections: Option<u64>,
-    /// The most tokens of a reflection's answer.
-    pub reflection_tokens: u32,
-    /// The temperature of reflections.
-    pub reflection_temperature: f32,
-}
-
 /// `[engine]`
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct EnginePlan {
@@ -165,50 +145,6 @@ pub struct EnginePlan {
     pub sequences: usize,
     /// Tokens in a batch.
     pub chunk: usize,
-}
-
-/// When a run must stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Budget {
-    /// After so many runs of an example.
-    Rollouts(u64),
-    /// After so much time, with the sub-wave that is under way then.
-    Time(Duration),
-}
-
-impl Budget {
-    /// Reads `300`, `30m`, `2h` or `90s`.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
-        let unit = match text.chars().last()? {
-            's' => 1,
-            'm' => 60,
-            'h' => 3600,
-            _ => return text.parse().ok().filter(|&n| n > 0).map(Self::Rollouts),
-        };
-        let amount: u64 = text[..text.len() - 1].parse().ok()?;
-        let seconds = amount.checked_mul(unit).filter(|&s| s > 0)?;
-        Some(Self::Time(Duration::from_secs(seconds)))
-    }
-}
-
-impl std::fmt::Display for Budget {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Rollouts(n) => write!(f, "{n}"),
-            Self::Time(time) if time.as_secs().is_multiple_of(60) => {
-                write!(f, "{}m", time.as_secs() / 60)
-            }
-            Self::Time(time) => write!(f, "{}s", time.as_secs()),
-        }
-    }
-}
-
-impl Serialize for Budget {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
 }
 
 fn by_name<S: serde::Serializer>(models: &[ModelPlan], serializer: S) -> Result<S::Ok, S::Error> {
@@ -242,7 +178,7 @@ impl Plan {
         Candidate::new(self.modules.iter().map(|m| m.instruction.clone()))
     }
 
-    /// What a run must have in common with the one that it resumes, by dotted key. Budget and
+    /// What a run must have in common with the one that it resumes, by dotted key. Stop rules and
     /// paths are left out: files count by their content, which the caller adds.
     #[must_use]
     pub fn fingerprint(&self) -> BTreeMap<String, String> {
@@ -255,9 +191,9 @@ impl Plan {
             let model = key.starts_with("model.") && (key.ends_with(".gguf") || key.ends_with(".script"));
             path("data.train") || path("data.val") || path("data.test") || model
         };
-        pairs.retain(|key, _| {
-            !by_content(key) && !key.starts_with("engine.") && key != "optimize.budget" && key != "optimize.max_reflections"
-        });
+        // What only says when to stop may change: a finished run goes on under a larger budget.
+        let stops = ["budget", "max_reflections", "stop_at_score", "patience"].map(|key| format!("optimize.{key}"));
+        pairs.retain(|key, _| !by_content(key) && !key.starts_with("engine.") && !stops.contains(key));
         let names = |names: Vec<&str>| names.join(", ");
         pairs.insert("modules".into(), names(self.modules.iter().map(|m| m.name.as_str()).collect()));
         pairs.insert("models".into(), names(self.models.iter().map(|m| m.name.as_str()).collect()));
@@ -279,22 +215,6 @@ fn flatten(path: &str, value: &serde_json::Value, pairs: &mut BTreeMap<String, S
         }
         other => {
             pairs.insert(path.to_owned(), crate::data::to_text(other));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn budgets_are_read_and_written_alike() {
-        for text in ["300", "30m", "90s", "120m"] {
-            assert_eq!(Budget::parse(text).unwrap().to_string(), text);
-        }
-        assert_eq!(Budget::parse("2h"), Some(Budget::Time(Duration::from_secs(7200))));
-        for text in ["", "0", "m", "-3", "1.5m", "30 minutes", "0m", "99999999999999999999h", "9999999999999999h", "30µ"] {
-            assert_eq!(Budget::parse(text), None, "{text}");
         }
     }
 }

@@ -37,7 +37,7 @@ fn problems(source: &str, settings: &[&str]) -> Vec<(Option<usize>, String, Stri
 fn defaults_are_filled_in() {
     let plan = load_with(TASK, &[]).unwrap();
     assert_eq!(plan.optimize.reflectors, ["task"]);
-    assert_eq!(plan.optimize.budget, Budget::Rollouts(300));
+    assert_eq!(plan.optimize.budget, Budget::DEFAULT);
     assert_eq!(plan.modules[0].model, "task");
     assert!(plan.data.train.is_absolute());
     assert_eq!(plan.metric, MetricPlan::Label { field: "urgency".into(), output: "urgency".into() });
@@ -48,6 +48,45 @@ fn a_plan_written_out_is_a_task_file_again() {
     let plan = load_with(TASK, &["optimize.budget=30m", "model.task.context=512"]).unwrap();
     let written = toml::to_string(&plan).unwrap();
     assert_eq!(load_with(&written, &[]).unwrap(), plan, "{written}");
+}
+
+#[test]
+fn a_plan_with_every_choice_is_a_task_file_again() {
+    let json = TASK.replace("kind = \"label\"\nfield = \"urgency\"", "kind = \"json\"");
+    let settings = [
+        "optimize.candidate_selection=epsilon-greedy",
+        "optimize.epsilon=0.2",
+        "optimize.module_selection=all",
+        "optimize.frontier=cartesian",
+        "optimize.gate=confident",
+        "optimize.proposals=3",
+        "optimize.parents=several",
+        "optimize.keep=all",
+        "optimize.merge=false",
+        "optimize.patience=7",
+        "optimize.budget=light, 30m",
+    ];
+    let plan = load_with(&json, &settings).unwrap();
+    let chosen = &plan.optimize;
+    assert_eq!((chosen.epsilon, chosen.gate, chosen.frontier), (Some(0.2), Gate::Confident, Frontier::Cartesian));
+    assert_eq!((chosen.parents, chosen.keep, chosen.merge), (Some(Parents::Several), Some(Keep::All), false));
+    let written = toml::to_string(&plan).unwrap();
+    assert_eq!(load_with(&written, &[]).unwrap(), plan, "{written}");
+}
+
+#[test]
+fn a_choice_without_effect_is_a_problem() {
+    for (setting, words) in [
+        ("optimize.epsilon=0.2", "has an effect only with candidate_selection = \"epsilon-greedy\""),
+        ("optimize.top_k=2", "has an effect only with candidate_selection = \"top-k-pareto\""),
+        ("optimize.keep=all", "has an effect only with `proposals` above 1"),
+        ("optimize.gate=confidnet", "there is no `confidnet`; did you mean `confident`?"),
+        ("optimize.frontier=objective", "needs a metric that names objectives, like json; label names none: leave it out"),
+        ("optimize.stop_at_score=1.5", "must be from 0 to 1, not 1.5"),
+    ] {
+        let found = problems(TASK, &[setting]);
+        assert!(found.iter().any(|(_, _, message)| message == words), "{setting}: {found:?}");
+    }
 }
 
 #[test]

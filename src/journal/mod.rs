@@ -10,7 +10,7 @@
 mod line;
 mod record;
 
-pub use record::{Cost, Record, RolloutAsk, Scored, Verdict};
+pub use record::{CandidateAsk, Cost, Record, RolloutAsk, Scored, Verdict};
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// The version of the format that this code writes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The least time between two syncs to the disk: what a power cut can cost.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
@@ -58,6 +58,17 @@ pub enum JournalError {
     /// The format is newer than this program.
     #[error("{path} has version {version} of the journal's format, this gepard reads up to {VERSION}; use a newer gepard")]
     Newer {
+        /// The journal.
+        path: PathBuf,
+        /// Its version.
+        version: u32,
+    },
+    /// The format is older than this program reads.
+    #[error(
+        "{path} has version {version} of the journal's format, this gepard reads {VERSION}; go on with the gepard that \
+         made it, or begin anew with another --run"
+    )]
+    Older {
         /// The journal.
         path: PathBuf,
         /// Its version.
@@ -177,6 +188,9 @@ impl Journal {
                 if version > VERSION {
                     return Err(JournalError::Newer { path: self.path.clone(), version });
                 }
+                if version < VERSION {
+                    return Err(JournalError::Older { path: self.path.clone(), version });
+                }
                 let differences = differences(&recorded, fingerprint);
                 if !differences.is_empty() {
                     return Err(JournalError::OtherPlan { path: folder.to_owned(), differences });
@@ -200,6 +214,12 @@ impl Journal {
             }
         }
         Ok(offset)
+    }
+
+    /// The file that a user makes to end the search; what was found until then is kept.
+    #[must_use]
+    pub fn stop_file(&self) -> PathBuf {
+        self.path.with_file_name("stop")
     }
 
     /// The number of records that an optimizer can be answered from.

@@ -8,7 +8,7 @@ use crate::data::Example;
 use crate::data::split::Split;
 use crate::engine::{Completion, Usage};
 use crate::metric::Judgement;
-use crate::program::{Candidate, Rollout};
+use crate::program::Rollout;
 
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,6 +62,13 @@ pub enum Record {
 pub struct RolloutAsk {
     /// The data.
     pub split: Split,
+    /// Candidates and their examples, in order.
+    pub of: Vec<CandidateAsk>,
+}
+
+/// A candidate's part of a sub-wave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CandidateAsk {
     /// The candidate's key.
     pub candidate: String,
     /// Ids of the examples, in order.
@@ -69,16 +76,24 @@ pub struct RolloutAsk {
 }
 
 impl RolloutAsk {
-    /// Asks for rollouts of `candidate` on `examples`.
+    /// Asks for rollouts: pairs of a candidate's key and an example.
     #[must_use]
-    pub fn new(split: Split, candidate: &Candidate, examples: &[&Example]) -> Self {
-        Self { split, candidate: candidate.key(), examples: examples.iter().map(|e| e.id.clone()).collect() }
+    pub fn new<'a>(split: Split, rollouts: impl IntoIterator<Item = (&'a str, &'a Example)>) -> Self {
+        let mut of: Vec<CandidateAsk> = Vec::new();
+        for (key, example) in rollouts {
+            match of.last_mut().filter(|last| last.candidate == key) {
+                Some(last) => last.examples.push(example.id.clone()),
+                None => of.push(CandidateAsk { candidate: key.to_owned(), examples: vec![example.id.clone()] }),
+            }
+        }
+        Self { split, of }
     }
 }
 
 impl std::fmt::Display for RolloutAsk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "rollouts of candidate {} on {} [{}]", self.candidate, self.split, self.examples.join(", "))
+        write!(f, "rollouts on {} of", self.split)?;
+        self.of.iter().try_for_each(|of| write!(f, " candidate {} [{}]", of.candidate, of.examples.join(", ")))
     }
 }
 

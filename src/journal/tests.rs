@@ -93,7 +93,7 @@ fn a_newer_format_is_refused() {
 #[test]
 fn test_records_are_found_by_key_and_do_not_disturb_the_order() {
     let folder = tempfile::tempdir().unwrap();
-    let ask = RolloutAsk { split: crate::data::split::Split::Test, candidate: "c".into(), examples: Vec::new() };
+    let ask = RolloutAsk { split: crate::data::split::Split::Test, of: Vec::new() };
     let test = Record::Test { key: "c/0".into(), ask, rollouts: Vec::new(), cost: Cost::default() };
     let mut journal = Journal::open(folder.path(), &fingerprint()).unwrap();
     for record in [note(0), test.clone(), note(1)] {

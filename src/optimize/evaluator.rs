@@ -1,4 +1,4 @@
-//! One sub-wave: rollouts of one candidate in lockstep, then their verdicts.
+//! One sub-wave: rollouts in lockstep, then their verdicts.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,6 +39,17 @@ pub fn watch<'b>(
     }
 }
 
+/// A rollout that is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The texts.
+    pub candidate: &'a Candidate,
+    /// Their key ([`Candidate::key`]).
+    pub key: &'a str,
+    /// The example.
+    pub example: &'a Example,
+}
+
 /// What rollouts need.
 pub struct Evaluator<'a> {
     /// The modules.
@@ -50,39 +61,40 @@ pub struct Evaluator<'a> {
 }
 
 impl Evaluator<'_> {
-    /// Runs `candidate` on `examples`, one sub-wave of them. `salt` is part of every request's
-    /// seed. The cost's clock is left at 0 for the caller to set.
+    /// Runs one sub-wave of rollouts. `salt` is part of every request's seed. The cost's clock is
+    /// left at 0 for the caller to set.
     ///
     /// # Errors
     /// [`EngineError`], an interruption by `watch` among them.
     pub fn sub_wave(
         &mut self,
-        candidate: &Candidate,
-        examples: &[&Example],
+        asked: &[Asked<'_>],
         salt: &str,
         watch: &mut Watch<'_>,
     ) -> Result<(Vec<Scored>, Cost), EngineError> {
-        let key = candidate.key();
-        let seeds: Vec<u64> = examples.iter().map(|e| number(&[salt, &key, &e.id])).collect();
+        let mut jobs = Vec::with_capacity(asked.len());
+        for Asked { candidate, key, example } in asked {
+            jobs.push(rollout::Job { candidate, example, seed: number(&[salt, key, &example.id]) });
+        }
         let mut cost = Cost::default();
         let engine = &mut *self.engine;
         let mut generate = |requests: &[Request]| generate(engine, requests, watch, &mut cost);
-        let rollouts = rollout::run(self.program, candidate, examples, &seeds, &mut generate)?;
+        let rollouts = rollout::run(self.program, &jobs, &mut generate)?;
 
         let questions: Vec<Vec<Request>> =
-            examples.iter().zip(&rollouts).map(|(example, rollout)| self.metric.requests(example, rollout)).collect();
+            asked.iter().zip(&rollouts).map(|(asked, rollout)| self.metric.requests(asked.example, rollout)).collect();
         let all: Vec<Request> = questions.iter().flatten().cloned().collect();
         let mut answers = if all.is_empty() { Vec::new() } else { generate(&all)? }.into_iter();
         let answers: Vec<Vec<Completion>> = questions.iter().map(|q| answers.by_ref().take(q.len()).collect()).collect();
 
         let started = Instant::now();
         let metric = self.metric;
-        let scored = examples
+        let scored = asked
             .par_iter()
             .zip(rollouts)
             .zip(answers)
-            .map(|((example, rollout), answers)| {
-                let verdict = verdict(metric, example, &rollout, &answers);
+            .map(|((asked, rollout), answers)| {
+                let verdict = verdict(metric, asked.example, &rollout, &answers);
                 Scored { rollout, verdict }
             })
             .collect();

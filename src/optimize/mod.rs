@@ -7,8 +7,8 @@ pub mod pool;
 pub mod randomness;
 pub mod session;
 
-pub use pool::{Member, Pool};
-pub use session::{Halt, Session};
+pub use pool::{Member, Pool, Scores};
+pub use session::{Answers, Ask, Halt, Session};
 
 use crate::error::RunError;
 

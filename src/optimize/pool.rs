@@ -1,9 +1,47 @@
 //! The candidates that were accepted, and which of them is the answer.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use crate::event::StopReason;
 use crate::program::Candidate;
+
+/// Scores by the place of their example, of those examples that were scored.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Scores(Vec<(usize, f64)>);
+
+impl Scores {
+    /// The score on `example`.
+    #[must_use]
+    pub fn get(&self, example: usize) -> Option<f64> {
+        self.0.binary_search_by_key(&example, |(place, _)| *place).ok().map(|at| self.0[at].1)
+    }
+
+    /// Examples and scores, ascending by example.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (usize, f64)> + '_ {
+        self.0.iter().copied()
+    }
+
+    /// The mean of the scores, rounded; None where there is none.
+    #[must_use]
+    pub fn mean(&self) -> Option<f64> {
+        (!self.0.is_empty()).then(|| rounded(self.0.iter().map(|(_, score)| score).sum::<f64>() / self.0.len() as f64))
+    }
+
+    /// Examples on which both were scored, with both scores, ascending by example.
+    pub fn shared<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (usize, f64, f64)> + 'a {
+        self.iter().filter_map(|(example, score)| Some((example, score, other.get(example)?)))
+    }
+}
+
+impl FromIterator<(usize, f64)> for Scores {
+    fn from_iter<I: IntoIterator<Item = (usize, f64)>>(scores: I) -> Self {
+        let mut scores: Vec<(usize, f64)> = scores.into_iter().collect();
+        scores.sort_by_key(|(example, _)| *example);
+        scores.dedup_by_key(|(example, _)| *example);
+        Self(scores)
+    }
+}
 
 /// An accepted candidate.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,8 +50,17 @@ pub struct Member {
     pub candidate: Candidate,
     /// Its parents' places in the pool; none for the seed.
     pub parents: Vec<usize>,
-    /// Its score on each validation example; None where the metric failed.
-    pub scores: Vec<Option<f64>>,
+    /// Its scores on the validation examples that it was run on and the metric did not fail on.
+    pub scores: Scores,
+    /// Its scores by objective, where the metric names any.
+    pub objectives: BTreeMap<String, Scores>,
+    /// Validation examples that it was run on.
+    pub validated: usize,
+    /// Whether that is all of them. If not, it was behind the pool's best, and can be improved, but is
+    /// never the answer.
+    pub complete: bool,
+    /// Tokens of its instructions.
+    pub prompt_tokens: usize,
     /// Rollouts that were charged when it joined.
     pub spent: u64,
 }
@@ -22,21 +69,33 @@ impl Member {
     /// The mean over the validation examples that were scored; 0 where none was.
     #[must_use]
     pub fn mean(&self) -> f64 {
-        mean(&self.scores).unwrap_or(0.0)
+        self.scores.mean().unwrap_or(0.0)
     }
 }
 
 /// The mean of the scores that are there, rounded; None where none is.
 #[must_use]
 pub fn mean(scores: &[Option<f64>]) -> Option<f64> {
-    let scored: Vec<f64> = scores.iter().copied().flatten().collect();
-    (!scored.is_empty()).then(|| rounded(scored.iter().sum::<f64>() / scored.len() as f64))
+    scores.iter().enumerate().filter_map(|(example, score)| Some((example, (*score)?))).collect::<Scores>().mean()
 }
 
 /// A sum or mean of scores to nine places: thirds added up in another order must still be a tie.
 #[must_use]
 pub fn rounded(sum: f64) -> f64 {
     (sum * 1e9).round() / 1e9
+}
+
+/// The places of the members that were validated in full, the best first: the highest mean; of
+/// equals the one with fewer prompt tokens, then the older.
+#[must_use]
+pub fn ranking(members: &[Member]) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..members.len()).filter(|&place| members[place].complete).collect();
+    let means: Vec<f64> = members.iter().map(Member::mean).collect();
+    places.sort_by(|&a, &b| {
+        let by_mean = means[b].partial_cmp(&means[a]).unwrap_or(Ordering::Equal);
+        by_mean.then(members[a].prompt_tokens.cmp(&members[b].prompt_tokens)).then(a.cmp(&b))
+    });
+    places
 }
 
 /// All accepted candidates in the order of their acceptance, and why the search ended.
@@ -49,50 +108,78 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// The place of the answer: the highest mean; of equals the shorter, then the older.
+    /// The place of the answer, the first of [`ranking`].
     #[must_use]
     pub fn best(&self) -> usize {
-        let better = |&a: &usize, &b: &usize| {
-            let (x, y) = (&self.members[a], &self.members[b]);
-            x.mean()
-                .partial_cmp(&y.mean())
-                .unwrap_or(Ordering::Equal)
-                .then(y.candidate.length().cmp(&x.candidate.length()))
-                .then(b.cmp(&a))
-        };
-        (0..self.members.len()).max_by(better).unwrap_or(0)
+        ranking(&self.members).first().copied().unwrap_or(0)
+    }
+
+    /// The place of the second of [`ranking`].
+    #[must_use]
+    pub fn runner_up(&self) -> Option<usize> {
+        ranking(&self.members).get(1).copied()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests_support {
+    //! Members for the tests of what reads a pool.
+
+    use super::*;
+
+    pub(crate) fn member(scores: &[f64]) -> Member {
+        Member {
+            candidate: Candidate::new(["x"]),
+            parents: Vec::new(),
+            scores: scores.iter().copied().enumerate().collect(),
+            objectives: BTreeMap::new(),
+            validated: scores.len(),
+            complete: true,
+            prompt_tokens: 1,
+            spent: 0,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::tests_support::member;
     use super::*;
 
-    fn member(instruction: &str, scores: &[f64]) -> Member {
-        let scores = scores.iter().map(|&s| Some(s)).collect();
-        Member { candidate: Candidate::new([instruction]), parents: Vec::new(), scores, spent: 0 }
-    }
-
-    fn best(members: Vec<Member>) -> usize {
-        Pool { members, stopped: StopReason::BudgetSpent }.best()
+    fn with_tokens(prompt_tokens: usize, scores: &[f64]) -> Member {
+        Member { prompt_tokens, ..member(scores) }
     }
 
     #[test]
-    fn the_highest_mean_wins_then_the_shorter_then_the_older() {
-        assert_eq!(best(vec![member("a", &[0.0]), member("a long one", &[1.0])]), 1);
-        assert_eq!(best(vec![member("a long one", &[1.0]), member("b", &[1.0])]), 1);
-        assert_eq!(best(vec![member("a", &[1.0]), member("b", &[1.0])]), 0);
+    fn the_highest_mean_wins_then_the_fewer_tokens_then_the_older() {
+        assert_eq!(ranking(&[with_tokens(1, &[0.0]), with_tokens(9, &[1.0])]), [1, 0]);
+        assert_eq!(ranking(&[with_tokens(9, &[1.0]), with_tokens(1, &[1.0])]), [1, 0]);
+        assert_eq!(ranking(&[with_tokens(1, &[1.0]), with_tokens(1, &[1.0])]), [0, 1]);
     }
 
     #[test]
     fn the_order_of_the_scores_does_not_break_a_tie() {
         let third = 1.0 / 3.0;
-        assert_eq!(best(vec![member("shorter", &[third; 4]), member("a longer one", &[2.0 * third, third, 0.0, third])]), 0);
+        assert_eq!(ranking(&[with_tokens(1, &[third; 4]), with_tokens(2, &[2.0 * third, third, 0.0, third])]), [0, 1]);
+    }
+
+    #[test]
+    fn who_was_validated_in_part_is_never_the_answer() {
+        let part = Member { complete: false, ..member(&[1.0]) };
+        assert_eq!(ranking(&[member(&[0.0, 0.5]), part]), [0]);
     }
 
     #[test]
     fn unscored_examples_are_left_out_of_the_mean() {
         assert_eq!(mean(&[Some(1.0), None, Some(0.0)]), Some(0.5));
         assert_eq!(mean(&[None]), None);
+    }
+
+    #[test]
+    fn scores_are_found_by_example() {
+        let scores: Scores = [(7, 0.5), (2, 1.0)].into_iter().collect();
+        assert_eq!([scores.get(2), scores.get(7), scores.get(3)], [Some(1.0), Some(0.5), None]);
+        let other: Scores = [(7, 0.0), (1, 1.0)].into_iter().collect();
+        assert_eq!(scores.shared(&other).collect::<Vec<_>>(), [(7, 0.5, 0.0)]);
     }
 }

@@ -8,10 +8,10 @@ use std::time::Instant;
 
 use rand_chacha::ChaCha8Rng;
 
-use super::evaluator::{Evaluator, SUB_WAVE, salt, watch};
+use super::evaluator::{Asked, Evaluator, SUB_WAVE, salt, watch};
 use super::failures::Failures;
 use super::randomness;
-use crate::config::{Budget, OptimizePlan};
+use crate::config::OptimizePlan;
 use crate::data::Example;
 use crate::data::split::{Split, Splits};
 use crate::engine::{Completion, ModelId, Request, Usage};
@@ -59,7 +59,17 @@ pub struct Spent {
     pub metric: Failures,
 }
 
-type CacheKey = (Split, String, usize);
+/// A candidate and the examples that it is to be run on, by their places in a split.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// The texts.
+    pub candidate: &'a Candidate,
+    /// The examples.
+    pub places: &'a [usize],
+}
+
+/// The scored rollouts of one [`Ask`], in the order of its examples; None for those not run.
+pub type Answers = Vec<Option<Arc<Scored>>>;
 
 /// An optimizer's hands.
 pub struct Session<'a> {
@@ -69,11 +79,13 @@ pub struct Session<'a> {
     journal: &'a mut Journal,
     listener: &'a mut dyn FnMut(&Event),
     interrupted: &'a AtomicBool,
-    /// Scored rollouts; only of greedy programs, where a second run would say the same.
-    cache: BTreeMap<CacheKey, Arc<Scored>>,
+    /// Scored rollouts by candidate and example; only of greedy programs, where a second run would
+    /// say the same.
+    cache: BTreeMap<(Split, String), BTreeMap<usize, Arc<Scored>>>,
     greedy: bool,
     evaluations: u64,
     spent: Spent,
+    most_rollouts: Option<u64>,
     /// The run's clock as of the last record, and when this process began to add to it.
     elapsed: f64,
     live_since: Option<Instant>,
@@ -89,6 +101,7 @@ impl<'a> Session<'a> {
         listener: &'a mut dyn FnMut(&Event),
         interrupted: &'a AtomicBool,
     ) -> Self {
+        let modules = evaluator.program.modules.len();
         let greedy = evaluator.program.modules.iter().all(|m| m.temperature <= 0.0);
         let mut session = Self {
             evaluator,
@@ -101,6 +114,7 @@ impl<'a> Session<'a> {
             greedy,
             evaluations: 0,
             spent: Spent::default(),
+            most_rollouts: plan.budget.most_rollouts(modules, splits.val.len()),
             elapsed: 0.0,
             live_since: None,
         };
@@ -137,6 +151,12 @@ impl<'a> Session<'a> {
         self.splits.val.len()
     }
 
+    /// The id of a validation example: for telling, not for reading.
+    #[must_use]
+    pub fn validation_id(&self, place: usize) -> &str {
+        &self.splits.val[place].id
+    }
+
     /// What was spent so far.
     #[must_use]
     pub fn spent(&self) -> Spent {
@@ -155,29 +175,47 @@ impl<'a> Session<'a> {
         self.evaluator.engine.count_tokens(model, text)
     }
 
+    /// Tokens of a candidate's instructions, each counted by the model that reads it.
+    #[must_use]
+    pub fn prompt_tokens(&self, candidate: &Candidate) -> usize {
+        let modules = self.evaluator.program.modules.iter().zip(&candidate.0);
+        modules.map(|(module, text)| self.count_tokens(module.model, &text.instruction)).sum()
+    }
+
     /// The most tokens of prompt and answer together for a model.
     #[must_use]
     pub fn context_length(&self, model: ModelId) -> usize {
         self.evaluator.engine.context_length(model)
     }
 
-    /// Whether `rollouts` more fit the budget, and the time is not up.
+    /// The most rollouts that may be charged; None where only time counts.
+    #[must_use]
+    pub fn most_rollouts(&self) -> Option<u64> {
+        self.most_rollouts
+    }
+
+    /// Whether `rollouts` more fit the budget, the time is not up, and nobody asked to stop.
     ///
     /// # Errors
     /// [`Halt::Stop`] with the reason why not.
     pub fn fits(&self, rollouts: u64) -> Result<(), Halt> {
-        match self.plan.budget {
-            Budget::Rollouts(most) if self.spent.rollouts + rollouts > most => Err(Halt::Stop(StopReason::BudgetSpent)),
-            Budget::Time(most) if self.elapsed >= most.as_secs_f64() => Err(Halt::Stop(StopReason::TimeUp)),
-            _ => Ok(()),
+        if self.most_rollouts.is_some_and(|most| self.spent.rollouts + rollouts > most) {
+            return Err(Halt::Stop(StopReason::BudgetSpent));
         }
+        if self.plan.budget.time.is_some_and(|most| self.elapsed >= most.as_secs_f64()) {
+            return Err(Halt::Stop(StopReason::TimeUp));
+        }
+        if !self.journal.is_replaying() && self.journal.stop_file().exists() {
+            return Err(Halt::Stop(StopReason::StopFile));
+        }
+        Ok(())
     }
 
     /// Runs `candidate` on examples of `split`, given by their places; scored rollouts come back in
     /// that order. What the cache knows is not run again.
     ///
     /// # Errors
-    /// [`Halt::Stop`] between sub-waves when the budget is spent; [`Halt::Error`] ends the run.
+    /// As [`Self::evaluate_while`].
     pub fn evaluate(
         &mut self,
         purpose: Purpose,
@@ -185,38 +223,71 @@ impl<'a> Session<'a> {
         candidate: &Candidate,
         places: &[usize],
     ) -> Result<Vec<Arc<Scored>>, Halt> {
-        let key = candidate.key();
-        let examples = self.splits.of(split);
+        let answers = self.evaluate_while(purpose, split, &[Ask { candidate, places }], &mut |_, _| true)?;
+        Ok(answers.into_iter().flatten().flatten().collect())
+    }
+
+    /// Runs candidates on their examples, all in one wave. Between its sub-waves `is_worth_it` is
+    /// asked for each [`Ask`], by its place, whether the rest of it is to be run.
+    ///
+    /// # Errors
+    /// [`Halt::Stop`] between sub-waves when the budget is spent; [`Halt::Error`] ends the run.
+    pub fn evaluate_while(
+        &mut self,
+        purpose: Purpose,
+        split: Split,
+        asks: &[Ask<'_>],
+        is_worth_it: &mut dyn FnMut(usize, &Answers) -> bool,
+    ) -> Result<Vec<Answers>, Halt> {
         self.evaluations += 1;
-        let cached = |cache: &BTreeMap<CacheKey, Arc<Scored>>, place: usize| cache.get(&(split, key.clone(), place)).cloned();
-        let mut answers: Vec<Option<Arc<Scored>>> =
-            places.iter().map(|&p| cached(&self.cache, p).filter(|_| self.greedy)).collect();
-        let fresh: Vec<usize> = (0..places.len()).filter(|&i| answers[i].is_none()).collect();
-        let reused = places.len() - fresh.len();
+        let keys: Vec<String> = asks.iter().map(|ask| ask.candidate.key()).collect();
+        let mut answers: Vec<Answers> = asks.iter().zip(&keys).map(|(ask, key)| self.known(split, key, ask.places)).collect();
+        let open = |(ask, answers): (usize, &Answers)| {
+            let open = answers.iter().enumerate().filter(|(_, answer)| answer.is_none());
+            open.map(move |(index, _)| (ask, index)).collect::<Vec<_>>()
+        };
+        let mut fresh: Vec<(usize, usize)> = answers.iter().enumerate().flat_map(open).collect();
+        let reused = answers.iter().flatten().flatten().count();
         self.spent.reused += reused as u64;
         (self.listener)(&Event::Evaluating { purpose, split, fresh: fresh.len(), reused });
-        for wave in fresh.chunks(SUB_WAVE) {
+        loop {
+            let worth: Vec<bool> = answers.iter().enumerate().map(|(ask, answers)| is_worth_it(ask, answers)).collect();
+            fresh.retain(|(ask, _)| worth[*ask]);
+            if fresh.is_empty() {
+                break;
+            }
+            let wave: Vec<(usize, usize)> = fresh.drain(..fresh.len().min(SUB_WAVE)).collect();
             self.fits(wave.len() as u64)?;
-            let in_wave: Vec<&Example> = wave.iter().map(|&i| &examples[places[i]]).collect();
-            let scored = self.sub_wave(split, candidate, &in_wave)?;
-            for (&index, scored) in wave.iter().zip(scored) {
+            let examples = self.splits.of(split);
+            let asked = |&(ask, index): &(usize, usize)| Asked {
+                candidate: asks[ask].candidate,
+                key: &keys[ask],
+                example: &examples[asks[ask].places[index]],
+            };
+            let scored = self.sub_wave(split, &wave.iter().map(asked).collect::<Vec<_>>())?;
+            for (&(ask, index), scored) in wave.iter().zip(scored) {
                 let scored = Arc::new(scored);
                 if self.greedy {
-                    self.cache.insert((split, key.clone(), places[index]), Arc::clone(&scored));
+                    let of_candidate = self.cache.entry((split, keys[ask].clone())).or_default();
+                    of_candidate.insert(asks[ask].places[index], Arc::clone(&scored));
                 }
-                answers[index] = Some(scored);
+                answers[ask][index] = Some(scored);
             }
         }
-        // Every place has an answer now: from the cache or from its sub-wave.
-        let answers: Vec<Arc<Scored>> = answers.into_iter().flatten().collect();
-        let scores: Vec<Option<f64>> = answers.iter().map(|s| s.score()).collect();
+        let scores: Vec<Option<f64>> = answers.iter().flatten().flatten().map(|scored| scored.score()).collect();
         let mean = super::pool::mean(&scores);
         (self.listener)(&Event::Evaluated { purpose, mean, spent: self.spent.rollouts, elapsed: self.elapsed });
         Ok(answers)
     }
 
-    fn sub_wave(&mut self, split: Split, candidate: &Candidate, examples: &[&Example]) -> Result<Vec<Scored>, Halt> {
-        let ask = RolloutAsk::new(split, candidate, examples);
+    /// What the cache holds of a candidate.
+    fn known(&self, split: Split, key: &str, places: &[usize]) -> Answers {
+        let of_candidate = self.cache.get(&(split, key.to_owned()));
+        places.iter().map(|place| of_candidate.and_then(|of| of.get(place)).cloned()).collect()
+    }
+
+    fn sub_wave(&mut self, split: Split, asked: &[Asked<'_>]) -> Result<Vec<Scored>, Halt> {
+        let ask = RolloutAsk::new(split, asked.iter().map(|a| (a.key, a.example)));
         let (rollouts, cost) = match self.next_recorded()? {
             Some(Record::Rollouts { ask: recorded, rollouts, cost }) if recorded == ask => (rollouts, cost),
             Some(other) => {
@@ -226,19 +297,19 @@ impl<'a> Session<'a> {
                 let draw = if self.greedy { 0 } else { self.evaluations };
                 let salt = salt(self.plan.seed, split, draw);
                 let mut watch = watch(self.interrupted, &mut *self.listener);
-                let (rollouts, mut cost) = self.evaluator.sub_wave(candidate, examples, &salt, &mut watch)?;
+                let (rollouts, mut cost) = self.evaluator.sub_wave(asked, &salt, &mut watch)?;
                 cost.elapsed = now(self.journal, self.live_since);
                 self.journal.append(&Record::Rollouts { ask, rollouts: rollouts.clone(), cost })?;
                 (rollouts, cost)
             }
         };
         self.elapsed = cost.elapsed;
-        self.spent.rollouts += examples.len() as u64;
+        self.spent.rollouts += asked.len() as u64;
         self.spent.task += cost.usage;
         self.spent.task_seconds += cost.engine;
         self.spent.metric_seconds += cost.metric;
-        for (scored, example) in rollouts.iter().zip(examples) {
-            self.spent.metric.hear(scored, example, self.listener)?;
+        for (scored, asked) in rollouts.iter().zip(asked) {
+            self.spent.metric.hear(scored, asked.example, self.listener)?;
         }
         Ok(rollouts)
     }

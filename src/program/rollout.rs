@@ -63,34 +63,39 @@ impl Rollout {
 /// Answers a list of requests, in order.
 pub type Generate<'a> = dyn FnMut(&[Request]) -> Result<Vec<Completion>, EngineError> + 'a;
 
-/// Runs `program` with `candidate` on every example. All rollouts take their next step together:
-/// `generate` gets one request of each, in order. `seeds` has one number an example.
+/// What a rollout is to be run with.
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'a> {
+    /// The texts.
+    pub candidate: &'a Candidate,
+    /// The example.
+    pub example: &'a Example,
+    /// The randomness of its answers.
+    pub seed: u64,
+}
+
+/// Runs `program` for every job. All rollouts take their next step together: `generate` gets one
+/// request of each, in order.
 ///
 /// # Errors
 /// Whatever `generate` fails with.
-pub fn run(
-    program: &Program,
-    candidate: &Candidate,
-    examples: &[&Example],
-    seeds: &[u64],
-    generate: &mut Generate<'_>,
-) -> Result<Vec<Rollout>, EngineError> {
-    let mut rollouts: Vec<Rollout> = examples.iter().map(|_| Rollout { steps: Vec::new(), failure: None }).collect();
-    for (index, (module, text)) in program.modules.iter().zip(&candidate.0).enumerate() {
+pub fn run(program: &Program, jobs: &[Job<'_>], generate: &mut Generate<'_>) -> Result<Vec<Rollout>, EngineError> {
+    let mut rollouts: Vec<Rollout> = jobs.iter().map(|_| Rollout { steps: Vec::new(), failure: None }).collect();
+    for (index, module) in program.modules.iter().enumerate() {
         let mut requests = Vec::new();
         let mut under_way = Vec::new();
-        for (place, (rollout, example)) in rollouts.iter_mut().zip(examples).enumerate() {
-            if rollout.failure.is_some() {
+        for (place, (rollout, job)) in rollouts.iter_mut().zip(jobs).enumerate() {
+            let Some(text) = job.candidate.0.get(index).filter(|_| rollout.failure.is_none()) else {
                 continue;
-            }
-            let inputs = gather(&module.inputs, rollout, example);
+            };
+            let inputs = gather(&module.inputs, rollout, job.example);
             let prompt = layout::render(module, &text.instruction, &inputs);
             requests.push(Request {
                 model: module.model,
                 messages: prompt.messages,
                 breakpoints: prompt.breakpoints,
                 decoding: Decoding { temperature: module.temperature, ..Decoding::greedy(module.max_tokens) },
-                seed: seeds[place].wrapping_add(index as u64),
+                seed: job.seed.wrapping_add(index as u64),
             });
             under_way.push((place, inputs));
         }
@@ -172,7 +177,8 @@ mod tests {
         let mut generate = |requests: &[Request]| -> Result<Vec<Completion>, EngineError> {
             Ok(requests.iter().map(|_| answer(replies.next().unwrap())).collect())
         };
-        run(&two_modules(), &candidate, &[&example], &[7], &mut generate).unwrap().remove(0)
+        let job = Job { candidate: &candidate, example: &example, seed: 7 };
+        run(&two_modules(), &[job], &mut generate).unwrap().remove(0)
     }
 
     #[test]

@@ -27,8 +27,12 @@ pub struct Summary {
     pub test_difference_95: Option<[f64; 2]>,
     /// What the run learned, or why it learned nothing.
     pub outcome: String,
-    /// Rollouts charged to the budget. Test evaluations stand outside of it.
+    /// What else is to be known about the run.
+    pub notes: Vec<String>,
+    /// Rollouts charged to the budget.
     pub rollouts: u64,
+    /// Rollouts of the test evaluations, which stand outside of the budget.
+    pub test_rollouts: u64,
     /// Rollouts answered from the cache.
     pub rollouts_reused: u64,
     /// Rollouts that the metric failed on.
@@ -37,8 +41,14 @@ pub struct Summary {
     pub reflections: Tally,
     /// Candidates in the pool, the seed among them.
     pub candidates: usize,
-    /// Merges accepted.
+    /// Of those, the ones that were validated in part.
+    pub validated_in_part: usize,
+    /// Of those, the ones that were merged from two others.
     pub merges: u64,
+    /// Merged candidates that were tried and were no better than their parents.
+    pub merges_rejected: u64,
+    /// The second best candidate.
+    pub runner_up: Option<RunnerUp>,
     /// Tokens and seconds of the engine.
     pub engine: EngineSummary,
     /// Where the time went.
@@ -90,6 +100,17 @@ pub struct Seconds {
     pub test: f64,
 }
 
+/// The second best candidate, and how sure it is that it is only that.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunnerUp {
+    /// Its place in the pool.
+    pub candidate: usize,
+    /// Its mean on the validation examples.
+    pub score: f64,
+    /// The 95% interval of the mean paired difference, the best less this one, on validation.
+    pub difference_95: Option<[f64; 2]>,
+}
+
 /// A candidate in a line.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PoolEntry {
@@ -97,8 +118,12 @@ pub struct PoolEntry {
     pub candidate: usize,
     /// Its parents' places.
     pub parents: Vec<usize>,
-    /// Its mean on the validation examples.
+    /// Its mean on the validation examples that it was run on.
     pub score: f64,
+    /// How many those are. Who was not run on all of them is never the answer.
+    pub validated: usize,
+    /// Tokens of its instructions.
+    pub prompt_tokens: usize,
     /// Rollouts charged when it joined.
     pub rollouts: u64,
 }
@@ -126,6 +151,12 @@ pub struct BeforeAfter {
 }
 
 impl BeforeAfter {
+    /// The best's are the seed's again where the seed is the best.
+    fn rollouts(&self) -> u64 {
+        let run = |tested: &Tested| if tested.seconds > 0.0 { tested.scores.len() as u64 } else { 0 };
+        run(&self.seed) + run(&self.best)
+    }
+
     fn unscored(&self) -> u64 {
         let missing = |tested: &Tested| tested.scores.iter().filter(|s| s.is_none()).count() as u64;
         missing(&self.seed) + missing(&self.best)
@@ -154,6 +185,8 @@ impl Summary {
             candidate,
             parents: member.parents.clone(),
             score: member.mean(),
+            validated: member.validated,
+            prompt_tokens: member.prompt_tokens,
             rollouts: member.spent,
         };
         Self {
@@ -165,12 +198,17 @@ impl Summary {
             test_difference: test.and_then(|t| mean(&differences(t).into_iter().map(Some).collect::<Vec<_>>())),
             test_difference_95: test.and_then(|t| super::interval::paired(&differences(t))),
             outcome: outcome(pool, best, &tally),
+            notes: Vec::new(),
             rollouts: spent.rollouts,
+            test_rollouts: test.map_or(0, BeforeAfter::rollouts),
             rollouts_reused: spent.reused,
             rollouts_unscored: spent.metric.unscored + test.map_or(0, BeforeAfter::unscored),
-            reflections: tally,
             candidates: pool.members.len(),
-            merges: 0,
+            validated_in_part: pool.members.iter().filter(|member| !member.complete).count(),
+            merges: tally.merges,
+            merges_rejected: tally.merges_rejected,
+            runner_up: runner_up(pool),
+            reflections: tally,
             engine: EngineSummary {
                 prefill_tokens: usage.prefilled,
                 unique_prefill_tokens: usage.unique,
@@ -194,6 +232,13 @@ impl Summary {
 fn differences(test: &BeforeAfter) -> Vec<f64> {
     let pairs = test.seed.scores.iter().zip(&test.best.scores);
     pairs.filter_map(|(seed, best)| Some((*best)? - (*seed)?)).collect()
+}
+
+fn runner_up(pool: &Pool) -> Option<RunnerUp> {
+    let candidate = pool.runner_up()?;
+    let (best, second) = (&pool.members[pool.best()], &pool.members[candidate]);
+    let differences: Vec<f64> = best.scores.shared(&second.scores).map(|(_, best, second)| best - second).collect();
+    Some(RunnerUp { candidate, score: second.mean(), difference_95: super::interval::paired(&differences) })
 }
 
 /// What came of it, in a sentence; of a run that learned nothing, why.
@@ -220,8 +265,9 @@ fn outcome(pool: &Pool, best: usize, tally: &Tally) -> String {
     if tally.rejected > 0 {
         parts.push(format!("{} did not win their minibatch", tally.rejected));
     }
-    if tally.accepted > 0 {
-        parts.push(format!("{} won their minibatch, but not on validation", tally.accepted));
+    let passed = tally.accepted + tally.passed_over;
+    if passed > 0 {
+        parts.push(format!("{passed} won their minibatch, but not on validation"));
     }
     format!("nothing was learned: of {} reflections, {}", tally.asked, parts.join(", "))
 }
@@ -229,12 +275,11 @@ fn outcome(pool: &Pool, best: usize, tally: &Tally) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::program::Candidate;
+    use crate::optimize::pool::tests_support::member;
     use std::collections::BTreeMap;
 
     fn seed_only(stopped: StopReason) -> Pool {
-        let seed = Member { candidate: Candidate::new(["s"]), parents: Vec::new(), scores: vec![Some(0.5)], spent: 1 };
-        Pool { members: vec![seed], stopped }
+        Pool { members: vec![member(&[0.5])], stopped }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::engine::Usage;
 use crate::error::RunError;
 use crate::event::{Event, Purpose};
 use crate::journal::Scored;
-use crate::optimize::evaluator::{Evaluator, SUB_WAVE, salt, watch};
+use crate::optimize::evaluator::{Asked, Evaluator, SUB_WAVE, salt, watch};
 use crate::optimize::failures::Failures;
 use crate::optimize::pool::mean;
 use crate::program::{Candidate, Program};
@@ -71,11 +71,13 @@ pub fn evaluate(
     let mut rollouts = Vec::new();
     let mut usage = Usage::default();
     let mut failures = Failures::default();
+    let key = request.candidate.key();
     for chunk in examples.chunks(SUB_WAVE) {
-        let chunk: Vec<&Example> = chunk.iter().collect();
+        let asked: Vec<Asked<'_>> =
+            chunk.iter().map(|example| Asked { candidate: &request.candidate, key: &key, example }).collect();
         let salt = salt(plan.optimize.seed, request.split, 0);
         let mut watch = watch(interrupted, &mut *listener);
-        let (scored, cost) = evaluator.sub_wave(&request.candidate, &chunk, &salt, &mut watch)?;
+        let (scored, cost) = evaluator.sub_wave(&asked, &salt, &mut watch)?;
         scored.iter().try_for_each(|scored| failures.count(scored))?;
         rollouts.extend(scored);
         usage += cost.usage;

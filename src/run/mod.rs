@@ -12,14 +12,14 @@ use std::time::Instant;
 
 use self::tester::Tester;
 use crate::catalog;
-use crate::config::{Budget, GpuLayersPlan, MetricPlan, ModelSource, Plan};
+use crate::config::{GpuLayersPlan, MetricPlan, ModelSource, Plan};
 use crate::data::split::{self, Files, Splits};
 use crate::engine::Engine;
 use crate::engine::llama::{GpuLayers, Llama, ModelFile, Settings};
 use crate::engine::scripted::Scripted;
 use crate::error::RunError;
-use crate::event::Event;
-use crate::journal::Journal;
+use crate::event::{Event, StopReason};
+use crate::journal::{Journal, JournalError};
 use crate::metric::{Json, Label, Metric};
 use crate::optimize::evaluator::Evaluator;
 use crate::optimize::failures::Failures;
@@ -102,8 +102,10 @@ pub fn optimize(
     let splits = split::load(&files(plan), &required_fields(&program, &*metric), &program.example_inputs())?;
     check_budget(plan, &splits)?;
     let examples = [splits.train.len(), splits.val.len(), splits.test.len()];
-    let (val_from_train, budget) = (splits.val_from_train, plan.optimize.budget.to_string());
-    listener(&Event::Started { run: folder.to_owned(), examples, val_from_train, budget });
+    let most_rollouts = plan.optimize.budget.most_rollouts(program.modules.len(), splits.val.len());
+    let most_seconds = plan.optimize.budget.time.map(|time| time.as_secs());
+    let val_from_train = splits.val_from_train;
+    listener(&Event::Started { run: folder.to_owned(), examples, val_from_train, most_rollouts, most_seconds });
 
     let started = Instant::now();
     let mut engine = open_engine(plan)?;
@@ -131,6 +133,11 @@ pub fn optimize(
     journal.sync()?;
     let pool = searched?;
     listener(&Event::Stopped { reason: pool.stopped });
+    if pool.stopped == StopReason::StopFile {
+        // Obeyed: the same command goes on with the search.
+        let path = journal.stop_file();
+        std::fs::remove_file(&path).map_err(|cause| JournalError::Io { doing: "remove", path, cause })?;
+    }
 
     let best = pool.best();
     let mut tester = Tester {
@@ -155,13 +162,22 @@ pub fn optimize(
         }
     };
     journal.sync()?;
-    let summary = Summary::new(&pool, spent, tally, elapsed, test.as_ref());
+    let summary = Summary { notes: notes(plan), ..Summary::new(&pool, spent, tally, elapsed, test.as_ref()) };
     result::write(folder, &program, &pool, &summary)?;
     Ok(summary)
 }
 
+/// What the plan asks for to no effect.
+fn notes(plan: &Plan) -> Vec<String> {
+    let mut notes = Vec::new();
+    if plan.optimize.merge && plan.modules.len() == 1 {
+        notes.push("nothing was merged: candidates of a program with one module have nothing to cross".into());
+    }
+    notes
+}
+
 fn check_budget(plan: &Plan, splits: &Splits) -> Result<(), RunError> {
-    let Budget::Rollouts(most) = plan.optimize.budget else {
+    let Some(most) = plan.optimize.budget.most_rollouts(plan.modules.len(), splits.val.len()) else {
         return Ok(());
     };
     let validation = splits.val.len();

@@ -8,7 +8,7 @@ use crate::data::split::Split;
 use crate::error::RunError;
 use crate::event::{Event, Purpose};
 use crate::journal::{Cost, Journal, Record, RolloutAsk, Scored};
-use crate::optimize::evaluator::{Evaluator, SUB_WAVE, salt, watch};
+use crate::optimize::evaluator::{Asked, Evaluator, SUB_WAVE, salt, watch};
 use crate::optimize::failures::Failures;
 use crate::optimize::pool::mean;
 use crate::program::Candidate;
@@ -33,8 +33,8 @@ impl Tester<'_> {
         let key = candidate.key();
         (self.listener)(&Event::Evaluating { purpose: Purpose::Test, split: Split::Test, fresh: self.examples.len(), reused: 0 });
         for (index, chunk) in self.examples.chunks(SUB_WAVE).enumerate() {
-            let examples: Vec<&Example> = chunk.iter().collect();
-            let (rollouts, cost) = self.sub_wave(&format!("{key}/{index}"), candidate, &examples)?;
+            let asked: Vec<Asked<'_>> = chunk.iter().map(|example| Asked { candidate, key: &key, example }).collect();
+            let (rollouts, cost) = self.sub_wave(&format!("{key}/{index}"), &asked)?;
             for (scored, example) in rollouts.iter().zip(chunk) {
                 self.failures.hear(scored, example, self.listener)?;
             }
@@ -47,8 +47,8 @@ impl Tester<'_> {
         Ok(tested)
     }
 
-    fn sub_wave(&mut self, key: &str, candidate: &Candidate, examples: &[&Example]) -> Result<(Vec<Scored>, Cost), RunError> {
-        let ask = RolloutAsk::new(Split::Test, candidate, examples);
+    fn sub_wave(&mut self, key: &str, asked: &[Asked<'_>]) -> Result<(Vec<Scored>, Cost), RunError> {
+        let ask = RolloutAsk::new(Split::Test, asked.iter().map(|a| (a.key, a.example)));
         if let Some(Record::Test { ask: recorded, rollouts, cost, .. }) = self.journal.test(key)?
             && recorded == ask
         {
@@ -57,7 +57,7 @@ impl Tester<'_> {
         let started = Instant::now();
         let salt = salt(self.seed, Split::Test, 0);
         let mut watch = watch(self.interrupted, &mut *self.listener);
-        let (rollouts, mut cost) = self.evaluator.sub_wave(candidate, examples, &salt, &mut watch)?;
+        let (rollouts, mut cost) = self.evaluator.sub_wave(asked, &salt, &mut watch)?;
         cost.elapsed = started.elapsed().as_secs_f64();
         self.journal.append(&Record::Test { key: key.to_owned(), ask, rollouts: rollouts.clone(), cost })?;
         Ok((rollouts, cost))

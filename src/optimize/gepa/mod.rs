@@ -1,33 +1,36 @@
 //! GEPA: reflective prompt evolution (arXiv 2507.19457).
 //!
 //! Select a candidate by Pareto sampling, run it on a minibatch, let a reflector read traces and
-//! feedback and rewrite one module's instruction, keep the child if it wins the same minibatch,
-//! and score it on all validation examples.
+//! feedback and rewrite an instruction, keep the child if it wins the same minibatch, and score it on
+//! the validation examples. After an accepted child, two candidates of one family may be merged.
 
-pub mod accept;
+pub mod crossover;
+pub mod frontier;
+pub mod gate;
+pub mod merge;
 pub mod minibatch;
+mod mutate;
 pub mod pareto;
 pub mod profile;
 pub mod reflect;
 pub mod select;
+pub mod validate;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rand::Rng;
-
-use self::accept::Verdict;
+use self::crossover::{Crossover, Merge};
 use self::minibatch::Minibatches;
-use self::reflect::Unusable;
 use self::select::RoundRobin;
+use super::pool::ranking;
 use super::session::Halt;
-use super::{Member, Optimizer, Pool, Session};
-use crate::config::Budget;
+use super::{Member, Optimizer, Pool, Scores, Session};
+use crate::config::{Frontier, Keep, ModuleSelection, Parents};
 use crate::data::split::Split;
-use crate::engine::{Ended, ModelId};
+use crate::engine::ModelId;
 use crate::error::RunError;
 use crate::event::{Event, Purpose, StopReason};
-use crate::journal::Scored;
+use crate::journal::{Scored, Verdict};
 use crate::program::Candidate;
 
 /// Idle iterations in a row that end a run, where an epoch has fewer.
@@ -41,6 +44,7 @@ pub struct Gepa {
     reflectors: Vec<(String, ModelId)>,
     members: Vec<Member>,
     turns: RoundRobin,
+    crossover: Crossover,
     /// Every text that was run: a proposal among them is not run again.
     tried: BTreeSet<Candidate>,
 }
@@ -49,146 +53,161 @@ impl Gepa {
     /// Starts from `seed`; `reflectors` has at least one model.
     #[must_use]
     pub fn new(seed: Candidate, reflectors: Vec<(String, ModelId)>) -> Self {
-        Self { seed, reflectors, members: Vec::new(), turns: RoundRobin::default(), tried: BTreeSet::new() }
+        Self {
+            seed,
+            reflectors,
+            members: Vec::new(),
+            turns: RoundRobin::default(),
+            crossover: Crossover::default(),
+            tried: BTreeSet::new(),
+        }
     }
 
     /// Validates the seed, then iterates until something halts it.
     fn search(&mut self, session: &mut Session<'_>) -> Result<StopReason, Halt> {
-        let validation: Vec<usize> = (0..session.validation_size()).collect();
         let seed = self.seed.clone();
-        let scores = scores(&session.evaluate(Purpose::SeedValidation, Split::Val, &seed, &validation)?);
         self.tried.insert(seed.clone());
-        self.add(session, 0, seed, Vec::new(), scores)?;
-        if all_perfect(&self.members[0].scores) {
+        self.validate(session, 0, seed, Vec::new())?;
+        let plan = session.plan();
+        if plan.frontier != Frontier::Example && self.members[0].objectives.is_empty() {
+            let words = "the metric names no objectives, which `optimize.frontier` compares candidates on; leave it out";
+            return Err(RunError::Plan(words.into()).into());
+        }
+        if self.members[0].mean() >= 1.0 {
             return Ok(StopReason::SeedIsPerfect);
         }
-        let mut batches = Minibatches::new(session.train().len(), session.plan().minibatch);
-        let cap = reflection_cap(session);
+        let mut batches = Minibatches::new(session.train().len(), plan.minibatch);
+        let mut best = (self.members[0].mean(), 0);
         let mut idle = 0;
         for iteration in 1.. {
-            let batch_size = session.plan().minibatch.min(session.train().len()) as u64;
-            session.fits(2 * batch_size + validation.len() as u64)?;
-            if cap.is_some_and(|cap| session.spent().reflections >= cap) {
+            if best.0 >= plan.stop_at_score {
+                return Ok(StopReason::ScoreReached);
+            }
+            if plan.patience.is_some_and(|patience| iteration > best.1 + patience) {
+                return Ok(StopReason::NoImprovement);
+            }
+            session.fits(self.worst_case(session))?;
+            if reflection_cap(session).is_some_and(|cap| session.spent().reflections + reflections(session) > cap) {
                 return Ok(StopReason::ReflectionsSpent);
             }
             let before = session.spent().rollouts;
-            let batch = batches.deal(|epoch| session.random("minibatch", epoch));
-            self.iterate(session, iteration, &batch, &validation)?;
-            idle = if session.spent().rollouts == before { idle + 1 } else { 0 };
-            if idle >= batches.in_epoch().max(LEAST_IDLE) {
+            if !(merges(session) && self.crossover.take_turn() && self.merge(session, iteration)?) {
+                let batch = batches.deal(|epoch| session.random("minibatch", epoch));
+                self.mutate(session, iteration, &batch)?;
+            }
+            let mean = ranking(&self.members).first().map_or(0.0, |&place| self.members[place].mean());
+            if mean > best.0 {
+                best = (mean, iteration);
+            }
+            if session.spent().rollouts > before {
+                idle = 0;
+                continue;
+            }
+            idle += 1;
+            let of = batches.in_epoch().max(LEAST_IDLE);
+            session.log(&Event::Idle { iteration, in_a_row: idle, of })?;
+            if idle >= of {
                 return Ok(StopReason::NothingLeft);
             }
         }
         Ok(StopReason::NothingLeft)
     }
 
-    /// One iteration; says nothing, since whatever happens is an event.
-    fn iterate(&mut self, session: &mut Session<'_>, iteration: u64, batch: &[usize], validation: &[usize]) -> Result<(), Halt> {
-        let parent = select::parent(&self.members, &mut session.random("parent", iteration));
-        let train = session.train();
-        let minibatch = batch.iter().map(|&place| train[place].id.clone()).collect();
-        session.log(&Event::Iteration { iteration, parent, minibatch })?;
-        let candidate = self.members[parent].candidate.clone();
-        let rollouts = session.evaluate(Purpose::Parent, Split::Train, &candidate, batch)?;
-        let parent_scores = scores(&rollouts);
-        if all_perfect(&parent_scores) {
-            return session.log(&Event::Perfect { iteration });
-        }
-        let module = self.turns.take(parent, session.program().modules.len());
-        let Some(child) = self.reflect(session, iteration, &candidate, module, &rollouts)? else {
-            return Ok(());
-        };
-        self.tried.insert(child.clone());
-        let child_scores = scores(&session.evaluate(Purpose::Gate, Split::Train, &child, batch)?);
-        let verdict = Verdict::of(&parent_scores, &child_scores);
-        if !verdict.is_better() {
-            let Verdict { parent_sum, child_sum } = verdict;
-            return session.log(&Event::Rejected { iteration, parent_sum, child_sum });
-        }
-        let scores = scores(&session.evaluate(Purpose::Validation, Split::Val, &child, validation)?);
-        self.add(session, iteration, child, vec![parent], scores)
-    }
-
-    /// Asks a reflector for a new instruction of `module`; None where its answer is no proposal.
-    fn reflect(
-        &self,
-        session: &mut Session<'_>,
-        iteration: u64,
-        candidate: &Candidate,
-        module: usize,
-        rollouts: &[Arc<Scored>],
-    ) -> Result<Option<Candidate>, Halt> {
+    /// The most rollouts that an iteration can charge: parents and children on a minibatch and the
+    /// validations of those that are kept, or a merge's gate and its validation.
+    fn worst_case(&self, session: &Session<'_>) -> u64 {
         let plan = session.plan();
-        let program = session.program();
-        let place = usize::try_from(iteration).unwrap_or(0) % self.reflectors.len();
-        let (reflector, model) = &self.reflectors[place];
-        let instruction = &candidate.0[module].instruction;
-        let rollouts: Vec<&Scored> = rollouts.iter().map(|scored| &**scored).collect();
-        let room = session.context_length(*model).saturating_sub(plan.reflection_tokens as usize);
-        let profile = profile::describe(&program.modules[module].outputs, session.train());
-        let count = |text: &str| session.count_tokens(*model, text);
-        let reflection = reflect::compose(&program.modules[module], instruction, &profile, &rollouts, room, &count);
-        let name = program.modules[module].name.clone();
-        session.log(&Event::Reflecting {
-            iteration,
-            module: name.clone(),
-            reflector: reflector.clone(),
-            examples: reflection.examples,
-        })?;
-        if reflection.examples == 0 {
-            let text = format!("no example fits {room} tokens beside the answer's {}", plan.reflection_tokens);
-            session.log(&Event::Unusable { iteration, reason: Unusable::NoRoom.reason(), text })?;
-            return Ok(None);
-        }
-        let seed = session.random("reflection", iteration).next_u64();
-        let request = reflect::request(*model, reflection.messages, plan.reflection_tokens, plan.reflection_temperature, seed);
-        let completions = session.reflect(std::slice::from_ref(&request))?;
-        let Some(completion) = completions.into_iter().next() else {
-            return Ok(None);
-        };
-        let is_tried = |text: &str| self.tried.contains(&candidate.with_instruction(module, text));
-        match reflect::read(&completion, instruction, &rollouts, is_tried) {
-            Ok(instruction) => {
-                let child = candidate.with_instruction(module, &instruction);
-                session.log(&Event::Proposed { iteration, module: name, instruction })?;
-                Ok(Some(child))
-            }
-            Err(unusable) => {
-                let text = match completion.ended {
-                    Ended::Refused(reason) => reason,
-                    _ => completion.text,
-                };
-                session.log(&Event::Unusable { iteration, reason: unusable.reason(), text })?;
-                Ok(None)
-            }
-        }
+        let batch = plan.minibatch.min(session.train().len());
+        let validation = session.validation_size();
+        let parents = if plan.parents == Some(Parents::Several) { plan.proposals.min(self.members.len()) } else { 1 };
+        let kept = if plan.keep == Some(Keep::All) { plan.proposals } else { 1 };
+        let mutation = (parents + plan.proposals) * batch + kept * validation;
+        let merge = if merges(session) { merge::GATE_EXAMPLES + validation } else { 0 };
+        mutation.max(merge) as u64
     }
 
+    /// Merges two candidates where that is possible; says whether it was.
+    fn merge(&mut self, session: &mut Session<'_>, iteration: u64) -> Result<bool, Halt> {
+        let weights = select::weights(session.plan().frontier, &self.members);
+        let mut random = session.random("merge", iteration);
+        let Some(merge) = self.crossover.find(&self.members, &weights, &self.tried, &mut random) else {
+            session.log(&Event::NothingToMerge { iteration })?;
+            return Ok(false);
+        };
+        let Merge { parents, ancestor, candidate, examples } = merge;
+        let ids = examples.iter().map(|&place| session.validation_id(place).to_owned()).collect();
+        let instructions = named(session, &candidate);
+        session.log(&Event::Merging { iteration, parents, ancestor, instructions, examples: ids })?;
+        self.tried.insert(candidate.clone());
+        let rollouts = session.evaluate(Purpose::MergeGate, Split::Val, &candidate, &examples)?;
+        let child_scores = scores(&rollouts);
+        let sums = parents.map(|parent| {
+            let scores: Vec<Option<f64>> = examples.iter().map(|&place| self.members[parent].scores.get(place)).collect();
+            gate::Verdict::of(&scores, &child_scores)
+        });
+        if sums.iter().any(|sum| sum.child_sum < sum.parent_sum) {
+            let (parent_sums, child_sum) = (sums.map(|sum| sum.parent_sum), sums[0].child_sum);
+            session.log(&Event::MergeRejected { iteration, parent_sums, child_sum })?;
+            return Ok(true);
+        }
+        self.validate(session, iteration, candidate, parents.to_vec())?;
+        self.crossover.merge_accepted();
+        Ok(true)
+    }
+
+    /// Adds a candidate with its rollouts on validation examples to the pool.
     fn add(
         &mut self,
         session: &mut Session<'_>,
         iteration: u64,
         candidate: Candidate,
         parents: Vec<usize>,
-        scores: Vec<Option<f64>>,
+        results: &[(usize, Arc<Scored>)],
     ) -> Result<(), Halt> {
-        let spent = session.spent().rollouts;
-        let member = Member { candidate, parents, scores, spent };
-        let names = session.program().modules.iter().map(|m| m.name.clone());
-        let event = Event::Accepted {
+        let all = session.validation_size();
+        let member = Member {
+            scores: results.iter().filter_map(|(place, scored)| Some((*place, scored.score()?))).collect(),
+            objectives: objectives(results),
+            validated: results.len(),
+            complete: results.len() == all,
+            prompt_tokens: session.prompt_tokens(&candidate),
+            spent: session.spent().rollouts,
+            candidate,
+            parents,
+        };
+        session.log(&Event::Accepted {
             iteration,
             candidate: self.members.len(),
             parents: member.parents.clone(),
-            instructions: names.zip(member.candidate.0.iter().map(|m| m.instruction.clone())).collect(),
+            instructions: named(session, &member.candidate),
+            prompt_tokens: member.prompt_tokens,
             mean: member.mean(),
-            scores: member.scores.clone(),
-            spent,
-        };
-        session.log(&event)?;
+            scores: (0..all).map(|place| member.scores.get(place)).collect(),
+            objectives: member.objectives.iter().filter_map(|(name, of)| Some((name.clone(), of.mean()?))).collect(),
+            complete: member.complete,
+            spent: member.spent,
+        })?;
         self.turns.add(&member.parents);
         self.members.push(member);
         Ok(())
     }
+}
+
+/// Instructions with the names of their modules, in order.
+fn named(session: &Session<'_>, candidate: &Candidate) -> Vec<(String, String)> {
+    let modules = session.program().modules.iter().zip(&candidate.0);
+    modules.map(|(module, text)| (module.name.clone(), text.instruction.clone())).collect()
+}
+
+fn objectives(results: &[(usize, Arc<Scored>)]) -> BTreeMap<String, Scores> {
+    let mut by_name: BTreeMap<String, Vec<(usize, f64)>> = BTreeMap::new();
+    for (place, scored) in results {
+        let Verdict::Judged(judgement) = &scored.verdict else { continue };
+        for (name, score) in &judgement.objectives {
+            by_name.entry(name.clone()).or_default().push((*place, *score));
+        }
+    }
+    by_name.into_iter().map(|(name, scores)| (name, scores.into_iter().collect())).collect()
 }
 
 fn scores(rollouts: &[Arc<Scored>]) -> Vec<Option<f64>> {
@@ -200,13 +219,24 @@ fn all_perfect(scores: &[Option<f64>]) -> bool {
     scores.iter().any(Option::is_some) && scores.iter().flatten().all(|score| *score >= 1.0)
 }
 
-/// The most reflections: what the plan says, else as many as the budget has minibatches.
+/// Whether candidates are merged: of a program with one module, there is nothing to cross.
+fn merges(session: &Session<'_>) -> bool {
+    session.plan().merge && session.program().modules.len() > 1
+}
+
+/// Reflections that an iteration may ask.
+fn reflections(session: &Session<'_>) -> u64 {
+    let plan = session.plan();
+    let modules = if plan.module_selection == ModuleSelection::All { session.program().modules.len() } else { 1 };
+    (plan.proposals * modules) as u64
+}
+
+/// The most reflections: what the plan says, else as many as the budget has minibatches, each with all of
+/// its proposals.
 fn reflection_cap(session: &Session<'_>) -> Option<u64> {
     let plan = session.plan();
-    plan.max_reflections.or(match plan.budget {
-        Budget::Rollouts(most) => Some(most.div_ceil(plan.minibatch as u64)),
-        Budget::Time(_) => None,
-    })
+    let batches = session.most_rollouts().map(|most| most.div_ceil(plan.minibatch as u64));
+    plan.max_reflections.or(batches.map(|batches| batches * reflections(session)))
 }
 
 impl Optimizer for Gepa {
@@ -216,7 +246,9 @@ impl Optimizer for Gepa {
             Err(Halt::Error(error)) => return Err(error),
         };
         if self.members.is_empty() {
-            return Err(RunError::Plan("the budget ended before the seed was validated; give a larger one with --budget".into()));
+            return Err(RunError::Plan(format!(
+                "the search ended before the seed was validated, since {stopped}; give a larger budget with --budget"
+            )));
         }
         Ok(Pool { members: std::mem::take(&mut self.members), stopped })
     }

@@ -1,28 +1,29 @@
-//! Which candidates are worth improving: Pareto fronts by example, without the dominated.
+//! Which candidates are worth improving: Pareto fronts without the dominated.
 //!
 //! Algorithm 2 of the GEPA paper (arXiv 2507.19457), dominance taken as set cover.
 
 use std::cmp::Ordering;
 
-/// The front of one validation example: the candidates tied for its best score, ascending.
+use rand::{Rng, RngExt};
+
+/// One front: the candidates tied for the best score on one thing, ascending.
 pub type Front = Vec<usize>;
 
-/// The front of every example. `scores` has a row a candidate; an example that a candidate was not
-/// scored on says nothing about it. An example that nobody was scored on has an empty front.
+/// The fronts of `count` things. `rows` has the scores of each candidate: the place of a thing, and
+/// the score on it. A thing that a candidate was not scored on says nothing about it; one that nobody
+/// was scored on has an empty front.
 #[must_use]
-pub fn fronts(scores: &[&[Option<f64>]]) -> Vec<Front> {
-    let examples = scores.iter().map(|row| row.len()).max().unwrap_or(0);
-    let mut best = vec![f64::NEG_INFINITY; examples];
-    let mut fronts = vec![Front::new(); examples];
-    for (candidate, row) in scores.iter().enumerate() {
-        for (example, score) in row.iter().enumerate() {
-            let Some(score) = *score else { continue };
-            if score > best[example] {
-                best[example] = score;
-                fronts[example].clear();
+pub fn fronts<Row: IntoIterator<Item = (usize, f64)>>(count: usize, rows: impl IntoIterator<Item = Row>) -> Vec<Front> {
+    let mut best = vec![f64::NEG_INFINITY; count];
+    let mut fronts = vec![Front::new(); count];
+    for (candidate, row) in rows.into_iter().enumerate() {
+        for (thing, score) in row {
+            if score > best[thing] {
+                best[thing] = score;
+                fronts[thing].clear();
             }
-            if score == best[example] {
-                fronts[example].push(candidate);
+            if score == best[thing] {
+                fronts[thing].push(candidate);
             }
         }
     }
@@ -64,6 +65,20 @@ pub fn weights(fronts: &[Front], candidates: usize) -> Vec<usize> {
     weights
 }
 
+/// Draws a candidate with a chance in proportion to its weight; None where all weights are 0.
+pub fn draw(weights: &[usize], random: &mut impl Rng) -> Option<usize> {
+    let total: usize = weights.iter().sum();
+    if total == 0 {
+        return None;
+    }
+    let mut ticket = random.random_range(0..total);
+    weights.iter().position(|&weight| {
+        let found = ticket < weight;
+        ticket = ticket.saturating_sub(weight);
+        found
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +94,11 @@ mod tests {
         }
     }
 
+    fn fronts_of(rows: &[Vec<Option<f64>>]) -> Vec<Front> {
+        let row = |row: &Vec<Option<f64>>| row.iter().enumerate().filter_map(|(e, s)| Some((e, (*s)?))).collect::<Vec<_>>();
+        fronts(rows.first().map_or(0, Vec::len), rows.iter().map(row))
+    }
+
     fn scores() -> impl Strategy<Value = Vec<Vec<Option<f64>>>> {
         let score = prop_oneof![9 => (0..4_u8).prop_map(|s| Some(f64::from(s) / 3.0)), 1 => Just(None)];
         (1..9_usize, 1..7_usize).prop_flat_map(move |(c, e)| prop::collection::vec(prop::collection::vec(score.clone(), e), c))
@@ -87,9 +107,8 @@ mod tests {
     proptest! {
         #[test]
         fn one_pass_equals_starting_over(rows in scores()) {
-            let slices: Vec<&[Option<f64>]> = rows.iter().map(Vec::as_slice).collect();
             let means: Vec<f64> = rows.iter().map(|r| crate::optimize::pool::mean(r).unwrap_or(0.0)).collect();
-            let before = fronts(&slices);
+            let before = fronts_of(&rows);
             let (mut once, mut over) = (before.clone(), before.clone());
             remove_dominated(&mut once, &means);
             remove_by_starting_over(&mut over, &means);
@@ -104,7 +123,16 @@ mod tests {
 
     #[test]
     fn a_candidate_that_is_nowhere_best_has_no_weight() {
-        let rows: [&[Option<f64>]; 2] = [&[Some(0.0), Some(0.0)], &[Some(1.0), Some(0.5)]];
-        assert_eq!(weights(&fronts(&rows), 2), [0, 2]);
+        assert_eq!(weights(&fronts_of(&[vec![Some(0.0), Some(0.0)], vec![Some(1.0), Some(0.5)]]), 2), [0, 2]);
+    }
+
+    #[test]
+    fn candidates_are_drawn_as_often_as_they_weigh() {
+        let mut random = crate::optimize::randomness::stream(0, "test", 0);
+        let mut drawn = [0; 4];
+        (0..4000).for_each(|_| drawn[draw(&[1, 0, 3, 0], &mut random).unwrap()] += 1);
+        assert_eq!((drawn[1], drawn[3]), (0, 0));
+        assert!((900..1100).contains(&drawn[0]), "{drawn:?}");
+        assert_eq!(draw(&[0, 0], &mut random), None);
     }
 }

@@ -2,30 +2,47 @@
 
 use rand::{Rng, RngExt};
 
-use super::pareto;
+use super::{frontier, pareto};
+use crate::config::{CandidateSelection, Frontier, OptimizePlan};
 use crate::optimize::Member;
+use crate::optimize::pool::ranking;
 
-/// Draws a candidate: Pareto fronts by example, the dominated removed, with a chance in proportion
-/// to the fronts that hold it.
-pub fn parent(members: &[Member], random: &mut impl Rng) -> usize {
-    let scores: Vec<&[Option<f64>]> = members.iter().map(|m| m.scores.as_slice()).collect();
+/// How many fronts hold each member once the dominated are removed: 0 for those.
+#[must_use]
+pub fn weights(kind: Frontier, members: &[Member]) -> Vec<usize> {
+    surviving(kind, members, |_| true)
+}
+
+/// The same among those that `may` be drawn.
+fn surviving(kind: Frontier, members: &[Member], may: impl Fn(usize) -> bool) -> Vec<usize> {
     let means: Vec<f64> = members.iter().map(Member::mean).collect();
-    let mut fronts = pareto::fronts(&scores);
+    let mut fronts = frontier::fronts(kind, members);
+    fronts.iter_mut().for_each(|front| front.retain(|&candidate| may(candidate)));
     pareto::remove_dominated(&mut fronts, &means);
-    let weights = pareto::weights(&fronts, members.len());
-    let total: usize = weights.iter().sum();
-    if total == 0 {
-        // Nobody was scored on anything: the newest is as good as any.
-        return members.len().saturating_sub(1);
-    }
-    let mut ticket = random.random_range(0..total);
-    for (candidate, weight) in weights.into_iter().enumerate() {
-        if ticket < weight {
-            return candidate;
+    pareto::weights(&fronts, members.len())
+}
+
+/// Draws the candidate to be improved, as the plan says.
+pub fn parent(plan: &OptimizePlan, members: &[Member], random: &mut impl Rng) -> usize {
+    let ranking = ranking(members);
+    let best = ranking.first().copied().unwrap_or(0);
+    match plan.candidate_selection {
+        CandidateSelection::Pareto => pareto::draw(&weights(plan.frontier, members), random).unwrap_or(best),
+        CandidateSelection::TopKPareto => {
+            let top = &ranking[..plan.top_k.unwrap_or(ranking.len()).min(ranking.len())];
+            // Fronts that hold none of the best few are left out.
+            let weights = surviving(plan.frontier, members, |candidate| top.contains(&candidate));
+            pareto::draw(&weights, random).unwrap_or(best)
         }
-        ticket -= weight;
+        CandidateSelection::CurrentBest => best,
+        CandidateSelection::EpsilonGreedy => {
+            if random.random::<f64>() < plan.epsilon.unwrap_or(0.0) {
+                random.random_range(0..members.len())
+            } else {
+                best
+            }
+        }
     }
-    0
 }
 
 /// Round robin over modules, with a pointer for every candidate.
@@ -55,23 +72,77 @@ impl RoundRobin {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Budget;
+    use crate::config::{Gate, ModuleSelection};
+    use crate::optimize::pool::tests_support::member;
     use crate::optimize::randomness::stream;
-    use crate::program::Candidate;
+    use proptest::prelude::*;
 
-    fn member(scores: &[f64]) -> Member {
-        let scores = scores.iter().map(|&s| Some(s)).collect();
-        Member { candidate: Candidate::new(["x"]), parents: Vec::new(), scores, spent: 0 }
+    fn plan(candidate_selection: CandidateSelection) -> OptimizePlan {
+        OptimizePlan {
+            reflectors: Vec::new(),
+            budget: Budget::DEFAULT,
+            seed: 0,
+            minibatch: 3,
+            candidate_selection,
+            epsilon: Some(0.2),
+            top_k: Some(2),
+            module_selection: ModuleSelection::RoundRobin,
+            frontier: Frontier::Example,
+            gate: Gate::Strict,
+            proposals: 1,
+            parents: None,
+            keep: None,
+            merge: true,
+            max_merges: 5,
+            stop_at_score: 1.0,
+            patience: None,
+            max_reflections: None,
+            reflection_tokens: 16,
+            reflection_temperature: 0.0,
+        }
+    }
+
+    fn drawn(selection: CandidateSelection, members: &[Member]) -> Vec<usize> {
+        let mut drawn = vec![0; members.len()];
+        for iteration in 0..4000 {
+            drawn[parent(&plan(selection), members, &mut stream(0, "parent", iteration))] += 1;
+        }
+        drawn
+    }
+
+    fn members() -> Vec<Member> {
+        // The third is best in the mean, the first two each on one example; the last is dominated.
+        vec![member(&[1.0, 0.0, 0.2, 0.2]), member(&[0.1, 0.9, 0.0, 0.0]), member(&[0.5, 0.5, 0.9, 0.9]), member(&[0.0; 4])]
     }
 
     #[test]
-    fn candidates_are_drawn_as_often_as_fronts_hold_them() {
-        let members = [member(&[1.0, 0.0, 0.0, 0.0]), member(&[0.0, 1.0, 1.0, 1.0]), member(&[0.0; 4])];
-        let mut drawn = [0; 3];
-        for iteration in 0..4000 {
-            drawn[parent(&members, &mut stream(0, "parent", iteration))] += 1;
-        }
-        assert_eq!(drawn[2], 0);
-        assert!((900..1100).contains(&drawn[0]), "{drawn:?}");
+    fn pareto_draws_by_fronts() {
+        let drawn = drawn(CandidateSelection::Pareto, &members());
+        assert_eq!(drawn[3], 0);
+        assert!((900..1100).contains(&drawn[0]) && (900..1100).contains(&drawn[1]), "{drawn:?}");
+    }
+
+    #[test]
+    fn top_k_draws_by_fronts_among_the_best() {
+        // The best two are the third and the first; of the second's front, the third is not a holder.
+        let drawn = drawn(CandidateSelection::TopKPareto, &members());
+        assert_eq!((drawn[1], drawn[3]), (0, 0));
+        assert!((1200..1470).contains(&drawn[0]), "{drawn:?}");
+    }
+
+    #[test]
+    fn the_current_best_is_always_the_same_and_epsilon_greedy_leaves_it_now_and_then() {
+        assert_eq!(drawn(CandidateSelection::CurrentBest, &members()), [0, 0, 4000, 0]);
+        let drawn = drawn(CandidateSelection::EpsilonGreedy, &members());
+        // A fifth of the draws goes to any of the four.
+        assert!((3280..3520).contains(&drawn[2]) && drawn.iter().all(|&n| n > 140), "{drawn:?}");
+    }
+
+    #[test]
+    fn who_was_never_scored_is_drawn_only_where_nobody_was() {
+        let members = vec![member(&[]), member(&[])];
+        assert_eq!(drawn(CandidateSelection::Pareto, &members)[0], 4000);
     }
 
     #[test]
@@ -85,5 +156,26 @@ mod tests {
         assert_eq!(turns.take(1, 3), 0);
         assert_eq!(turns.take(2, 3), 2);
         assert_eq!(turns.take(0, 3), 2);
+    }
+
+    proptest! {
+        /// Any genealogy, any order of work: each candidate goes through its modules in turn, from
+        /// where the furthest of its parents stood at its birth.
+        #[test]
+        fn every_candidate_keeps_its_own_turn(modules in 1..5_usize, steps in prop::collection::vec((0..100_usize, 0..100_usize, any::<bool>()), 1..60)) {
+            let mut turns = RoundRobin::default();
+            turns.add(&[]);
+            let mut model = vec![0_usize];
+            for (a, b, birth) in steps {
+                let (a, b) = (a % model.len(), b % model.len());
+                if birth {
+                    turns.add(&[a, b]);
+                    model.push(model[a].max(model[b]));
+                } else {
+                    prop_assert_eq!(turns.take(a, modules), model[a]);
+                    model[a] = (model[a] + 1) % modules;
+                }
+            }
+        }
     }
 }

@@ -1,0 +1,247 @@
+//! `[optimize]`: how to look for a better candidate.
+
+use serde::{Serialize, Serializer};
+
+use super::budget::Budget;
+use super::section::{Section, nearest};
+
+/// `[optimize]`
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OptimizePlan {
+    /// The models that write prompts.
+    pub reflectors: Vec<String>,
+    /// When to stop at the latest.
+    pub budget: Budget,
+    /// The one seed of all randomness.
+    pub seed: u64,
+    /// Training examples a reflection reads, and a child must win on.
+    pub minibatch: usize,
+    /// Which candidate is improved next.
+    pub candidate_selection: CandidateSelection,
+    /// With epsilon-greedy: the chance of any candidate rather than the best, from 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epsilon: Option<f64>,
+    /// With top-k-pareto: how many of the best are drawn from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top_k: Option<usize>,
+    /// Which of its modules are rewritten.
+    pub module_selection: ModuleSelection,
+    /// What candidates are compared on, one front for each.
+    pub frontier: Frontier,
+    /// When a child may cost a validation, and how much of one.
+    pub gate: Gate,
+    /// Children of an iteration.
+    pub proposals: usize,
+    /// With several proposals: whether they have one parent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parents: Option<Parents>,
+    /// With several proposals: which children are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep: Option<Keep>,
+    /// Whether candidates are merged.
+    pub merge: bool,
+    /// Merged candidates that are accepted at most.
+    pub max_merges: u64,
+    /// A mean on validation that ends the search, from 0 to 1.
+    pub stop_at_score: f64,
+    /// Iterations without a new best candidate that end the search.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience: Option<u64>,
+    /// The most reflections; None: as many as the budget has minibatches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_reflections: Option<u64>,
+    /// The most tokens of a reflection's answer.
+    pub reflection_tokens: u32,
+    /// The temperature of reflections.
+    pub reflection_temperature: f32,
+}
+
+/// A value that a task file gives by name.
+trait Named: Copy + PartialEq + 'static {
+    const NAMES: &'static [(&'static str, Self)];
+
+    fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, value)| *value == self).map_or("", |(name, _)| name)
+    }
+}
+
+macro_rules! named {
+    ($(#[$about:meta])* $type:ident { $($(#[$doc:meta])* $variant:ident = $name:literal),+ $(,)? }) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $type { $($(#[$doc])* $variant),+ }
+
+        impl Named for $type {
+            const NAMES: &'static [(&'static str, Self)] = &[$(($name, Self::$variant)),+];
+        }
+
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.name())
+            }
+        }
+    };
+}
+
+named! {
+    /// Which candidate is improved next.
+    CandidateSelection {
+        /// Drawn by the fronts that hold it, the dominated left out (arXiv 2507.19457, algorithm 2).
+        Pareto = "pareto",
+        /// The best on validation.
+        CurrentBest = "current-best",
+        /// The best, or with a small chance any.
+        EpsilonGreedy = "epsilon-greedy",
+        /// Pareto among the best few.
+        TopKPareto = "top-k-pareto",
+    }
+}
+
+named! {
+    /// Which modules of a candidate are rewritten.
+    ModuleSelection {
+        /// One, each in its turn; every candidate has a turn of its own.
+        RoundRobin = "round-robin",
+        /// All at once.
+        All = "all",
+    }
+}
+
+named! {
+    /// What candidates are compared on, one front for each.
+    Frontier {
+        /// Validation examples.
+        Example = "example",
+        /// Objectives that the metric names, by their means.
+        Objective = "objective",
+        /// Examples and objectives.
+        Hybrid = "hybrid",
+        /// Every objective on every example.
+        Cartesian = "cartesian",
+    }
+}
+
+named! {
+    /// When a child may cost a validation, and how much of one.
+    Gate {
+        /// Its sum on the minibatch is above its parent's.
+        Strict = "strict",
+        /// Its sum is not below.
+        OrEqual = "or-equal",
+        /// As strict, and validation goes in growing shares, given up once the child is behind the best.
+        Confident = "confident",
+    }
+}
+
+named! {
+    /// Whether the children of an iteration have one parent.
+    Parents {
+        /// All are children of the candidate that was drawn.
+        Same = "same",
+        /// A candidate is drawn for each.
+        Several = "several",
+    }
+}
+
+named! {
+    /// Which children of an iteration are kept, of those that pass the gate.
+    Keep {
+        /// The one with the largest gain on the minibatch.
+        Best = "best",
+        /// All.
+        All = "all",
+    }
+}
+
+/// The chance that epsilon-greedy leaves the best.
+const EPSILON: f64 = 0.1;
+
+/// The candidates that top-k-pareto draws from.
+const TOP_K: usize = 5;
+
+/// Reads `[optimize]`. `models` are those of the task file, `own` is the first module's.
+pub(super) fn read(root: &Section<'_>, models: &[&str], own: &str) -> OptimizePlan {
+    let section = root.table_or_empty("optimize");
+    let candidate_selection = choice(&section, "candidate_selection", CandidateSelection::Pareto);
+    let epsilon = section.number("epsilon", 0.0..=1.0);
+    let top_k = section.integer("top_k", 1..=100_000);
+    let greedy = candidate_selection == CandidateSelection::EpsilonGreedy;
+    let top = candidate_selection == CandidateSelection::TopKPareto;
+    only_with(&section, "epsilon", "candidate_selection = \"epsilon-greedy\"", greedy);
+    only_with(&section, "top_k", "candidate_selection = \"top-k-pareto\"", top);
+    let proposals = section.integer("proposals", 1..=64).unwrap_or(1);
+    let several = proposals > 1;
+    let (parents, keep) = (choice(&section, "parents", Parents::Same), choice(&section, "keep", Keep::Best));
+    only_with(&section, "parents", "`proposals` above 1", several);
+    only_with(&section, "keep", "`proposals` above 1", several);
+    let plan = OptimizePlan {
+        reflectors: read_reflectors(&section, models, own),
+        budget: read_budget(&section),
+        seed: section.integer("seed", 0..=i64::MAX).map_or(0, i64::unsigned_abs),
+        minibatch: section.integer("minibatch", 1..=1000).unwrap_or(3),
+        candidate_selection,
+        epsilon: greedy.then_some(epsilon.unwrap_or(EPSILON)),
+        top_k: top.then_some(top_k.unwrap_or(TOP_K)),
+        module_selection: choice(&section, "module_selection", ModuleSelection::RoundRobin),
+        frontier: choice(&section, "frontier", Frontier::Example),
+        gate: choice(&section, "gate", Gate::Strict),
+        proposals,
+        parents: several.then_some(parents),
+        keep: several.then_some(keep),
+        merge: section.flag("merge").unwrap_or(true),
+        max_merges: section.integer("max_merges", 0..=100_000).unwrap_or(5),
+        stop_at_score: section.number("stop_at_score", 0.0..=1.0).unwrap_or(1.0),
+        patience: section.integer("patience", 1..=1_000_000),
+        max_reflections: section.integer("max_reflections", 1..=1_000_000),
+        reflection_tokens: section.integer("reflection_tokens", 16..=100_000).unwrap_or(1024),
+        reflection_temperature: section.number("reflection_temperature", 0.0..=2.0).unwrap_or(0.7) as f32,
+    };
+    section.finish();
+    plan
+}
+
+fn read_reflectors(section: &Section<'_>, models: &[&str], own: &str) -> Vec<String> {
+    let reflectors = section.texts("reflectors").unwrap_or_else(|| vec![own.to_owned()]);
+    for name in reflectors.iter().filter(|_| !models.is_empty()) {
+        if !models.contains(&name.as_str()) {
+            section.problem("reflectors", format!("there is no [model.{name}]; {}", nearest(name, models)));
+        }
+    }
+    if reflectors.is_empty() {
+        section.problem("reflectors", "must name a model; leave it out and the task model reflects on itself");
+    }
+    reflectors
+}
+
+fn read_budget(section: &Section<'_>) -> Budget {
+    let Some(text) = section.text_or_number("budget") else {
+        return Budget::DEFAULT;
+    };
+    Budget::parse(&text).unwrap_or_else(|| {
+        let forms = "\"300\", a time, \"30m\", both, \"300, 30m\", or one of \"light\", \"medium\", \"heavy\"";
+        section.problem("budget", format!("must be a number of rollouts, like {forms}"));
+        Budget::DEFAULT
+    })
+}
+
+/// A key that is given must have an effect.
+fn only_with(section: &Section<'_>, key: &str, with: &str, is: bool) {
+    if section.has(key) && !is {
+        section.problem(key, format!("has an effect only with {with}"));
+    }
+}
+
+fn choice<T: Named>(section: &Section<'_>, key: &'static str, default: T) -> T {
+    let Some(text) = section.text(key) else {
+        return default;
+    };
+    let found = T::NAMES.iter().find(|(name, _)| *name == text);
+    found.map_or_else(
+        || {
+            let names: Vec<&str> = T::NAMES.iter().map(|(name, _)| *name).collect();
+            section.problem(key, format!("there is no `{text}`; {}", nearest(&text, &names)));
+            default
+        },
+        |(_, value)| *value,
+    )
+}

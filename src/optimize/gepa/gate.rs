@@ -1,0 +1,106 @@
+//! The gate: may a child cost a validation?
+
+use crate::config::Gate;
+use crate::optimize::pool::rounded;
+
+/// What the minibatch says of a child.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Verdict {
+    /// The sum of the parent's scores.
+    pub parent_sum: f64,
+    /// The sum of the child's.
+    pub child_sum: f64,
+}
+
+impl Verdict {
+    /// Compares scores on the same examples. An example that either was not scored on is left
+    /// out of both sums.
+    #[must_use]
+    pub fn of(parent: &[Option<f64>], child: &[Option<f64>]) -> Self {
+        let both = parent.iter().zip(child).filter_map(|(p, c)| Some(((*p)?, (*c)?)));
+        let (parent_sum, child_sum) = both.fold((0.0, 0.0), |(ps, cs), (p, c)| (ps + p, cs + c));
+        Self { parent_sum: rounded(parent_sum), child_sum: rounded(child_sum) }
+    }
+
+    /// How much better the child is.
+    #[must_use]
+    pub fn gain(&self) -> f64 {
+        rounded(self.child_sum - self.parent_sum)
+    }
+
+    /// Whether the child may be validated.
+    #[must_use]
+    pub fn passes(&self, gate: Gate) -> bool {
+        passes(gate, self.gain())
+    }
+}
+
+fn passes(gate: Gate, gain: f64) -> bool {
+    match gate {
+        Gate::Strict | Gate::Confident => gain > 0.0,
+        Gate::OrEqual => gain >= 0.0,
+    }
+}
+
+/// Whether a child that has been run on part of a minibatch can still pass, were it perfect on all of
+/// the rest. `child` has None where it was not run, and Some(None) where the metric failed.
+#[must_use]
+pub fn can_pass(gate: Gate, parent: &[Option<f64>], child: &[Option<Option<f64>>]) -> bool {
+    let most = |(parent, child): (&Option<f64>, &Option<Option<f64>>)| match (parent, child) {
+        (Some(parent), Some(Some(child))) => child - parent,
+        (Some(parent), None) => 1.0 - parent,
+        (_, Some(None)) | (None, _) => 0.0,
+    };
+    passes(gate, rounded(parent.iter().zip(child).map(most).sum()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn only_a_better_child_passes_and_an_equal_one_where_that_is_enough() {
+        let passes = |gate, p: [f64; 2], c: [f64; 2]| Verdict::of(&p.map(Some), &c.map(Some)).passes(gate);
+        assert!(passes(Gate::Strict, [0.0, 1.0], [1.0, 1.0]));
+        assert!(!passes(Gate::Strict, [0.0, 1.0], [1.0, 0.0]));
+        assert!(passes(Gate::OrEqual, [0.0, 1.0], [1.0, 0.0]));
+        assert!(!passes(Gate::OrEqual, [1.0, 1.0], [1.0, 0.0]));
+    }
+
+    #[test]
+    fn a_tie_in_thirds_is_a_tie() {
+        let thirds = |n: [f64; 3]| n.map(|x| Some(x / 3.0));
+        assert!(!Verdict::of(&thirds([3.0, 2.0, 1.0]), &thirds([2.0, 2.0, 2.0])).passes(Gate::Strict));
+    }
+
+    #[test]
+    fn an_unscored_example_decides_nothing() {
+        assert!(!Verdict::of(&[Some(0.0), None], &[None, Some(1.0)]).passes(Gate::Strict));
+        assert!(Verdict::of(&[Some(0.0), None], &[Some(0.5), Some(0.0)]).passes(Gate::Strict));
+    }
+
+    fn score() -> impl Strategy<Value = Option<f64>> {
+        prop_oneof![9 => (0..4_u8).prop_map(|s| Some(f64::from(s) / 3.0)), 1 => Just(None)]
+    }
+
+    proptest! {
+        /// What is given up could not have passed, however the rest had gone; what is not given up at the end has passed.
+        #[test]
+        fn an_early_end_never_changes_the_verdict(
+            rows in prop::collection::vec((score(), score()), 1..12),
+            run in 0..12_usize,
+            gate in prop_oneof![Just(Gate::Strict), Just(Gate::OrEqual)],
+        ) {
+            let (parent, child): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+            let known: Vec<_> = child.iter().enumerate().map(|(at, c)| (at < run).then_some(*c)).collect();
+            let verdict = Verdict::of(&parent, &child).passes(gate);
+            if verdict {
+                prop_assert!(can_pass(gate, &parent, &known));
+            }
+            if run >= child.len() {
+                prop_assert_eq!(can_pass(gate, &parent, &known), verdict);
+            }
+        }
+    }
+}
