@@ -293,3 +293,82 @@ fn the_task_file_of_readme_is_read() {
     std::fs::write(&file, scripted).unwrap();
     assert!(gepard::config::load(&file, &[]).is_ok());
 }
+
+/// The records of a journal without what a clock said.
+fn records(run: &Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(run.join("journal.jsonl")).unwrap();
+    let record = |line: &str| {
+        let mut record: serde_json::Value = serde_json::from_str::<serde_json::Value>(line).unwrap()["record"].take();
+        if let Some(cost) = record.get_mut("cost").and_then(serde_json::Value::as_object_mut) {
+            cost.retain(|key, _| key == "usage");
+        }
+        record
+    };
+    text.lines().map(record).collect()
+}
+
+#[test]
+fn two_processes_with_every_choice_on_do_the_same() {
+    let words = |module: &str, word: &str| {
+        let texts: Vec<String> = (0..40).map(|n| format!(r#""{word} {}""#, "please ".repeat(n))).collect();
+        let asked = format!(r#""Write a better instruction", "must write `{module}`""#);
+        format!(r#"{{"contains": [{asked}], "texts": ["RED", "BOTH", "LARGE", "", {}]}}"#, texts.join(", "))
+    };
+    let task = Task::of_two_modules(&[&words("colour", "RED"), &words("size", "LARGE")]);
+    for (selection, frontier, gate, keep) in [
+        ("pareto", "cartesian", "confident", "all"),
+        ("epsilon-greedy", "hybrid", "or-equal", "best"),
+        ("top-k-pareto", "objective", "strict", "all"),
+    ] {
+        let set = [
+            format!("optimize.candidate_selection={selection}"),
+            format!("optimize.frontier={frontier}"),
+            format!("optimize.gate={gate}"),
+            format!("optimize.keep={keep}"),
+            "optimize.module_selection=all".into(),
+            "optimize.proposals=3".into(),
+            "optimize.parents=several".into(),
+            "optimize.budget=600".into(),
+            "module.size.temperature=0.5".into(),
+        ];
+        let name = |process: usize| format!("{selection}-{process}");
+        for process in 0..2 {
+            let run = name(process);
+            let mut arguments = vec!["optimize", "gepard.toml", "--run", &run, "--progress", "none"];
+            set.iter().for_each(|setting| arguments.extend(["--set", setting]));
+            let output = on(&task, &arguments);
+            assert_eq!(code(&output), 0, "{}", err(&output));
+        }
+        let [first, second] = [0, 1].map(|process| task.path(&name(process)));
+        assert_eq!(records(&first), records(&second));
+        assert!(records(&first).len() > 30);
+        for file in ["best.json", "summary.json"] {
+            assert_eq!(result(&first, file), result(&second, file));
+        }
+        assert!(result(&first, "summary.json")["candidates"].as_u64() > Some(3), "{selection}");
+    }
+}
+
+#[test]
+fn a_stop_file_ends_a_run_and_the_same_command_goes_on() {
+    let task = Task::new();
+    let undisturbed = on(&task, &["optimize", "gepard.toml", "--run", "whole"]);
+    assert_eq!(code(&undisturbed), 0);
+    std::fs::create_dir(task.path("run")).unwrap();
+    std::fs::write(task.path("run/stop"), "").unwrap();
+    let stopped = on(&task, &["optimize", "gepard.toml", "--run", "run"]);
+    assert_eq!(code(&stopped), 2, "stopped before the seed was scored: {}", err(&stopped));
+    assert!(err(&stopped).contains("a `stop` file was found in the run directory; remove it"), "{}", err(&stopped));
+    std::fs::remove_file(task.path("run/stop")).unwrap();
+    // A run with something in it: the stop file is obeyed, and taken away.
+    let short = on(&task, &["optimize", "gepard.toml", "--run", "run", "--budget", "30"]);
+    assert_eq!(code(&short), 0);
+    std::fs::write(task.path("run/stop"), "").unwrap();
+    let stopped = on(&task, &["optimize", "gepard.toml", "--run", "run"]);
+    assert_eq!(code(&stopped), 0, "{}", err(&stopped));
+    assert!(out(&stopped).contains("stopped because a `stop` file was found in the run directory"), "{}", out(&stopped));
+    assert!(!task.path("run/stop").exists());
+    let on_again = on(&task, &["optimize", "gepard.toml", "--run", "run"]);
+    assert_eq!(code(&on_again), 0);
+    assert_eq!(result(&task.path("run"), "summary.json"), result(&task.path("whole"), "summary.json"));
+}

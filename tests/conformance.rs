@@ -10,7 +10,7 @@ use gepard::engine::llama::ChatTemplate;
 use gepard::engine::{Message, Role};
 use gepard::optimize::Scores;
 use gepard::optimize::gepa::merge::{self, Kin};
-use gepard::optimize::gepa::pareto;
+use gepard::optimize::gepa::pareto::Fronts;
 use gepard::optimize::randomness::stream;
 use gepard::program::Candidate;
 use serde_json::Value;
@@ -39,9 +39,9 @@ fn pareto_selection() {
     for (number, case) in cases.iter().enumerate() {
         let floats = |v: &Value| v.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect::<Vec<_>>();
         let rows: Vec<Vec<f64>> = case["val_scores"].as_array().unwrap().iter().map(floats).collect();
-        let mut fronts = pareto::fronts(rows[0].len(), rows.iter().map(|row| row.iter().copied().enumerate()));
-        pareto::remove_dominated(&mut fronts, &floats(&case["aggregate"]));
-        for (example, front) in fronts.iter().enumerate() {
+        let mut fronts = Fronts::new(rows.len(), |candidate| rows[candidate].iter().copied().enumerate());
+        fronts.remove_dominated(&floats(&case["aggregate"]));
+        for (example, front) in fronts.by_thing().iter().enumerate() {
             let mut wanted: Vec<usize> = case["surviving_front"][example.to_string()]
                 .as_array()
                 .unwrap()
@@ -51,7 +51,8 @@ fn pareto_selection() {
             wanted.sort_unstable();
             assert_eq!(*front, wanted, "case {number}, example {example}");
         }
-        let drawn: BTreeMap<String, u64> = pareto::weights(&fronts, rows.len())
+        let drawn: BTreeMap<String, u64> = fronts
+            .weights()
             .into_iter()
             .enumerate()
             .filter(|(_, weight)| *weight > 0)

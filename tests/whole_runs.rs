@@ -13,7 +13,7 @@ use gepard::data::split;
 use gepard::engine::scripted::Scripted;
 use gepard::engine::{Ended, ModelId};
 use gepard::error::RunError;
-use gepard::event::{Event, StopReason};
+use gepard::event::{Event, Purpose, StopReason};
 use gepard::journal::Journal;
 use gepard::optimize::evaluator::Evaluator;
 use gepard::optimize::gepa::Gepa;
@@ -147,6 +147,106 @@ fn a_perfect_seed_ends_at_once() {
     let summary = run(&task.plan(&[]), &task.path("run")).unwrap();
     assert_eq!((summary.stopped_because, summary.rollouts), (StopReason::SeedIsPerfect, 12));
     assert!(summary.outcome.contains("the seed scores 1"), "{}", summary.outcome);
+}
+
+#[test]
+fn a_score_that_is_enough_ends_a_run() {
+    let task = Task::new();
+    let summary = run(&task.plan(&["optimize.stop_at_score=0.4"]), &task.path("run")).unwrap();
+    assert_eq!((summary.stopped_because, summary.best_score), (StopReason::ScoreReached, 0.5));
+    let further = run(&task.plan(&[]), &task.path("run")).unwrap();
+    assert_eq!((further.stopped_because, further.best_score), (StopReason::ScoreReached, 1.0));
+    assert!(further.rollouts > summary.rollouts);
+}
+
+#[test]
+fn iterations_without_improvement_end_a_run() {
+    let texts: Vec<String> = (0..500).map(|n| format!("\"Try {n}.\"")).collect();
+    let rule = format!(r#"{{"contains": ["Write a better instruction"], "texts": [{}]}}"#, texts.join(","));
+    let task = Task::with_reflector(&[&rule]);
+    let mut iterations = 0;
+    let plan = task.plan(&["optimize.patience=4", "optimize.budget=1000"]);
+    let summary = gepard::run::optimize(&plan, &task.path("run"), &AtomicBool::new(false), &mut |event| {
+        iterations += u64::from(matches!(event, Event::Iteration { .. }));
+    });
+    assert_eq!((summary.unwrap().stopped_because, iterations), (StopReason::NoImprovement, 4));
+}
+
+#[test]
+fn a_preset_is_worked_out_from_the_program_and_its_validation_set() {
+    let task = Task::new();
+    let mut most = None;
+    let plan = task.plan(&["optimize.budget=light"]);
+    let summary = gepard::run::optimize(&plan, &task.path("run"), &AtomicBool::new(false), &mut |event| {
+        if let Event::Started { most_rollouts, .. } = event {
+            most = *most_rollouts;
+        }
+    });
+    // 12 + 5 * 6 + 35 * 10 + (11 / 5 + 1) * 12
+    assert_eq!(most, Some(428));
+    assert!(summary.unwrap().rollouts <= 428);
+}
+
+#[test]
+fn a_program_of_one_module_says_that_nothing_was_merged() {
+    let task = Task::new();
+    let summary = run(&task.plan(&[]), &task.path("run")).unwrap();
+    assert_eq!((summary.merges, summary.notes.len()), (0, 1));
+    assert!(summary.notes[0].starts_with("nothing was merged"), "{:?}", summary.notes);
+    let summary = run(&task.plan(&["optimize.merge=false"]), &task.path("off")).unwrap();
+    assert!(summary.notes.is_empty());
+}
+
+#[test]
+fn a_gate_ends_early_where_the_rest_cannot_help() {
+    let task = Task::with_reflector(&[r#"{"contains": ["Write a better instruction"], "text": "Worse."}"#]);
+    // 80 rows: three sub-waves. The seed has all but the last ten right, the child none.
+    let rows: String = (0..80).map(|n| format!("{{\"id\": \"t{n}\", \"text\": \"row {n};\", \"label\": \"yes\"}}\n")).collect();
+    std::fs::write(task.path("train.jsonl"), rows).unwrap();
+    let known: Vec<String> =
+        (0..70).map(|n| format!(r#"{{"contains": ["Given the fields", "row {n};", "label:"], "text": "yes"}}"#)).collect();
+    let script = std::fs::read_to_string(task.path("script.jsonl")).unwrap();
+    let (reflector, rest) = script.split_once('\n').unwrap();
+    std::fs::write(task.path("script.jsonl"), [reflector, &known.join("\n"), rest].join("\n")).unwrap();
+    let mut run_of = None;
+    let plan = task.plan(&["optimize.minibatch=80", "optimize.budget=1000"]);
+    let summary = gepard::run::optimize(&plan, &task.path("run"), &AtomicBool::new(false), &mut |event| {
+        if let Event::Rejected { run, parent_sum, child_sum, .. } = event {
+            run_of = Some((*run, *parent_sum, *child_sum));
+        }
+    });
+    let (run, parent_sum, child_sum) = run_of.unwrap();
+    assert_eq!((run, child_sum), (32, 0.0));
+    assert!(parent_sum >= 22.0);
+    assert_eq!(summary.unwrap().rollouts, 12 + 80 + 32);
+}
+
+#[test]
+fn several_proposals_are_reflected_on_in_one_batch_and_gated_in_one_wave() {
+    let task = Task::new();
+    let plan = task.plan(&["optimize.proposals=4", "optimize.keep=all"]);
+    let (mut evaluations, mut most, mut reflected) = (0, 0, 0);
+    let summary = gepard::run::optimize(&plan, &task.path("run"), &AtomicBool::new(false), &mut |event| match event {
+        Event::Evaluating { purpose: Purpose::Gate, fresh, .. } => {
+            evaluations += 1;
+            most = most.max(*fresh);
+        }
+        Event::Reflected { .. } => reflected += 1,
+        _ => {}
+    })
+    .unwrap();
+    assert!(evaluations > 0 && most > 3, "{evaluations} waves, of {most} rollouts at most");
+    assert_eq!(summary.reflections.asked, 4 * reflected);
+    assert_eq!(summary.best_score, 1.0);
+}
+
+#[test]
+fn objectives_that_the_metric_does_not_name_are_an_error() {
+    let task = Task::new();
+    let mut plan = task.plan(&[]);
+    plan.optimize.frontier = gepard::config::Frontier::Hybrid;
+    let error = run(&plan, &task.path("run")).unwrap_err();
+    assert!(matches!(&error, RunError::Plan(words) if words.contains("names no objectives")), "{error}");
 }
 
 #[test]

@@ -8,24 +8,29 @@ use crate::program::Candidate;
 
 /// Scores by the place of their example, of those examples that were scored.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Scores(Vec<(usize, f64)>);
+pub struct Scores {
+    /// Ascending by example.
+    by_example: Vec<(usize, f64)>,
+    mean: Option<f64>,
+}
 
 impl Scores {
     /// The score on `example`.
     #[must_use]
     pub fn get(&self, example: usize) -> Option<f64> {
-        self.0.binary_search_by_key(&example, |(place, _)| *place).ok().map(|at| self.0[at].1)
+        let at = self.by_example.binary_search_by_key(&example, |(place, _)| *place).ok()?;
+        Some(self.by_example[at].1)
     }
 
     /// Examples and scores, ascending by example.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (usize, f64)> + '_ {
-        self.0.iter().copied()
+        self.by_example.iter().copied()
     }
 
     /// The mean of the scores, rounded; None where there is none.
     #[must_use]
     pub fn mean(&self) -> Option<f64> {
-        (!self.0.is_empty()).then(|| rounded(self.0.iter().map(|(_, score)| score).sum::<f64>() / self.0.len() as f64))
+        self.mean
     }
 
     /// Examples on which both were scored, with both scores, ascending by example.
@@ -36,10 +41,12 @@ impl Scores {
 
 impl FromIterator<(usize, f64)> for Scores {
     fn from_iter<I: IntoIterator<Item = (usize, f64)>>(scores: I) -> Self {
-        let mut scores: Vec<(usize, f64)> = scores.into_iter().collect();
-        scores.sort_by_key(|(example, _)| *example);
-        scores.dedup_by_key(|(example, _)| *example);
-        Self(scores)
+        let mut by_example: Vec<(usize, f64)> = scores.into_iter().collect();
+        by_example.sort_by_key(|(example, _)| *example);
+        by_example.dedup_by_key(|(example, _)| *example);
+        let sum: f64 = by_example.iter().map(|(_, score)| score).sum();
+        let mean = (!by_example.is_empty()).then(|| rounded(sum / by_example.len() as f64));
+        Self { by_example, mean }
     }
 }
 

@@ -57,6 +57,40 @@ impl Task {
         Self { folder, file }
     }
 
+    /// A program of two modules. Items are red or blue, and large or small. The student says blue and
+    /// small, unless its instructions have RED and LARGE; BOTH in the first makes it see colours. The
+    /// reflector knows these words, and has `extra` rules before that.
+    pub fn of_two_modules(extra: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let asked = "Write a better instruction";
+        let mut rules: Vec<String> = extra.iter().map(|&rule| rule.to_owned()).collect();
+        let reflection = |has: &str, text: &str| format!(r#"{{"contains": ["{asked}", {has}], "text": "{text}"}}"#);
+        rules.push(reflection(r#""must write `colour`", "RED""#, "BOTH"));
+        rules.push(reflection(r#""must write `colour`""#, "RED"));
+        rules.push(reflection(r#""must write `size`", "LARGE""#, ""));
+        rules.push(reflection(r#""must write `size`""#, "LARGE"));
+        for (split, from) in [("train", 0), ("val", 100), ("test", 200)] {
+            let mut rows = String::new();
+            for index in 0..EXAMPLES {
+                let n = from + index;
+                let colour = if index % 2 == 1 || index == 0 { "red" } else { "blue" };
+                let size = if [0, 1, 2, 3, 4, 7, 8].contains(&index) { "large" } else { "small" };
+                writeln!(rows, r#"{{"id": "{split}-{n}", "text": "item number {n},", "colour": "{colour}", "size": "{size}"}}"#)
+                    .unwrap();
+                rules.push(format!(r#"{{"contains": ["item number {n},", "BOTH", "colour:"], "text": "colour: {colour}"}}"#));
+            }
+            fs::write(folder.path().join(format!("{split}.jsonl")), rows).unwrap();
+        }
+        rules.push(r#"{"contains": ["size:", "LARGE"], "text": "size: large"}"#.into());
+        rules.push(r#"{"contains": ["size:"], "text": "size: small"}"#.into());
+        rules.push(r#"{"contains": ["RED"], "text": "colour: red"}"#.into());
+        rules.push(r#"{"text": "colour: blue"}"#.into());
+        fs::write(folder.path().join("script.jsonl"), rules.join("\n")).unwrap();
+        let file = folder.path().join("gepard.toml");
+        fs::write(&file, TWO_MODULES).unwrap();
+        Self { folder, file }
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -98,6 +132,38 @@ script = "script.jsonl"
 
 [optimize]
 budget = "150"
+"#;
+
+const TWO_MODULES: &str = r#"
+[data]
+train = "train.jsonl"
+val = "val.jsonl"
+test = "test.jsonl"
+
+[[module]]
+name = "colour"
+inputs = ["text"]
+outputs = ["colour"]
+instruction = "Say the colour."
+max_tokens = 8
+
+[[module]]
+name = "size"
+inputs = ["text"]
+outputs = ["size"]
+instruction = "Say the size."
+max_tokens = 8
+
+[metric]
+kind = "json"
+weights = { colour = 1, size = 1 }
+
+[model.task]
+engine = "scripted"
+script = "script.jsonl"
+
+[optimize]
+budget = "200"
 "#;
 
 /// A file of a run directory as JSON, without what may differ between two equal runs.

@@ -2,55 +2,38 @@
 
 use std::collections::BTreeSet;
 
-use super::pareto::{self, Front};
+use super::pareto::Fronts;
 use crate::config::Frontier;
 use crate::optimize::{Member, Scores};
 
 /// The fronts of `kind` over all members. Candidates are compared only where they were scored: on
 /// the mean of an objective, only those that were validated in full.
 #[must_use]
-pub fn fronts(kind: Frontier, members: &[Member]) -> Vec<Front> {
-    match kind {
-        Frontier::Example => by_example(members),
-        Frontier::Objective => by_objective(members),
-        Frontier::Hybrid => [by_example(members), by_objective(members)].concat(),
-        Frontier::Cartesian => by_both(members),
+pub fn fronts(kind: Frontier, members: &[Member]) -> Fronts {
+    if kind == Frontier::Example {
+        return Fronts::new(members.len(), |place| members[place].scores.iter());
     }
+    let names: BTreeSet<&str> = members.iter().flat_map(|m| m.objectives.keys()).map(String::as_str).collect();
+    let examples = members.iter().filter_map(|m| m.scores.iter().next_back()).map(|(e, _)| e + 1).max().unwrap_or(0);
+    let rows: Vec<Vec<(usize, f64)>> = members.iter().map(|member| row(kind, member, &names, examples)).collect();
+    Fronts::new(members.len(), |place| rows[place].iter().copied())
 }
 
-/// Validation examples that anybody was scored on: one more than the last place.
-fn examples(members: &[Member]) -> usize {
-    members.iter().filter_map(|m| m.scores.iter().next_back()).map(|(example, _)| example + 1).max().unwrap_or(0)
-}
-
-/// The objectives that the metric named for any member, in order.
-fn objectives(members: &[Member]) -> BTreeSet<&str> {
-    members.iter().flat_map(|m| m.objectives.keys()).map(String::as_str).collect()
-}
-
-fn by_example(members: &[Member]) -> Vec<Front> {
-    pareto::fronts(examples(members), members.iter().map(|m| m.scores.iter()))
-}
-
-fn by_objective(members: &[Member]) -> Vec<Front> {
-    let names = objectives(members);
-    let row = |member: &Member| -> Vec<(usize, f64)> {
-        let mean = |(place, name): (usize, &&str)| Some((place, of(member, name).mean()?));
-        names.iter().enumerate().filter(|_| member.complete).filter_map(mean).collect()
-    };
-    pareto::fronts(names.len(), members.iter().map(row))
-}
-
-fn by_both(members: &[Member]) -> Vec<Front> {
-    let names = objectives(members);
-    let row = |member: &Member| -> Vec<(usize, f64)> {
-        let scores = |(place, name): (usize, &&str)| {
-            let at = |(example, score)| (example * names.len() + place, score);
-            of(member, name).iter().map(at).collect::<Vec<_>>()
-        };
-        names.iter().enumerate().flat_map(scores).collect()
-    };
-    pareto::fronts(examples(members) * names.len(), members.iter().map(row))
+/// What a member is compared on beside plain examples. Of a hybrid, the examples come first.
+fn row(kind: Frontier, member: &Member, names: &BTreeSet<&str>, examples: usize) -> Vec<(usize, f64)> {
+    let mut row = Vec::new();
+    if kind == Frontier::Hybrid {
+        row.extend(member.scores.iter());
+    }
+    for (place, name) in names.iter().enumerate() {
+        let scores = of(member, name);
+        match kind {
+            Frontier::Cartesian => row.extend(scores.iter().map(|(e, score)| (e * names.len() + place, score))),
+            Frontier::Hybrid => row.extend(scores.mean().filter(|_| member.complete).map(|mean| (examples + place, mean))),
+            _ => row.extend(scores.mean().filter(|_| member.complete).map(|mean| (place, mean))),
+        }
+    }
+    row
 }
 
 /// A member's scores on an objective. A verdict that names no objective, like that on a rollout which
@@ -82,7 +65,7 @@ mod tests {
 
     #[test]
     fn every_kind_has_its_fronts() {
-        let of = |kind| fronts(kind, &members());
+        let of = |kind| fronts(kind, &members()).by_thing();
         assert_eq!(of(Frontier::Example), [vec![0, 1], vec![0]]);
         assert_eq!(of(Frontier::Objective), [[0], [1]]);
         assert_eq!(of(Frontier::Hybrid), [vec![0, 1], vec![0], vec![0], vec![1]]);
@@ -93,6 +76,6 @@ mod tests {
     fn the_mean_of_an_objective_compares_only_full_validations() {
         let [first, second] = members();
         let part = Member { complete: false, ..second };
-        assert_eq!(fronts(Frontier::Objective, &[first, part]), [[0], [0]]);
+        assert_eq!(fronts(Frontier::Objective, &[first, part]).by_thing(), [[0], [0]]);
     }
 }

@@ -246,9 +246,8 @@ impl Optimizer for Gepa {
             Err(Halt::Error(error)) => return Err(error),
         };
         if self.members.is_empty() {
-            return Err(RunError::Plan(format!(
-                "the search ended before the seed was validated, since {stopped}; give a larger budget with --budget"
-            )));
+            let remedy = if stopped == StopReason::StopFile { "remove it" } else { "give a larger budget with --budget" };
+            return Err(RunError::Plan(format!("the search ended before the seed was validated, since {stopped}; {remedy}")));
         }
         Ok(Pool { members: std::mem::take(&mut self.members), stopped })
     }

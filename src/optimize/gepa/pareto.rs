@@ -6,63 +6,106 @@ use std::cmp::Ordering;
 
 use rand::{Rng, RngExt};
 
-/// One front: the candidates tied for the best score on one thing, ascending.
-pub type Front = Vec<usize>;
-
-/// The fronts of `count` things. `rows` has the scores of each candidate: the place of a thing, and
-/// the score on it. A thing that a candidate was not scored on says nothing about it; one that nobody
-/// was scored on has an empty front.
-#[must_use]
-pub fn fronts<Row: IntoIterator<Item = (usize, f64)>>(count: usize, rows: impl IntoIterator<Item = Row>) -> Vec<Front> {
-    let mut best = vec![f64::NEG_INFINITY; count];
-    let mut fronts = vec![Front::new(); count];
-    for (candidate, row) in rows.into_iter().enumerate() {
-        for (thing, score) in row {
-            if score > best[thing] {
-                best[thing] = score;
-                fronts[thing].clear();
-            }
-            if score == best[thing] {
-                fronts[thing].push(candidate);
-            }
-        }
-    }
-    fronts
+/// The fronts over some things, examples for one: of each thing, the candidates tied for the best score
+/// on it. Kept by candidate, since it is candidates that are removed and drawn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fronts {
+    /// The things that the candidates hold, one candidate after the other.
+    held: Vec<u32>,
+    /// Where each candidate's things end.
+    ends: Vec<usize>,
+    /// Whether a candidate still is on its fronts.
+    is_left: Vec<bool>,
+    /// How many candidates are left on the front of each thing.
+    left: Vec<u32>,
 }
 
-/// Removes dominated candidates from `fronts`: one whose every front holds another candidate that
-/// has not been removed. The worst mean goes first, of equal means the older.
-///
-/// A removal only shrinks fronts, so a candidate that could not go before it cannot go after it
-/// either: one pass from the worst to the best does what starting over after each removal does.
-pub fn remove_dominated(fronts: &mut [Front], means: &[f64]) {
-    let mut held_by: Vec<Vec<usize>> = vec![Vec::new(); means.len()];
-    for (example, front) in fronts.iter().enumerate() {
-        for &candidate in front {
-            held_by[candidate].push(example);
+impl Fronts {
+    /// The fronts of `candidates` candidates. `row` has the scores of each: the place of a thing, and
+    /// the score on it. A thing that a candidate was not scored on says nothing about it; one that
+    /// nobody was scored on has an empty front.
+    #[must_use]
+    pub fn new<Row: Iterator<Item = (usize, f64)>>(candidates: usize, row: impl Fn(usize) -> Row) -> Self {
+        let mut best: Vec<f64> = Vec::new();
+        for (thing, score) in (0..candidates).flat_map(&row) {
+            if thing >= best.len() {
+                best.resize(thing + 1, f64::NEG_INFINITY);
+            }
+            let before = best[thing];
+            best[thing] = if score > before { score } else { before };
         }
-    }
-    let mut left: Vec<usize> = fronts.iter().map(Vec::len).collect();
-    let mut removed = vec![false; means.len()];
-    let mut order: Vec<usize> = (0..means.len()).filter(|&c| !held_by[c].is_empty()).collect();
-    order.sort_by(|&a, &b| means[a].partial_cmp(&means[b]).unwrap_or(Ordering::Equal).then(a.cmp(&b)));
-    for candidate in order {
-        if held_by[candidate].iter().all(|&example| left[example] > 1) {
-            removed[candidate] = true;
-            held_by[candidate].iter().for_each(|&example| left[example] -= 1);
+        let mut fronts = Self { held: Vec::new(), ends: Vec::new(), is_left: vec![true; candidates], left: vec![0; best.len()] };
+        // Every thing is written, and the end moves on only past those that are held: half of all scores can
+        // be best ones, and a branch on each would be guessed wrong half of the time.
+        let mut end = 0;
+        for candidate in 0..candidates {
+            for (thing, score) in row(candidate) {
+                if end == fronts.held.len() {
+                    fronts.held.resize(2 * end + 64, 0);
+                }
+                // Things are counted in memory: there are fewer than 2^32.
+                fronts.held[end] = thing as u32;
+                let is_best = score >= best[thing];
+                fronts.left[thing] += u32::from(is_best);
+                end += usize::from(is_best);
+            }
+            fronts.ends.push(end);
         }
+        fronts.held.truncate(end);
+        fronts
     }
-    for front in fronts {
-        front.retain(|&candidate| !removed[candidate]);
-    }
-}
 
-/// How many fronts hold each candidate: the weight with which it is drawn.
-#[must_use]
-pub fn weights(fronts: &[Front], candidates: usize) -> Vec<usize> {
-    let mut weights = vec![0; candidates];
-    fronts.iter().flatten().for_each(|&candidate| weights[candidate] += 1);
-    weights
+    /// The things on whose fronts `candidate` was before any removal.
+    fn held_by(&self, candidate: usize) -> &[u32] {
+        let start = candidate.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.held[start..self.ends[candidate]]
+    }
+
+    fn remove(&mut self, candidate: usize) {
+        self.is_left[candidate] = false;
+        let start = candidate.checked_sub(1).map_or(0, |before| self.ends[before]);
+        for &thing in &self.held[start..self.ends[candidate]] {
+            self.left[thing as usize] -= 1;
+        }
+    }
+
+    /// Leaves only candidates that `may` stay; fronts can be empty after it.
+    pub fn retain(&mut self, may: impl Fn(usize) -> bool) {
+        (0..self.ends.len()).filter(|&candidate| !may(candidate)).for_each(|candidate| self.remove(candidate));
+    }
+
+    /// Removes dominated candidates: one whose every front holds another candidate that has not been
+    /// removed. The worst of `means` goes first, of equal ones the older.
+    ///
+    /// A removal only shrinks fronts, so a candidate that could not go before it cannot go after it
+    /// either: one pass from the worst to the best does what starting over after each removal does.
+    pub fn remove_dominated(&mut self, means: &[f64]) {
+        let mut order: Vec<usize> = (0..means.len()).filter(|&candidate| self.is_left[candidate]).collect();
+        order.sort_by(|&a, &b| means[a].partial_cmp(&means[b]).unwrap_or(Ordering::Equal).then(a.cmp(&b)));
+        for candidate in order {
+            let held = self.held_by(candidate);
+            if !held.is_empty() && held.iter().all(|&thing| self.left[thing as usize] > 1) {
+                self.remove(candidate);
+            }
+        }
+    }
+
+    /// How many fronts hold each candidate: the weight with which it is drawn.
+    #[must_use]
+    pub fn weights(&self) -> Vec<usize> {
+        let weight = |candidate: usize| if self.is_left[candidate] { self.held_by(candidate).len() } else { 0 };
+        (0..self.ends.len()).map(weight).collect()
+    }
+
+    /// The candidates on the front of each thing, ascending.
+    #[must_use]
+    pub fn by_thing(&self) -> Vec<Vec<usize>> {
+        let mut fronts = vec![Vec::new(); self.left.len()];
+        for candidate in (0..self.ends.len()).filter(|&candidate| self.is_left[candidate]) {
+            self.held_by(candidate).iter().for_each(|&thing| fronts[thing as usize].push(candidate));
+        }
+        fronts
+    }
 }
 
 /// Draws a candidate with a chance in proportion to its weight; None where all weights are 0.
@@ -85,7 +128,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// The rule as the paper's code has it: try the worst first, start over after each removal.
-    fn remove_by_starting_over(fronts: &mut [Front], means: &[f64]) {
+    fn remove_by_starting_over(fronts: &mut [Vec<usize>], means: &[f64]) {
         let mut order: Vec<usize> = (0..means.len()).filter(|c| fronts.iter().any(|f| f.contains(c))).collect();
         order.sort_by(|&a, &b| means[a].partial_cmp(&means[b]).unwrap().then(a.cmp(&b)));
         while let Some(at) = order.iter().position(|c| fronts.iter().all(|f| !f.contains(c) || f.len() > 1)) {
@@ -94,9 +137,8 @@ mod tests {
         }
     }
 
-    fn fronts_of(rows: &[Vec<Option<f64>>]) -> Vec<Front> {
-        let row = |row: &Vec<Option<f64>>| row.iter().enumerate().filter_map(|(e, s)| Some((e, (*s)?))).collect::<Vec<_>>();
-        fronts(rows.first().map_or(0, Vec::len), rows.iter().map(row))
+    fn fronts_of(rows: &[Vec<Option<f64>>]) -> Fronts {
+        Fronts::new(rows.len(), |c| rows[c].iter().enumerate().filter_map(|(e, s)| Some((e, (*s)?))))
     }
 
     fn scores() -> impl Strategy<Value = Vec<Vec<Option<f64>>>> {
@@ -108,22 +150,24 @@ mod tests {
         #[test]
         fn one_pass_equals_starting_over(rows in scores()) {
             let means: Vec<f64> = rows.iter().map(|r| crate::optimize::pool::mean(r).unwrap_or(0.0)).collect();
-            let before = fronts_of(&rows);
-            let (mut once, mut over) = (before.clone(), before.clone());
-            remove_dominated(&mut once, &means);
+            let mut fronts = fronts_of(&rows);
+            let before = fronts.by_thing();
+            let mut over = before.clone();
+            fronts.remove_dominated(&means);
             remove_by_starting_over(&mut over, &means);
+            let once = fronts.by_thing();
             prop_assert_eq!(&once, &over);
             for (after, before) in once.iter().zip(&before) {
                 prop_assert_eq!(after.is_empty(), before.is_empty(), "a removal emptied a front");
             }
-            let drawn = weights(&once, rows.len());
-            prop_assert_eq!(drawn.iter().sum::<usize>(), once.iter().map(Vec::len).sum::<usize>());
+            let counted: Vec<usize> = (0..rows.len()).map(|c| once.iter().filter(|front| front.contains(&c)).count()).collect();
+            prop_assert_eq!(fronts.weights(), counted);
         }
     }
 
     #[test]
     fn a_candidate_that_is_nowhere_best_has_no_weight() {
-        assert_eq!(weights(&fronts_of(&[vec![Some(0.0), Some(0.0)], vec![Some(1.0), Some(0.5)]]), 2), [0, 2]);
+        assert_eq!(fronts_of(&[vec![Some(0.0), Some(0.0)], vec![Some(1.0), Some(0.5)]]).weights(), [0, 2]);
     }
 
     #[test]

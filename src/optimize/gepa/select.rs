@@ -17,9 +17,9 @@ pub fn weights(kind: Frontier, members: &[Member]) -> Vec<usize> {
 fn surviving(kind: Frontier, members: &[Member], may: impl Fn(usize) -> bool) -> Vec<usize> {
     let means: Vec<f64> = members.iter().map(Member::mean).collect();
     let mut fronts = frontier::fronts(kind, members);
-    fronts.iter_mut().for_each(|front| front.retain(|&candidate| may(candidate)));
-    pareto::remove_dominated(&mut fronts, &means);
-    pareto::weights(&fronts, members.len())
+    fronts.retain(may);
+    fronts.remove_dominated(&means);
+    fronts.weights()
 }
 
 /// Draws the candidate to be improved, as the plan says.

@@ -1,0 +1,50 @@
+//! Selection of a candidate in a large pool: it happens once an iteration, and must never be felt.
+
+#![allow(missing_docs)]
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use gepard::config::Frontier;
+use gepard::optimize::Member;
+use gepard::optimize::gepa::{pareto, select};
+use gepard::optimize::randomness::stream;
+use gepard::program::Candidate;
+use rand::RngExt;
+use std::collections::BTreeMap;
+
+const CANDIDATES: usize = 5000;
+const EXAMPLES: usize = 1000;
+
+/// Candidates with scores in `levels` steps; with 2, half of the pool is on every front.
+fn pool(levels: u32) -> Vec<Member> {
+    let mut random = stream(0, "bench", u64::from(levels));
+    let member = |place: usize| Member {
+        candidate: Candidate::new(["x"]),
+        parents: if place == 0 { Vec::new() } else { vec![place - 1] },
+        scores: (0..EXAMPLES).map(|e| (e, f64::from(random.random_range(0..levels)) / f64::from(levels - 1))).collect(),
+        objectives: BTreeMap::new(),
+        validated: EXAMPLES,
+        complete: true,
+        prompt_tokens: 1,
+        spent: 0,
+    };
+    (0..CANDIDATES).map(member).collect()
+}
+
+fn selection(criterion: &mut Criterion) {
+    for (name, levels) in [("right or wrong", 2), ("thirds", 4), ("thousandths", 1001)] {
+        let members = pool(levels);
+        criterion.bench_function(&format!("select of {CANDIDATES} candidates on {EXAMPLES} examples, {name}"), |bench| {
+            bench.iter(|| {
+                let weights = select::weights(Frontier::Example, &members);
+                pareto::draw(&weights, &mut stream(0, "parent", 1))
+            });
+        });
+    }
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(20);
+    targets = selection
+}
+criterion_main!(benches);

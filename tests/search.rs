@@ -1,0 +1,198 @@
+//! Searches with an engine of chance: what holds whatever the answers are.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::rc::Rc;
+use std::sync::atomic::AtomicBool;
+
+use gepard::config::{Gate, Plan};
+use gepard::data::split;
+use gepard::engine::scripted::Scripted;
+use gepard::engine::{Ended, ModelId, Request};
+use gepard::event::{Event, StopReason};
+use gepard::journal::Journal;
+use gepard::optimize::evaluator::Evaluator;
+use gepard::optimize::gepa::Gepa;
+use gepard::optimize::{Optimizer, Pool, Session};
+use proptest::prelude::*;
+use support::{EXAMPLES, Task};
+
+/// What an engine of chance is like.
+#[derive(Debug, Clone, Copy)]
+struct World {
+    number: u64,
+    /// How many instructions its reflector knows.
+    variety: u64,
+    /// How often the student is right, in percent.
+    right: u64,
+}
+
+/// What was asked, beside what the search says.
+#[derive(Debug, Default)]
+struct Heard {
+    /// Calls of the program's last module: one a rollout.
+    rollouts: u64,
+    reflections: Vec<String>,
+}
+
+fn chance(world: u64, text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (world, text).hash(&mut hasher);
+    hasher.finish()
+}
+
+impl World {
+    fn engine(self, heard: Rc<RefCell<Heard>>) -> Scripted {
+        Scripted::new(move |request: &Request| {
+            let prompt = &request.messages[0].content;
+            if prompt.contains("Write a better instruction") {
+                heard.borrow_mut().reflections.push(prompt.clone());
+                let text = match request.seed % 8 {
+                    0 => String::new(),
+                    _ => format!("Instruction {}.", request.seed % self.variety),
+                };
+                return (text, Ended::Stop);
+            }
+            heard.borrow_mut().rollouts += u64::from(prompt.ends_with("size:"));
+            // Half of the items are red and large: whoever is right says so of them, and lies of the others.
+            let right = chance(self.number, prompt) % 100 < self.right;
+            let (yes, no) = if prompt.ends_with("size:") { ("large", "small") } else { ("red", "blue") };
+            (if right { yes } else { no }.to_owned(), Ended::Stop)
+        })
+    }
+}
+
+/// A finished search.
+struct Search {
+    pool: Pool,
+    rollouts: u64,
+    events: Vec<Event>,
+    heard: Heard,
+}
+
+fn search(task: &Task, plan: &Plan, world: World, run: &str) -> Search {
+    let splits = split::load(&gepard::run::files(plan), &["text".into()], &["text".into()]).unwrap();
+    let (program, metric) = (plan.program(), gepard::run::metric(&plan.metric));
+    let heard = Rc::new(RefCell::new(Heard::default()));
+    let mut engine = world.engine(Rc::clone(&heard));
+    let mut journal = Journal::open(&task.path(run), &plan.fingerprint()).unwrap();
+    let evaluator = Evaluator { program: &program, metric: &*metric, engine: &mut engine };
+    let mut events = Vec::new();
+    let (interrupted, mut listener) = (AtomicBool::new(false), |event: &Event| events.push(event.clone()));
+    let mut session = Session::new(evaluator, &splits, &plan.optimize, &mut journal, &mut listener, &interrupted);
+    let reflectors = vec![("task".into(), ModelId(0))];
+    let pool = Gepa::new(plan.seed_candidate(), reflectors).run(&mut session).unwrap();
+    let rollouts = session.spent().rollouts;
+    drop(session);
+    drop(engine);
+    Search { pool, rollouts, events, heard: Rc::try_unwrap(heard).unwrap().into_inner() }
+}
+
+fn choice(names: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
+    prop::sample::select(names)
+}
+
+prop_compose! {
+    /// Any combination of what a task file can choose.
+    fn settings()(
+        selection in choice(&["pareto", "current-best", "epsilon-greedy", "top-k-pareto"]),
+        modules in choice(&["round-robin", "all"]),
+        frontier in choice(&["example", "objective", "hybrid", "cartesian"]),
+        gate in choice(&["strict", "or-equal", "confident"]),
+        proposals in 1..4_usize,
+        parents in choice(&["same", "several"]),
+        keep in choice(&["best", "all"]),
+        merge in any::<bool>(),
+        budget in EXAMPLES..800,
+        minibatch in 1..14_usize,
+        seed in 0..1000_u64,
+        temperature in choice(&["0", "0", "0.7"]),
+    ) -> Vec<String> {
+        let mut settings = vec![
+            format!("optimize.candidate_selection={selection}"),
+            format!("optimize.module_selection={modules}"),
+            format!("optimize.frontier={frontier}"),
+            format!("optimize.gate={gate}"),
+            format!("optimize.proposals={proposals}"),
+            format!("optimize.merge={merge}"),
+            format!("optimize.budget={budget}"),
+            format!("optimize.minibatch={minibatch}"),
+            format!("optimize.seed={seed}"),
+            format!("module.colour.temperature={temperature}"),
+        ];
+        if proposals > 1 {
+            settings.extend([format!("optimize.parents={parents}"), format!("optimize.keep={keep}")]);
+        }
+        settings
+    }
+}
+
+prop_compose! {
+    fn world()(number in any::<u64>(), variety in 1..200_u64, right in 0..101_u64) -> World {
+        World { number, variety, right }
+    }
+}
+
+fn plan(task: &Task, settings: &[String]) -> Plan {
+    task.plan(&settings.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    /// Any schedule of accepts and rejects comes to an end within the budget, and nothing is run twice.
+    #[test]
+    fn every_search_ends_within_its_budget(settings in settings(), world in world()) {
+        let task = Task::of_two_modules(&[]);
+        let plan = plan(&task, &settings);
+        let Search { pool, rollouts, events, heard } = search(&task, &plan, world, "run");
+
+        let most = plan.optimize.budget.most_rollouts(2, EXAMPLES).unwrap();
+        prop_assert!(rollouts <= most, "{} of {}", rollouts, most);
+        prop_assert_eq!(heard.rollouts, rollouts, "what is charged is what was run");
+
+        // A text is proposed once, and joins the pool at most once.
+        let mut proposed = BTreeSet::new();
+        for event in &events {
+            if let Event::Accepted { instructions, .. } = event {
+                prop_assert!(proposed.insert(instructions.clone()), "{:?} twice", instructions);
+            }
+        }
+        for (place, member) in pool.members.iter().enumerate() {
+            prop_assert!(member.parents.iter().all(|&parent| parent < place));
+            prop_assert_eq!(member.complete, member.validated == EXAMPLES);
+            prop_assert!(member.complete || plan.optimize.gate == Gate::Confident);
+        }
+        prop_assert!(pool.members[pool.best()].complete);
+        prop_assert!(pool.members.iter().filter(|m| m.complete).all(|m| m.mean() <= pool.members[pool.best()].mean()));
+    }
+
+    /// No text of a validation or test example reaches a reflector, nor any of their ids.
+    #[test]
+    fn a_reflector_reads_training_examples_only(settings in settings(), world in world()) {
+        let task = Task::of_two_modules(&[]);
+        let Search { heard, .. } = search(&task, &plan(&task, &settings), world, "run");
+        for prompt in &heard.reflections {
+            let has = |n: usize| prompt.contains(&format!("item number {n},"));
+            prop_assert!(!(100..300).any(has) && (0..EXAMPLES).any(has), "{}", prompt);
+            prop_assert!(!prompt.contains("val-") && !prompt.contains("test-"));
+        }
+    }
+}
+
+#[test]
+fn a_reflector_with_few_words_is_left_when_it_has_said_them_all() {
+    let task = Task::of_two_modules(&[]);
+    let plan = task.plan(&["optimize.budget=100000", "optimize.proposals=2"]);
+    let world = World { number: 1, variety: 3, right: 50 };
+    let Search { pool, rollouts, events, .. } = search(&task, &plan, world, "run");
+    assert_eq!(pool.stopped, StopReason::NothingLeft);
+    assert!(matches!(events.iter().rev().find(|e| e.is_decision()), Some(Event::Idle { in_a_row, of, .. }) if in_a_row == of));
+    // Sixteen candidates can be made of four texts for each of two modules, and each is run on an example once.
+    assert!(rollouts <= 16 * 2 * EXAMPLES as u64, "{rollouts}");
+}
