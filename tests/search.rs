@@ -156,6 +156,14 @@ proptest! {
         prop_assert!(rollouts <= most, "{} of {}", rollouts, most);
         prop_assert_eq!(heard.rollouts, rollouts, "what is charged is what was run");
 
+        // What is begun is ended: an iteration begins only if its worst case fits.
+        let count = |is: fn(&Event) -> bool| events.iter().filter(|event| is(event)).count();
+        let passed = count(|e| matches!(e, Event::Passed { .. }));
+        let accepted = |parents: usize| events.iter().filter(|e| matches!(e, Event::Accepted { parents: p, .. } if p.len() == parents)).count();
+        prop_assert_eq!(count(|e| matches!(e, Event::Proposed { .. })), passed + count(|e| matches!(e, Event::Rejected { .. })));
+        prop_assert_eq!(passed, accepted(1) + count(|e| matches!(e, Event::PassedOver { .. })));
+        prop_assert_eq!(count(|e| matches!(e, Event::Merging { .. })), accepted(2) + count(|e| matches!(e, Event::MergeRejected { .. })));
+
         // A text is proposed once, and joins the pool at most once.
         let mut proposed = BTreeSet::new();
         for event in &events {

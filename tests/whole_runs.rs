@@ -222,6 +222,33 @@ fn a_gate_ends_early_where_the_rest_cannot_help() {
 }
 
 #[test]
+fn a_validation_that_is_behind_is_given_up_and_says_so() {
+    // The seed knows the validation items but two, the child the training items.
+    let task = Task::with_reflector(&[r#"{"contains": ["Write a better instruction"], "text": "Learned by heart."}"#]);
+    let script = std::fs::read_to_string(task.path("script.jsonl")).unwrap();
+    let (reflector, rest) = script.split_once('\n').unwrap();
+    let label = |n: u32| if n % 2 == 1 { "odd" } else { "even" };
+    let rule = |(who, n): (&str, u32)| format!(r#"{{"contains": ["{who}", "item number {n},"], "text": "label: {}"}}"#, label(n));
+    let known = (0..12).map(|n| ("heart", n)).chain((102..112).map(|n| ("Given", n)));
+    let rules: Vec<String> = known.map(rule).collect();
+    std::fs::write(task.path("script.jsonl"), [reflector, &rules.join("\n"), rest].join("\n")).unwrap();
+
+    let mut given_up = Vec::new();
+    let plan = task.plan(&["optimize.gate=confident"]);
+    let summary = gepard::run::optimize(&plan, &task.path("run"), &AtomicBool::new(false), &mut |event| {
+        if let Event::ValidationGivenUp { validated, of, lead, .. } = event {
+            given_up.push((*validated, *of, *lead < -7.0));
+        }
+    })
+    .unwrap();
+    assert_eq!(given_up, [(10, 12, true)]);
+    assert_eq!((summary.candidates, summary.validated_in_part, summary.best_candidate), (2, 1, 0));
+    assert_eq!((summary.pool[1].validated, summary.runner_up), (10, None));
+    let strict = run(&task.plan(&[]), &task.path("strict")).unwrap();
+    assert_eq!((strict.pool[1].validated, strict.validated_in_part), (12, 0));
+}
+
+#[test]
 fn several_proposals_are_reflected_on_in_one_batch_and_gated_in_one_wave() {
     let task = Task::new();
     let plan = task.plan(&["optimize.proposals=4", "optimize.keep=all"]);

@@ -1,0 +1,147 @@
+//! What the gates are worth: the same searches under the same budget with each of them, on simulated
+//! tasks. `cargo bench --bench gates` prints the table that ARCHITECTURE.md has.
+//!
+//! A candidate has an ability, an example a difficulty, and an answer is right if ability, difficulty and
+//! chance say so; a child shares two thirds of its parent's chance. Children are a little worse than
+//! their parents on average, as the rewrites of small models are.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::rc::Rc;
+use std::sync::atomic::AtomicBool;
+
+use gepard::data::split;
+use gepard::engine::scripted::Scripted;
+use gepard::engine::{Ended, ModelId, Request};
+use gepard::journal::Journal;
+use gepard::optimize::evaluator::Evaluator;
+use gepard::optimize::gepa::Gepa;
+use gepard::optimize::{Optimizer, Session};
+use support::Task;
+
+const SEEDS: u64 = 200;
+const FRESH: u64 = 4000;
+const TRAIN: u64 = 100;
+
+/// Abilities and parents of the candidates of one search.
+#[derive(Debug, Default)]
+struct Family(BTreeMap<u64, (f64, Option<u64>)>);
+
+/// A number from 0 to 1 that depends on nothing but what is given.
+fn chance(parts: &[u64]) -> f64 {
+    let mut hasher = DefaultHasher::new();
+    parts.hash(&mut hasher);
+    (hasher.finish() % 1_000_003) as f64 / 1_000_003.0
+}
+
+/// A normal number (Box and Muller).
+fn normal(parts: &[u64]) -> f64 {
+    let at = |n| chance(&[parts, &[n]].concat()).max(1e-9);
+    (-2.0 * at(1).ln()).sqrt() * (std::f64::consts::TAU * at(2)).cos()
+}
+
+impl Family {
+    fn is_right(&self, world: u64, candidate: u64, example: u64) -> bool {
+        let mut lucky = candidate;
+        while let Some((_, Some(parent))) = self.0.get(&lucky)
+            && chance(&[world, lucky, example, 3]) < 0.65
+        {
+            lucky = *parent;
+        }
+        let luck = chance(&[world, lucky, example, 4]).clamp(1e-6, 1.0 - 1e-6);
+        let difficulty = 1.5 * normal(&[world, example, 5]);
+        self.0[&candidate].0 - difficulty + (luck / (1.0 - luck)).ln() > 0.0
+    }
+
+    fn accuracy(&self, world: u64, candidate: u64) -> f64 {
+        let right = (0..FRESH).filter(|n| self.is_right(world, candidate, 1_000_000 + n)).count();
+        right as f64 / FRESH as f64
+    }
+}
+
+fn number_after(text: &str, word: &str) -> u64 {
+    let rest = &text[text.find(word).unwrap() + word.len()..];
+    rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
+}
+
+/// One search: true accuracy of the answer, rollouts in validation, candidates that passed their minibatch.
+fn search(gate: &str, validation: u64, budget: u64, world: u64) -> [f64; 3] {
+    let task = Task::new();
+    let rows = |from: u64, count: u64| {
+        (from..from + count).fold(String::new(), |mut rows, n| {
+            writeln!(rows, r#"{{"id": "{n}", "text": "item {n};", "label": "yes"}}"#).unwrap();
+            rows
+        })
+    };
+    std::fs::write(task.path("train.jsonl"), rows(0, TRAIN)).unwrap();
+    std::fs::write(task.path("val.jsonl"), rows(1000, validation)).unwrap();
+    std::fs::write(task.path("test.jsonl"), rows(5000, 1)).unwrap();
+    task.edit("Given the fields `text`, produce the fields `label`.", "Prompt 0.");
+    let settings = [format!("optimize.gate={gate}"), format!("optimize.budget={budget}"), format!("optimize.seed={world}")];
+    let plan = task.plan(&settings.each_ref().map(String::as_str));
+
+    let family = Rc::new(RefCell::new(Family::default()));
+    family.borrow_mut().0.insert(0, (-1.5, None));
+    let shared = Rc::clone(&family);
+    let mut engine = Scripted::new(move |request: &Request| {
+        let prompt = &request.messages[0].content;
+        let candidate = number_after(prompt, "Prompt ");
+        if prompt.contains("Write a better instruction") {
+            let mut family = shared.borrow_mut();
+            let child = request.seed % 1_000_000_007;
+            let ability = family.0[&candidate].0 + 0.7 * normal(&[world, child, 6]) - 0.2;
+            family.0.insert(child, (ability, Some(candidate)));
+            return (format!("Prompt {child}."), Ended::Stop);
+        }
+        let right = shared.borrow().is_right(world, candidate, number_after(prompt, "item "));
+        (if right { "yes" } else { "no" }.into(), Ended::Stop)
+    });
+    let splits = split::load(&gepard::run::files(&plan), &["text".into(), "label".into()], &["text".into()]).unwrap();
+    let (program, metric) = (plan.program(), gepard::run::metric(&plan.metric));
+    let mut journal = Journal::open(&task.path("run"), &plan.fingerprint()).unwrap();
+    let evaluator = Evaluator { program: &program, metric: &*metric, engine: &mut engine };
+    let (interrupted, mut listener) = (AtomicBool::new(false), |_: &_| {});
+    let mut session = Session::new(evaluator, &splits, &plan.optimize, &mut journal, &mut listener, &interrupted);
+    let pool = Gepa::new(plan.seed_candidate(), vec![("task".into(), ModelId(0))]).run(&mut session).unwrap();
+    drop(session);
+
+    let best = number_after(&pool.members[pool.best()].candidate.0[0].instruction, "Prompt ");
+    let validated: usize = pool.members.iter().skip(1).map(|member| member.validated).sum();
+    [family.borrow().accuracy(world, best), validated as f64, (pool.members.len() - 1) as f64]
+}
+
+fn mean_and_error(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    (mean, (variance / n).sqrt())
+}
+
+fn main() {
+    println!("{SEEDS} searches each; accuracy of the answer on {FRESH} fresh examples, ± one standard error of the difference\n");
+    println!("| validation | budget | gate | accuracy | against strict | candidates validated | rollouts each |");
+    println!("|---|---|---|---|---|---|---|");
+    for (validation, budget) in [(40, 400), (100, 1000), (300, 1500)] {
+        let of = |gate: &str| -> Vec<[f64; 3]> { (0..SEEDS).map(|seed| search(gate, validation, budget, seed)).collect() };
+        let strict = of("strict");
+        for gate in ["strict", "or-equal", "confident"] {
+            let results = if gate == "strict" { strict.clone() } else { of(gate) };
+            let (accuracy, _) = mean_and_error(&results.iter().map(|r| r[0]).collect::<Vec<_>>());
+            let differences: Vec<f64> = results.iter().zip(&strict).map(|(r, s)| r[0] - s[0]).collect();
+            let (difference, error) = mean_and_error(&differences);
+            let sum = |column: usize| results.iter().map(|r| r[column]).sum::<f64>();
+            println!(
+                "| {validation} | {budget} | {gate} | {accuracy:.3} | {difference:+.3} ± {error:.3} | {:.1} | {:.0} |",
+                sum(2) / SEEDS as f64,
+                sum(1) / sum(2).max(1.0)
+            );
+        }
+    }
+}
