@@ -1,7 +1,7 @@
 //! Validation: in full, or in growing shares that are given up once a candidate is behind.
 //!
 //! The shares of the confident gate are best-arm identification with one challenger at a time (after
-//! TRIPLE, arXiv 2402.09723): the first [`FIRST_SHARE`] examples of an order that is fixed for the run, then
+//! TRIPLE, arXiv 2402.09723): the first `FIRST_SHARE` examples of an order that is fixed for the run, then
 //! twice as many, and so on. A candidate whose sum is below that of the pool's best on the same examples is
 //! not run on more. In full validations this rule spends nothing beyond what `strict` spends, so it can
 //! only save; what it may lose is a candidate that would have come from behind.
