@@ -95,7 +95,31 @@ pub enum Event {
         /// The parent.
         parent: usize,
     },
-    /// A reflector is asked.
+    /// A reflector is asked what was wrong in each failure.
+    Diagnosing {
+        /// The iteration.
+        iteration: u64,
+        /// The candidate to be improved.
+        parent: usize,
+        /// The module.
+        module: String,
+        /// The model that is asked.
+        reflector: String,
+        /// Failures, a question each.
+        questions: usize,
+    },
+    /// What it said.
+    Diagnosed {
+        /// The iteration.
+        iteration: u64,
+        /// The candidate.
+        parent: usize,
+        /// The module.
+        module: String,
+        /// A sentence each; answers without one are left out.
+        sentences: Vec<String>,
+    },
+    /// A reflector is asked for a proposal.
     Reflecting {
         /// The iteration.
         iteration: u64,
@@ -103,19 +127,25 @@ pub enum Event {
         proposal: usize,
         /// The candidate to be improved.
         parent: usize,
-        /// The module whose instruction is rewritten.
+        /// The module whose text is changed.
         module: String,
+        /// How.
+        operator: &'static str,
         /// The model that is asked.
         reflector: String,
+        /// Questions, all asked at once.
+        questions: usize,
         /// Examples that found room in its context.
         examples: usize,
+        /// Whether the first answer was unusable, and this is the second time.
+        again: bool,
     },
     /// The reflectors have answered.
     Reflected {
         /// Seconds of work so far.
         elapsed: f64,
     },
-    /// A reflection brought no prompt that could be tried.
+    /// An attempt brought no text that could be tried.
     Unusable {
         /// The iteration.
         iteration: u64,
@@ -123,12 +153,14 @@ pub enum Event {
         proposal: usize,
         /// The module.
         module: String,
+        /// How it was to be changed.
+        operator: &'static str,
         /// Why.
         reason: &'static str,
         /// What the reflector wrote, or why it was not asked.
         text: String,
     },
-    /// New instructions are tried on the minibatch.
+    /// New texts are tried on the minibatch.
     Proposed {
         /// The iteration.
         iteration: u64,
@@ -136,8 +168,12 @@ pub enum Event {
         proposal: usize,
         /// The parent.
         parent: usize,
+        /// The operator that each of the changed modules owes its text to, by module.
+        operators: Vec<(String, &'static str)>,
         /// The modules that are new, with their instructions.
         instructions: Vec<(String, String)>,
+        /// Ids of their worked examples.
+        demonstrations: Vec<(String, Vec<String>)>,
     },
     /// A proposal did not pass the gate.
     Rejected {
@@ -219,7 +255,9 @@ pub enum Event {
         parents: Vec<usize>,
         /// Its instructions by module, in order.
         instructions: Vec<(String, String)>,
-        /// Their tokens.
+        /// Ids of its worked examples, by module, where it has any.
+        demonstrations: Vec<(String, Vec<String>)>,
+        /// Tokens of instructions and worked examples.
         prompt_tokens: usize,
         /// Its mean on the validation examples that it was run on.
         mean: f64,
@@ -280,6 +318,8 @@ impl Event {
         match self {
             Self::Iteration { .. }
             | Self::Perfect { .. }
+            | Self::Diagnosing { .. }
+            | Self::Diagnosed { .. }
             | Self::Reflecting { .. }
             | Self::Unusable { .. }
             | Self::Proposed { .. }

@@ -116,7 +116,7 @@ fn eval_with_a_limit_reads_no_more_rows() {
 #[test]
 fn bad_input_has_its_exit_code_and_says_where() {
     let cases: [(&str, &str, i32, &str); 10] = [
-        ("budget = \"150\"", "bugdet = \"150\"", 2, "gepard.toml:23: `optimize.bugdet` is no known key; did you mean `budget`?"),
+        ("budget = \"150\"", "bugdet = \"150\"", 2, "gepard.toml:31: `optimize.bugdet` is no known key; did you mean `budget`?"),
         ("budget = \"150\"", "budget = \"5\"", 2, "--budget"),
         ("kind = \"label\"", "kind = \"labels\"", 2, "did you mean `label`?"),
         ("train = \"train.jsonl\"", "train = \"nowhere.jsonl\"", 3, "nowhere.jsonl: No such file"),

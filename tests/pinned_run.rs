@@ -45,6 +45,7 @@ fn line(event: &Event) -> Option<String> {
 /// - Spent: 12 for the seed. Iteration 1: 3 + 3 + 12. 2: the same. 3: a merge's gate, 5. 4 and 5: a parent on 3.
 ///   6: items 3 and 8 are known of candidate 1, so 1 + 3 + 12. 7: 5, and 7 more of the validation. 8: 18.
 ///   9: 3. 10: 6. That makes 114 of 130, and an iteration may need 18.
+/// - A reflector whose answer is unusable is asked once more.
 /// - Modules: 1 is born when 0 stands at size, 2 when it stands at colour again. 4 has the further of 2 and 3, size;
 ///   5 has colour.
 /// - Merges: after 1 and after 5, the fronts hold only a parent and its child. In 3, the two are better on the red and
@@ -67,7 +68,11 @@ const RUN: &str = "   accept 0 from []: 0.417, 12 spent
 4: improve 1 on 7 6 11
    reflect on size
    unusable: repeated
+   reflect on size
+   unusable: repeated
 5: improve 2 on 10 9 0
+   reflect on colour
+   unusable: repeated
    reflect on colour
    unusable: repeated
 6: improve 1 on 2 3 8

@@ -59,16 +59,18 @@ fn tell(summary: &Summary, folder: &Path, out: &mut dyn Write) -> Result<(), Cli
     let tally = &summary.reflections;
     let unusable: u64 = tally.unusable.values().sum();
     let reasons: Vec<String> = tally.unusable.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
+    writeln!(out, "\n{} rollouts ({} reused)", summary.rollouts, summary.rollouts_reused)?;
     writeln!(
         out,
-        "\n{} rollouts ({} reused), {} reflections: {} accepted, {} rejected, {unusable} unusable{}",
-        summary.rollouts,
-        summary.rollouts_reused,
-        tally.asked,
-        tally.accepted,
-        tally.rejected,
-        if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) },
+        "{} proposals: {} accepted, {} passed over, {} rejected",
+        tally.proposed, tally.accepted, tally.passed_over, tally.rejected
     )?;
+    if unusable > 0 {
+        writeln!(out, "{unusable} more brought nothing to try ({})", reasons.join(", "))?;
+    }
+    for (operator, of) in &tally.operators {
+        writeln!(out, "  {operator:<9} {} proposed, {} passed, {} brought nothing", of.proposed, of.passed, of.unusable)?;
+    }
     if summary.merges + summary.merges_rejected > 0 {
         writeln!(out, "merges: {} accepted, {} rejected", summary.merges, summary.merges_rejected)?;
     }

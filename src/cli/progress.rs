@@ -130,7 +130,12 @@ impl Progress {
                 return None;
             }
             Event::Unscored { example, cause } => format!("the metric failed on `{}`: {}", printable(example), printable(cause)),
-            Event::Iteration { .. } | Event::Proposed { .. } | Event::Passed { .. } => return None,
+            Event::Iteration { .. } | Event::Diagnosed { .. } | Event::Proposed { .. } | Event::Passed { .. } => return None,
+            Event::Diagnosing { module, reflector, .. } => {
+                self.doing = format!("`{reflector}` reads failures of `{module}`");
+                self.told = Instant::now();
+                return None;
+            }
             Event::Perfect { iteration, parent } => {
                 format!("{iteration:>4}  candidate {parent} perfect on its minibatch: nothing to learn   {}", self.state())
             }
@@ -139,8 +144,8 @@ impl Progress {
                 self.told = Instant::now();
                 return None;
             }
-            Event::Unusable { iteration, reason, .. } => {
-                format!("{iteration:>4}  reflection unusable: {reason}   {}", self.state())
+            Event::Unusable { iteration, operator, reason, .. } => {
+                format!("{iteration:>4}  {operator}: nothing to try, {reason}   {}", self.state())
             }
             Event::Rejected { iteration, parent_sum, child_sum, .. } => {
                 format!("{iteration:>4}  minibatch {parent_sum:.2} → {child_sum:.2}: rejected   {}", self.state())

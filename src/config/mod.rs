@@ -2,13 +2,15 @@
 //! line and key, before anything is loaded.
 
 mod budget;
+mod layout;
+mod named;
 mod optimize;
 mod plan;
 mod section;
 mod tree;
 
 pub use budget::{Auto, Budget, Rollouts};
-pub use optimize::{CandidateSelection, Frontier, Gate, Keep, ModuleSelection, OptimizePlan, Parents};
+pub use optimize::{CandidateSelection, Frontier, Gate, Keep, ModuleSelection, OptimizePlan, Parents, Preset};
 pub use plan::*;
 pub use section::Problem;
 
@@ -103,14 +105,15 @@ fn read_plan(reader: &Reader<'_>, table: &Table) -> Plan {
     let plan = Plan {
         data: read_data(reader, &root),
         metric: MetricPlan::Label { field: String::new(), output: String::new() },
+        layout: layout::read(&root),
         optimize: optimize::read(&root, &names, own_model),
         engine: read_engine(&root),
         modules,
         models,
     };
     let metric = read_metric(&root, &plan.modules);
-    if plan.optimize.frontier != Frontier::Example && matches!(metric, MetricPlan::Label { .. }) {
-        let message = "needs a metric that names objectives, like json; label names none: leave it out";
+    if plan.optimize.frontier != Frontier::Example && !matches!(metric, MetricPlan::Json { .. }) {
+        let message = "needs a metric that names objectives, like json: leave it out";
         root.table_or_empty("optimize").problem("frontier", message);
     }
     root.finish();
@@ -243,6 +246,12 @@ fn read_metric(root: &Section<'_>, modules: &[ModulePlan]) -> MetricPlan {
             check_output(if metric.has("output") { "output" } else { "field" }, &output);
             MetricPlan::Label { field, output }
         }
+        "number" => {
+            let field = metric.required_text("field");
+            let output = metric.text("output").unwrap_or_else(|| field.clone());
+            check_output(if metric.has("output") { "output" } else { "field" }, &output);
+            MetricPlan::Number { field, output, solution: metric.text("solution") }
+        }
         "json" => {
             let field = metric.text("field");
             let mut weights: BTreeMap<String, f64> = metric.numbers("weights").unwrap_or_default().into_iter().collect();
@@ -263,7 +272,7 @@ fn read_metric(root: &Section<'_>, modules: &[ModulePlan]) -> MetricPlan {
         }
         "" => nothing,
         other => {
-            metric.problem("kind", format!("there is no metric `{other}`; {}", nearest(other, &["label", "json"])));
+            metric.problem("kind", format!("there is no metric `{other}`; {}", nearest(other, &["label", "number", "json"])));
             return nothing;
         }
     };

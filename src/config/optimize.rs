@@ -3,11 +3,15 @@
 use serde::{Serialize, Serializer};
 
 use super::budget::Budget;
+use super::named::{Named, choice};
 use super::section::{Section, nearest};
+use crate::optimize::gepa::operators::Operator;
 
 /// `[optimize]`
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OptimizePlan {
+    /// Where what the task file leaves out comes from.
+    pub preset: Preset,
     /// The models that write prompts.
     pub reflectors: Vec<String>,
     /// When to stop at the latest.
@@ -50,19 +54,16 @@ pub struct OptimizePlan {
     /// The most reflections; None: as many as the budget has minibatches.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_reflections: Option<u64>,
+    /// The ways in which texts are changed.
+    pub operators: Vec<Operator>,
+    /// The most tokens of a module's instruction and worked examples; None: a quarter of its model's context, at
+    /// most 1024.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_instruction_tokens: Option<usize>,
     /// The most tokens of a reflection's answer.
     pub reflection_tokens: u32,
     /// The temperature of reflections.
     pub reflection_temperature: f32,
-}
-
-/// A value that a task file gives by name.
-trait Named: Copy + PartialEq + 'static {
-    const NAMES: &'static [(&'static str, Self)];
-
-    fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(_, value)| *value == self).map_or("", |(name, _)| name)
-    }
 }
 
 macro_rules! named {
@@ -81,6 +82,16 @@ macro_rules! named {
             }
         }
     };
+}
+
+named! {
+    /// What stands for whatever the task file leaves out.
+    Preset {
+        /// What was measured to be best with small models.
+        Default = "default",
+        /// The paper's: minibatches of three, a strict gate, whole rewrites, the Python package's prompt.
+        Paper = "paper",
+    }
 }
 
 named! {
@@ -169,35 +180,61 @@ pub(super) fn read(root: &Section<'_>, models: &[&str], own: &str) -> OptimizePl
     let top = candidate_selection == CandidateSelection::TopKPareto;
     only_with(&section, "epsilon", "candidate_selection = \"epsilon-greedy\"", greedy);
     only_with(&section, "top_k", "candidate_selection = \"top-k-pareto\"", top);
-    let proposals = section.integer("proposals", 1..=64).unwrap_or(1);
+    let preset = choice(&section, "preset", Preset::Default);
+    let of = OptimizePlan::of(preset);
+    let proposals = section.integer("proposals", 1..=64).unwrap_or(of.proposals);
     let several = proposals > 1;
     let (parents, keep) = (choice(&section, "parents", Parents::Same), choice(&section, "keep", Keep::Best));
     only_with(&section, "parents", "`proposals` above 1", several);
     only_with(&section, "keep", "`proposals` above 1", several);
     let plan = OptimizePlan {
+        preset,
         reflectors: read_reflectors(&section, models, own),
         budget: read_budget(&section),
-        seed: section.integer("seed", 0..=i64::MAX).map_or(0, i64::unsigned_abs),
-        minibatch: section.integer("minibatch", 1..=1000).unwrap_or(3),
+        seed: section.integer("seed", 0..=i64::MAX).map_or(of.seed, i64::unsigned_abs),
+        minibatch: section.integer("minibatch", 1..=1000).unwrap_or(of.minibatch),
         candidate_selection,
         epsilon: greedy.then_some(epsilon.unwrap_or(EPSILON)),
         top_k: top.then_some(top_k.unwrap_or(TOP_K)),
-        module_selection: choice(&section, "module_selection", ModuleSelection::RoundRobin),
-        frontier: choice(&section, "frontier", Frontier::Example),
-        gate: choice(&section, "gate", Gate::Strict),
+        module_selection: choice(&section, "module_selection", of.module_selection),
+        frontier: choice(&section, "frontier", of.frontier),
+        gate: choice(&section, "gate", of.gate),
         proposals,
         parents: several.then_some(parents),
         keep: several.then_some(keep),
-        merge: section.flag("merge").unwrap_or(true),
-        max_merges: section.integer("max_merges", 0..=100_000).unwrap_or(5),
-        stop_at_score: section.number("stop_at_score", 0.0..=1.0).unwrap_or(1.0),
+        merge: section.flag("merge").unwrap_or(of.merge),
+        max_merges: section.integer("max_merges", 0..=100_000).unwrap_or(of.max_merges),
+        stop_at_score: section.number("stop_at_score", 0.0..=1.0).unwrap_or(of.stop_at_score),
         patience: section.integer("patience", 1..=1_000_000),
         max_reflections: section.integer("max_reflections", 1..=1_000_000),
-        reflection_tokens: section.integer("reflection_tokens", 16..=100_000).unwrap_or(1024),
-        reflection_temperature: section.number("reflection_temperature", 0.0..=2.0).unwrap_or(0.7) as f32,
+        operators: read_operators(&section, &of.operators),
+        max_instruction_tokens: section.integer("max_instruction_tokens", 1..=1_000_000),
+        reflection_tokens: section.integer("reflection_tokens", 16..=100_000).unwrap_or(of.reflection_tokens),
+        reflection_temperature: section
+            .number("reflection_temperature", 0.0..=2.0)
+            .map_or(of.reflection_temperature, |t| t as f32),
     };
     section.finish();
     plan
+}
+
+fn read_operators(section: &Section<'_>, default: &[Operator]) -> Vec<Operator> {
+    let Some(names) = section.texts("operators") else {
+        return default.to_vec();
+    };
+    let all = || Operator::ALL.into_iter().chain([Operator::Paper]);
+    let known: Vec<&str> = all().map(Operator::name).collect();
+    let mut operators = Vec::new();
+    for name in &names {
+        match all().find(|operator| operator.name() == name) {
+            Some(operator) => operators.push(operator),
+            None => section.problem("operators", format!("there is no `{name}`; {}", nearest(name, &known))),
+        }
+    }
+    if names.is_empty() {
+        section.problem("operators", "must name at least one; leave it out for all");
+    }
+    operators
 }
 
 fn read_reflectors(section: &Section<'_>, models: &[&str], own: &str) -> Vec<String> {
@@ -224,24 +261,52 @@ fn read_budget(section: &Section<'_>) -> Budget {
     })
 }
 
+impl OptimizePlan {
+    /// What a preset says, without reflectors.
+    #[must_use]
+    pub fn of(preset: Preset) -> Self {
+        let default = Self {
+            preset,
+            reflectors: Vec::new(),
+            budget: Budget::DEFAULT,
+            seed: 0,
+            minibatch: 6,
+            candidate_selection: CandidateSelection::Pareto,
+            epsilon: None,
+            top_k: None,
+            module_selection: ModuleSelection::RoundRobin,
+            frontier: Frontier::Example,
+            gate: Gate::Confident,
+            proposals: 3,
+            parents: None,
+            keep: None,
+            merge: true,
+            max_merges: 5,
+            stop_at_score: 1.0,
+            patience: None,
+            max_reflections: None,
+            operators: Operator::ALL.to_vec(),
+            max_instruction_tokens: None,
+            reflection_tokens: 1024,
+            reflection_temperature: 0.7,
+        };
+        match preset {
+            Preset::Default => default,
+            Preset::Paper => Self {
+                minibatch: 3,
+                gate: Gate::Strict,
+                proposals: 1,
+                operators: vec![Operator::Paper],
+                reflection_temperature: 1.0,
+                ..default
+            },
+        }
+    }
+}
+
 /// A key that is given must have an effect.
 fn only_with(section: &Section<'_>, key: &str, with: &str, is: bool) {
     if section.has(key) && !is {
         section.problem(key, format!("has an effect only with {with}"));
     }
-}
-
-fn choice<T: Named>(section: &Section<'_>, key: &'static str, default: T) -> T {
-    let Some(text) = section.text(key) else {
-        return default;
-    };
-    let found = T::NAMES.iter().find(|(name, _)| *name == text);
-    found.map_or_else(
-        || {
-            let names: Vec<&str> = T::NAMES.iter().map(|(name, _)| *name).collect();
-            section.problem(key, format!("there is no `{text}`; {}", nearest(&text, &names)));
-            default
-        },
-        |(_, value)| *value,
-    )
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::optimize::OptimizePlan;
 use crate::engine::ModelId;
-use crate::program::{Candidate, Module, Program};
+use crate::program::{Candidate, Layout, Module, Program};
 
 /// A whole task. Serialized, it is a task file again.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -17,6 +17,8 @@ pub struct Plan {
     /// The modules, in the order in which they run.
     #[serde(rename = "module")]
     pub modules: Vec<ModulePlan>,
+    /// What stands where in a chat.
+    pub layout: Layout,
     /// How answers are judged.
     pub metric: MetricPlan,
     /// The models, in the order of the task file: [`ModelId`] counts them.
@@ -72,6 +74,16 @@ pub enum MetricPlan {
         field: String,
         /// The program's output.
         output: String,
+    },
+    /// One field is the expected number.
+    Number {
+        /// The example's field.
+        field: String,
+        /// The program's output.
+        output: String,
+        /// The example's field with a worked solution, for the feedback.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        solution: Option<String>,
     },
     /// Several fields with weights.
     Json {
@@ -168,6 +180,7 @@ impl Plan {
             max_tokens: plan.max_tokens,
             temperature: plan.temperature,
             model: self.model(&plan.model).unwrap_or(ModelId(0)),
+            layout: self.layout,
         };
         Program { modules: self.modules.iter().map(module).collect() }
     }

@@ -76,12 +76,13 @@ fn a_plan_with_every_choice_is_a_task_file_again() {
 
 #[test]
 fn a_choice_without_effect_is_a_problem() {
+    let alone = problems(TASK, &["optimize.proposals=1", "optimize.keep=all"]);
+    assert!(alone.iter().any(|(_, _, message)| message == "has an effect only with `proposals` above 1"), "{alone:?}");
     for (setting, words) in [
         ("optimize.epsilon=0.2", "has an effect only with candidate_selection = \"epsilon-greedy\""),
         ("optimize.top_k=2", "has an effect only with candidate_selection = \"top-k-pareto\""),
-        ("optimize.keep=all", "has an effect only with `proposals` above 1"),
         ("optimize.gate=confidnet", "there is no `confidnet`; did you mean `confident`?"),
-        ("optimize.frontier=objective", "needs a metric that names objectives, like json; label names none: leave it out"),
+        ("optimize.frontier=objective", "needs a metric that names objectives, like json: leave it out"),
         ("optimize.stop_at_score=1.5", "must be from 0 to 1, not 1.5"),
     ] {
         let found = problems(TASK, &[setting]);

@@ -2,9 +2,11 @@
 
 mod json;
 mod label;
+mod number;
 
 pub use json::Json;
 pub use label::Label;
+pub use number::Number;
 
 use std::collections::BTreeMap;
 

@@ -19,7 +19,7 @@ use crate::error::RunError;
 use crate::event::{Event, Purpose, StopReason};
 use crate::hash::sha256_hex;
 use crate::journal::{Journal, Record, RolloutAsk, Scored};
-use crate::program::{Candidate, Program};
+use crate::program::{Candidate, Demonstration, Module, ModuleText, Program};
 
 /// Why a call of the session did not answer.
 #[derive(Debug)]
@@ -175,11 +175,16 @@ impl<'a> Session<'a> {
         self.evaluator.engine.count_tokens(model, text)
     }
 
-    /// Tokens of a candidate's instructions, each counted by the model that reads it.
+    /// Tokens of a candidate's instructions and worked examples, each counted by the model that reads it.
     #[must_use]
     pub fn prompt_tokens(&self, candidate: &Candidate) -> usize {
         let modules = self.evaluator.program.modules.iter().zip(&candidate.0);
-        modules.map(|(module, text)| self.count_tokens(module.model, &text.instruction)).sum()
+        let tokens = |(module, text): (&Module, &ModuleText)| {
+            let count = |text: &str| self.count_tokens(module.model, text);
+            let shown = |d: &Demonstration| d.inputs.iter().map(|(_, value)| count(value)).sum::<usize>() + count(&d.answer);
+            count(&text.instruction) + text.demonstrations.iter().map(shown).sum::<usize>()
+        };
+        modules.map(tokens).sum()
     }
 
     /// The most tokens of prompt and answer together for a model.

@@ -9,6 +9,30 @@ use crate::hash::sha256_hex;
 pub struct ModuleText {
     /// The prompt.
     pub instruction: String,
+    /// Worked examples from the training data, in the order in which they are shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub demonstrations: Vec<Demonstration>,
+    /// Whether the model reasons before it answers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reasoning: bool,
+}
+
+impl ModuleText {
+    /// A prompt without worked examples, answered at once.
+    pub fn new(instruction: impl Into<String>) -> Self {
+        Self { instruction: instruction.into(), demonstrations: Vec::new(), reasoning: false }
+    }
+}
+
+/// A worked example.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Demonstration {
+    /// The training example that it is taken from.
+    pub id: String,
+    /// What the module reads, in its order.
+    pub inputs: Vec<(String, String)>,
+    /// What the assistant is to write.
+    pub answer: String,
 }
 
 /// One text a module, in the program's order.
@@ -18,22 +42,23 @@ pub struct Candidate(pub Vec<ModuleText>);
 impl Candidate {
     /// A candidate of instructions alone.
     pub fn new<S: Into<String>>(instructions: impl IntoIterator<Item = S>) -> Self {
-        let text = |instruction: S| ModuleText { instruction: instruction.into() };
-        Self(instructions.into_iter().map(text).collect())
+        Self(instructions.into_iter().map(ModuleText::new).collect())
     }
 
-    /// The same, with another instruction for the module at `index`.
+    /// The same, with another text for the module at `index`.
+    #[must_use]
+    pub fn with(&self, index: usize, text: ModuleText) -> Self {
+        let mut changed = self.clone();
+        changed.0[index] = text;
+        changed
+    }
+
+    /// The same, with another instruction for the module at `index`; its worked examples stay.
     #[must_use]
     pub fn with_instruction(&self, index: usize, instruction: &str) -> Self {
         let mut changed = self.clone();
         changed.0[index].instruction = instruction.to_owned();
         changed
-    }
-
-    /// Bytes of all instructions together: what "shorter" means between equals.
-    #[must_use]
-    pub fn length(&self) -> usize {
-        self.0.iter().map(|m| m.instruction.len()).sum()
     }
 
     /// A name for the whole text, 16 hexadecimal digits; part of cache and journal keys.

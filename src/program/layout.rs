@@ -1,56 +1,193 @@
-//! How an instruction and the fields of an example become a chat.
+//! How an instruction, worked examples and the fields of an example become a chat.
 //!
-//! Everything stands in the user's turn: small models follow an instruction there more often than
-//! in the system's (see ARCHITECTURE.md, "Layout"). Fields are labelled by their names, and the
-//! answer's own labels come last, where a small model looks.
+//! What stands where belongs to the plan, not to the candidate; the defaults were measured (see
+//! ARCHITECTURE.md, "Layout").
 
-use super::Module;
-use crate::engine::Message;
+use serde::{Deserialize, Serialize};
+
+use super::{Demonstration, Module, ModuleText};
+use crate::engine::{Message, Role};
+
+/// What stands where in the chat of a module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layout {
+    /// Whose turn the instruction stands in.
+    pub instruction: Turn,
+    /// Whether fields stand behind their names.
+    pub fields: Fields,
+    /// How the answer is led to.
+    pub answer: Cue,
+    /// How worked examples are shown.
+    pub examples: Examples,
+}
+
+/// Whose turn the instruction stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Turn {
+    /// At the top of the user's.
+    User,
+    /// The system's.
+    System,
+}
+
+/// Whether fields stand behind their names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fields {
+    /// `name: value`, a line each.
+    Labelled,
+    /// The value alone; with several fields they are labelled all the same.
+    Bare,
+}
+
+/// How the answer is led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cue {
+    /// The output's name is the last line of the user's turn; with several outputs, nothing is.
+    Label,
+    /// The assistant's turn begins with the first output's name.
+    Begun,
+    /// Nothing.
+    None,
+}
+
+/// How worked examples are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Examples {
+    /// As earlier turns of the chat.
+    Turns,
+    /// As text below the instruction.
+    Text,
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self { instruction: Turn::User, fields: Fields::Labelled, answer: Cue::Begun, examples: Examples::Turns }
+    }
+}
 
 /// A rendered prompt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prompt {
     /// The chat.
     pub messages: Vec<Message>,
-    /// Where prompts with the same instruction begin to differ, as
+    /// Where prompts with the same text begin to differ, as
     /// [`Request::breakpoints`](crate::engine::Request::breakpoints) has it.
     pub breakpoints: Vec<usize>,
 }
 
-/// Renders one call of `module`: its instruction, then its inputs in order.
+/// Renders one call of `module`: its text, then its inputs in order.
 #[must_use]
-pub fn render(module: &Module, instruction: &str, inputs: &[(String, String)]) -> Prompt {
-    let mut text = String::new();
-    text.push_str(instruction.trim_end());
-    text.push_str("\n\n");
-    if let [first, rest @ ..] = module.outputs.as_slice()
-        && !rest.is_empty()
-    {
-        text.push_str(&answer_format(first, rest));
+pub fn render(module: &Module, text: &ModuleText, inputs: &[(String, String)]) -> Prompt {
+    let layout = module.layout;
+    let mut chat = Chat::default();
+    let mut head = text.instruction.trim_end().to_owned();
+    if text.reasoning || module.outputs.len() > 1 {
+        head.push_str("\n\n");
+        head.push_str(&answer_format(module, text));
     }
-    let shared = text.len();
-    for (name, value) in inputs {
-        text.push_str(name);
-        text.push_str(": ");
-        text.push_str(value.trim());
-        text.push('\n');
+    if layout.examples == Examples::Text {
+        for demonstration in &text.demonstrations {
+            head.push_str("\n\n");
+            head.push_str(&question(module, text, &demonstration.inputs));
+            head.push_str(if cued(module, text) { " " } else { "\n" });
+            head.push_str(&answer(module, text, demonstration));
+        }
     }
-    if let [only] = module.outputs.as_slice() {
-        text.push_str(only);
-        text.push(':');
+    match layout.instruction {
+        Turn::System => chat.say(Role::System, &head),
+        Turn::User => {
+            chat.open = head;
+            chat.open.push_str("\n\n");
+        }
     }
-    Prompt { messages: vec![Message::user(text.trim_end())], breakpoints: vec![shared] }
+    if layout.examples == Examples::Turns {
+        for demonstration in &text.demonstrations {
+            chat.ask(&question(module, text, &demonstration.inputs));
+            chat.say(Role::Assistant, &answer(module, text, demonstration));
+        }
+    }
+    let shared = chat.length();
+    chat.ask(&question(module, text, inputs));
+    let begun = begun(module, text);
+    if !begun.is_empty() {
+        chat.say(Role::Assistant, &begun);
+    }
+    Prompt { messages: chat.messages, breakpoints: vec![shared] }
 }
 
-/// Tells how several outputs are to be written, so that [`super::parse`] can read them.
-fn answer_format(first: &str, rest: &[String]) -> String {
-    let mut text = String::from("Answer with one line for each field, in this form:\n");
-    for name in std::iter::once(first).chain(rest.iter().map(String::as_str)) {
-        text.push_str(name);
-        text.push_str(": …\n");
+/// What the assistant's turn begins with; empty where the layout leaves that to the model.
+#[must_use]
+pub fn begun(module: &Module, text: &ModuleText) -> String {
+    match (module.layout.answer, module.outputs.first()) {
+        (Cue::Begun, _) if text.reasoning => format!("{REASONING}:"),
+        (Cue::Begun, Some(first)) => format!("{first}:"),
+        _ => String::new(),
     }
-    text.push('\n');
-    text
+}
+
+/// The label that reasoning stands behind.
+pub const REASONING: &str = "reasoning";
+
+/// Messages, and what stands at the top of the next turn of the user.
+#[derive(Default)]
+struct Chat {
+    messages: Vec<Message>,
+    open: String,
+}
+
+impl Chat {
+    fn say(&mut self, role: Role, content: &str) {
+        self.messages.push(Message { role, content: content.to_owned() });
+    }
+
+    fn ask(&mut self, question: &str) {
+        let open = std::mem::take(&mut self.open);
+        self.messages.push(Message::user(open + question));
+    }
+
+    fn length(&self) -> usize {
+        self.messages.iter().map(|message| message.content.len()).sum::<usize>() + self.open.len()
+    }
+}
+
+/// The fields, and the line that leads to the answer.
+fn question(module: &Module, text: &ModuleText, inputs: &[(String, String)]) -> String {
+    let bare = module.layout.fields == Fields::Bare && inputs.len() == 1;
+    let field = |(name, value): &(String, String)| match bare {
+        true => value.trim().to_owned(),
+        false => format!("{name}: {}", value.trim()),
+    };
+    let mut question = inputs.iter().map(field).collect::<Vec<_>>().join("\n");
+    if cued(module, text) {
+        question.push_str(&format!("\n{}:", module.outputs[0]));
+    }
+    question
+}
+
+/// Whether the question ends with the output's name.
+fn cued(module: &Module, text: &ModuleText) -> bool {
+    module.layout.answer == Cue::Label && module.outputs.len() == 1 && !text.reasoning
+}
+
+/// A worked example's answer, as the assistant would write it.
+fn answer(module: &Module, text: &ModuleText, demonstration: &Demonstration) -> String {
+    match begun(module, text).as_str() {
+        "" => demonstration.answer.clone(),
+        begun => format!("{begun} {}", demonstration.answer),
+    }
+}
+
+/// Tells how reasoning and several outputs are to be written, so that [`super::parse`] can read them.
+fn answer_format(module: &Module, text: &ModuleText) -> String {
+    let reasoning = text.reasoning.then_some(REASONING);
+    let lines: Vec<String> =
+        reasoning.into_iter().chain(module.outputs.iter().map(String::as_str)).map(|name| format!("{name}: …")).collect();
+    let how = if text.reasoning { "Reason step by step first. " } else { "" };
+    format!("{how}Answer with one line for each field, in this form:\n{}", lines.join("\n"))
 }
 
 #[cfg(test)]
@@ -58,7 +195,7 @@ mod tests {
     use super::*;
     use crate::engine::ModelId;
 
-    fn module(outputs: &[&str]) -> Module {
+    fn module(outputs: &[&str], layout: Layout) -> Module {
         Module {
             name: "m".into(),
             inputs: vec!["text".into()],
@@ -66,22 +203,73 @@ mod tests {
             max_tokens: 8,
             temperature: 0.0,
             model: ModelId(0),
+            layout,
         }
     }
 
+    /// Turns in a line each, and where they begin to differ.
+    fn rendered(module: &Module, demonstrations: &[(&str, &str)]) -> (Vec<String>, usize) {
+        let demonstration = |(input, answer): &(&str, &str)| Demonstration {
+            id: String::new(),
+            inputs: vec![("text".into(), (*input).into())],
+            answer: (*answer).into(),
+        };
+        let demonstrations = demonstrations.iter().map(demonstration).collect();
+        let text = ModuleText { demonstrations, ..ModuleText::new("Label it.") };
+        let prompt = render(module, &text, &[("text".into(), "so {{ it }} is".into())]);
+        let turn = |message: &Message| format!("{:?} {}", message.role, message.content);
+        (prompt.messages.iter().map(turn).collect(), prompt.breakpoints[0])
+    }
+
     #[test]
-    fn one_output_ends_with_its_label() {
-        let prompt = render(&module(&["label"]), "Label it.", &[("text".into(), "so it is".into())]);
-        assert_eq!(prompt.messages[0].content, "Label it.\n\ntext: so it is\nlabel:");
-        assert_eq!(prompt.breakpoints, [11]);
+    fn the_answer_is_begun_with_the_output_s_name() {
+        let (turns, shared) = rendered(&module(&["label"], Layout::default()), &[]);
+        assert_eq!(turns, ["User Label it.\n\ntext: so {{ it }} is", "Assistant label:"]);
+        assert_eq!(shared, "Label it.\n\n".len());
+    }
+
+    #[test]
+    fn who_reasons_is_told_how_and_begun_so() {
+        let module = module(&["label"], Layout::default());
+        let text = ModuleText { reasoning: true, ..ModuleText::new("Label it.") };
+        let messages = render(&module, &text, &[("text".into(), "x".into())]).messages;
+        assert_eq!(
+            messages[0].content,
+            "Label it.\n\nReason step by step first. Answer with one line for each field, in this form:\n\
+             reasoning: …\nlabel: …\n\ntext: x"
+        );
+        assert_eq!(messages[1].content, "reasoning:");
     }
 
     #[test]
     fn several_outputs_are_asked_for_line_by_line() {
-        let prompt = render(&module(&["a", "b"]), "Do.", &[("text".into(), "{{ x }}".into())]);
+        let (turns, _) = rendered(&module(&["a", "b"], Layout::default()), &[]);
         assert_eq!(
-            prompt.messages[0].content,
-            "Do.\n\nAnswer with one line for each field, in this form:\na: …\nb: …\n\ntext: {{ x }}"
+            turns,
+            [
+                "User Label it.\n\nAnswer with one line for each field, in this form:\na: …\nb: …\n\ntext: so {{ it }} is",
+                "Assistant a:"
+            ]
         );
+    }
+
+    #[test]
+    fn worked_examples_are_earlier_turns() {
+        let layout = Layout { answer: Cue::Label, ..Layout::default() };
+        let (turns, shared) = rendered(&module(&["label"], layout), &[("one", "x"), ("two", "y")]);
+        let wanted = ["User Label it.\n\ntext: one\nlabel:", "Assistant x", "User text: two\nlabel:", "Assistant y"];
+        assert_eq!(turns[..4], wanted);
+        assert_eq!(turns[4], "User text: so {{ it }} is\nlabel:");
+        assert_eq!(shared, wanted.iter().map(|turn| turn.split_once(' ').unwrap().1.len()).sum::<usize>());
+    }
+
+    #[test]
+    fn every_part_can_stand_elsewhere() {
+        let layout = Layout { instruction: Turn::System, fields: Fields::Bare, answer: Cue::Begun, examples: Examples::Text };
+        let (turns, _) = rendered(&module(&["label"], layout), &[("one", "x")]);
+        assert_eq!(turns, ["System Label it.\n\none\nlabel: x", "User so {{ it }} is", "Assistant label:"]);
+        let layout = Layout { answer: Cue::Label, examples: Examples::Text, ..Layout::default() };
+        let (turns, _) = rendered(&module(&["label"], layout), &[("one", "x")]);
+        assert_eq!(turns, ["User Label it.\n\ntext: one\nlabel: x\n\ntext: so {{ it }} is\nlabel:"]);
     }
 }

@@ -5,7 +5,8 @@ pub mod layout;
 pub mod parse;
 pub mod rollout;
 
-pub use candidate::{Candidate, ModuleText};
+pub use candidate::{Candidate, Demonstration, ModuleText};
+pub use layout::Layout;
 pub use rollout::{Rollout, Step};
 
 use serde::Serialize;
@@ -27,6 +28,8 @@ pub struct Module {
     pub temperature: f32,
     /// Which model answers.
     pub model: ModelId,
+    /// What stands where in its chat.
+    pub layout: Layout,
 }
 
 /// The modules in the order in which they run.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::layout::REASONING;
 use crate::data::to_text;
 
 /// The outputs that were found, by name.
@@ -29,6 +30,22 @@ pub fn outputs(names: &[String], answer: &str) -> Outputs {
     found
 }
 
+/// The same of an answer that reasons first: outputs stand behind their names. Where the only one does
+/// not, it is the last line.
+#[must_use]
+pub fn reasoned(names: &[String], answer: &str) -> Outputs {
+    let mut labels = names.to_vec();
+    labels.push(REASONING.into());
+    let mut found = lines(&labels, answer);
+    found.remove(REASONING);
+    if let ([only], true) = (names, found.is_empty())
+        && let Some(last) = answer.lines().map(str::trim).rfind(|line| !line.is_empty())
+    {
+        found.insert(only.clone(), one(only, last));
+    }
+    found
+}
+
 /// What an answer without some of its outputs looks like, in words that a reflector can use.
 #[must_use]
 pub fn missing(names: &[String], found: &Outputs, answer: &str) -> Option<String> {
@@ -46,6 +63,14 @@ pub fn missing(names: &[String], found: &Outputs, answer: &str) -> Option<String
         if absent.len() == 1 { "is" } else { "are" },
         form.join(", ")
     ))
+}
+
+/// Whether an answer begins with the label of reasoning or of one of the outputs.
+#[must_use]
+pub fn begins_with_a_label(names: &[String], answer: &str) -> bool {
+    let label = answer.trim_start().split_once(':').map(|(label, _)| bare(label));
+    let is = |name: &str| label.is_some_and(|label| label.eq_ignore_ascii_case(name));
+    is(REASONING) || names.iter().any(|name| is(name))
 }
 
 /// The first JSON object in `text`, fenced or not.
@@ -184,6 +209,23 @@ mod tests {
     fn a_value_may_have_several_lines() {
         let found = outputs(&names(&["plan", "answer"]), "plan: one\ntwo\nanswer: 3");
         assert_eq!(found["plan"], "one\ntwo");
+    }
+
+    #[test]
+    fn an_answer_may_begin_once_more() {
+        let begins = |answer| begins_with_a_label(&names(&["plan", "label"]), answer);
+        assert!(begins(" **Label**: x") && begins("plan: x") && begins("reasoning: x"));
+        assert!(!begins(" x") && !begins("other: x") && !begins(": x"));
+    }
+
+    #[test]
+    fn an_answer_after_reasoning() {
+        for answer in
+            ["reasoning: 3 and 4\nmake 7\nanswer: 7", "reasoning: so **Answer:** is next\n**Answer**: 7", "so it is\n\n7\n"]
+        {
+            assert_eq!(reasoned(&names(&["answer"]), answer)["answer"], "7", "{answer}");
+        }
+        assert!(reasoned(&names(&["a", "b"]), "reasoning: none").is_empty());
     }
 
     #[test]

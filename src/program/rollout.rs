@@ -1,9 +1,11 @@
 //! Runs of a program: many examples in lockstep, each with the trace of what happened.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::parse::{self, Outputs};
-use super::{Candidate, Program, layout};
+use super::{Candidate, ModuleText, Program, layout};
 use crate::data::Example;
 use crate::engine::{Completion, Decoding, Ended, EngineError, Request, Usage};
 
@@ -89,7 +91,8 @@ pub fn run(program: &Program, jobs: &[Job<'_>], generate: &mut Generate<'_>) -> 
                 continue;
             };
             let inputs = gather(&module.inputs, rollout, job.example);
-            let prompt = layout::render(module, &text.instruction, &inputs);
+            let text = without(text, job.example);
+            let prompt = layout::render(module, &text, &inputs);
             requests.push(Request {
                 model: module.model,
                 messages: prompt.messages,
@@ -97,14 +100,14 @@ pub fn run(program: &Program, jobs: &[Job<'_>], generate: &mut Generate<'_>) -> 
                 decoding: Decoding { temperature: module.temperature, ..Decoding::greedy(module.max_tokens) },
                 seed: job.seed.wrapping_add(index as u64),
             });
-            under_way.push((place, inputs));
+            under_way.push((place, inputs, text));
         }
         if requests.is_empty() {
             break;
         }
         let answers = generate(&requests)?;
-        for ((place, inputs), completion) in under_way.into_iter().zip(answers) {
-            take_step(program, index, &mut rollouts[place], inputs, completion);
+        for ((place, inputs, text), completion) in under_way.into_iter().zip(answers) {
+            take_step(program, index, &text, &mut rollouts[place], inputs, completion);
         }
     }
     Ok(rollouts)
@@ -116,10 +119,36 @@ fn gather(names: &[String], rollout: &Rollout, example: &Example) -> Vec<(String
     names.iter().map(|name| (name.clone(), value(name))).collect()
 }
 
+/// The text without worked examples taken from `example` itself, which would give its answer away.
+fn without<'a>(text: &'a ModuleText, example: &Example) -> Cow<'a, ModuleText> {
+    if text.demonstrations.iter().all(|demonstration| demonstration.id != example.id) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = text.clone();
+    text.demonstrations.retain(|demonstration| demonstration.id != example.id);
+    Cow::Owned(text)
+}
+
 /// Reads the answer and decides whether the rollout can go on.
-fn take_step(program: &Program, index: usize, rollout: &mut Rollout, inputs: Vec<(String, String)>, completion: Completion) {
+fn take_step(
+    program: &Program,
+    index: usize,
+    text: &ModuleText,
+    rollout: &mut Rollout,
+    inputs: Vec<(String, String)>,
+    completion: Completion,
+) {
     let module = &program.modules[index];
-    let outputs = parse::outputs(&module.outputs, &completion.text);
+    // Where the layout has begun the answer, the model goes on from there, or begins once more.
+    let begun = layout::begun(module, text);
+    let answer = match parse::begins_with_a_label(&module.outputs, &completion.text) {
+        true => completion.text.clone(),
+        false => begun + &completion.text,
+    };
+    let outputs = match text.reasoning {
+        true => parse::reasoned(&module.outputs, &answer),
+        false => parse::outputs(&module.outputs, &answer),
+    };
     let mut problem = parse::missing(&module.outputs, &outputs, &completion.text);
     match &completion.ended {
         Ended::Refused(reason) => problem = Some(format!("The request was refused: {reason}.")),
@@ -162,6 +191,7 @@ mod tests {
             max_tokens: 8,
             temperature: 0.0,
             model: ModelId(0),
+            layout: crate::program::Layout::default(),
         };
         Program { modules: vec![module("first", &["q"], &["plan", "note"]), module("second", &["q", "plan"], &["answer"])] }
     }

@@ -9,7 +9,7 @@ use super::Summary;
 use crate::engine::Message;
 use crate::journal::JournalError;
 use crate::optimize::Pool;
-use crate::program::{Candidate, Program, layout};
+use crate::program::{Candidate, Demonstration, ModuleText, Program, layout};
 
 /// `best.json`: a candidate, and the chat that each of its modules really sends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,12 @@ pub struct BestModule {
     pub name: String,
     /// The prompt.
     pub instruction: String,
+    /// Its worked examples.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub demonstrations: Vec<Demonstration>,
+    /// Whether the model reasons before it answers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reasoning: bool,
     /// What is sent, with `{field}` where a field's text goes.
     pub messages: Vec<Message>,
 }
@@ -41,9 +47,14 @@ impl BestFile {
     pub fn into_candidate(self, names: &[&str]) -> Result<Candidate, String> {
         let text = |name: &&str| {
             let module = self.modules.iter().find(|m| m.name == **name);
-            module.map(|m| m.instruction.clone()).ok_or_else(|| (*name).to_owned())
+            let text = |m: &BestModule| ModuleText {
+                instruction: m.instruction.clone(),
+                demonstrations: m.demonstrations.clone(),
+                reasoning: m.reasoning,
+            };
+            module.map(text).ok_or_else(|| (*name).to_owned())
         };
-        Ok(Candidate::new(names.iter().map(text).collect::<Result<Vec<_>, _>>()?))
+        Ok(Candidate(names.iter().map(text).collect::<Result<Vec<_>, _>>()?))
     }
 }
 
@@ -56,8 +67,9 @@ pub fn write(folder: &Path, program: &Program, pool: &Pool, summary: &Summary) -
     let candidate = &pool.members[place].candidate;
     let module = |(module, text): (&crate::program::Module, &crate::program::ModuleText)| {
         let fields: Vec<(String, String)> = module.inputs.iter().map(|f| (f.clone(), format!("{{{f}}}"))).collect();
-        let messages = layout::render(module, &text.instruction, &fields).messages;
-        BestModule { name: module.name.clone(), instruction: text.instruction.clone(), messages }
+        let messages = layout::render(module, text, &fields).messages;
+        let ModuleText { instruction, demonstrations, reasoning } = text.clone();
+        BestModule { name: module.name.clone(), instruction, demonstrations, reasoning, messages }
     };
     let modules: Vec<BestModule> = program.modules.iter().zip(&candidate.0).map(module).collect();
     let best = folder.join("best");

@@ -250,17 +250,18 @@ fn outcome(pool: &Pool, best: usize, tally: &Tally) -> String {
     if pool.stopped == StopReason::SeedIsPerfect {
         return "nothing was learned: the seed scores 1 on every validation example already".into();
     }
-    if tally.asked == 0 && tally.perfect_minibatches > 0 {
+    let unusable: u64 = tally.unusable.values().sum();
+    let attempts = tally.proposed + unusable;
+    if attempts == 0 && tally.perfect_minibatches > 0 {
         return "nothing was learned: the seed was perfect on every minibatch that was drawn".into();
     }
-    if tally.asked == 0 {
-        return format!("nothing was learned: no reflection was asked, since {}", pool.stopped);
+    if attempts == 0 {
+        return format!("nothing was learned: nothing was tried, since {}", pool.stopped);
     }
-    let unusable: u64 = tally.unusable.values().sum();
     let reasons: Vec<String> = tally.unusable.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
     let mut parts = Vec::new();
     if unusable > 0 {
-        parts.push(format!("{unusable} brought no prompt to try ({})", reasons.join(", ")));
+        parts.push(format!("{unusable} brought nothing to try ({})", reasons.join(", ")));
     }
     if tally.rejected > 0 {
         parts.push(format!("{} did not win their minibatch", tally.rejected));
@@ -269,7 +270,7 @@ fn outcome(pool: &Pool, best: usize, tally: &Tally) -> String {
     if passed > 0 {
         parts.push(format!("{passed} won their minibatch, but not on validation"));
     }
-    format!("nothing was learned: of {} reflections, {}", tally.asked, parts.join(", "))
+    format!("nothing was learned: of {attempts} attempts, {}", parts.join(", "))
 }
 
 #[cfg(test)]
@@ -285,14 +286,14 @@ mod tests {
     #[test]
     fn a_run_that_learned_nothing_says_why() {
         let tally =
-            Tally { asked: 5, unusable: BTreeMap::from([("empty", 2), ("repeated", 1)]), rejected: 2, ..Tally::default() };
+            Tally { proposed: 2, unusable: BTreeMap::from([("empty", 2), ("repeated", 1)]), rejected: 2, ..Tally::default() };
         assert_eq!(
             outcome(&seed_only(StopReason::BudgetSpent), 0, &tally),
-            "nothing was learned: of 5 reflections, 3 brought no prompt to try (2 empty, 1 repeated), 2 did not win their minibatch"
+            "nothing was learned: of 5 attempts, 3 brought nothing to try (2 empty, 1 repeated), 2 did not win their minibatch"
         );
         assert_eq!(
             outcome(&seed_only(StopReason::BudgetSpent), 0, &Tally::default()),
-            "nothing was learned: no reflection was asked, since the budget does not hold another iteration"
+            "nothing was learned: nothing was tried, since the budget does not hold another iteration"
         );
     }
 }

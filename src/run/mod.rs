@@ -20,7 +20,7 @@ use crate::engine::scripted::Scripted;
 use crate::error::RunError;
 use crate::event::{Event, StopReason};
 use crate::journal::{Journal, JournalError};
-use crate::metric::{Json, Label, Metric};
+use crate::metric::{Json, Label, Metric, Number};
 use crate::optimize::evaluator::Evaluator;
 use crate::optimize::failures::Failures;
 use crate::optimize::gepa::Gepa;
@@ -35,6 +35,7 @@ use crate::report::{Summary, result};
 pub fn metric(plan: &MetricPlan) -> Box<dyn Metric> {
     match plan {
         MetricPlan::Label { field, output } => Box::new(Label::new(field, output)),
+        MetricPlan::Number { field, output, solution } => Box::new(Number::new(field, output, solution.clone())),
         MetricPlan::Json { field, weights } => Box::new(Json::new(field.clone(), weights.clone())),
     }
 }
@@ -216,7 +217,7 @@ fn check_room(plan: &Plan, engine: &dyn Engine) -> Result<(), RunError> {
 
 /// Counted up whenever the same plan would give other answers or scores: another layout, another
 /// reading of answers, another metric. Runs of different numbers are not to be mixed.
-const BEHAVIOUR: u32 = 1;
+const BEHAVIOUR: u32 = 2;
 
 /// All that the answers of a run depend on.
 fn fingerprint(plan: &Plan, splits: &Splits, engine: &dyn Engine) -> BTreeMap<String, String> {

@@ -130,7 +130,15 @@ field = "label"
 engine = "scripted"
 script = "script.jsonl"
 
+[layout]
+answer = "label"
+
+# The loop of the paper, with rewrites alone: what the loop's tests are worked out for.
 [optimize]
+minibatch = 3
+gate = "strict"
+operators = ["rewrite"]
+proposals = 1
 budget = "150"
 "#;
 
@@ -162,7 +170,15 @@ weights = { colour = 1, size = 1 }
 engine = "scripted"
 script = "script.jsonl"
 
+[layout]
+answer = "label"
+
+# The loop of the paper, with rewrites alone: what the loop's tests are worked out for.
 [optimize]
+minibatch = 3
+gate = "strict"
+operators = ["rewrite"]
+proposals = 1
 budget = "200"
 "#;
 

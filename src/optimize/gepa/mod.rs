@@ -4,15 +4,17 @@
 //! feedback and rewrite an instruction, keep the child if it wins the same minibatch, and score it on
 //! the validation examples. After an accepted child, two candidates of one family may be merged.
 
+pub mod answer;
 pub mod crossover;
 pub mod frontier;
 pub mod gate;
 pub mod merge;
 pub mod minibatch;
 mod mutate;
+pub mod operators;
 pub mod pareto;
 pub mod profile;
-pub mod reflect;
+mod propose;
 pub mod select;
 pub mod validate;
 
@@ -21,6 +23,7 @@ use std::sync::Arc;
 
 use self::crossover::{Crossover, Merge};
 use self::minibatch::Minibatches;
+use self::operators::bandit::Bandit;
 use self::select::RoundRobin;
 use super::pool::ranking;
 use super::session::Halt;
@@ -45,6 +48,9 @@ pub struct Gepa {
     members: Vec<Member>,
     turns: RoundRobin,
     crossover: Crossover,
+    bandit: Bandit,
+    /// What was added to the text of a module of a candidate and did not pass, by candidate and module.
+    rejected: BTreeMap<(usize, usize), Vec<String>>,
     /// Every text that was run: a proposal among them is not run again.
     tried: BTreeSet<Candidate>,
 }
@@ -59,6 +65,8 @@ impl Gepa {
             members: Vec::new(),
             turns: RoundRobin::default(),
             crossover: Crossover::default(),
+            bandit: Bandit::default(),
+            rejected: BTreeMap::new(),
             tried: BTreeSet::new(),
         }
     }
@@ -180,6 +188,7 @@ impl Gepa {
             candidate: self.members.len(),
             parents: member.parents.clone(),
             instructions: named(session, &member.candidate),
+            demonstrations: shown(session, &member.candidate),
             prompt_tokens: member.prompt_tokens,
             mean: member.mean(),
             scores: (0..all).map(|place| member.scores.get(place)).collect(),
@@ -197,6 +206,12 @@ impl Gepa {
 fn named(session: &Session<'_>, candidate: &Candidate) -> Vec<(String, String)> {
     let modules = session.program().modules.iter().zip(&candidate.0);
     modules.map(|(module, text)| (module.name.clone(), text.instruction.clone())).collect()
+}
+
+/// Ids of worked examples with the names of their modules, where there are any.
+fn shown(session: &Session<'_>, candidate: &Candidate) -> Vec<(String, Vec<String>)> {
+    let modules = session.program().modules.iter().zip(&candidate.0).filter(|(_, text)| !text.demonstrations.is_empty());
+    modules.map(|(module, text)| (module.name.clone(), text.demonstrations.iter().map(|d| d.id.clone()).collect())).collect()
 }
 
 fn objectives(results: &[(usize, Arc<Scored>)]) -> BTreeMap<String, Scores> {

@@ -1,82 +1,263 @@
-//! What the training data says of an output, without a model: a hint for the reflector, never a
-//! constraint on the student, since a class may be missing from a small training set.
+//! What the training data says of a module's outputs, computed without a model: hints for the
+//! reflector and lines for the student's instruction, never a constraint on its answers, since a third of
+//! the values of a validation set can be missing from a small training set.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::data::Example;
+use serde_json::Value;
 
-/// The most values that are listed as a closed set.
-const MOST_VALUES: usize = 32;
+use crate::data::{Example, to_text};
+use crate::program::Module;
+
+/// The most values that are listed.
+const MOST_VALUES: usize = 120;
 
 /// The longest value, in characters, that is listed.
 const LONGEST_VALUE: usize = 60;
 
-/// How often a value must occur on average for the set to be taken as closed.
-const TIMES_EACH: usize = 3;
-
-/// A line on each of `outputs` of which the training examples hold a field of the same name and
-/// short values; empty where there is none.
-#[must_use]
-pub fn describe(outputs: &[String], train: &[Example]) -> String {
-    outputs.iter().filter_map(|output| line(output, train)).collect()
+/// What is known of one output.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Output {
+    /// Its name.
+    pub name: String,
+    /// What its values are.
+    pub kind: Kind,
 }
 
-fn line(output: &str, train: &[Example]) -> Option<String> {
+/// What the values of a field are.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kind {
+    /// A set, closed or nearly so, with the count of each value.
+    Set(BTreeMap<String, usize>),
+    /// Numbers.
+    Number,
+    /// `true` or `false`.
+    Flag,
+    /// JSON objects with these fields.
+    Object(Vec<(String, Kind)>),
+    /// JSON lists.
+    List,
+    /// Text that stands word for word in the named input, or is the common value where there is one.
+    Span {
+        /// The input.
+        of: String,
+        /// The value where there is no such text.
+        otherwise: Option<String>,
+    },
+    /// Anything else, with up to two samples where they are short.
+    Text(Vec<String>),
+}
+
+/// What the training data says of the module's outputs, of those that it has a field of the same name for.
+#[must_use]
+pub fn of(module: &Module, train: &[Example]) -> Vec<Output> {
+    let output = |name: &String| {
+        let rows: Vec<(&Example, &Value)> = train.iter().filter_map(|e| Some((e, e.fields.get(name)?))).collect();
+        (!rows.is_empty() && rows.len() == train.len()).then(|| Output { name: name.clone(), kind: kind(&rows, &module.inputs) })
+    };
+    module.outputs.iter().filter_map(output).collect()
+}
+
+fn kind(rows: &[(&Example, &Value)], inputs: &[String]) -> Kind {
+    let values: Vec<Value> = rows.iter().map(|(_, value)| parsed(value)).collect();
+    if values.iter().all(Value::is_object) {
+        return object(rows, &values, inputs);
+    }
+    if values.iter().all(Value::is_array) {
+        return Kind::List;
+    }
+    if values.iter().all(Value::is_boolean) {
+        return Kind::Flag;
+    }
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for example in train {
-        *counts.entry(example.text(output)?).or_default() += 1;
+    for (_, value) in rows {
+        *counts.entry(to_text(value).trim().to_owned()).or_default() += 1;
     }
-    if counts.keys().any(|value| value.chars().count() > LONGEST_VALUE || value.contains(['\n', '{'])) {
-        return None;
+    if is_set(&counts, rows.len()) {
+        return Kind::Set(counts);
     }
-    if counts.is_empty() {
-        return None;
+    if values.iter().all(Value::is_number) {
+        return Kind::Number;
     }
-    let quote = |value: &String| format!("`{value}`");
-    if counts.len() <= MOST_VALUES && counts.len() * TIMES_EACH <= train.len() {
-        let values: Vec<String> = counts.keys().map(quote).collect();
-        return Some(format!("- `{output}` is one of {}.\n", values.join(", ")));
+    span(rows, &counts, inputs).unwrap_or_else(|| {
+        let short = counts.keys().filter(|value| !value.is_empty() && is_short(value)).take(2);
+        Kind::Text(short.cloned().collect())
+    })
+}
+
+/// Text that holds JSON or a number counts as what it holds.
+fn parsed(value: &Value) -> Value {
+    match value {
+        Value::String(text) => serde_json::from_str(&text.trim().replace(',', ""))
+            .ok()
+            .filter(Value::is_number)
+            .or_else(|| serde_json::from_str(text).ok().filter(|v: &Value| v.is_object() || v.is_array()))
+            .unwrap_or_else(|| value.clone()),
+        other => other.clone(),
     }
-    // An open set: its commonest value, if one is common, and some of the others.
+}
+
+fn object(rows: &[(&Example, &Value)], values: &[Value], inputs: &[String]) -> Kind {
+    let mut keys: Vec<&String> = Vec::new();
+    for key in values.iter().filter_map(Value::as_object).flat_map(serde_json::Map::keys) {
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    let field = |key: &&String| {
+        let inner: Vec<(&Example, &Value)> =
+            rows.iter().zip(values).filter_map(|((example, _), value)| Some((*example, value.get(*key)?))).collect();
+        ((*key).clone(), kind(&inner, inputs))
+    };
+    Kind::Object(keys.iter().map(field).collect())
+}
+
+/// Whether the values seen are nearly all that there are. The share of unseen values is about the share
+/// of those seen once (Good 1953).
+fn is_set(counts: &BTreeMap<String, usize>, rows: usize) -> bool {
+    let once = counts.values().filter(|count| **count == 1).count();
+    let listable = counts.len() <= MOST_VALUES && counts.keys().all(|value| is_short(value) && !value.is_empty());
+    let numbers = counts.keys().filter(|value| value.parse::<f64>().is_ok()).count();
+    // Numbers that repeat by chance are no names.
+    let named = numbers * 2 < counts.len() || counts.len() <= 10;
+    listable && named && once * 4 <= rows && counts.len() < rows
+}
+
+fn is_short(value: &str) -> bool {
+    value.chars().count() <= LONGEST_VALUE && !value.contains('\n')
+}
+
+/// Text of an input, where nearly all values but a common one are.
+fn span(rows: &[(&Example, &Value)], counts: &BTreeMap<String, usize>, inputs: &[String]) -> Option<Kind> {
     let (common, count) = counts.iter().max_by_key(|(_, count)| **count)?;
-    let is_common = *count * 10 >= train.len() && *count > 1;
-    let others: Vec<String> = counts.keys().filter(|value| !is_common || *value != common).take(2).map(quote).collect();
-    let often = if is_common { format!("often {}, else ", quote(common)) } else { String::new() };
-    Some(format!("- `{output}` is {often}a value of its own, like {}.\n", others.join(" or ")))
+    let otherwise = (*count > 1 && *count * 10 >= rows.len()).then(|| common.clone());
+    let rest: Vec<(&Example, String)> = rows
+        .iter()
+        .map(|(example, value)| (*example, to_text(value).trim().to_lowercase()))
+        .filter(|(_, value)| Some(value) != otherwise.as_ref().map(|o| o.to_lowercase()).as_ref())
+        .collect();
+    let of = inputs.iter().find(|input| {
+        let within = |(example, value): &&(&Example, String)| {
+            !value.is_empty() && example.text(input).is_some_and(|text| text.to_lowercase().contains(value.as_str()))
+        };
+        !rest.is_empty() && rest.iter().filter(within).count() * 10 >= rest.len() * 9
+    })?;
+    Some(Kind::Span { of: of.clone(), otherwise })
+}
+
+/// The lines on all outputs, as an instruction can have them; empty where nothing is known.
+#[must_use]
+pub fn statement(outputs: &[Output]) -> String {
+    outputs.iter().filter_map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn line(output: &Output) -> Option<String> {
+    let name = &output.name;
+    Some(match &output.kind {
+        Kind::Set(values) => format!("The `{name}` is one of: {}.", values.keys().cloned().collect::<Vec<_>>().join(", ")),
+        Kind::Number => format!("The `{name}` is a number."),
+        Kind::Flag => format!("The `{name}` is true or false."),
+        Kind::Object(fields) => format!("The `{name}` is one JSON object of this form:\n{}", form(fields)),
+        Kind::List => format!("The `{name}` is a JSON list."),
+        Kind::Span { of, otherwise: Some(otherwise) } => {
+            format!("The `{name}` is copied from the `{of}`, or {otherwise} if it is not there.")
+        }
+        Kind::Span { of, otherwise: None } => format!("The `{name}` is copied from the `{of}`."),
+        Kind::Text(samples) if samples.len() == 2 => {
+            format!("The `{name}` is a short text, like {} or {}.", samples[0], samples[1])
+        }
+        Kind::Text(_) => return None,
+    })
+}
+
+/// The form of a JSON object, its fields in a line each where they are many.
+fn form(fields: &[(String, Kind)]) -> String {
+    let value = |kind: &Kind| match kind {
+        Kind::Set(values) => values.keys().map(|v| format!("{v:?}")).collect::<Vec<_>>().join(" or "),
+        Kind::Number => "a number".into(),
+        Kind::Flag => "true or false".into(),
+        Kind::Object(fields) => form(fields),
+        Kind::List => "[…]".into(),
+        Kind::Span { .. } | Kind::Text(_) => "\"…\"".into(),
+    };
+    let fields: Vec<String> = fields.iter().map(|(key, kind)| format!("{key:?}: {}", value(kind))).collect();
+    format!("{{{}}}", fields.join(", "))
+}
+
+/// The values of the only output, where they are a set.
+#[must_use]
+pub fn values(outputs: &[Output]) -> BTreeSet<&str> {
+    outputs
+        .iter()
+        .filter_map(|output| match &output.kind {
+            Kind::Set(values) => Some(values.keys().map(String::as_str)),
+            _ => None,
+        })
+        .flatten()
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::ModelId;
+    use crate::program::Layout;
     use serde_json::json;
 
-    fn train(values: &[&str]) -> Vec<Example> {
-        let example = |value: &&str| Example { id: String::new(), fields: json!({ "out": value }).as_object().unwrap().clone() };
-        values.iter().map(example).collect()
+    fn described(rows: &[Value]) -> String {
+        let example = |row: &Value| Example {
+            id: String::new(),
+            fields: json!({ "in": "x 4 y", "out": row }).as_object().unwrap().clone(),
+        };
+        let module = Module {
+            name: "m".into(),
+            inputs: vec!["in".into()],
+            outputs: vec!["out".into(), "other".into()],
+            max_tokens: 8,
+            temperature: 0.0,
+            model: ModelId(0),
+            layout: Layout::default(),
+        };
+        statement(&of(&module, &rows.iter().map(example).collect::<Vec<_>>()))
     }
 
-    fn described(values: &[&str]) -> String {
-        describe(&["out".into()], &train(values))
+    fn texts(values: &[&str]) -> String {
+        described(&values.iter().map(|&v| json!(v)).collect::<Vec<_>>())
     }
 
     #[test]
-    fn a_closed_set_is_listed() {
-        assert_eq!(described(&["b", "a", "b", "a", "a", "b"]), "- `out` is one of `a`, `b`.\n");
+    fn a_set_is_listed_even_if_some_values_are_rare() {
+        assert_eq!(texts(&["b", "a", "b", "a", "a", "c"]), "The `out` is one of: a, b, c.");
+        assert_eq!(texts(&["1", "2", "1", "2", "1"]), "The `out` is one of: 1, 2.");
     }
 
     #[test]
-    fn an_open_set_is_shown_by_its_commonest_value_and_some_others() {
+    fn what_is_copied_from_an_input_is_found() {
         assert_eq!(
-            described(&["none", "1", "none", "2", "3"]),
-            "- `out` is often `none`, else a value of its own, like `1` or `2`.\n"
+            texts(&["none", "4", "none", "x", "4 y", "x 4"]),
+            "The `out` is copied from the `in`, or none if it is not there."
         );
-        assert_eq!(described(&["4", "1", "3", "2"]), "- `out` is a value of its own, like `1` or `2`.\n");
     }
 
     #[test]
-    fn what_is_long_or_not_in_the_data_is_passed_over() {
-        assert_eq!(described(&["a", &"x".repeat(100)]), "");
-        assert_eq!(describe(&["other".into()], &train(&["a"])), "");
-        assert_eq!(describe(&["out".into()], &[]), "");
+    fn numbers_flags_and_free_text() {
+        assert_eq!(texts(&["14", "1,300", "7.5", "99"]), "The `out` is a number.");
+        assert_eq!(described(&[json!(true), json!(false)]), "The `out` is true or false.");
+        assert_eq!(
+            texts(&["so be it", "never mind", "as you like"]),
+            "The `out` is a short text, like as you like or never mind."
+        );
+        assert_eq!(texts(&["a long\ntext", "another\none"]), "");
+    }
+
+    #[test]
+    fn the_form_of_an_object_is_shown() {
+        let row = |mood, flag| json!({ "mood": mood, "flags": { "loud": flag, "late": false } });
+        let rows = [row("good", true), row("bad", false), row("bad", true), row("good", true)];
+        let wanted = "The `out` is one JSON object of this form:\n\
+            {\"mood\": \"bad\" or \"good\", \"flags\": {\"loud\": true or false, \"late\": true or false}}";
+        assert_eq!(described(&rows), wanted);
+        let as_text: Vec<Value> = rows.iter().map(|row| json!(row.to_string())).collect();
+        assert_eq!(described(&as_text), wanted);
     }
 }

@@ -72,35 +72,13 @@ impl RoundRobin {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Budget;
-    use crate::config::{Gate, ModuleSelection};
+    use crate::config::Preset;
     use crate::optimize::pool::tests_support::member;
     use crate::optimize::randomness::stream;
     use proptest::prelude::*;
 
     fn plan(candidate_selection: CandidateSelection) -> OptimizePlan {
-        OptimizePlan {
-            reflectors: Vec::new(),
-            budget: Budget::DEFAULT,
-            seed: 0,
-            minibatch: 3,
-            candidate_selection,
-            epsilon: Some(0.2),
-            top_k: Some(2),
-            module_selection: ModuleSelection::RoundRobin,
-            frontier: Frontier::Example,
-            gate: Gate::Strict,
-            proposals: 1,
-            parents: None,
-            keep: None,
-            merge: true,
-            max_merges: 5,
-            stop_at_score: 1.0,
-            patience: None,
-            max_reflections: None,
-            reflection_tokens: 16,
-            reflection_temperature: 0.0,
-        }
+        OptimizePlan { candidate_selection, epsilon: Some(0.2), top_k: Some(2), ..OptimizePlan::of(Preset::Default) }
     }
 
     fn drawn(selection: CandidateSelection, members: &[Member]) -> Vec<usize> {

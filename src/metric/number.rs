@@ -1,0 +1,126 @@
+//! `number`: the last number of an answer must be the expected one.
+
+use crate::data::Example;
+use crate::engine::Completion;
+use crate::program::Rollout;
+
+use super::{Judgement, Metric, MetricError, shorten};
+
+/// How far two equal numbers may be apart.
+const TOLERANCE: f64 = 1e-6;
+
+/// The most characters of a worked solution in feedback.
+const SOLUTION_LENGTH: usize = 600;
+
+/// Compares the last number of one output with that of the example's field.
+#[derive(Debug, Clone)]
+pub struct Number {
+    field: String,
+    output: String,
+    solution: Option<String>,
+}
+
+impl Number {
+    /// The example's `field` holds the number, the program writes it as `output`; `solution` is the
+    /// example's field with the way to it, for the feedback.
+    pub fn new(field: impl Into<String>, output: impl Into<String>, solution: Option<String>) -> Self {
+        Self { field: field.into(), output: output.into(), solution }
+    }
+}
+
+impl Metric for Number {
+    fn required_fields(&self) -> Vec<String> {
+        std::iter::once(self.field.clone()).chain(self.solution.clone()).collect()
+    }
+
+    fn judge(&self, example: &Example, rollout: &Rollout, _answers: &[Completion]) -> Result<Judgement, MetricError> {
+        let bad = |cause| MetricError::Example { id: example.id.clone(), cause };
+        let expected = example.text(&self.field).ok_or_else(|| bad(format!("the field `{}` is missing", self.field)))?;
+        let wanted = last_number(&expected).ok_or_else(|| bad(format!("`{}` holds no number", self.field)))?;
+        let given = rollout.output(&self.output).unwrap_or_default();
+        let words = match last_number(given) {
+            Some(given) if (given - wanted).abs() <= TOLERANCE => return Ok(Judgement::new(1.0, "Correct.")),
+            Some(given) => format!("Wrong. The last number in the answer was {given}; the right answer is {wanted}."),
+            None => format!("Wrong. There is no number in the answer; the right answer is {wanted}."),
+        };
+        let solution = self.solution.as_ref().and_then(|field| example.text(field));
+        let solution = solution.map_or(String::new(), |text| format!(" A worked solution: {}", shorten(&text, SOLUTION_LENGTH)));
+        Ok(Judgement::new(0.0, words + &solution))
+    }
+}
+
+/// The last number in `text`; commas between its digits are left out.
+#[must_use]
+pub fn last_number(text: &str) -> Option<f64> {
+    let is_part = |c: char| c.is_ascii_digit() || matches!(c, ',' | '.');
+    let end = text.rfind(|c: char| c.is_ascii_digit())? + 1;
+    let start = text[..end].rfind(|c| !is_part(c)).map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
+    let digits = text[start..end].trim_start_matches([',', '.']).replace(',', "");
+    // Of two numbers that only a point joins ("3.4.5"), the last.
+    let parts: Vec<&str> = digits.split('.').collect();
+    let number = match parts.as_slice() {
+        [.., whole, part] if parts.len() == 2 => format!("{whole}.{part}"),
+        [.., last] => (*last).to_owned(),
+        [] => return None,
+    };
+    let value: f64 = number.parse().ok()?;
+    let before = text[..start].trim_end_matches(['$', '€', '£']);
+    // A minus is a sign unless it stands between two things, as in "10-4".
+    let signed = before.ends_with('-') && !before[..before.len() - 1].ends_with(|c: char| c.is_alphanumeric() || c == ')');
+    Some(if signed { -value } else { value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::tests_support::{example, rollout};
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_last_number_is_found() {
+        for (text, number) in [
+            ("24", 24.0),
+            ("It is 1,234.50 dollars.", 1234.5),
+            ("#### -7", -7.0),
+            ("10-4", 4.0),
+            ("= $18", 18.0),
+            ("-$5", -5.0),
+            ("3 + 4 = 7.", 7.0),
+            ("so 1.2.3", 3.0),
+            ("ü5", 5.0),
+        ] {
+            assert_eq!(last_number(text), Some(number), "{text}");
+        }
+        assert_eq!(last_number("none"), None);
+    }
+
+    #[test]
+    fn a_wrong_number_is_told_with_the_way_to_the_right_one() {
+        let metric = Number::new("answer", "answer", Some("solution".into()));
+        let judge = |given| {
+            let row = example(&json!({ "answer": "1,000", "solution": "10 * 100 = 1000" }));
+            metric.judge(&row, &rollout(&[("answer", given)]), &[]).unwrap()
+        };
+        assert_eq!(judge("that makes 1000").score, 1.0);
+        let wrong = judge("999 of them");
+        assert_eq!(wrong.score, 0.0);
+        assert_eq!(
+            wrong.feedback,
+            "Wrong. The last number in the answer was 999; the right answer is 1000. A worked solution: 10 * 100 = 1000"
+        );
+        assert!(metric.judge(&example(&json!({ "answer": "none", "solution": "" })), &rollout(&[]), &[]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_searched_without_panic(text in "[-0-9.,$ü ]{0,12}") {
+            let _ = last_number(&text);
+        }
+
+        #[test]
+        fn a_number_is_read_back(number in -1_000_000..1_000_000_i64, after in "[a-z ]{0,5}") {
+            prop_assert_eq!(last_number(&format!("it is {number}{after}")), Some(number as f64));
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What of a reflector's answer is a text that can be tried.
+
+use crate::engine::{Completion, Ended};
+
+/// The most characters of what a reflector says before its text ("Here is the new instruction:").
+const LEAD_IN_LENGTH: usize = 100;
+
+/// An input of so many characters or more must not stand in an instruction word for word.
+const QUOTE_LENGTH: usize = 40;
+
+/// Why there is no proposal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unusable {
+    /// Not asked: no example fits the reflector's context.
+    NoRoom,
+    /// The engine refused the request.
+    Refused,
+    /// Nothing, or nothing but reasoning.
+    Empty,
+    /// The answer ended by length: half a prompt is no prompt.
+    CutOff,
+    /// A JSON object or list.
+    NotAPrompt,
+    /// It quotes a training example word for word.
+    QuotesAnExample,
+    /// It is longer than the plan lets an instruction be.
+    TooLong,
+    /// It is the text that it should improve.
+    Unchanged,
+    /// It was tried before.
+    Repeated,
+}
+
+impl Unusable {
+    /// A name for counting.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::NoRoom => "no room for an example",
+            Self::Refused => "refused",
+            Self::Empty => "empty",
+            Self::CutOff => "cut off",
+            Self::NotAPrompt => "not a prompt",
+            Self::QuotesAnExample => "quotes an example",
+            Self::TooLong => "too long",
+            Self::Unchanged => "unchanged",
+            Self::Repeated => "repeated",
+        }
+    }
+
+    /// Whether the reflector may do better when it is asked once more, with another seed.
+    #[must_use]
+    pub fn is_worth_a_retry(self) -> bool {
+        !matches!(self, Self::NoRoom | Self::Refused)
+    }
+}
+
+/// The text in a reflector's answer. `inputs` are what it read of examples, and must not quote.
+///
+/// # Errors
+/// [`Unusable`]
+pub fn text<'a>(completion: &'a Completion, inputs: &[&str]) -> Result<&'a str, Unusable> {
+    match completion.ended {
+        Ended::Refused(_) => return Err(Unusable::Refused),
+        Ended::Length => return Err(Unusable::CutOff),
+        Ended::Stop => {}
+    }
+    let text = unwrap_fence(completion.text.trim());
+    if text.is_empty() {
+        return Err(Unusable::Empty);
+    }
+    if matches!(serde_json::from_str(text), Ok(serde_json::Value::Object(_) | serde_json::Value::Array(_))) {
+        return Err(Unusable::NotAPrompt);
+    }
+    let quoted = |input: &&str| input.chars().count() >= QUOTE_LENGTH && text.contains(*input);
+    if inputs.iter().map(|input| input.trim()).any(|input| quoted(&input)) {
+        return Err(Unusable::QuotesAnExample);
+    }
+    Ok(text)
+}
+
+/// The first sentence or line of an answer, for where no more was asked.
+///
+/// # Errors
+/// [`Unusable`]
+pub fn sentence<'a>(completion: &'a Completion, inputs: &[&str]) -> Result<&'a str, Unusable> {
+    // What was cut off after its first line has a whole first line.
+    let whole_line = completion.ended == Ended::Length && completion.text.trim().contains('\n');
+    let answer = match whole_line {
+        true => Completion { ended: Ended::Stop, ..completion.clone() },
+        false => completion.clone(),
+    };
+    text(&answer, inputs)?;
+    let line = unwrap_fence(completion.text.trim()).lines().map(str::trim).find(|line| !line.is_empty());
+    let line = line.map_or("", |line| line.trim_start_matches(['-', '*', '•', ' ']).trim_matches(['"', '`', ' ']));
+    if line.is_empty() { Err(Unusable::Empty) } else { Ok(line) }
+}
+
+/// The inside of the fence around a prompt: from the first line of three backticks to the last, so
+/// that a prompt with fenced blocks of its own stays whole. A language tag on the fence's line
+/// goes with it; a first word of the prompt does not. Without a fence, all of the text; and so where
+/// more than a few words stand before it, for then it fences a sample within the prompt.
+fn unwrap_fence(text: &str) -> &str {
+    const FENCE: &str = "```";
+    let Some(open) = text.find(FENCE) else {
+        return text;
+    };
+    if text[..open].trim().chars().count() > LEAD_IN_LENGTH {
+        return text;
+    }
+    let inside = &text[open + FENCE.len()..];
+    let (first_line, body) = inside.split_once('\n').unwrap_or((inside, ""));
+    let is_tag = first_line.trim().chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '+'));
+    let body = if is_tag && !body.trim().is_empty() { body } else { inside };
+    match body.rfind(FENCE) {
+        Some(close) => body[..close].trim(),
+        None => body.trim(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Usage;
+    use proptest::prelude::*;
+
+    const LONG_INPUT: &str = "my parcel has not come for three weeks and nobody answers";
+
+    fn answer(text: &str, ended: Ended) -> Completion {
+        Completion { text: text.into(), reasoning: None, ended, usage: Usage::default() }
+    }
+
+    fn read(words: &str) -> Result<String, Unusable> {
+        text(&answer(words, Ended::Stop), &[LONG_INPUT, "short"]).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_prompt_is_found_in_many_dresses() {
+        for text in [
+            "New.",
+            "```\nNew.\n```",
+            "Here it is:\n```text\nNew.\n```\nHope it helps!",
+            "```New.```",
+            "```\nNew.",
+            "```markdown\nNew.\n```",
+        ] {
+            assert_eq!(read(text).as_deref(), Ok("New."), "{text}");
+        }
+    }
+
+    #[test]
+    fn two_fenced_blocks_do_not_yield_what_is_between_them() {
+        let text = "```\nAnswer like this:\n```\na: b\n```\nNothing else.\n```";
+        assert_eq!(read(text).unwrap(), "Answer like this:\n```\na: b\n```\nNothing else.");
+    }
+
+    #[test]
+    fn a_fenced_sample_within_an_unfenced_prompt_stays_there() {
+        let text = "Sort every message by its team. The teams are billing, for whatever is about money, and shipping, for parcels.\n```\nteam: billing\n```";
+        assert_eq!(read(text).as_deref(), Ok(text));
+    }
+
+    #[test]
+    fn a_first_word_is_no_language_tag() {
+        assert_eq!(read("```Classify the text.\nUse one word.\n```").unwrap(), "Classify the text.\nUse one word.");
+    }
+
+    #[test]
+    fn what_is_no_proposal_is_named() {
+        for (text, reason) in [
+            ("", Unusable::Empty),
+            ("```\n\n```", Unusable::Empty),
+            ("```json\n{\"task\": \"classify\"}\n```", Unusable::NotAPrompt),
+            (&format!("Say y for: {LONG_INPUT}!"), Unusable::QuotesAnExample),
+        ] {
+            assert_eq!(read(text), Err(reason), "{text}");
+        }
+        assert_eq!(read("A short quotation is none."), Ok("A short quotation is none.".into()));
+        assert_eq!(text(&answer("New.", Ended::Length), &[]), Err(Unusable::CutOff));
+        assert_eq!(text(&answer("", Ended::Refused("long".into())), &[]), Err(Unusable::Refused));
+    }
+
+    #[test]
+    fn a_sentence_is_the_first_line() {
+        let first = |text: &str, ended| sentence(&answer(text, ended), &[]).map(str::to_owned);
+        assert_eq!(first("- Say `y` for parcels.\nAnd so on", Ended::Length).as_deref(), Ok("Say `y` for parcels."));
+        assert_eq!(first("\"Always answer.\"", Ended::Stop).as_deref(), Ok("Always answer."));
+        assert_eq!(first("Half of a", Ended::Length), Err(Unusable::CutOff));
+        assert_eq!(first(" \n", Ended::Stop), Err(Unusable::Empty));
+    }
+
+    proptest! {
+        #[test]
+        fn any_answer_is_read_without_panic(words in "(?s)[`a-z{}\n -]{0,80}") {
+            if let Ok(prompt) = read(&words) {
+                prop_assert!(!prompt.trim().is_empty());
+            }
+            let _ = sentence(&answer(&words, Ended::Length), &[]);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Adds a few words on each value of a closed set, each written from training examples of it.
+
+use std::collections::BTreeMap;
+
+use rand::Rng;
+use rand::seq::{IndexedRandom, SliceRandom};
+
+use super::{Questions, Work};
+use crate::engine::{Completion, Message};
+use crate::optimize::gepa::answer::{self, Unusable};
+use crate::optimize::gepa::profile::{self, Kind};
+use crate::program::ModuleText;
+
+/// The most values that are described.
+const MOST_VALUES: usize = 24;
+
+/// Training examples that a description is written from.
+const EXAMPLES: usize = 6;
+
+/// The most tokens of a description.
+const TOKENS: u32 = 40;
+
+/// The most words of a description: somewhat more than is asked for.
+const MOST_WORDS: usize = 20;
+
+/// The most characters of an example.
+const LENGTH: usize = 300;
+
+/// The output that is described, and its values.
+fn set<'a>(work: &Work<'a>) -> Option<(&'a str, &'a BTreeMap<String, usize>)> {
+    work.profile.iter().find_map(|output| match &output.kind {
+        Kind::Set(values) if (2..=MOST_VALUES).contains(&values.len()) => Some((output.name.as_str(), values)),
+        _ => None,
+    })
+}
+
+pub(super) fn applies(work: &Work<'_>) -> bool {
+    set(work).is_some_and(|(_, values)| work.tokens(work.text) + values.len() * TOKENS as usize / 2 <= work.most_tokens)
+}
+
+pub(super) fn ask(work: &Work<'_>, random: &mut impl Rng) -> Questions {
+    let Some((name, values)) = set(work) else {
+        return Questions { chats: Vec::new(), max_tokens: TOKENS, examples: 0 };
+    };
+    let list = values.keys().cloned().collect::<Vec<_>>().join(", ");
+    let head = format!(
+        "Every {} has a `{name}`, which is one of: {list}.\nA newcomer must learn when each of them is right.\n\n",
+        super::names(&work.module.inputs),
+    );
+    let mut chats = Vec::new();
+    for value in values.keys() {
+        let mut of_value: Vec<_> = work.train.iter().filter(|e| e.text(name).as_ref() == Some(value)).collect();
+        of_value.shuffle(random);
+        let shown = of_value.sample(random, EXAMPLES).map(|example| {
+            let input = work.module.inputs.iter().filter_map(|field| example.text(field)).collect::<Vec<_>>().join(" | ");
+            let cut: String = input.chars().take(LENGTH).collect();
+            format!("- {}\n", cut.replace('\n', " "))
+        });
+        let shown: String = shown.collect();
+        chats.push(vec![Message::user(format!(
+            "{head}These are `{value}`:\n{shown}\nSay in at most 12 words what is `{value}`, so that it fits new ones as well. \
+             Name what they are about, do not quote them. Write the words alone, without `{value}` in front."
+        ))]);
+    }
+    Questions { chats, max_tokens: TOKENS, examples: EXAMPLES }
+}
+
+/// The instruction with a line for each value in the place of the plain list.
+pub(super) fn finish(work: &Work<'_>, answers: &[Completion]) -> Result<ModuleText, Unusable> {
+    let Some((name, values)) = set(work) else {
+        return Err(Unusable::Empty);
+    };
+    let inputs: Vec<String> =
+        work.train.iter().flat_map(|e| work.module.inputs.iter().filter_map(|field| e.text(field))).collect();
+    let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+    let mut lines = vec![format!("The `{name}` is one of:")];
+    let mut failed = Vec::new();
+    for (value, completion) in values.keys().zip(answers) {
+        let sentence = answer::sentence(completion, &inputs).and_then(|words| brief(value, words));
+        match sentence {
+            Ok(words) => lines.push(format!("- {value}: {words}")),
+            // A value that nothing could be said of stays on the list.
+            Err(unusable) => {
+                failed.push(unusable);
+                lines.push(format!("- {value}"));
+            }
+        }
+    }
+    if let Some(first) = failed.first().filter(|_| failed.len() * 2 > values.len()) {
+        return Err(*first);
+    }
+    let described = lines.join("\n");
+    // The plain list, or what was said of the values before, makes way.
+    let output = work.profile.iter().find(|output| output.name == name);
+    let plain = output.map(|output| profile::statement(std::slice::from_ref(output))).unwrap_or_default();
+    let instruction = &work.text.instruction;
+    let of_value = |line: &str, value: &String| line == format!("- {value}") || line.starts_with(&format!("- {value}:"));
+    let begins = |line: &&str| values.keys().any(|value| of_value(line.trim(), value));
+    let left: Vec<&str> = instruction.lines().filter(|line| *line != plain && *line != lines[0] && !begins(line)).collect();
+    work.with_instruction(&format!("{}\n{described}", left.join("\n").trim_end()))
+}
+
+/// The words of a description, without the value's name in front of them.
+fn brief<'a>(value: &str, words: &'a str) -> Result<&'a str, Unusable> {
+    let words = words.trim_start_matches(['`', '"']);
+    let words = words.strip_prefix(value).unwrap_or(words).trim_start_matches(['`', '"', ':', ' ', '-']);
+    match words.split_whitespace().count() {
+        0 => Err(Unusable::Empty),
+        1..=MOST_WORDS => Ok(words),
+        _ => Err(Unusable::TooLong),
+    }
+}

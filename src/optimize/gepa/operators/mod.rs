@@ -1,0 +1,227 @@
+//! Mutation operators: the ways in which a module's text can be changed, one small step at a time.
+//!
+//! Some of them a program can do by itself, from what the training data says ([`super::profile`]); the others
+//! ask a reflector for a sentence, a paragraph or the whole text. Which comes next is learned from what
+//! the gate says ([`bandit`]).
+
+pub mod bandit;
+mod describe;
+mod drop;
+mod examples;
+mod format;
+mod pack;
+mod paper;
+mod rewrite;
+mod rule;
+mod shorten;
+
+use rand::Rng;
+use serde::Serialize;
+
+use super::answer::Unusable;
+use super::profile::Output;
+use crate::data::Example;
+use crate::engine::{Completion, Message};
+use crate::journal::Scored;
+use crate::program::{Module, ModuleText};
+
+/// A way to change a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Operator {
+    /// Adds what the training data says of the outputs. No model is asked.
+    Format,
+    /// Adds worked examples from the training data, or swaps some. No model is asked.
+    Examples,
+    /// Lets the student reason before it answers, or no longer. No model is asked.
+    Reason,
+    /// Adds a few words on each value of a closed set, written from its training examples.
+    Describe,
+    /// Adds a rule that a failure teaches.
+    Rule,
+    /// Writes the whole instruction anew.
+    Rewrite,
+    /// Leaves a sentence out. No model is asked.
+    Drop,
+    /// Says the same in fewer and simpler words.
+    Shorten,
+    /// Writes the whole instruction anew, as the Python package `gepa` asks for it and reads it.
+    Paper,
+}
+
+impl Operator {
+    /// All but the paper's, in the order in which they are first tried: the cheap ones first.
+    pub const ALL: [Self; 8] =
+        [Self::Format, Self::Examples, Self::Reason, Self::Describe, Self::Rule, Self::Rewrite, Self::Drop, Self::Shorten];
+
+    /// Its name in a task file and in the summary.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Format => "format",
+            Self::Examples => "examples",
+            Self::Reason => "reason",
+            Self::Describe => "describe",
+            Self::Rule => "rule",
+            Self::Rewrite => "rewrite",
+            Self::Drop => "drop",
+            Self::Shorten => "shorten",
+            Self::Paper => "paper",
+        }
+    }
+
+    /// Whether it wants to know what was wrong in each failure before it is asked.
+    #[must_use]
+    pub fn wants_diagnoses(self) -> bool {
+        matches!(self, Self::Rule | Self::Rewrite)
+    }
+
+    /// Whether it can change this text.
+    #[must_use]
+    pub fn applies(self, work: &Work<'_>) -> bool {
+        match self {
+            Self::Format => format::applies(work),
+            Self::Examples => examples::applies(work),
+            Self::Reason => work.module.max_tokens >= LEAST_TO_REASON,
+            Self::Describe => describe::applies(work),
+            Self::Rule | Self::Rewrite | Self::Paper => true,
+            Self::Drop => drop::applies(work),
+            Self::Shorten => (work.count)(&work.text.instruction) >= LEAST_TO_SHORTEN,
+        }
+    }
+
+    /// The new text, or what a reflector has to be asked for it.
+    ///
+    /// # Errors
+    /// [`Unusable::NoRoom`] where no example fits the reflector's context.
+    pub fn begin(self, work: &Work<'_>, random: &mut impl Rng) -> Result<Draft, Unusable> {
+        match self {
+            Self::Format => Ok(Draft::Text(format::apply(work))),
+            Self::Examples => Ok(Draft::Text(examples::apply(work, random))),
+            Self::Reason => {
+                let reasoning = !work.text.reasoning;
+                // Worked examples show one of the two ways: they go with it.
+                let instruction = work.text.instruction.clone();
+                Ok(Draft::Text(ModuleText { instruction, demonstrations: Vec::new(), reasoning }))
+            }
+            Self::Describe => Ok(Draft::Ask(describe::ask(work, random))),
+            Self::Rule => rule::ask(work).map(Draft::Ask),
+            Self::Rewrite => rewrite::ask(work).map(Draft::Ask),
+            Self::Drop => Ok(Draft::Text(drop::apply(work, random))),
+            Self::Shorten => Ok(Draft::Ask(shorten::ask(work))),
+            Self::Paper => paper::ask(work).map(Draft::Ask),
+        }
+    }
+
+    /// The new text from the reflector's answers.
+    ///
+    /// # Errors
+    /// [`Unusable`]
+    pub fn finish(self, work: &Work<'_>, answers: &[Completion]) -> Result<ModuleText, Unusable> {
+        let only = || answers.first().ok_or(Unusable::Empty);
+        match self {
+            Self::Describe => describe::finish(work, answers),
+            Self::Rule => rule::finish(work, only()?),
+            Self::Rewrite => rewrite::finish(work, only()?),
+            Self::Shorten => shorten::finish(work, only()?),
+            Self::Paper => paper::finish(work, only()?),
+            Self::Format | Self::Examples | Self::Reason | Self::Drop => Err(Unusable::Empty),
+        }
+    }
+}
+
+/// Tokens of an answer below which there is no room to reason.
+const LEAST_TO_REASON: u32 = 64;
+
+/// Tokens of an instruction that is worth shortening.
+const LEAST_TO_SHORTEN: usize = 80;
+
+/// A text to be changed, and what is known about it.
+#[derive(Clone, Copy)]
+pub struct Work<'a> {
+    /// The module.
+    pub module: &'a Module,
+    /// The parent's text.
+    pub text: &'a ModuleText,
+    /// What the training data says of the module's outputs.
+    pub profile: &'a [Output],
+    /// The parent's rollouts on the minibatch.
+    pub rollouts: &'a [&'a Scored],
+    /// Its examples, in the same order.
+    pub minibatch: &'a [&'a Example],
+    /// All training examples.
+    pub train: &'a [Example],
+    /// What was added to this text before and did not help, the latest last.
+    pub rejected: &'a [String],
+    /// What was wrong in each failure, in a sentence.
+    pub diagnoses: &'a [String],
+    /// The most tokens of a reflector's prompt.
+    pub room: usize,
+    /// The most tokens of a reflector's answer where it writes a whole text.
+    pub answer_tokens: u32,
+    /// The most tokens of instruction and worked examples together.
+    pub most_tokens: usize,
+    /// Counts the tokens of a text.
+    pub count: &'a dyn Fn(&str) -> usize,
+}
+
+impl Work<'_> {
+    /// What reflectors read of examples and must not quote in an instruction.
+    fn inputs(&self) -> Vec<&str> {
+        let inputs = self.rollouts.iter().flat_map(|s| &s.rollout.steps).flat_map(|step| &step.inputs);
+        inputs.map(|(_, value)| value.as_str()).collect()
+    }
+
+    /// A text with another instruction, if it is one that may be.
+    fn with_instruction(&self, instruction: &str) -> Result<ModuleText, Unusable> {
+        let instruction = instruction.trim();
+        if instruction == self.text.instruction.trim() {
+            return Err(Unusable::Unchanged);
+        }
+        let text = ModuleText { instruction: instruction.to_owned(), ..self.text.clone() };
+        if self.tokens(&text) > self.most_tokens { Err(Unusable::TooLong) } else { Ok(text) }
+    }
+
+    /// Tokens of a text with its worked examples.
+    fn tokens(&self, text: &ModuleText) -> usize {
+        let shown = |d: &crate::program::Demonstration| {
+            d.inputs.iter().map(|(name, value)| (self.count)(name) + (self.count)(value) + 2).sum::<usize>()
+                + (self.count)(&d.answer)
+                + 4
+        };
+        (self.count)(&text.instruction) + text.demonstrations.iter().map(shown).sum::<usize>()
+    }
+}
+
+/// A beginning.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Draft {
+    /// The new text.
+    Text(ModuleText),
+    /// It depends on a reflector's answers.
+    Ask(Questions),
+}
+
+/// What a reflector is asked, all at once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Questions {
+    /// A chat for each.
+    pub chats: Vec<Vec<Message>>,
+    /// The most tokens of each answer.
+    pub max_tokens: u32,
+    /// Rollouts or training examples that found room.
+    pub examples: usize,
+}
+
+impl Questions {
+    fn one(prompt: String, max_tokens: u32, examples: usize) -> Self {
+        Self { chats: vec![vec![Message::user(prompt)]], max_tokens, examples }
+    }
+}
+
+pub use rule::{diagnoses, diagnosis};
+
+/// Names as a prompt has them.
+fn names(fields: &[String]) -> String {
+    fields.iter().map(|f| format!("`{f}`")).collect::<Vec<_>>().join(", ")
+}

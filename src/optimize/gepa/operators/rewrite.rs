@@ -1,0 +1,28 @@
+//! Writes the whole instruction anew.
+
+use super::pack::{self, Packed};
+use super::{Questions, Work, names};
+use crate::engine::Completion;
+use crate::optimize::gepa::answer::{self, Unusable};
+use crate::program::ModuleText;
+
+pub(super) fn ask(work: &Work<'_>) -> Result<Questions, Unusable> {
+    let task = format!(
+        "{}Write a better instruction for the assistant, so that it makes none of these mistakes, on new inputs as well.\n\
+         - Keep what is right in the instruction above, and add what the feedback teaches.\n\
+         - For each of {}, name the values that may be written, spelled exactly so, and say in a few words when each \
+         one is right. Do not invent values.\n\
+         - Say what to write when the input does not have it.\n\
+         - Use short plain sentences, at most 150 words in all, in the language of the instruction above. Do not \
+         repeat the examples.\n\
+         Write the whole new instruction and nothing else, between two lines of ```.\n",
+        pack::lessons(work),
+        names(&work.module.outputs),
+    );
+    let Packed { prompt, examples } = pack::pack(work, &task)?;
+    Ok(Questions::one(prompt, work.answer_tokens, examples))
+}
+
+pub(super) fn finish(work: &Work<'_>, completion: &Completion) -> Result<ModuleText, Unusable> {
+    work.with_instruction(answer::text(completion, &work.inputs())?)
+}

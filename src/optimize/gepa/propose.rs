@@ -1,0 +1,349 @@
+//! From parents and their rollouts to children: which operator on which module, what reflectors are asked,
+//! and what of their answers can be tried.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rand::Rng;
+
+use super::answer::Unusable;
+use super::operators::{self, Draft, Operator, Questions, Work};
+use super::profile::{self, Output};
+use super::{Gepa, Scored};
+use crate::engine::{Completion, Decoding, Ended, ModelId, Request};
+use crate::event::Event;
+use crate::optimize::{Halt, Session};
+use crate::program::{Candidate, ModuleText};
+
+/// The part of a context that instruction and worked examples may take, where the plan does not say: one in so many.
+const SHARE_OF_CONTEXT: usize = 4;
+
+/// And the most tokens of them: they are read anew for every sub-wave.
+const MOST_INSTRUCTION_TOKENS: usize = 1024;
+
+/// A parent's rollouts on the minibatch.
+pub(super) struct Parent {
+    pub(super) place: usize,
+    pub(super) rollouts: Vec<Arc<Scored>>,
+    pub(super) scores: Vec<Option<f64>>,
+    /// The modules whose turn it is.
+    pub(super) modules: Vec<usize>,
+}
+
+/// A child to be tried.
+pub(super) struct Child {
+    /// From 1.
+    pub(super) proposal: usize,
+    /// Its place among the iteration's parents.
+    pub(super) parent: usize,
+    pub(super) candidate: Candidate,
+    /// What changed its modules.
+    pub(super) operators: Vec<(usize, Operator)>,
+}
+
+/// One module of one proposal.
+struct Change {
+    proposal: usize,
+    /// Its place among the iteration's parents.
+    parent: usize,
+    module: usize,
+    operator: Operator,
+    state: State,
+}
+
+enum State {
+    Asked(Questions),
+    Done(Result<ModuleText, Unusable>, String),
+}
+
+/// What all changes of an iteration have in common.
+struct Scene<'a> {
+    iteration: u64,
+    parents: &'a [Parent],
+    minibatch: &'a [&'a crate::data::Example],
+    profiles: Vec<Vec<Output>>,
+    reflector: (String, ModelId),
+    room: usize,
+    diagnoses: BTreeMap<(usize, usize), Vec<String>>,
+}
+
+impl Gepa {
+    /// The children of an iteration. `proposals` has the place among `parents` of each proposal's parent.
+    pub(super) fn propose(
+        &mut self,
+        session: &mut Session<'_>,
+        iteration: u64,
+        parents: &[Parent],
+        proposals: &[usize],
+        batch: &[usize],
+    ) -> Result<Vec<Child>, Halt> {
+        if proposals.is_empty() {
+            return Ok(Vec::new());
+        }
+        let train = session.train();
+        let minibatch: Vec<_> = batch.iter().map(|&place| &train[place]).collect();
+        let turn = usize::try_from(iteration).unwrap_or(0) % self.reflectors.len();
+        let reflector = self.reflectors[turn].clone();
+        let room = session.context_length(reflector.1).saturating_sub(session.plan().reflection_tokens as usize);
+        let modules = &session.program().modules;
+        let profiles = modules.iter().map(|module| profile::of(module, train)).collect();
+        let diagnoses = BTreeMap::new();
+        let mut scene = Scene { iteration, parents, minibatch: &minibatch, profiles, reflector, room, diagnoses };
+        let mut changes = self.draw(session, &scene, proposals);
+        self.diagnose(session, &mut scene, &changes)?;
+        let mut random = session.random("operator", iteration);
+        for change in &mut changes {
+            let begun =
+                self.with_work(session, &scene, (change.parent, change.module), |work| change.operator.begin(work, &mut random));
+            change.state = match begun {
+                Ok(Draft::Text(text)) => State::Done(Ok(text), String::new()),
+                Ok(Draft::Ask(questions)) => State::Asked(questions),
+                Err(unusable) => {
+                    let text = format!("no example fits {} tokens", scene.room);
+                    State::Done(Err(unusable), text)
+                }
+            };
+        }
+        self.ask(session, &scene, &mut changes)?;
+        self.children(session, &scene, changes)
+    }
+
+    /// An operator for each module of each proposal: of one parent, others as long as there are any.
+    fn draw(&self, session: &Session<'_>, scene: &Scene<'_>, proposals: &[usize]) -> Vec<Change> {
+        let mut random = session.random("bandit", scene.iteration);
+        let mut orders: BTreeMap<(usize, usize), (Vec<Operator>, usize)> = BTreeMap::new();
+        let mut changes = Vec::new();
+        for (index, &parent) in proposals.iter().enumerate() {
+            for &module in &scene.parents[parent].modules {
+                let (order, next) = orders.entry((parent, module)).or_insert_with(|| {
+                    let may = self.with_work(session, scene, (parent, module), |work| {
+                        session.plan().operators.iter().copied().filter(|o| o.applies(work)).collect::<Vec<_>>()
+                    });
+                    (self.bandit.order(&may, &mut random), 0)
+                });
+                let Some(&operator) = order.get(*next % order.len().max(1)) else { continue };
+                *next += 1;
+                let state = State::Done(Err(Unusable::Empty), String::new());
+                changes.push(Change { proposal: index + 1, parent, module, operator, state });
+            }
+        }
+        changes
+    }
+
+    /// Asks what was wrong in each failure, where an operator wants to know; all at once.
+    fn diagnose(&self, session: &mut Session<'_>, scene: &mut Scene<'_>, changes: &[Change]) -> Result<(), Halt> {
+        let mut places: Vec<(usize, usize)> =
+            changes.iter().filter(|c| c.operator.wants_diagnoses()).map(|c| (c.parent, c.module)).collect();
+        places.sort_unstable();
+        places.dedup();
+        let iteration = scene.iteration;
+        let mut seeds = session.random("diagnosis", iteration);
+        let mut asked = Vec::new();
+        let mut requests = Vec::new();
+        for place in places {
+            let questions = self.with_work(session, scene, place, operators::diagnoses);
+            if questions.chats.is_empty() {
+                continue;
+            }
+            let (parent, module) = (scene.parents[place.0].place, session.program().modules[place.1].name.clone());
+            asked.push((place, questions.chats.len()));
+            session.log(&Event::Diagnosing {
+                iteration,
+                parent,
+                module,
+                reflector: scene.reflector.0.clone(),
+                questions: questions.chats.len(),
+            })?;
+            requests.extend(Self::requests(session, scene, &questions, &mut seeds));
+        }
+        if requests.is_empty() {
+            return Ok(());
+        }
+        let mut completions = session.reflect(&requests)?.into_iter();
+        for (place, count) in asked {
+            let answers = completions.by_ref().take(count);
+            let sentences: Vec<String> = self.with_work(session, scene, place, |work| {
+                answers.filter_map(|completion| operators::diagnosis(work, &completion)).collect()
+            });
+            let (parent, module) = (scene.parents[place.0].place, session.program().modules[place.1].name.clone());
+            session.log(&Event::Diagnosed { iteration, parent, module, sentences: sentences.clone() })?;
+            scene.diagnoses.insert(place, sentences);
+        }
+        Ok(())
+    }
+
+    /// Asks for all changes at once, and once more for those whose answers are unusable.
+    fn ask(&self, session: &mut Session<'_>, scene: &Scene<'_>, changes: &mut [Change]) -> Result<(), Halt> {
+        let mut seeds = session.random("reflection", scene.iteration);
+        for again in [false, true] {
+            let mut requests = Vec::new();
+            for change in changes.iter() {
+                let State::Asked(questions) = &change.state else { continue };
+                session.log(&Event::Reflecting {
+                    iteration: scene.iteration,
+                    proposal: change.proposal,
+                    parent: scene.parents[change.parent].place,
+                    module: session.program().modules[change.module].name.clone(),
+                    operator: change.operator.name(),
+                    reflector: scene.reflector.0.clone(),
+                    questions: questions.chats.len(),
+                    examples: questions.examples,
+                    again,
+                })?;
+                requests.extend(Self::requests(session, scene, questions, &mut seeds));
+            }
+            if requests.is_empty() {
+                return Ok(());
+            }
+            let mut completions = session.reflect(&requests)?.into_iter();
+            for change in changes.iter_mut() {
+                let State::Asked(questions) = &change.state else { continue };
+                let answers: Vec<Completion> = completions.by_ref().take(questions.chats.len()).collect();
+                let read =
+                    self.with_work(session, scene, (change.parent, change.module), |work| change.operator.finish(work, &answers));
+                let read = read.and_then(|text| self.untried(scene, change, text));
+                match read {
+                    Err(unusable) if !again && unusable.is_worth_a_retry() && change.operator != Operator::Paper => {
+                        Self::unusable(session, scene, change, unusable, words(&answers))?;
+                    }
+                    read => change.state = State::Done(read, words(&answers)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A text, unless its candidate was tried before. With several modules, only the whole can have been.
+    fn untried(&self, scene: &Scene<'_>, change: &Change, text: ModuleText) -> Result<ModuleText, Unusable> {
+        let parent = &scene.parents[change.parent];
+        let candidate = self.members[parent.place].candidate.with(change.module, text.clone());
+        let alone = parent.modules.len() == 1;
+        if alone && self.tried.contains(&candidate) { Err(Unusable::Repeated) } else { Ok(text) }
+    }
+
+    /// Puts the changes of each proposal together.
+    fn children(&mut self, session: &mut Session<'_>, scene: &Scene<'_>, changes: Vec<Change>) -> Result<Vec<Child>, Halt> {
+        let mut children: Vec<Child> = Vec::new();
+        for change in changes {
+            let State::Done(Ok(text), _) = &change.state else {
+                if let State::Done(Err(unusable), words) = &change.state {
+                    Self::unusable(session, scene, &change, *unusable, words.clone())?;
+                    self.bandit.hear(change.operator, false);
+                }
+                continue;
+            };
+            let child = children.iter_mut().find(|child| child.proposal == change.proposal);
+            match child {
+                Some(child) => {
+                    child.candidate = child.candidate.with(change.module, text.clone());
+                    child.operators.push((change.module, change.operator));
+                }
+                None => children.push(Child {
+                    proposal: change.proposal,
+                    parent: change.parent,
+                    candidate: self.members[scene.parents[change.parent].place].candidate.with(change.module, text.clone()),
+                    operators: vec![(change.module, change.operator)],
+                }),
+            }
+        }
+        let mut fresh = Vec::new();
+        for child in children {
+            let parent = scene.parents[child.parent].place;
+            let name = |module: usize| session.program().modules[module].name.clone();
+            if !self.tried.insert(child.candidate.clone()) {
+                for &(module, operator) in &child.operators {
+                    let same = child.candidate == self.members[parent].candidate;
+                    let reason = if same { Unusable::Unchanged } else { Unusable::Repeated };
+                    let state = State::Done(Err(reason), String::new());
+                    let change = Change { proposal: child.proposal, parent: child.parent, module, operator, state };
+                    Self::unusable(session, scene, &change, reason, String::new())?;
+                    self.bandit.hear(operator, false);
+                }
+                continue;
+            }
+            let texts = child.operators.iter().map(|&(module, _)| (module, &child.candidate.0[module]));
+            let instructions = texts.clone().map(|(module, text)| (name(module), text.instruction.clone())).collect();
+            let ids = |text: &ModuleText| text.demonstrations.iter().map(|d| d.id.clone()).collect::<Vec<_>>();
+            let demonstrations = texts.map(|(module, text)| (name(module), ids(text))).filter(|(_, ids)| !ids.is_empty());
+            session.log(&Event::Proposed {
+                iteration: scene.iteration,
+                proposal: child.proposal,
+                parent,
+                operators: child.operators.iter().map(|&(module, operator)| (name(module), operator.name())).collect(),
+                instructions,
+                demonstrations: demonstrations.collect(),
+            })?;
+            fresh.push(child);
+        }
+        Ok(fresh)
+    }
+
+    fn unusable(
+        session: &mut Session<'_>,
+        scene: &Scene<'_>,
+        change: &Change,
+        unusable: Unusable,
+        text: String,
+    ) -> Result<(), Halt> {
+        session.log(&Event::Unusable {
+            iteration: scene.iteration,
+            proposal: change.proposal,
+            module: session.program().modules[change.module].name.clone(),
+            operator: change.operator.name(),
+            reason: unusable.reason(),
+            text,
+        })
+    }
+
+    fn requests(session: &Session<'_>, scene: &Scene<'_>, questions: &Questions, seeds: &mut impl Rng) -> Vec<Request> {
+        let temperature = session.plan().reflection_temperature;
+        let decoding = Decoding { temperature, top_p: 0.95, ..Decoding::greedy(questions.max_tokens) };
+        let request = |messages: &Vec<_>| Request {
+            model: scene.reflector.1,
+            messages: messages.clone(),
+            breakpoints: Vec::new(),
+            decoding: decoding.clone(),
+            seed: seeds.next_u64(),
+        };
+        questions.chats.iter().map(request).collect()
+    }
+
+    /// Calls `act` with what an operator has to know of a module of a parent.
+    fn with_work<R>(
+        &self,
+        session: &Session<'_>,
+        scene: &Scene<'_>,
+        (parent, module): (usize, usize),
+        act: impl FnOnce(&Work<'_>) -> R,
+    ) -> R {
+        let Parent { place, rollouts, .. } = &scene.parents[parent];
+        let plan = session.plan();
+        let about = &session.program().modules[module];
+        let rollouts: Vec<&Scored> = rollouts.iter().map(|scored| &**scored).collect();
+        let most_tokens = (session.context_length(about.model) / SHARE_OF_CONTEXT).min(MOST_INSTRUCTION_TOKENS);
+        let nothing: &[String] = &[];
+        act(&Work {
+            module: about,
+            text: &self.members[*place].candidate.0[module],
+            profile: &scene.profiles[module],
+            rollouts: &rollouts,
+            minibatch: scene.minibatch,
+            train: session.train(),
+            rejected: self.rejected.get(&(*place, module)).map_or(nothing, Vec::as_slice),
+            diagnoses: scene.diagnoses.get(&(parent, module)).map_or(nothing, Vec::as_slice),
+            room: scene.room,
+            answer_tokens: plan.reflection_tokens,
+            most_tokens: plan.max_instruction_tokens.unwrap_or(most_tokens),
+            count: &|text: &str| session.count_tokens(scene.reflector.1, text),
+        })
+    }
+}
+
+/// What a reflector wrote, for the journal.
+fn words(answers: &[Completion]) -> String {
+    let text = |completion: &Completion| match &completion.ended {
+        Ended::Refused(reason) => reason.clone(),
+        _ => completion.text.clone(),
+    };
+    answers.iter().map(text).collect::<Vec<_>>().join("\n")
+}
