@@ -348,3 +348,23 @@ fn two_thousand_rollouts_with_their_journal_take_less_than_a_second() {
     assert!(summary.rollouts > 1900, "{}", summary.rollouts);
     assert!(seconds < 1.0, "{seconds} s for {} rollouts", summary.rollouts);
 }
+
+#[test]
+fn the_default_preset_finds_by_itself_what_the_data_says() {
+    // The student is right once it is told the labels; the reflector never has a word to say.
+    let task = Task::with_reflector(&[r#"{"contains": ["instruction for the assistant"], "text": ""}"#]);
+    let rules: Vec<String> = (0..12)
+        .flat_map(|n| [n, n + 100, n + 200])
+        .map(|n| {
+            let label = if n % 2 == 1 { "odd" } else { "even" };
+            format!(r#"{{"contains": ["one of: even, odd.", "item number {n},"], "text": "{label}"}}"#)
+        })
+        .collect();
+    std::fs::write(task.path("script.jsonl"), rules.join("\n") + "\n{\"text\": \"\"}\n").unwrap();
+    task.edit("\nminibatch = 3\ngate = \"strict\"\noperators = [\"rewrite\"]\nproposals = 1\n", "\n");
+    let summary = run(&task.plan(&[]), &task.path("run")).unwrap();
+    assert_eq!((summary.seed_score, summary.best_score, summary.test_best_score), (0.0, 1.0, Some(1.0)));
+    assert_eq!(summary.reflections.operators["format"].passed, 1);
+    let best = std::fs::read_to_string(task.path("run/best/sort.txt")).unwrap();
+    assert_eq!(best, "Given the fields `text`, produce the fields `label`.\nThe `label` is one of: even, odd.\n");
+}

@@ -166,6 +166,9 @@ fn read_modules(reader: &Reader<'_>, root: &Section<'_>, models: &[&str]) -> Vec
         }
         modules.push(module);
     }
+    if !modules.is_empty() && modules.iter().all(|module| module.frozen) {
+        root.problem("module", "all modules are frozen, so there is nothing to evolve");
+    }
     // An input that only a later module writes can never be there.
     for (index, (module, section)) in modules.iter().zip(&sections).enumerate() {
         for input in &module.inputs {
@@ -216,7 +219,13 @@ fn read_module(reader: &Reader<'_>, section: &Section<'_>, models: &[&str]) -> M
     if !models.contains(&model.as_str()) {
         section.problem("model", format!("there is no [model.{model}]; {}", nearest(&model, models)));
     }
+    let keep = section.texts("keep").unwrap_or_default();
+    if let Some(absent) = keep.iter().find(|sentence| sentence.trim().is_empty() || !instruction.contains(sentence.trim())) {
+        section.problem("keep", format!("`{absent}` does not stand in the instruction"));
+    }
     ModulePlan {
+        frozen: section.flag("frozen").unwrap_or(false),
+        keep: keep.iter().map(|sentence| sentence.trim().to_owned()).collect(),
         name,
         inputs,
         outputs,

@@ -56,6 +56,10 @@ pub struct ModulePlan {
     pub outputs: Vec<String>,
     /// The seed's instruction.
     pub instruction: String,
+    /// Whether its instruction stays as it is.
+    pub frozen: bool,
+    /// Sentences that stay in its instruction.
+    pub keep: Vec<String>,
     /// The most tokens of its answer.
     pub max_tokens: u32,
     /// 0 is greedy.
@@ -181,6 +185,8 @@ impl Plan {
             temperature: plan.temperature,
             model: self.model(&plan.model).unwrap_or(ModelId(0)),
             layout: self.layout,
+            frozen: plan.frozen,
+            keep: plan.keep.clone(),
         };
         Program { modules: self.modules.iter().map(module).collect() }
     }

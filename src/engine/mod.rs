@@ -201,6 +201,9 @@ pub trait Engine {
     /// How many tokens `text` has for this model.
     fn count_tokens(&self, model: ModelId, text: &str) -> usize;
 
+    /// Bytes of a model's weights, at least 1: what a token of it costs in proportion.
+    fn size(&self, model: ModelId) -> u64;
+
     /// The most tokens, prompt and answer together, that a request to this model may have.
     fn context_length(&self, model: ModelId) -> usize;
 

@@ -139,6 +139,10 @@ impl Engine for Scripted {
         words(text)
     }
 
+    fn size(&self, _model: ModelId) -> u64 {
+        1
+    }
+
     fn context_length(&self, _model: ModelId) -> usize {
         self.context
     }

@@ -118,6 +118,15 @@ pub enum Verdict {
 }
 
 impl Scored {
+    /// How near the answer comes to the right one: its score, or what the metric says of a wrong one.
+    #[must_use]
+    pub fn closeness(&self) -> f64 {
+        match &self.verdict {
+            Verdict::Judged(judgement) => judgement.closeness.unwrap_or(judgement.score),
+            Verdict::Unscored(_) => 0.0,
+        }
+    }
+
     /// The score, from 0 to 1; None where the metric failed.
     #[must_use]
     pub fn score(&self) -> Option<f64> {

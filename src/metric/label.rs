@@ -38,11 +38,10 @@ impl Metric for Label {
         if normalize(given) == normalize(&expected) {
             return Ok(Judgement::new(1.0, format!("Correct: `{expected}`.")));
         }
+        let closeness = strsim::normalized_levenshtein(&normalize(given), &normalize(&expected));
         let given = shorten(given, 200);
-        Ok(Judgement::new(
-            0.0,
-            format!("Wrong. `{}` should be exactly `{expected}` and nothing else, but was `{given}`.", self.output),
-        ))
+        let words = format!("Wrong. `{}` should be exactly `{expected}` and nothing else, but was `{given}`.", self.output);
+        Ok(Judgement::new(0.0, words).close(closeness))
     }
 }
 

@@ -26,6 +26,10 @@ pub struct Judgement {
     /// More about single modules, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub module_feedback: BTreeMap<String, String>,
+    /// How near a wrong answer comes to the right one, from 0 to 1, where the metric can tell. No part of the
+    /// score: it decides between candidates that both score nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closeness: Option<f64>,
     /// Named parts of the score, each from 0 to 1.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub objectives: BTreeMap<String, f64>,
@@ -34,7 +38,16 @@ pub struct Judgement {
 impl Judgement {
     /// A score and its feedback, nothing else.
     pub fn new(score: f64, feedback: impl Into<String>) -> Self {
-        Self { score, feedback: feedback.into(), module_feedback: BTreeMap::new(), objectives: BTreeMap::new() }
+        let (module_feedback, objectives) = (BTreeMap::new(), BTreeMap::new());
+        Self { score, feedback: feedback.into(), closeness: None, module_feedback, objectives }
+    }
+}
+
+impl Judgement {
+    /// The same, with how near the answer comes.
+    #[must_use]
+    pub fn close(self, closeness: f64) -> Self {
+        Self { closeness: Some(closeness), ..self }
     }
 }
 
@@ -98,7 +111,7 @@ pub fn judge(
         return Ok(Judgement::new(0.0, failure.clone()));
     }
     let mut judgement = metric.judge(example, rollout, answers)?;
-    for score in std::iter::once(&judgement.score).chain(judgement.objectives.values()) {
+    for score in std::iter::once(&judgement.score).chain(judgement.objectives.values()).chain(&judgement.closeness) {
         if !(0.0..=1.0).contains(score) {
             return Err(MetricError::Range { id: example.id.clone(), score: *score });
         }

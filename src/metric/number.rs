@@ -45,7 +45,8 @@ impl Metric for Number {
         };
         let solution = self.solution.as_ref().and_then(|field| example.text(field));
         let solution = solution.map_or(String::new(), |text| format!(" A worked solution: {}", shorten(&text, SOLUTION_LENGTH)));
-        Ok(Judgement::new(0.0, words + &solution))
+        // A wrong number is nearer than none.
+        Ok(Judgement::new(0.0, words + &solution).close(if last_number(given).is_some() { 0.5 } else { 0.0 }))
     }
 }
 

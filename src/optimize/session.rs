@@ -175,6 +175,12 @@ impl<'a> Session<'a> {
         self.evaluator.engine.count_tokens(model, text)
     }
 
+    /// Bytes of a model's weights: what a token of it costs in proportion.
+    #[must_use]
+    pub fn size(&self, model: ModelId) -> u64 {
+        self.evaluator.engine.size(model)
+    }
+
     /// Tokens of a candidate's instructions and worked examples, each counted by the model that reads it.
     #[must_use]
     pub fn prompt_tokens(&self, candidate: &Candidate) -> usize {

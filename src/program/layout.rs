@@ -204,6 +204,8 @@ mod tests {
             temperature: 0.0,
             model: ModelId(0),
             layout,
+            frozen: false,
+            keep: Vec::new(),
         }
     }
 

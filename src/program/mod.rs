@@ -30,6 +30,10 @@ pub struct Module {
     pub model: ModelId,
     /// What stands where in its chat.
     pub layout: Layout,
+    /// Whether its text stays as it is.
+    pub frozen: bool,
+    /// Sentences that stay in its instruction, word for word.
+    pub keep: Vec<String>,
 }
 
 /// The modules in the order in which they run.

@@ -181,7 +181,7 @@ fn take_step(
 mod tests {
     use super::*;
     use crate::engine::ModelId;
-    use crate::program::Module;
+    use crate::program::{Demonstration, Module};
 
     fn two_modules() -> Program {
         let module = |name: &str, inputs: &[&str], outputs: &[&str]| Module {
@@ -192,6 +192,8 @@ mod tests {
             temperature: 0.0,
             model: ModelId(0),
             layout: crate::program::Layout::default(),
+            frozen: false,
+            keep: Vec::new(),
         };
         Program { modules: vec![module("first", &["q"], &["plan", "note"]), module("second", &["q", "plan"], &["answer"])] }
     }
@@ -224,6 +226,15 @@ mod tests {
         let rollout = run_with(&["note: x"]);
         assert_eq!(rollout.steps.len(), 1);
         assert!(rollout.failure.unwrap().starts_with("In `first`: The answer could not be read: `plan` is missing"));
+    }
+
+    #[test]
+    fn a_worked_example_is_not_shown_to_itself() {
+        let demonstration = |id: &str| Demonstration { id: id.into(), inputs: Vec::new(), answer: String::new() };
+        let text = ModuleText { demonstrations: vec![demonstration("1"), demonstration("2")], ..ModuleText::new("A.") };
+        let example = |id: &str| Example { id: id.into(), fields: serde_json::Map::new() };
+        assert_eq!(without(&text, &example("1")).demonstrations, [demonstration("2")]);
+        assert_eq!(without(&text, &example("3")).demonstrations.len(), 2);
     }
 
     #[test]

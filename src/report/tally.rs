@@ -22,9 +22,12 @@ pub struct Tally {
     /// Proposals that joined the pool.
     pub accepted: u64,
     /// The same by operator.
-    pub operators: BTreeMap<&'static str, OperatorTally>,
+    pub operators: BTreeMap<&'static str, Record>,
+    /// The same by reflector, of the operators that ask one.
+    pub reflectors: BTreeMap<String, Record>,
+    /// The operators of an iteration's proposals, and the reflector where one was asked.
     #[serde(skip)]
-    pub(super) of_proposal: BTreeMap<usize, Vec<&'static str>>,
+    pub(super) of_proposal: BTreeMap<usize, (Vec<&'static str>, Option<String>)>,
     /// Minibatches on which a parent was perfect: no reflection was asked.
     pub perfect_minibatches: u64,
     /// Merged candidates that joined the pool.
@@ -35,9 +38,9 @@ pub struct Tally {
     pub merges_rejected: u64,
 }
 
-/// What became of an operator's proposals.
+/// What became of the proposals of an operator or a reflector.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct OperatorTally {
+pub struct Record {
     /// Attempts that brought no text to try.
     pub unusable: u64,
     /// Proposals that went to the gate.
@@ -50,21 +53,27 @@ impl Tally {
     /// Takes note of an event.
     pub fn hear(&mut self, event: &Event) {
         match event {
-            Event::Reflecting { .. } => self.asked += 1,
-            Event::Unusable { reason, operator, .. } => {
+            Event::Iteration { .. } => self.of_proposal.clear(),
+            Event::Reflecting { proposal, reflector, .. } => {
+                self.asked += 1;
+                self.of_proposal.entry(*proposal).or_default().1 = Some(reflector.clone());
+            }
+            Event::Unusable { reason, operator, proposal, .. } => {
                 *self.unusable.entry(reason).or_default() += 1;
                 self.operators.entry(operator).or_default().unusable += 1;
+                self.of_reflector(*proposal, |tally| tally.unusable += 1);
             }
             Event::Proposed { proposal, operators, .. } => {
                 self.proposed += 1;
                 let names: Vec<&'static str> = operators.iter().map(|(_, operator)| *operator).collect();
                 names.iter().for_each(|name| self.operators.entry(name).or_default().proposed += 1);
-                self.of_proposal.insert(*proposal, names);
+                self.of_proposal.entry(*proposal).or_default().0 = names;
+                self.of_reflector(*proposal, |tally| tally.proposed += 1);
             }
             Event::Passed { proposal, .. } => {
-                for name in self.of_proposal.get(proposal).into_iter().flatten() {
-                    self.operators.entry(name).or_default().passed += 1;
-                }
+                let names = self.of_proposal.get(proposal).map(|(names, _)| names.clone()).unwrap_or_default();
+                names.iter().for_each(|name| self.operators.entry(name).or_default().passed += 1);
+                self.of_reflector(*proposal, |tally| tally.passed += 1);
             }
             Event::Rejected { .. } => self.rejected += 1,
             Event::PassedOver { .. } => self.passed_over += 1,
@@ -76,6 +85,13 @@ impl Tally {
             Event::MergeRejected { .. } => self.merges_rejected += 1,
             Event::Perfect { .. } => self.perfect_minibatches += 1,
             _ => {}
+        }
+    }
+
+    /// Counts for the reflector of a proposal, where one was asked.
+    fn of_reflector(&mut self, proposal: usize, count: impl FnOnce(&mut Record)) {
+        if let Some((_, Some(reflector))) = self.of_proposal.get(&proposal) {
+            count(self.reflectors.entry(reflector.clone()).or_default());
         }
     }
 }

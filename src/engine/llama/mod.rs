@@ -175,6 +175,10 @@ impl Engine for Llama {
         self.loaded(model).map_or(0, |loaded| loaded.model.vocab().tokenize(text.as_bytes(), false, false).len())
     }
 
+    fn size(&self, model: ModelId) -> u64 {
+        self.loaded(model).map_or(1, |loaded| loaded.model.size().max(1))
+    }
+
     fn context_length(&self, model: ModelId) -> usize {
         self.loaded(model).map_or(0, |loaded| loaded.context)
     }

@@ -42,6 +42,17 @@ fn passes(gate: Gate, gain: f64) -> bool {
     }
 }
 
+/// How much nearer on average a child's answers must come to the right ones, where all scores are 0.
+const NEARER: f64 = 0.1;
+
+/// Whether a child that scores nothing, like its parent, at least comes nearer: how near each of their
+/// answers came, on the same examples.
+#[must_use]
+pub fn comes_nearer(parent: &[f64], child: &[f64]) -> bool {
+    let sum = |closeness: &[f64]| closeness.iter().sum::<f64>();
+    rounded(sum(child) - sum(parent)) > NEARER * parent.len() as f64
+}
+
 /// Whether a child that has been run on part of a minibatch can still pass, were it perfect on all of
 /// the rest. `child` has None where it was not run, and Some(None) where the metric failed.
 #[must_use]
@@ -78,6 +89,13 @@ mod tests {
     fn an_unscored_example_decides_nothing() {
         assert!(!Verdict::of(&[Some(0.0), None], &[None, Some(1.0)]).passes(Gate::Strict));
         assert!(Verdict::of(&[Some(0.0), None], &[Some(0.5), Some(0.0)]).passes(Gate::Strict));
+    }
+
+    #[test]
+    fn from_zero_it_counts_who_comes_nearer() {
+        assert!(comes_nearer(&[0.1, 0.0], &[0.5, 0.1]));
+        assert!(!comes_nearer(&[0.1, 0.0], &[0.2, 0.1]));
+        assert!(!comes_nearer(&[0.5, 0.5], &[0.1, 0.1]));
     }
 
     fn score() -> impl Strategy<Value = Option<f64>> {

@@ -5,6 +5,7 @@
 //! the validation examples. After an accepted child, two candidates of one family may be merged.
 
 pub mod answer;
+pub mod bandit;
 pub mod crossover;
 pub mod frontier;
 pub mod gate;
@@ -21,9 +22,9 @@ pub mod validate;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use self::bandit::{Bandit, Teachers};
 use self::crossover::{Crossover, Merge};
 use self::minibatch::Minibatches;
-use self::operators::bandit::Bandit;
 use self::select::RoundRobin;
 use super::pool::ranking;
 use super::session::Halt;
@@ -43,12 +44,13 @@ const LEAST_IDLE: usize = 5;
 #[derive(Debug)]
 pub struct Gepa {
     seed: Candidate,
-    /// Models that write prompts, with their names; asked in turn.
+    /// Models that write prompts, with their names.
     reflectors: Vec<(String, ModelId)>,
     members: Vec<Member>,
     turns: RoundRobin,
     crossover: Crossover,
     bandit: Bandit,
+    teachers: Teachers,
     /// What was added to the text of a module of a candidate and did not pass, by candidate and module.
     rejected: BTreeMap<(usize, usize), Vec<String>>,
     /// Every text that was run: a proposal among them is not run again.
@@ -66,6 +68,7 @@ impl Gepa {
             turns: RoundRobin::default(),
             crossover: Crossover::default(),
             bandit: Bandit::default(),
+            teachers: Teachers::new(&[]),
             rejected: BTreeMap::new(),
             tried: BTreeSet::new(),
         }
@@ -77,6 +80,7 @@ impl Gepa {
         self.tried.insert(seed.clone());
         self.validate(session, 0, seed, Vec::new())?;
         let plan = session.plan();
+        self.teachers = Teachers::new(&self.reflectors.iter().map(|(_, model)| session.size(*model)).collect::<Vec<_>>());
         if plan.frontier != Frontier::Example && self.members[0].objectives.is_empty() {
             let words = "the metric names no objectives, which `optimize.frontier` compares candidates on; leave it out";
             return Err(RunError::Plan(words.into()).into());

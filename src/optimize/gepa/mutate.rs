@@ -2,8 +2,8 @@
 
 use super::gate::{self, Verdict};
 use super::propose::{Child, Parent};
-use super::{Gepa, all_perfect, scores, select};
-use crate::config::{Keep, ModuleSelection, Parents};
+use super::{Gepa, Scored, all_perfect, scores, select};
+use crate::config::{Gate, Keep, ModuleSelection, Parents};
 use crate::data::split::Split;
 use crate::event::{Event, Purpose};
 use crate::optimize::session::Ask;
@@ -70,10 +70,11 @@ impl Gepa {
                 session.log(&Event::Perfect { iteration, parent: place })?;
                 continue;
             }
-            let count = session.program().modules.len();
+            let modules = &session.program().modules;
+            let evolve: Vec<usize> = (0..modules.len()).filter(|&module| !modules[module].frozen).collect();
             let modules = match session.plan().module_selection {
-                ModuleSelection::RoundRobin => vec![self.turns.take(place, count)],
-                ModuleSelection::All => (0..count).collect(),
+                ModuleSelection::RoundRobin => vec![evolve[self.turns.take(place, evolve.len())]],
+                ModuleSelection::All => evolve,
             };
             parents.push(Parent { place, rollouts, scores, modules });
         }
@@ -105,8 +106,14 @@ impl Gepa {
             let scores: Vec<Option<f64>> = answers.iter().map(|a| a.as_ref().and_then(|scored| scored.score())).collect();
             let verdict = Verdict::of(&parents[child.parent].scores, &scores);
             let (proposal, Verdict { parent_sum, child_sum }) = (child.proposal, verdict);
-            let has_passed = run == batch.len() && verdict.passes(rule);
-            child.operators.iter().for_each(|(_, operator)| self.bandit.hear(*operator, has_passed));
+            let nearer = rule == Gate::Confident && parent_sum <= 0.0 && child_sum <= 0.0 && {
+                let near = |scored: &std::sync::Arc<Scored>| scored.closeness();
+                let before: Vec<f64> = parents[child.parent].rollouts.iter().map(near).collect();
+                let after: Vec<f64> = answers.iter().flatten().map(near).collect();
+                gate::comes_nearer(&before, &after)
+            };
+            let has_passed = run == batch.len() && (verdict.passes(rule) || nearer);
+            child.operators.iter().for_each(|(_, operator)| self.learn(*operator, child.teacher, has_passed));
             if !has_passed {
                 self.remember(&child, parents[child.parent].place);
                 session.log(&Event::Rejected { iteration, proposal, parent_sum, child_sum, run })?;

@@ -217,6 +217,8 @@ mod tests {
             temperature: 0.0,
             model: ModelId(0),
             layout: Layout::default(),
+            frozen: false,
+            keep: Vec::new(),
         };
         statement(&of(&module, &rows.iter().map(example).collect::<Vec<_>>()))
     }

@@ -39,6 +39,8 @@ pub(super) struct Child {
     pub(super) candidate: Candidate,
     /// What changed its modules.
     pub(super) operators: Vec<(usize, Operator)>,
+    /// The place of the reflector.
+    pub(super) teacher: usize,
 }
 
 /// One module of one proposal.
@@ -62,6 +64,7 @@ struct Scene<'a> {
     parents: &'a [Parent],
     minibatch: &'a [&'a crate::data::Example],
     profiles: Vec<Vec<Output>>,
+    teacher: usize,
     reflector: (String, ModelId),
     room: usize,
     diagnoses: BTreeMap<(usize, usize), Vec<String>>,
@@ -82,13 +85,13 @@ impl Gepa {
         }
         let train = session.train();
         let minibatch: Vec<_> = batch.iter().map(|&place| &train[place]).collect();
-        let turn = usize::try_from(iteration).unwrap_or(0) % self.reflectors.len();
-        let reflector = self.reflectors[turn].clone();
+        let teacher = self.teachers.choose(&mut session.random("teacher", iteration));
+        let reflector = self.reflectors[teacher].clone();
         let room = session.context_length(reflector.1).saturating_sub(session.plan().reflection_tokens as usize);
         let modules = &session.program().modules;
         let profiles = modules.iter().map(|module| profile::of(module, train)).collect();
         let diagnoses = BTreeMap::new();
-        let mut scene = Scene { iteration, parents, minibatch: &minibatch, profiles, reflector, room, diagnoses };
+        let mut scene = Scene { iteration, parents, minibatch: &minibatch, profiles, teacher, reflector, room, diagnoses };
         let mut changes = self.draw(session, &scene, proposals);
         self.diagnose(session, &mut scene, &changes)?;
         let mut random = session.random("operator", iteration);
@@ -131,7 +134,7 @@ impl Gepa {
     }
 
     /// Asks what was wrong in each failure, where an operator wants to know; all at once.
-    fn diagnose(&self, session: &mut Session<'_>, scene: &mut Scene<'_>, changes: &[Change]) -> Result<(), Halt> {
+    fn diagnose(&mut self, session: &mut Session<'_>, scene: &mut Scene<'_>, changes: &[Change]) -> Result<(), Halt> {
         let mut places: Vec<(usize, usize)> =
             changes.iter().filter(|c| c.operator.wants_diagnoses()).map(|c| (c.parent, c.module)).collect();
         places.sort_unstable();
@@ -159,7 +162,9 @@ impl Gepa {
         if requests.is_empty() {
             return Ok(());
         }
-        let mut completions = session.reflect(&requests)?.into_iter();
+        let completions = session.reflect(&requests)?;
+        self.teachers.pay(scene.teacher, tokens(&completions));
+        let mut completions = completions.into_iter();
         for (place, count) in asked {
             let answers = completions.by_ref().take(count);
             let sentences: Vec<String> = self.with_work(session, scene, place, |work| {
@@ -173,7 +178,7 @@ impl Gepa {
     }
 
     /// Asks for all changes at once, and once more for those whose answers are unusable.
-    fn ask(&self, session: &mut Session<'_>, scene: &Scene<'_>, changes: &mut [Change]) -> Result<(), Halt> {
+    fn ask(&mut self, session: &mut Session<'_>, scene: &Scene<'_>, changes: &mut [Change]) -> Result<(), Halt> {
         let mut seeds = session.random("reflection", scene.iteration);
         for again in [false, true] {
             let mut requests = Vec::new();
@@ -195,7 +200,9 @@ impl Gepa {
             if requests.is_empty() {
                 return Ok(());
             }
-            let mut completions = session.reflect(&requests)?.into_iter();
+            let completions = session.reflect(&requests)?;
+            self.teachers.pay(scene.teacher, tokens(&completions));
+            let mut completions = completions.into_iter();
             for change in changes.iter_mut() {
                 let State::Asked(questions) = &change.state else { continue };
                 let answers: Vec<Completion> = completions.by_ref().take(questions.chats.len()).collect();
@@ -228,7 +235,7 @@ impl Gepa {
             let State::Done(Ok(text), _) = &change.state else {
                 if let State::Done(Err(unusable), words) = &change.state {
                     Self::unusable(session, scene, &change, *unusable, words.clone())?;
-                    self.bandit.hear(change.operator, false);
+                    self.learn(change.operator, scene.teacher, false);
                 }
                 continue;
             };
@@ -243,6 +250,7 @@ impl Gepa {
                     parent: change.parent,
                     candidate: self.members[scene.parents[change.parent].place].candidate.with(change.module, text.clone()),
                     operators: vec![(change.module, change.operator)],
+                    teacher: scene.teacher,
                 }),
             }
         }
@@ -257,7 +265,7 @@ impl Gepa {
                     let state = State::Done(Err(reason), String::new());
                     let change = Change { proposal: child.proposal, parent: child.parent, module, operator, state };
                     Self::unusable(session, scene, &change, reason, String::new())?;
-                    self.bandit.hear(operator, false);
+                    self.learn(operator, scene.teacher, false);
                 }
                 continue;
             }
@@ -276,6 +284,14 @@ impl Gepa {
             fresh.push(child);
         }
         Ok(fresh)
+    }
+
+    /// Takes note of what became of an operator's proposal, and of the reflector's where one was asked.
+    pub(super) fn learn(&mut self, operator: Operator, teacher: usize, has_passed: bool) {
+        self.bandit.hear(operator, has_passed);
+        if operator.asks() {
+            self.teachers.hear(teacher, has_passed);
+        }
     }
 
     fn unusable(
@@ -337,6 +353,11 @@ impl Gepa {
             count: &|text: &str| session.count_tokens(scene.reflector.1, text),
         })
     }
+}
+
+/// Tokens read and written.
+fn tokens(completions: &[Completion]) -> u64 {
+    completions.iter().map(|completion| completion.usage.prefilled + completion.usage.decoded).sum()
 }
 
 /// What a reflector wrote, for the journal.

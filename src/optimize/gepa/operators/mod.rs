@@ -2,9 +2,8 @@
 //!
 //! Some of them a program can do by itself, from what the training data says ([`super::profile`]); the others
 //! ask a reflector for a sentence, a paragraph or the whole text. Which comes next is learned from what
-//! the gate says ([`bandit`]).
+//! the gate says ([`super::bandit`]).
 
-pub mod bandit;
 mod describe;
 mod drop;
 mod examples;
@@ -67,6 +66,15 @@ impl Operator {
             Self::Drop => "drop",
             Self::Shorten => "shorten",
             Self::Paper => "paper",
+        }
+    }
+
+    /// Whether a reflector is asked for it.
+    #[must_use]
+    pub fn asks(self) -> bool {
+        match self {
+            Self::Describe | Self::Rule | Self::Rewrite | Self::Shorten | Self::Paper => true,
+            Self::Format | Self::Examples | Self::Reason | Self::Drop => false,
         }
     }
 
@@ -174,6 +182,9 @@ impl Work<'_> {
 
     /// A text with another instruction, if it is one that may be.
     fn with_instruction(&self, instruction: &str) -> Result<ModuleText, Unusable> {
+        let missing: Vec<&str> =
+            self.module.keep.iter().map(String::as_str).filter(|sentence| !instruction.contains(sentence)).collect();
+        let instruction = [missing.join("\n").as_str(), instruction.trim()].join("\n");
         let instruction = instruction.trim();
         if instruction == self.text.instruction.trim() {
             return Err(Unusable::Unchanged);
@@ -225,3 +236,6 @@ pub use rule::{diagnoses, diagnosis};
 fn names(fields: &[String]) -> String {
     fields.iter().map(|f| format!("`{f}`")).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests;

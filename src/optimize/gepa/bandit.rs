@@ -1,0 +1,153 @@
+//! Which operator comes next, and which reflector is asked: what has passed the gate before is tried more often
+//! (Thompson sampling over Beta distributions, Thompson 1933), and what was never tried comes first.
+
+use std::collections::BTreeMap;
+
+use rand::{Rng, RngExt};
+
+use super::operators::Operator;
+
+/// What became of the proposals of an operator or a reflector.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Record {
+    /// Proposals that went to the gate, or were unusable.
+    pub tried: u32,
+    /// Those that passed it.
+    pub passed: u32,
+}
+
+/// The records of all operators.
+#[derive(Debug, Clone, Default)]
+pub struct Bandit(BTreeMap<Operator, Record>);
+
+impl Record {
+    fn hear(&mut self, has_passed: bool) {
+        self.tried += 1;
+        self.passed += u32::from(has_passed);
+    }
+
+    /// A draw from what the record says of the chance to pass.
+    fn draw(self, random: &mut impl Rng) -> f64 {
+        beta(self.passed + 1, self.tried - self.passed + 1, random)
+    }
+}
+
+impl Bandit {
+    /// Takes note of a proposal.
+    pub fn hear(&mut self, operator: Operator, has_passed: bool) {
+        self.0.entry(operator).or_default().hear(has_passed);
+    }
+
+    /// An order of `operators`: the untried ones first, as they are given, then by chance, the better
+    /// records mostly before the worse.
+    pub fn order(&self, operators: &[Operator], random: &mut impl Rng) -> Vec<Operator> {
+        let mut drawn: Vec<(f64, Operator)> = Vec::new();
+        for &operator in operators {
+            let value = match self.0.get(&operator) {
+                Some(record) => record.draw(random),
+                None => f64::INFINITY,
+            };
+            drawn.push((value, operator));
+        }
+        // A stable sort: untried operators keep their order.
+        drawn.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+        drawn.into_iter().map(|(_, operator)| operator).collect()
+    }
+}
+
+/// The reflectors of a run: their records, and what they cost.
+#[derive(Debug, Clone)]
+pub struct Teachers(Vec<Teacher>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Teacher {
+    record: Record,
+    /// Tokens read and written for its proposals.
+    tokens: u64,
+    /// What a token costs: the bytes of the model's weights. A clock would make runs unrepeatable.
+    size: u64,
+}
+
+impl Teachers {
+    /// Models of these sizes, in bytes of weights.
+    #[must_use]
+    pub fn new(sizes: &[u64]) -> Self {
+        Self(sizes.iter().map(|&size| Teacher { size: size.max(1), ..Teacher::default() }).collect())
+    }
+
+    /// The place of the one to be asked next: each once, then the one that by chance and its record passes most
+    /// often for its cost.
+    pub fn choose(&self, random: &mut impl Rng) -> usize {
+        if let Some(untried) = self.0.iter().position(|teacher| teacher.record.tried == 0) {
+            return untried;
+        }
+        let worth = |teacher: &Teacher| {
+            let cost = teacher.tokens as f64 / f64::from(teacher.record.tried) * teacher.size as f64;
+            teacher.record.draw(random) / cost.max(1.0)
+        };
+        let worth: Vec<f64> = self.0.iter().map(worth).collect();
+        (0..worth.len()).max_by(|&a, &b| worth[a].total_cmp(&worth[b]).then(b.cmp(&a))).unwrap_or(0)
+    }
+
+    /// Takes note of one of its proposals.
+    pub fn hear(&mut self, teacher: usize, has_passed: bool) {
+        self.0[teacher].record.hear(has_passed);
+    }
+
+    /// Takes note of tokens that it was asked for.
+    pub fn pay(&mut self, teacher: usize, tokens: u64) {
+        self.0[teacher].tokens += tokens;
+    }
+}
+
+/// A number of the Beta distribution with whole parameters: of `a + b - 1` uniform numbers the `a`-th smallest.
+fn beta(a: u32, b: u32, random: &mut impl Rng) -> f64 {
+    let mut uniform: Vec<f64> = (1..a + b).map(|_| random.random()).collect();
+    uniform.sort_by(f64::total_cmp);
+    uniform[a as usize - 1]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::optimize::randomness::stream;
+
+    #[test]
+    fn the_untried_come_first_and_the_better_mostly_before_the_worse() {
+        let mut bandit = Bandit::default();
+        let operators = [Operator::Format, Operator::Rule, Operator::Drop, Operator::Rewrite];
+        (0..9).for_each(|n| bandit.hear(Operator::Rule, n < 6));
+        (0..9).for_each(|n| bandit.hear(Operator::Rewrite, n < 2));
+        let mut rule_first = 0;
+        for n in 0..1000 {
+            let order = bandit.order(&operators, &mut stream(0, "bandit", n));
+            assert_eq!(order[..2], [Operator::Format, Operator::Drop]);
+            rule_first += usize::from(order[2] == Operator::Rule);
+        }
+        assert!((900..1000).contains(&rule_first), "{rule_first}");
+    }
+
+    #[test]
+    fn the_cheaper_of_two_equal_teachers_is_asked_more_often_and_the_better_of_two_equal_prices() {
+        let asked = |sizes: [u64; 2], passed: [u32; 2]| {
+            let mut teachers = Teachers::new(&sizes);
+            assert_eq!(teachers.choose(&mut stream(0, "teacher", 0)), 0);
+            for (teacher, passed) in passed.into_iter().enumerate() {
+                (0..20).for_each(|n| teachers.hear(teacher, n < passed));
+                teachers.pay(teacher, 20_000);
+            }
+            (0..1000).filter(|n| teachers.choose(&mut stream(0, "teacher", *n)) == 0).count()
+        };
+        assert!(asked([1, 3], [6, 6]) > 900);
+        assert!(asked([1, 1], [10, 3]) > 900);
+        // Three times the price for twice the passes is not worth it.
+        assert!(asked([3, 1], [12, 6]) < 300);
+    }
+
+    #[test]
+    fn a_beta_number_has_its_mean() {
+        let mut random = stream(0, "beta", 0);
+        let mean = (0..4000).map(|_| beta(2, 6, &mut random)).sum::<f64>() / 4000.0;
+        assert!((mean - 0.25).abs() < 0.01, "{mean}");
+    }
+}

@@ -1,0 +1,280 @@
+use super::*;
+use crate::engine::{Ended, ModelId, Usage};
+use crate::journal::Verdict;
+use crate::metric::Judgement;
+use crate::optimize::gepa::profile;
+use crate::optimize::randomness::stream;
+use crate::program::{Layout, Rollout, Step};
+use proptest::prelude::*;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+
+const LONG_INPUT: &str = "my parcel has not come for three weeks and nobody answers";
+
+/// What a [`Work`] borrows.
+struct Held {
+    module: Module,
+    text: ModuleText,
+    train: Vec<Example>,
+    rollouts: Vec<Scored>,
+    rejected: Vec<String>,
+    diagnoses: Vec<String>,
+    room: usize,
+    most_tokens: usize,
+}
+
+fn held(instruction: &str) -> Held {
+    let module = Module {
+        name: "m".into(),
+        inputs: vec!["text".into()],
+        outputs: vec!["label".into()],
+        max_tokens: 8,
+        temperature: 0.0,
+        model: ModelId(0),
+        layout: Layout::default(),
+        frozen: false,
+        keep: Vec::new(),
+    };
+    let row = |n: usize| {
+        let label = ["late", "lost", "paid"][n % 3];
+        let row = json!({ "text": format!("row {n}"), "label": label });
+        Example { id: format!("t{n}"), fields: row.as_object().unwrap().clone() }
+    };
+    let scored = |input: &str, score| {
+        let step = Step {
+            module: "m".into(),
+            inputs: vec![("text".into(), input.into())],
+            answer: "late".into(),
+            ended: Ended::Stop,
+            outputs: BTreeMap::new(),
+            problem: None,
+            usage: Usage::default(),
+        };
+        let verdict = Verdict::Judged(Judgement::new(score, "Wrong: say `lost`."));
+        Scored { rollout: Rollout { steps: vec![step], failure: None }, verdict }
+    };
+    Held {
+        module,
+        text: ModuleText::new(instruction),
+        train: (0..12).map(row).collect(),
+        rollouts: vec![scored("row 0", 1.0), scored(LONG_INPUT, 0.0)],
+        rejected: Vec::new(),
+        diagnoses: Vec::new(),
+        room: 10_000,
+        most_tokens: 1000,
+    }
+}
+
+impl Held {
+    fn with<R>(&self, act: impl FnOnce(&Work<'_>) -> R) -> R {
+        let profile = profile::of(&self.module, &self.train);
+        let rollouts: Vec<&Scored> = self.rollouts.iter().collect();
+        let minibatch: Vec<&Example> = self.train.iter().take(2).collect();
+        act(&Work {
+            module: &self.module,
+            text: &self.text,
+            profile: &profile,
+            rollouts: &rollouts,
+            minibatch: &minibatch,
+            train: &self.train,
+            rejected: &self.rejected,
+            diagnoses: &self.diagnoses,
+            room: self.room,
+            answer_tokens: 100,
+            most_tokens: self.most_tokens,
+            count: &|text: &str| text.split_whitespace().count(),
+        })
+    }
+
+    fn apply(&self, operator: Operator, seed: u64) -> ModuleText {
+        let begun = self.with(|work| {
+            assert!(operator.applies(work));
+            operator.begin(work, &mut stream(seed, "test", 0))
+        });
+        match begun.unwrap() {
+            Draft::Text(text) => text,
+            Draft::Ask(questions) => panic!("{questions:?}"),
+        }
+    }
+
+    fn ask(&self, operator: Operator) -> Questions {
+        match self.with(|work| operator.begin(work, &mut stream(0, "test", 0))).unwrap() {
+            Draft::Ask(questions) => questions,
+            Draft::Text(text) => panic!("{text:?}"),
+        }
+    }
+
+    fn finish(&self, operator: Operator, answers: &[&str]) -> Result<ModuleText, Unusable> {
+        let completion =
+            |text: &&str| Completion { text: (*text).into(), reasoning: None, ended: Ended::Stop, usage: Usage::default() };
+        self.with(|work| operator.finish(work, &answers.iter().map(completion).collect::<Vec<_>>()))
+    }
+
+    fn instruction(&self, operator: Operator, answers: &[&str]) -> Result<String, Unusable> {
+        self.finish(operator, answers).map(|text| text.instruction)
+    }
+}
+
+#[test]
+fn the_format_is_added_once() {
+    let held = held("Label it.");
+    let text = held.apply(Operator::Format, 0);
+    assert_eq!(text.instruction, "Label it.\nThe `label` is one of: late, lost, paid.");
+    let again = Held { text, ..self::held("") };
+    assert!(!again.with(|work| Operator::Format.applies(work)));
+}
+
+#[test]
+fn worked_examples_come_from_every_value_and_never_from_the_minibatch() {
+    let held = held("Label it.");
+    for seed in 0..20 {
+        let text = held.apply(Operator::Examples, seed);
+        let answers: BTreeSet<&str> = text.demonstrations.iter().map(|d| d.answer.as_str()).collect();
+        assert_eq!(answers, ["late", "lost", "paid"].into());
+        let ids: BTreeSet<&str> = text.demonstrations.iter().map(|d| d.id.as_str()).collect();
+        assert_eq!(ids.len(), text.demonstrations.len(), "one twice");
+        assert!(!ids.contains("t0") && !ids.contains("t1"), "{ids:?}");
+    }
+}
+
+#[test]
+fn some_worked_examples_stay_when_others_are_drawn() {
+    let first = held("Label it.").apply(Operator::Examples, 1);
+    let shared = |seed| {
+        let again = Held { text: first.clone(), ..held("") }.apply(Operator::Examples, seed);
+        assert_ne!(again, first);
+        again.demonstrations.iter().filter(|d| first.demonstrations.contains(d)).count()
+    };
+    assert!((2..12).any(|seed| shared(seed) >= first.demonstrations.len() / 2));
+}
+
+#[test]
+fn worked_examples_keep_within_their_room() {
+    let held = Held { most_tokens: 14, ..held("Label it.") };
+    let text = held.apply(Operator::Examples, 0);
+    assert_eq!(text.demonstrations.len(), 1);
+    let none = Held { most_tokens: 4, ..self::held("Label it.") };
+    assert!(!none.with(|work| Operator::Examples.applies(work)));
+}
+
+#[test]
+fn who_reasons_is_shown_reasoning() {
+    let mut held = held("Label it.");
+    held.module.max_tokens = 100;
+    held.text = held.apply(Operator::Examples, 0);
+    let text = held.apply(Operator::Reason, 0);
+    assert!(text.reasoning && text.demonstrations.is_empty());
+    // What the student itself wrote, where it was right.
+    held.text = text;
+    let shown = held.apply(Operator::Examples, 0).demonstrations;
+    assert_eq!(shown.iter().map(|d| (d.id.as_str(), d.answer.as_str())).collect::<Vec<_>>(), [("t0", "late")]);
+    assert!(!held.apply(Operator::Reason, 0).reasoning);
+}
+
+#[test]
+fn a_sentence_is_left_out_but_not_the_first_nor_one_to_keep() {
+    let mut held = held("Label it. Be brief.\n- Always answer.\n- Never guess.");
+    held.module.keep = vec!["Never guess.".into()];
+    let left: BTreeSet<String> = (0..20).map(|seed| held.apply(Operator::Drop, seed).instruction).collect();
+    let wanted = ["Label it.\n- Always answer.\n- Never guess.", "Label it. Be brief.\n- Never guess."];
+    assert_eq!(left, wanted.map(String::from).into());
+    assert!(!self::held("Label it.").with(|work| Operator::Drop.applies(work)));
+}
+
+#[test]
+fn values_are_described_in_the_place_of_their_list() {
+    let mut held = held("Label it.");
+    held.text = held.apply(Operator::Format, 0);
+    let questions = held.ask(Operator::Describe);
+    assert_eq!(questions.chats.len(), 3);
+    assert!(questions.chats[1][0].content.contains("These are `lost`:\n- row"));
+    let described = held.instruction(Operator::Describe, &["late: comes after its day", "`lost`: never came", "money came"]);
+    let wanted = "Label it.\nThe `label` is one of:\n- late: comes after its day\n- lost: never came\n- paid: money came";
+    assert_eq!(described.as_deref(), Ok(wanted));
+    // Once more: the new words take the place of the old ones; a value without words stays on the list.
+    held.text.instruction = wanted.into();
+    let again = held.instruction(Operator::Describe, &["too slow", "", "has money"]);
+    assert_eq!(again.as_deref(), Ok("Label it.\nThe `label` is one of:\n- late: too slow\n- lost\n- paid: has money"));
+    assert_eq!(held.instruction(Operator::Describe, &["", "", "has money"]), Err(Unusable::Empty));
+}
+
+#[test]
+fn a_rule_is_one_line_more() {
+    let held = held("Label it.");
+    assert_eq!(
+        held.instruction(Operator::Rule, &["- Say `lost` after two weeks.\nSo it is."]).unwrap(),
+        "Label it.\n- Say `lost` after two weeks."
+    );
+    assert_eq!(held.instruction(Operator::Rule, &["Label it."]), Err(Unusable::Unchanged));
+    assert_eq!(held.instruction(Operator::Rule, &[LONG_INPUT]), Err(Unusable::QuotesAnExample));
+    let prompt = &held.ask(Operator::Rule).chats[0][0].content;
+    assert!(prompt.find(LONG_INPUT) < prompt.find("row 0"), "failures come first");
+}
+
+#[test]
+fn a_reflector_reads_diagnoses_and_what_did_not_help() {
+    let mut held = held("Label it.");
+    assert_eq!(held.with(diagnoses).chats.len(), 1, "one rollout failed");
+    held.diagnoses = vec!["Name the labels.".into()];
+    held.rejected = (0..9).map(|n| format!("Attempt {n}.")).collect();
+    let prompt = &held.ask(Operator::Rewrite).chats[0][0].content;
+    assert!(prompt.contains("- Name the labels.\n") && prompt.contains("- Attempt 8.\n") && !prompt.contains("Attempt 4"));
+    assert!(prompt.contains("The `label` is one of: late, lost, paid."));
+}
+
+#[test]
+fn a_rewrite_keeps_what_must_stay_and_has_its_length() {
+    let mut held = held("Label it. Never guess.");
+    held.module.keep = vec!["Never guess.".into()];
+    assert_eq!(held.instruction(Operator::Rewrite, &["```\nSay the label.\n```"]).unwrap(), "Never guess.\nSay the label.");
+    assert_eq!(held.instruction(Operator::Rewrite, &["Label it. Never guess."]), Err(Unusable::Unchanged));
+    held.most_tokens = 5;
+    assert_eq!(held.instruction(Operator::Rewrite, &["Say the label and no more."]), Err(Unusable::TooLong));
+}
+
+#[test]
+fn what_is_shortened_is_shorter() {
+    let held = held("Label it, please, with care.");
+    assert_eq!(held.instruction(Operator::Shorten, &["Label it."]).unwrap(), "Label it.");
+    assert_eq!(held.instruction(Operator::Shorten, &["Label it with the greatest care."]), Err(Unusable::TooLong));
+}
+
+#[test]
+fn a_placeholder_in_an_instruction_stays_as_it_is() {
+    let held = held("Use <side_info> and {{ x }}.");
+    for operator in [Operator::Rewrite, Operator::Rule, Operator::Paper] {
+        assert!(held.ask(operator).chats[0][0].content.contains("\nUse <side_info> and {{ x }}.\n"));
+    }
+}
+
+#[test]
+fn the_paper_asks_as_the_package_does() {
+    let prompt = &held("Label it.").ask(Operator::Paper).chats[0][0].content;
+    assert!(
+        prompt.starts_with(
+            "I provided an assistant with the following instructions to perform a task for me:\n```\nLabel it.\n```\n"
+        )
+    );
+    let first = "# Example 1\n## Inputs\n### text\nrow 0\n\n## Generated Outputs\nlate\n\n## Feedback\nWrong: say `lost`.\n\n";
+    assert!(prompt.contains(first), "{prompt}");
+    assert!(prompt.ends_with("Provide the new instructions within ``` blocks."));
+}
+
+proptest! {
+    #[test]
+    fn a_question_keeps_within_its_room(room in 0..400_usize, count in 0..6_usize) {
+        let mut held = held("Label it.");
+        held.room = room;
+        let one = held.rollouts.remove(1);
+        held.rollouts = vec![one; count];
+        for operator in [Operator::Rewrite, Operator::Rule, Operator::Paper] {
+            match held.with(|work| operator.begin(work, &mut stream(0, "test", 0))) {
+                Ok(Draft::Ask(questions)) => {
+                    let words = questions.chats[0][0].content.split_whitespace().count();
+                    prop_assert!(words + pack::TEMPLATE_ROOM <= room && questions.examples <= count);
+                }
+                other => prop_assert_eq!(other, Err(Unusable::NoRoom)),
+            }
+        }
+    }
+}
