@@ -3,7 +3,7 @@
 #![allow(missing_docs)]
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use gepard::config::Frontier;
+use gepard::config::{OptimizePlan, Preset};
 use gepard::optimize::Member;
 use gepard::optimize::gepa::{pareto, select};
 use gepard::optimize::randomness::stream;
@@ -32,10 +32,10 @@ fn pool(levels: u32) -> Vec<Member> {
 
 fn selection(criterion: &mut Criterion) {
     for (name, levels) in [("right or wrong", 2), ("thirds", 4), ("thousandths", 1001)] {
-        let members = pool(levels);
+        let (members, plan) = (pool(levels), OptimizePlan::of(Preset::Paper));
         criterion.bench_function(&format!("select of {CANDIDATES} candidates on {EXAMPLES} examples, {name}"), |bench| {
             bench.iter(|| {
-                let weights = select::weights(Frontier::Example, &members);
+                let weights = select::weights(&plan, &members);
                 pareto::draw(&weights, &mut stream(0, "parent", 1))
             });
         });

@@ -140,7 +140,7 @@ impl Gepa {
 
     /// Merges two candidates where that is possible; says whether it was.
     fn merge(&mut self, session: &mut Session<'_>, iteration: u64) -> Result<bool, Halt> {
-        let weights = select::weights(session.plan().frontier, &self.members);
+        let weights = select::weights(session.plan(), &self.members);
         let mut random = session.random("merge", iteration);
         let Some(merge) = self.crossover.find(&self.members, &weights, &self.tried, &mut random) else {
             session.log(&Event::NothingToMerge { iteration })?;

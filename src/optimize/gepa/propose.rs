@@ -102,8 +102,8 @@ impl Gepa {
                 Ok(Draft::Text(text)) => State::Done(Ok(text), String::new()),
                 Ok(Draft::Ask(questions)) => State::Asked(questions),
                 Err(unusable) => {
-                    let text = format!("no example fits {} tokens", scene.room);
-                    State::Done(Err(unusable), text)
+                    let room = format!("no example fits {} tokens", scene.room);
+                    State::Done(Err(unusable), if unusable == Unusable::NoRoom { room } else { String::new() })
                 }
             };
         }

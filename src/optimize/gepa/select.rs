@@ -3,20 +3,20 @@
 use rand::{Rng, RngExt};
 
 use super::{frontier, pareto};
-use crate::config::{CandidateSelection, Frontier, OptimizePlan};
+use crate::config::{CandidateSelection, OptimizePlan};
 use crate::optimize::Member;
 use crate::optimize::pool::ranking;
 
 /// How many fronts hold each member once the dominated are removed: 0 for those.
 #[must_use]
-pub fn weights(kind: Frontier, members: &[Member]) -> Vec<usize> {
-    surviving(kind, members, |_| true)
+pub fn weights(plan: &OptimizePlan, members: &[Member]) -> Vec<usize> {
+    surviving(plan, members, |_| true)
 }
 
 /// The same among those that `may` be drawn.
-fn surviving(kind: Frontier, members: &[Member], may: impl Fn(usize) -> bool) -> Vec<usize> {
+fn surviving(plan: &OptimizePlan, members: &[Member], may: impl Fn(usize) -> bool) -> Vec<usize> {
     let means: Vec<f64> = members.iter().map(Member::mean).collect();
-    let mut fronts = frontier::fronts(kind, members);
+    let mut fronts = frontier::fronts(plan.frontier, plan.preset, members);
     fronts.retain(may);
     fronts.remove_dominated(&means);
     fronts.weights()
@@ -27,11 +27,11 @@ pub fn parent(plan: &OptimizePlan, members: &[Member], random: &mut impl Rng) ->
     let ranking = ranking(members);
     let best = ranking.first().copied().unwrap_or(0);
     match plan.candidate_selection {
-        CandidateSelection::Pareto => pareto::draw(&weights(plan.frontier, members), random).unwrap_or(best),
+        CandidateSelection::Pareto => pareto::draw(&weights(plan, members), random).unwrap_or(best),
         CandidateSelection::TopKPareto => {
             let top = &ranking[..plan.top_k.unwrap_or(ranking.len()).min(ranking.len())];
             // Fronts that hold none of the best few are left out.
-            let weights = surviving(plan.frontier, members, |candidate| top.contains(&candidate));
+            let weights = surviving(plan, members, |candidate| top.contains(&candidate));
             pareto::draw(&weights, random).unwrap_or(best)
         }
         CandidateSelection::CurrentBest => best,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
-use super::{Questions, Work};
+use super::{Questions, Work, format};
 use crate::engine::{Completion, Message};
 use crate::optimize::gepa::answer::{self, Unusable};
 use crate::optimize::gepa::profile::{self, Kind};
@@ -42,11 +42,6 @@ pub(super) fn ask(work: &Work<'_>, random: &mut impl Rng) -> Questions {
     let Some((name, values)) = set(work) else {
         return Questions { chats: Vec::new(), max_tokens: TOKENS, examples: 0 };
     };
-    let list = values.keys().cloned().collect::<Vec<_>>().join(", ");
-    let head = format!(
-        "Every {} has a `{name}`, which is one of: {list}.\nA newcomer must learn when each of them is right.\n\n",
-        super::names(&work.module.inputs),
-    );
     let mut chats = Vec::new();
     for value in values.keys() {
         let mut of_value: Vec<_> = work.train.iter().filter(|e| e.text(name).as_ref() == Some(value)).collect();
@@ -58,8 +53,8 @@ pub(super) fn ask(work: &Work<'_>, random: &mut impl Rng) -> Questions {
         });
         let shown: String = shown.collect();
         chats.push(vec![Message::user(format!(
-            "{head}These are `{value}`:\n{shown}\nSay in at most 12 words what is `{value}`, so that it fits new ones as well. \
-             Name what they are about, do not quote them. Write the words alone, without `{value}` in front."
+            "{shown}\nWhat do all of these have in common? They are filed under `{value}`. Answer with at most 12 plain \
+             words that would fit new ones as well, in the language of the texts. Do not quote them, and write nothing else."
         ))]);
     }
     Questions { chats, max_tokens: TOKENS, examples: EXAMPLES }
@@ -76,7 +71,13 @@ pub(super) fn finish(work: &Work<'_>, answers: &[Completion]) -> Result<ModuleTe
     let mut lines = vec![format!("The `{name}` is one of:")];
     let mut failed = Vec::new();
     for (value, completion) in values.keys().zip(answers) {
+        let others = values.keys().filter(|other| *other != value);
         let sentence = answer::sentence(completion, &inputs).and_then(|words| brief(value, words));
+        let sentence = sentence.and_then(|words| {
+            // Words that name another value draw the student to it.
+            let names_another = others.clone().any(|other| words.contains(&format!("`{other}`")));
+            if names_another { Err(Unusable::NotAPrompt) } else { Ok(words) }
+        });
         match sentence {
             Ok(words) => lines.push(format!("- {value}: {words}")),
             // A value that nothing could be said of stays on the list.
@@ -90,10 +91,12 @@ pub(super) fn finish(work: &Work<'_>, answers: &[Completion]) -> Result<ModuleTe
         return Err(*first);
     }
     let described = lines.join("\n");
+    // What is known of other outputs is said as well.
+    let text = if format::applies(work) { format::apply(work) } else { work.text.clone() };
     // The plain list, or what was said of the values before, makes way.
     let output = work.profile.iter().find(|output| output.name == name);
     let plain = output.map(|output| profile::statement(std::slice::from_ref(output))).unwrap_or_default();
-    let instruction = &work.text.instruction;
+    let instruction = &text.instruction;
     let of_value = |line: &str, value: &String| line == format!("- {value}") || line.starts_with(&format!("- {value}:"));
     let begins = |line: &&str| values.keys().any(|value| of_value(line.trim(), value));
     let left: Vec<&str> = instruction.lines().filter(|line| *line != plain && *line != lines[0] && !begins(line)).collect();

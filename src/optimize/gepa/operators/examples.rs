@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
 
-use super::Work;
+use super::{Work, format};
 use crate::data::{Example, to_text};
 use crate::optimize::gepa::profile::Kind;
 use crate::program::{Demonstration, Module, ModuleText};
@@ -84,7 +84,9 @@ pub(super) fn apply(work: &Work<'_>, random: &mut impl Rng) -> ModuleText {
     drawn.shuffle(random);
     let all = work.text.demonstrations.len().max(drawn.len());
     drawn.truncate(all - kept.len().min(all));
-    let mut text = ModuleText { demonstrations: Vec::new(), ..work.text.clone() };
+    // Examples of a set are half a story without the set.
+    let text = if format::applies(work) { format::apply(work) } else { work.text.clone() };
+    let mut text = ModuleText { demonstrations: Vec::new(), ..text };
     for demonstration in kept.into_iter().chain(drawn) {
         text.demonstrations.push(demonstration);
         if work.tokens(&text) > work.most_tokens {

@@ -36,7 +36,7 @@ pub enum Operator {
     Reason,
     /// Adds a few words on each value of a closed set, written from its training examples.
     Describe,
-    /// Adds a rule that a failure teaches.
+    /// Adds the rules that the failures teach.
     Rule,
     /// Writes the whole instruction anew.
     Rewrite,
@@ -113,7 +113,7 @@ impl Operator {
                 Ok(Draft::Text(ModuleText { instruction, demonstrations: Vec::new(), reasoning }))
             }
             Self::Describe => Ok(Draft::Ask(describe::ask(work, random))),
-            Self::Rule => rule::ask(work).map(Draft::Ask),
+            Self::Rule => rule::apply(work).map(Draft::Text),
             Self::Rewrite => rewrite::ask(work).map(Draft::Ask),
             Self::Drop => Ok(Draft::Text(drop::apply(work, random))),
             Self::Shorten => Ok(Draft::Ask(shorten::ask(work))),
@@ -129,11 +129,10 @@ impl Operator {
         let only = || answers.first().ok_or(Unusable::Empty);
         match self {
             Self::Describe => describe::finish(work, answers),
-            Self::Rule => rule::finish(work, only()?),
             Self::Rewrite => rewrite::finish(work, only()?),
             Self::Shorten => shorten::finish(work, only()?),
             Self::Paper => paper::finish(work, only()?),
-            Self::Format | Self::Examples | Self::Reason | Self::Drop => Err(Unusable::Empty),
+            Self::Format | Self::Examples | Self::Reason | Self::Rule | Self::Drop => Err(Unusable::Empty),
         }
     }
 }
@@ -161,7 +160,7 @@ pub struct Work<'a> {
     pub train: &'a [Example],
     /// What was added to this text before and did not help, the latest last.
     pub rejected: &'a [String],
-    /// What was wrong in each failure, in a sentence.
+    /// A sentence on each failure: a rule by which it would have been none.
     pub diagnoses: &'a [String],
     /// The most tokens of a reflector's prompt.
     pub room: usize,

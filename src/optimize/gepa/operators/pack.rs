@@ -65,7 +65,7 @@ pub(super) fn lessons(work: &Work<'_>) -> String {
         text.push_str(&format!("In all the data there is:\n{profile}\n\n"));
     }
     if !work.diagnoses.is_empty() {
-        text.push_str("What was missing, by a first reading:\n");
+        text.push_str("Rules that single failures taught:\n");
         work.diagnoses.iter().for_each(|diagnosis| text.push_str(&format!("- {diagnosis}\n")));
         text.push('\n');
     }

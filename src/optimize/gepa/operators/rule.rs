@@ -1,7 +1,6 @@
-//! Adds a rule that failures teach: first a sentence on each failure, then the rule.
+//! Adds rules that failures teach: each failure is read alone, and a sentence on it is a rule.
 
-use super::pack::{self, Packed};
-use super::{Questions, Work, names};
+use super::{Questions, Work, names, pack};
 use crate::engine::{Completion, Message};
 use crate::journal::Scored;
 use crate::optimize::gepa::answer::{self, Unusable};
@@ -22,8 +21,10 @@ pub fn diagnoses(work: &Work<'_>) -> Questions {
         let example = pack::example(work.module, scored)?;
         let prompt = format!(
             "{head}Here is one answer that was wrong, or not wholly right.\n\n{example}\
-             What should the instruction have said, so that this and similar answers are right? \
-             Answer with one sentence of at most 25 words.\n"
+             Write one rule for the assistant by which inputs like this one get the right {}. Name what in the input \
+             shows it, in general words, and the right answer exactly as the feedback spells it. One sentence of at \
+             most 25 words, in the language of the instruction. Write the rule alone, without quoting the input.\n",
+            names(&work.module.outputs)
         );
         ((work.count)(&prompt) + pack::TEMPLATE_ROOM <= work.room).then(|| vec![Message::user(prompt)])
     };
@@ -37,22 +38,17 @@ pub fn diagnosis(work: &Work<'_>, completion: &Completion) -> Option<String> {
     answer::sentence(completion, &work.inputs()).ok().map(str::to_owned)
 }
 
-pub(super) fn ask(work: &Work<'_>) -> Result<Questions, Unusable> {
-    let task = format!(
-        "{}Write one rule to be added to the instruction, so that the assistant's {} will be right on new inputs as well. \
-         One sentence of at most 30 words, in the language of the instruction. Be concrete: name values exactly as the \
-         feedback spells them. Do not repeat what the instruction says already. Write the rule alone.\n",
-        pack::lessons(work),
-        names(&work.module.outputs),
-    );
-    let Packed { prompt, examples } = pack::pack(work, &task)?;
-    Ok(Questions::one(prompt, TOKENS, examples))
-}
-
-pub(super) fn finish(work: &Work<'_>, completion: &Completion) -> Result<ModuleText, Unusable> {
-    let rule = answer::sentence(completion, &work.inputs())?;
-    if work.text.instruction.contains(rule) {
-        return Err(Unusable::Unchanged);
+/// The instruction with the rules that are new to it.
+pub(super) fn apply(work: &Work<'_>) -> Result<ModuleText, Unusable> {
+    let mut rules: Vec<&str> = Vec::new();
+    for rule in work.diagnoses.iter().map(String::as_str) {
+        if !work.text.instruction.contains(rule) && !rules.contains(&rule) {
+            rules.push(rule);
+        }
     }
-    work.with_instruction(&format!("{}\n- {rule}", work.text.instruction.trim_end()))
+    if rules.is_empty() {
+        return Err(Unusable::Empty);
+    }
+    let lines: Vec<String> = rules.iter().map(|rule| format!("- {rule}")).collect();
+    work.with_instruction(&format!("{}\n{}", work.text.instruction.trim_end(), lines.join("\n")))
 }

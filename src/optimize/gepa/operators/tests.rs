@@ -150,7 +150,7 @@ fn some_worked_examples_stay_when_others_are_drawn() {
 
 #[test]
 fn worked_examples_keep_within_their_room() {
-    let held = Held { most_tokens: 14, ..held("Label it.") };
+    let held = Held { most_tokens: 22, ..held("Label it.") };
     let text = held.apply(Operator::Examples, 0);
     assert_eq!(text.demonstrations.len(), 1);
     let none = Held { most_tokens: 4, ..self::held("Label it.") };
@@ -187,7 +187,7 @@ fn values_are_described_in_the_place_of_their_list() {
     held.text = held.apply(Operator::Format, 0);
     let questions = held.ask(Operator::Describe);
     assert_eq!(questions.chats.len(), 3);
-    assert!(questions.chats[1][0].content.contains("These are `lost`:\n- row"));
+    assert!(questions.chats[1][0].content.contains("filed under `lost`"));
     let described = held.instruction(Operator::Describe, &["late: comes after its day", "`lost`: never came", "money came"]);
     let wanted = "Label it.\nThe `label` is one of:\n- late: comes after its day\n- lost: never came\n- paid: money came";
     assert_eq!(described.as_deref(), Ok(wanted));
@@ -199,25 +199,31 @@ fn values_are_described_in_the_place_of_their_list() {
 }
 
 #[test]
-fn a_rule_is_one_line_more() {
-    let held = held("Label it.");
-    assert_eq!(
-        held.instruction(Operator::Rule, &["- Say `lost` after two weeks.\nSo it is."]).unwrap(),
-        "Label it.\n- Say `lost` after two weeks."
-    );
-    assert_eq!(held.instruction(Operator::Rule, &["Label it."]), Err(Unusable::Unchanged));
-    assert_eq!(held.instruction(Operator::Rule, &[LONG_INPUT]), Err(Unusable::QuotesAnExample));
-    let prompt = &held.ask(Operator::Rule).chats[0][0].content;
-    assert!(prompt.find(LONG_INPUT) < prompt.find("row 0"), "failures come first");
+fn each_failure_teaches_a_rule() {
+    let mut held = held("Label it.");
+    let questions = held.with(diagnoses);
+    assert_eq!(questions.chats.len(), 1, "one rollout failed");
+    assert!(questions.chats[0][0].content.contains(LONG_INPUT));
+    let completion = |text: &str| {
+        let usage = Usage::default();
+        Completion { text: text.into(), reasoning: None, ended: Ended::Stop, usage }
+    };
+    let read = |text: &str| held.with(|work| diagnosis(work, &completion(text)));
+    assert_eq!(read("- Say `lost` after two weeks.\nSo it is.").as_deref(), Some("Say `lost` after two weeks."));
+    assert_eq!(read(LONG_INPUT), None, "a quotation is no rule");
+    held.diagnoses = vec!["Say `lost` after two weeks.".into(), "Label it.".into(), "Say `lost` after two weeks.".into()];
+    assert_eq!(held.apply(Operator::Rule, 0).instruction, "Label it.\n- Say `lost` after two weeks.");
+    held.diagnoses.clear();
+    assert_eq!(held.with(|work| Operator::Rule.begin(work, &mut stream(0, "test", 0))), Err(Unusable::Empty));
 }
 
 #[test]
 fn a_reflector_reads_diagnoses_and_what_did_not_help() {
     let mut held = held("Label it.");
-    assert_eq!(held.with(diagnoses).chats.len(), 1, "one rollout failed");
     held.diagnoses = vec!["Name the labels.".into()];
     held.rejected = (0..9).map(|n| format!("Attempt {n}.")).collect();
     let prompt = &held.ask(Operator::Rewrite).chats[0][0].content;
+    assert!(prompt.find(LONG_INPUT) < prompt.find("row 0"), "failures come first");
     assert!(prompt.contains("- Name the labels.\n") && prompt.contains("- Attempt 8.\n") && !prompt.contains("Attempt 4"));
     assert!(prompt.contains("The `label` is one of: late, lost, paid."));
 }
@@ -242,7 +248,7 @@ fn what_is_shortened_is_shorter() {
 #[test]
 fn a_placeholder_in_an_instruction_stays_as_it_is() {
     let held = held("Use <side_info> and {{ x }}.");
-    for operator in [Operator::Rewrite, Operator::Rule, Operator::Paper] {
+    for operator in [Operator::Rewrite, Operator::Paper] {
         assert!(held.ask(operator).chats[0][0].content.contains("\nUse <side_info> and {{ x }}.\n"));
     }
 }
@@ -267,7 +273,7 @@ proptest! {
         held.room = room;
         let one = held.rollouts.remove(1);
         held.rollouts = vec![one; count];
-        for operator in [Operator::Rewrite, Operator::Rule, Operator::Paper] {
+        for operator in [Operator::Rewrite, Operator::Paper] {
             match held.with(|work| operator.begin(work, &mut stream(0, "test", 0))) {
                 Ok(Draft::Ask(questions)) => {
                     let words = questions.chats[0][0].content.split_whitespace().count();
