@@ -72,7 +72,7 @@ fn number_after(text: &str, word: &str) -> u64 {
 }
 
 /// One search: true accuracy of the answer, rollouts in validation, candidates that passed their minibatch.
-fn search(gate: &str, validation: u64, budget: u64, world: u64) -> [f64; 3] {
+fn search(choices: &[&str], validation: u64, budget: u64, world: u64) -> [f64; 3] {
     let task = Task::new();
     let rows = |from: u64, count: u64| {
         (from..from + count).fold(String::new(), |mut rows, n| {
@@ -84,8 +84,9 @@ fn search(gate: &str, validation: u64, budget: u64, world: u64) -> [f64; 3] {
     std::fs::write(task.path("val.jsonl"), rows(1000, validation)).unwrap();
     std::fs::write(task.path("test.jsonl"), rows(5000, 1)).unwrap();
     task.edit("Given the fields `text`, produce the fields `label`.", "Prompt 0.");
-    let settings = [format!("optimize.gate={gate}"), format!("optimize.budget={budget}"), format!("optimize.seed={world}")];
-    let plan = task.plan(&settings.each_ref().map(String::as_str));
+    let settings = [format!("optimize.budget={budget}"), format!("optimize.seed={world}")];
+    let settings: Vec<&str> = choices.iter().copied().chain(settings.iter().map(String::as_str)).collect();
+    let plan = task.plan(&settings);
 
     let family = Rc::new(RefCell::new(Family::default()));
     family.borrow_mut().0.insert(0, (-1.5, None));
@@ -124,24 +125,44 @@ fn mean_and_error(values: &[f64]) -> (f64, f64) {
     (mean, (variance / n).sqrt())
 }
 
+/// A row for each of `choices`, compared with the first of them.
+fn table(title: &str, validation: u64, budget: u64, choices: &[(String, Vec<String>)]) {
+    println!("\n{title}: {validation} validation examples, {budget} rollouts\n");
+    println!("| | accuracy | against the first | candidates validated | rollouts each |");
+    println!("|---|---|---|---|---|");
+    let mut first: Option<Vec<[f64; 3]>> = None;
+    for (name, settings) in choices {
+        let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+        let results: Vec<[f64; 3]> = (0..SEEDS).map(|seed| search(&settings, validation, budget, seed)).collect();
+        let (accuracy, _) = mean_and_error(&results.iter().map(|r| r[0]).collect::<Vec<_>>());
+        let first = first.get_or_insert_with(|| results.clone());
+        let differences: Vec<f64> = results.iter().zip(first.iter()).map(|(r, f)| r[0] - f[0]).collect();
+        let (difference, error) = mean_and_error(&differences);
+        let sum = |column: usize| results.iter().map(|r| r[column]).sum::<f64>();
+        println!(
+            "| {name} | {accuracy:.3} | {difference:+.3} ± {error:.3} | {:.1} | {:.0} |",
+            sum(2) / SEEDS as f64,
+            sum(1) / sum(2).max(1.0)
+        );
+    }
+}
+
 fn main() {
-    println!("{SEEDS} searches each; accuracy of the answer on {FRESH} fresh examples, ± one standard error of the difference\n");
-    println!("| validation | budget | gate | accuracy | against strict | candidates validated | rollouts each |");
-    println!("|---|---|---|---|---|---|---|");
+    println!("{SEEDS} searches each; accuracy of the answer on {FRESH} fresh examples, ± one standard error of the difference");
+    let gates = ["strict", "or-equal", "confident"].map(|gate| (gate.to_owned(), vec![format!("optimize.gate={gate}")]));
     for (validation, budget) in [(40, 400), (100, 1000), (300, 1500)] {
-        let of = |gate: &str| -> Vec<[f64; 3]> { (0..SEEDS).map(|seed| search(gate, validation, budget, seed)).collect() };
-        let strict = of("strict");
-        for gate in ["strict", "or-equal", "confident"] {
-            let results = if gate == "strict" { strict.clone() } else { of(gate) };
-            let (accuracy, _) = mean_and_error(&results.iter().map(|r| r[0]).collect::<Vec<_>>());
-            let differences: Vec<f64> = results.iter().zip(&strict).map(|(r, s)| r[0] - s[0]).collect();
-            let (difference, error) = mean_and_error(&differences);
-            let sum = |column: usize| results.iter().map(|r| r[column]).sum::<f64>();
-            println!(
-                "| {validation} | {budget} | {gate} | {accuracy:.3} | {difference:+.3} ± {error:.3} | {:.1} | {:.0} |",
-                sum(2) / SEEDS as f64,
-                sum(1) / sum(2).max(1.0)
-            );
-        }
+        table("gates", validation, budget, &gates);
+    }
+    let shape = |(minibatch, proposals): (usize, usize)| {
+        let settings = [
+            "optimize.gate=confident".into(),
+            format!("optimize.minibatch={minibatch}"),
+            format!("optimize.proposals={proposals}"),
+        ];
+        (format!("minibatch {minibatch}, {proposals} proposals"), settings.to_vec())
+    };
+    let shapes = [(3, 1), (3, 3), (4, 4), (6, 1), (6, 3), (6, 6), (10, 2), (10, 4)].map(shape);
+    for (validation, budget) in [(40, 250), (100, 1000)] {
+        table("minibatches and proposals", validation, budget, &shapes);
     }
 }

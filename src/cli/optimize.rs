@@ -90,10 +90,13 @@ fn tell(summary: &Summary, folder: &Path, out: &mut dyn Write) -> Result<(), Cli
         summary.seconds.test,
     )?;
     writeln!(out, "\nthe best prompt:")?;
-    let best = folder.join("best");
-    for file in prompt_files(&best)? {
+    for file in prompt_files(&folder.join("best"))? {
         writeln!(out, "── {} ──", file.display())?;
         writeln!(out, "{}", super::progress::printable(std::fs::read_to_string(&file)?.trim_end()))?;
+    }
+    let best = &summary.pool[summary.best_candidate];
+    if best.worked_examples > 0 {
+        writeln!(out, "… and {} worked examples from the training data: best.json has the whole chat", best.worked_examples)?;
     }
     writeln!(out, "\nthe run is in {}", folder.display())?;
     Ok(())

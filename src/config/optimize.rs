@@ -270,7 +270,7 @@ impl OptimizePlan {
             reflectors: Vec::new(),
             budget: Budget::DEFAULT,
             seed: 0,
-            minibatch: 6,
+            minibatch: 4,
             candidate_selection: CandidateSelection::Pareto,
             epsilon: None,
             top_k: None,

@@ -122,8 +122,10 @@ pub struct PoolEntry {
     pub score: f64,
     /// How many those are. Who was not run on all of them is never the answer.
     pub validated: usize,
-    /// Tokens of its instructions.
+    /// Tokens of its instructions and worked examples.
     pub prompt_tokens: usize,
+    /// Worked examples in its prompts.
+    pub worked_examples: usize,
     /// Rollouts charged when it joined.
     pub rollouts: u64,
 }
@@ -187,6 +189,7 @@ impl Summary {
             score: member.mean(),
             validated: member.validated,
             prompt_tokens: member.prompt_tokens,
+            worked_examples: member.candidate.0.iter().map(|text| text.demonstrations.len()).sum(),
             rollouts: member.spent,
         };
         Self {

@@ -163,14 +163,24 @@ pub fn optimize(
         }
     };
     journal.sync()?;
-    let summary = Summary { notes: notes(plan), ..Summary::new(&pool, spent, tally, elapsed, test.as_ref()) };
+    let summary = Summary { notes: notes(plan, &splits), ..Summary::new(&pool, spent, tally, elapsed, test.as_ref()) };
     result::write(folder, &program, &pool, &summary)?;
     Ok(summary)
 }
 
-/// What the plan asks for to no effect.
-fn notes(plan: &Plan) -> Vec<String> {
+/// Training examples beyond which more rarely help.
+const ENOUGH_TRAINING: usize = 100;
+
+/// What the plan has to no effect.
+fn notes(plan: &Plan, splits: &Splits) -> Vec<String> {
     let mut notes = Vec::new();
+    if splits.train.len() > ENOUGH_TRAINING {
+        let count = splits.train.len();
+        notes.push(format!(
+            "there are {count} training examples; more than {ENOUGH_TRAINING} rarely help, and rows moved to `val` or `test` \
+             would tell candidates apart more surely"
+        ));
+    }
     if plan.optimize.merge && plan.modules.len() == 1 {
         notes.push("nothing was merged: candidates of a program with one module have nothing to cross".into());
     }

@@ -5,8 +5,8 @@ use crate::engine::{Completion, Ended};
 /// The most characters of what a reflector says before its text ("Here is the new instruction:").
 const LEAD_IN_LENGTH: usize = 100;
 
-/// An input of so many characters or more must not stand in an instruction word for word.
-const QUOTE_LENGTH: usize = 40;
+/// An input of so many words or more must not stand in an instruction word for word.
+const QUOTE_WORDS: usize = 4;
 
 /// Why there is no proposal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,7 +72,7 @@ pub fn text<'a>(completion: &'a Completion, inputs: &[&str]) -> Result<&'a str, 
     if matches!(serde_json::from_str(text), Ok(serde_json::Value::Object(_) | serde_json::Value::Array(_))) {
         return Err(Unusable::NotAPrompt);
     }
-    let quoted = |input: &&str| input.chars().count() >= QUOTE_LENGTH && text.contains(*input);
+    let quoted = |input: &&str| input.split_whitespace().count() >= QUOTE_WORDS && text.contains(*input);
     if inputs.iter().map(|input| input.trim()).any(|input| quoted(&input)) {
         return Err(Unusable::QuotesAnExample);
     }

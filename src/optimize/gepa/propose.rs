@@ -114,18 +114,18 @@ impl Gepa {
     /// An operator for each module of each proposal: of one parent, others as long as there are any.
     fn draw(&self, session: &Session<'_>, scene: &Scene<'_>, proposals: &[usize]) -> Vec<Change> {
         let mut random = session.random("bandit", scene.iteration);
-        let mut orders: BTreeMap<(usize, usize), (Vec<Operator>, usize)> = BTreeMap::new();
+        let mut drawn: BTreeMap<(usize, usize), (Vec<Operator>, Vec<Operator>)> = BTreeMap::new();
         let mut changes = Vec::new();
         for (index, &parent) in proposals.iter().enumerate() {
             for &module in &scene.parents[parent].modules {
-                let (order, next) = orders.entry((parent, module)).or_insert_with(|| {
+                let (may, used) = drawn.entry((parent, module)).or_insert_with(|| {
                     let may = self.with_work(session, scene, (parent, module), |work| {
                         session.plan().operators.iter().copied().filter(|o| o.applies(work)).collect::<Vec<_>>()
                     });
-                    (self.bandit.order(&may, &mut random), 0)
+                    (may, Vec::new())
                 });
-                let Some(&operator) = order.get(*next % order.len().max(1)) else { continue };
-                *next += 1;
+                let Some(operator) = self.bandit.next(may, used, &mut random) else { continue };
+                used.push(operator);
                 let state = State::Done(Err(Unusable::Empty), String::new());
                 changes.push(Change { proposal: index + 1, parent, module, operator, state });
             }

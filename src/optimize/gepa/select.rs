@@ -3,7 +3,7 @@
 use rand::{Rng, RngExt};
 
 use super::{frontier, pareto};
-use crate::config::{CandidateSelection, OptimizePlan};
+use crate::config::{CandidateSelection, OptimizePlan, Preset};
 use crate::optimize::Member;
 use crate::optimize::pool::ranking;
 
@@ -17,9 +17,23 @@ pub fn weights(plan: &OptimizePlan, members: &[Member]) -> Vec<usize> {
 fn surviving(plan: &OptimizePlan, members: &[Member], may: impl Fn(usize) -> bool) -> Vec<usize> {
     let means: Vec<f64> = members.iter().map(Member::mean).collect();
     let mut fronts = frontier::fronts(plan.frontier, plan.preset, members);
-    fronts.retain(may);
+    let best = ranking(members).first().map(|&best| &members[best]).filter(|_| plan.preset != Preset::Paper);
+    fronts.retain(|candidate| may(candidate) && !best.is_some_and(|best| is_surely_worse(&members[candidate], best)));
     fronts.remove_dominated(&means);
     fronts.weights()
+}
+
+/// Standard errors of the mean difference beyond which a candidate is surely worse.
+const SURE: f64 = 2.0;
+
+/// Whether a candidate is worse than the best beyond what noise explains, on the examples that both were scored
+/// on: who is right by luck on an example or two, like most seeds, is not worth improving.
+fn is_surely_worse(candidate: &Member, best: &Member) -> bool {
+    let leads: Vec<f64> = candidate.scores.shared(&best.scores).map(|(_, own, best)| best - own).collect();
+    let n = leads.len() as f64;
+    let mean = leads.iter().sum::<f64>() / n;
+    let variance = leads.iter().map(|lead| (lead - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    leads.len() > 1 && mean > SURE * (variance / n).sqrt()
 }
 
 /// Draws the candidate to be improved, as the plan says.
@@ -72,13 +86,12 @@ impl RoundRobin {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Preset;
     use crate::optimize::pool::tests_support::member;
     use crate::optimize::randomness::stream;
     use proptest::prelude::*;
 
     fn plan(candidate_selection: CandidateSelection) -> OptimizePlan {
-        OptimizePlan { candidate_selection, epsilon: Some(0.2), top_k: Some(2), ..OptimizePlan::of(Preset::Default) }
+        OptimizePlan { candidate_selection, epsilon: Some(0.2), top_k: Some(2), ..OptimizePlan::of(Preset::Paper) }
     }
 
     fn drawn(selection: CandidateSelection, members: &[Member]) -> Vec<usize> {
@@ -121,6 +134,18 @@ mod tests {
     fn who_was_never_scored_is_drawn_only_where_nobody_was() {
         let members = vec![member(&[]), member(&[])];
         assert_eq!(drawn(CandidateSelection::Pareto, &members)[0], 4000);
+    }
+
+    #[test]
+    fn who_is_surely_worse_is_not_improved_but_on_paper() {
+        let scores = |right: &[usize]| (0..40).map(|e| f64::from(right.contains(&e))).collect::<Vec<f64>>();
+        let best: Vec<usize> = (2..16).collect();
+        let members = [member(&scores(&[0])), member(&scores(&best)), member(&scores(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]))];
+        assert_eq!(weights(&OptimizePlan::of(Preset::Default), &members), [0, 14, 11]);
+        assert!(weights(&OptimizePlan::of(Preset::Paper), &members)[1] > 14);
+        // One example more or less is no proof.
+        assert!(!is_surely_worse(&member(&[1.0, 0.0, 0.0]), &member(&[1.0, 1.0, 0.0])));
+        assert!(!is_surely_worse(&member(&[0.0]), &member(&[1.0])));
     }
 
     #[test]

@@ -69,6 +69,15 @@ impl Operator {
         }
     }
 
+    /// Whether the same text can come out differently.
+    #[must_use]
+    pub fn is_random(self) -> bool {
+        match self {
+            Self::Examples | Self::Describe | Self::Rewrite | Self::Drop | Self::Shorten | Self::Paper => true,
+            Self::Format | Self::Reason | Self::Rule => false,
+        }
+    }
+
     /// Whether a reflector is asked for it.
     #[must_use]
     pub fn asks(self) -> bool {
