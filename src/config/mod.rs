@@ -248,17 +248,20 @@ fn read_metric(root: &Section<'_>, modules: &[ModulePlan]) -> MetricPlan {
             metric.problem(key, format!("no module writes `{name}`; {}", nearest(name, &outputs)));
         }
     };
+    // The example's field, and the output that is compared with it: of the same name unless said otherwise.
+    let field_and_output = || {
+        let field = metric.required_text("field");
+        let output = metric.text("output").unwrap_or_else(|| field.clone());
+        check_output(if metric.has("output") { "output" } else { "field" }, &output);
+        (field, output)
+    };
     let plan = match metric.required_text("kind").as_str() {
         "label" => {
-            let field = metric.required_text("field");
-            let output = metric.text("output").unwrap_or_else(|| field.clone());
-            check_output(if metric.has("output") { "output" } else { "field" }, &output);
+            let (field, output) = field_and_output();
             MetricPlan::Label { field, output }
         }
         "number" => {
-            let field = metric.required_text("field");
-            let output = metric.text("output").unwrap_or_else(|| field.clone());
-            check_output(if metric.has("output") { "output" } else { "field" }, &output);
+            let (field, output) = field_and_output();
             MetricPlan::Number { field, output, solution: metric.text("solution") }
         }
         "json" => {

@@ -53,7 +53,7 @@ impl Task {
         student.push(r#"{"text": "I cannot say"}"#.into());
         fs::write(folder.path().join("script.jsonl"), student.join("\n")).unwrap();
         let file = folder.path().join("gepard.toml");
-        fs::write(&file, TASK).unwrap();
+        fs::write(&file, format!("{TASK}{LOOP}budget = \"150\"\n")).unwrap();
         Self { folder, file }
     }
 
@@ -87,7 +87,7 @@ impl Task {
         rules.push(r#"{"text": "colour: blue"}"#.into());
         fs::write(folder.path().join("script.jsonl"), rules.join("\n")).unwrap();
         let file = folder.path().join("gepard.toml");
-        fs::write(&file, TWO_MODULES).unwrap();
+        fs::write(&file, format!("{TWO_MODULES}{LOOP}budget = \"200\"\n")).unwrap();
         Self { folder, file }
     }
 
@@ -125,7 +125,10 @@ max_tokens = 8
 [metric]
 kind = "label"
 field = "label"
+"#;
 
+/// The rest of both: how the models answer and what the loop does.
+const LOOP: &str = r#"
 [model.task]
 engine = "scripted"
 script = "script.jsonl"
@@ -139,7 +142,6 @@ minibatch = 3
 gate = "strict"
 operators = ["rewrite"]
 proposals = 1
-budget = "150"
 "#;
 
 const TWO_MODULES: &str = r#"
@@ -165,21 +167,6 @@ max_tokens = 8
 [metric]
 kind = "json"
 weights = { colour = 1, size = 1 }
-
-[model.task]
-engine = "scripted"
-script = "script.jsonl"
-
-[layout]
-answer = "label"
-
-# The loop of the paper, with rewrites alone: what the loop's tests are worked out for.
-[optimize]
-minibatch = 3
-gate = "strict"
-operators = ["rewrite"]
-proposals = 1
-budget = "200"
 "#;
 
 /// A file of a run directory as JSON, without what may differ between two equal runs.

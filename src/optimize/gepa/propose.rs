@@ -211,7 +211,13 @@ impl Gepa {
                 let read = read.and_then(|text| self.untried(scene, change, text));
                 match read {
                     Err(unusable) if !again && unusable.is_worth_a_retry() && change.operator != Operator::Paper => {
-                        Self::unusable(session, scene, change, unusable, words(&answers))?;
+                        Self::unusable(
+                            session,
+                            scene.iteration,
+                            (change.proposal, change.module, change.operator),
+                            unusable,
+                            words(&answers),
+                        )?;
                     }
                     read => change.state = State::Done(read, words(&answers)),
                 }
@@ -234,7 +240,8 @@ impl Gepa {
         for change in changes {
             let State::Done(Ok(text), _) = &change.state else {
                 if let State::Done(Err(unusable), words) = &change.state {
-                    Self::unusable(session, scene, &change, *unusable, words.clone())?;
+                    let of = (change.proposal, change.module, change.operator);
+                    Self::unusable(session, scene.iteration, of, *unusable, words.clone())?;
                     self.learn(change.operator, scene.teacher, false);
                 }
                 continue;
@@ -262,9 +269,7 @@ impl Gepa {
                 for &(module, operator) in &child.operators {
                     let same = child.candidate == self.members[parent].candidate;
                     let reason = if same { Unusable::Unchanged } else { Unusable::Repeated };
-                    let state = State::Done(Err(reason), String::new());
-                    let change = Change { proposal: child.proposal, parent: child.parent, module, operator, state };
-                    Self::unusable(session, scene, &change, reason, String::new())?;
+                    Self::unusable(session, scene.iteration, (child.proposal, module, operator), reason, String::new())?;
                     self.learn(operator, scene.teacher, false);
                 }
                 continue;
@@ -296,16 +301,16 @@ impl Gepa {
 
     fn unusable(
         session: &mut Session<'_>,
-        scene: &Scene<'_>,
-        change: &Change,
+        iteration: u64,
+        (proposal, module, operator): (usize, usize, Operator),
         unusable: Unusable,
         text: String,
     ) -> Result<(), Halt> {
         session.log(&Event::Unusable {
-            iteration: scene.iteration,
-            proposal: change.proposal,
-            module: session.program().modules[change.module].name.clone(),
-            operator: change.operator.name(),
+            iteration,
+            proposal,
+            module: session.program().modules[module].name.clone(),
+            operator: operator.name(),
             reason: unusable.reason(),
             text,
         })

@@ -92,7 +92,7 @@ pub(super) fn finish(work: &Work<'_>, answers: &[Completion]) -> Result<ModuleTe
     }
     let described = lines.join("\n");
     // What is known of other outputs is said as well.
-    let text = if format::applies(work) { format::apply(work) } else { work.text.clone() };
+    let text = format::where_it_applies(work);
     // The plain list, or what was said of the values before, makes way.
     let output = work.profile.iter().find(|output| output.name == name);
     let plain = output.map(|output| profile::statement(std::slice::from_ref(output))).unwrap_or_default();

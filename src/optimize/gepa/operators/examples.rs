@@ -85,7 +85,7 @@ pub(super) fn apply(work: &Work<'_>, random: &mut impl Rng) -> ModuleText {
     let all = work.text.demonstrations.len().max(drawn.len());
     drawn.truncate(all - kept.len().min(all));
     // Examples of a set are half a story without the set.
-    let text = if format::applies(work) { format::apply(work) } else { work.text.clone() };
+    let text = format::where_it_applies(work);
     let mut text = ModuleText { demonstrations: Vec::new(), ..text };
     for demonstration in kept.into_iter().chain(drawn) {
         text.demonstrations.push(demonstration);

@@ -19,6 +19,11 @@ fn with(work: &Work<'_>, lines: &[String]) -> String {
     format!("{}\n{}", work.text.instruction.trim_end(), lines.join("\n"))
 }
 
+/// The text with all that is known of the outputs, where there is room for it.
+pub(super) fn where_it_applies(work: &Work<'_>) -> ModuleText {
+    if applies(work) { apply(work) } else { work.text.clone() }
+}
+
 pub(super) fn apply(work: &Work<'_>) -> ModuleText {
     ModuleText { instruction: with(work, &missing(work)), ..work.text.clone() }
 }
