@@ -233,17 +233,20 @@ pub enum Event {
         /// The sum of the merged candidate's.
         child_sum: f64,
     },
-    /// A validation was given up: the candidate is behind the pool's best. It joins the pool as one that was
-    /// validated in part.
+    /// A validation was given up: the candidate is behind. It joins the pool as one that was validated in part.
     ValidationGivenUp {
         /// The iteration.
         iteration: u64,
+        /// The place in the pool that it will have.
+        candidate: usize,
         /// Examples that it was run on.
         validated: usize,
         /// Of how many.
         of: usize,
-        /// Its sum less that of the best, on those: below 0.
+        /// Its sum less that of the pool's best, on those.
         lead: f64,
+        /// Behind whom.
+        behind: Behind,
     },
     /// A candidate joined the pool: the seed, a child that passed its gate, or a merged one.
     Accepted {
@@ -291,6 +294,18 @@ pub enum Event {
         /// Its mean; None where the metric failed on all of them.
         mean: Option<f64>,
     },
+}
+
+/// Behind whom a candidate is whose validation is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Behind {
+    /// The best of the pool.
+    Best,
+    /// Another candidate of the same race.
+    Another,
+    /// Nobody, but nothing was right.
+    NothingRight,
 }
 
 /// What rollouts are for.

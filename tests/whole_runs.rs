@@ -13,7 +13,7 @@ use gepard::data::split;
 use gepard::engine::scripted::Scripted;
 use gepard::engine::{Ended, ModelId};
 use gepard::error::RunError;
-use gepard::event::{Event, Purpose, StopReason};
+use gepard::event::{Behind, Event, Purpose, StopReason};
 use gepard::journal::Journal;
 use gepard::optimize::evaluator::Evaluator;
 use gepard::optimize::gepa::Gepa;
@@ -246,6 +246,32 @@ fn a_validation_that_is_behind_is_given_up_and_says_so() {
     assert_eq!((summary.pool[1].validated, summary.runner_up), (10, None));
     let strict = run(&task.plan(&[]), &task.path("strict")).unwrap();
     assert_eq!((strict.pool[1].validated, strict.validated_in_part), (12, 0));
+}
+
+#[test]
+fn children_that_gain_the_same_race_over_the_validation_examples() {
+    // Both proposals know the training items; of the validation items one knows all, the other a half.
+    let task = Task::with_reflector(&[r#"{"contains": ["Write a better instruction"], "texts": ["FAIR.", "GOOD."]}"#]);
+    let script = std::fs::read_to_string(task.path("script.jsonl")).unwrap();
+    let (reflector, rest) = script.split_once('\n').unwrap();
+    let label = |n: u32| if n % 2 == 1 { "odd" } else { "even" };
+    let rule = |(who, n): (&str, u32)| format!(r#"{{"contains": ["{who}", "item number {n},"], "text": "label: {}"}}"#, label(n));
+    let known = (0..12).flat_map(|n| [("GOOD", n), ("FAIR", n), ("GOOD", n + 100)]).chain((100..106).map(|n| ("FAIR", n)));
+    let rules: Vec<String> = known.map(rule).collect();
+    std::fs::write(task.path("script.jsonl"), [reflector, &rules.join("\n"), rest].join("\n")).unwrap();
+
+    let mut given_up = Vec::new();
+    let plan = task.plan(&["optimize.gate=confident", "optimize.proposals=6", "optimize.budget=160"]);
+    let summary = gepard::run::optimize(&plan, &task.path("run"), &AtomicBool::new(false), &mut |event| {
+        if let Event::ValidationGivenUp { candidate, validated, behind, .. } = event {
+            given_up.push((*candidate, *validated, *behind));
+        }
+    })
+    .unwrap();
+    let loser = if summary.best_candidate == 1 { 2 } else { 1 };
+    assert_eq!((summary.candidates, summary.best_score), (3, 1.0));
+    assert_eq!(given_up, [(loser, 10, Behind::Another)]);
+    assert_eq!(summary.pool[loser].validated, 10);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
-use gepard::event::{Event, Purpose};
+use gepard::event::{Behind, Event, Purpose};
 
 /// The least time between two signs of life within one step.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
@@ -161,8 +161,13 @@ impl Progress {
             Event::MergeRejected { iteration, parent_sums: [first, second], child_sum } => {
                 format!("{iteration:>4}  merge {first:.2}, {second:.2} → {child_sum:.2}: rejected   {}", self.state())
             }
-            Event::ValidationGivenUp { iteration, validated, of, .. } => {
-                format!("{iteration:>4}  behind the best after {validated} of {of}: validation given up")
+            Event::ValidationGivenUp { iteration, candidate, validated, of, behind, .. } => {
+                let behind = match behind {
+                    Behind::Best => "behind the best",
+                    Behind::Another => "behind another proposal",
+                    Behind::NothingRight => "nothing right",
+                };
+                format!("{iteration:>4}  candidate {candidate}: {behind} after {validated} of {of}, validation given up")
             }
             Event::Accepted { iteration: 0, mean, .. } => {
                 self.candidates = 1;

@@ -157,7 +157,8 @@ named! {
 named! {
     /// Which children of an iteration are kept, of those that pass the gate.
     Keep {
-        /// The one with the largest gain on the minibatch.
+        /// The one with the largest gain on the minibatch. Of equals the first, or with the confident gate the one
+        /// that wins their race over the validation examples.
         Best = "best",
         /// All.
         All = "all",
@@ -184,7 +185,8 @@ pub(super) fn read(root: &Section<'_>, models: &[&str], own: &str) -> OptimizePl
     let of = OptimizePlan::of(preset);
     let proposals = section.integer("proposals", 1..=64).unwrap_or(of.proposals);
     let several = proposals > 1;
-    let (parents, keep) = (choice(&section, "parents", Parents::Same), choice(&section, "keep", Keep::Best));
+    let parents = choice(&section, "parents", Parents::Same);
+    let keep = choice(&section, "keep", Keep::Best);
     only_with(&section, "parents", "`proposals` above 1", several);
     only_with(&section, "keep", "`proposals` above 1", several);
     let plan = OptimizePlan {

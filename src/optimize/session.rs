@@ -205,6 +205,12 @@ impl<'a> Session<'a> {
         self.most_rollouts
     }
 
+    /// Rollouts that may still be charged; None where only time counts.
+    #[must_use]
+    pub fn rollouts_left(&self) -> Option<u64> {
+        self.most_rollouts.map(|most| most.saturating_sub(self.spent.rollouts))
+    }
+
     /// Whether `rollouts` more fit the budget, the time is not up, and nobody asked to stop.
     ///
     /// # Errors

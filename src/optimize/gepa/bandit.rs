@@ -1,5 +1,5 @@
 //! Which operator comes next, and which reflector is asked: what has passed the gate before is tried more often
-//! (Thompson sampling over Beta distributions, Thompson 1933), and what was never tried comes first.
+//! (Thompson sampling over Beta distributions, Thompson 1933), and what a program can do by itself comes first.
 
 use std::collections::BTreeMap;
 
@@ -39,10 +39,10 @@ impl Bandit {
     }
 
     /// The operator of the next proposal of an iteration, which has those in `used` already: the first that was
-    /// never tried, then by chance, the better records mostly before the worse. One whose outcome is always the same
-    /// is not used twice. None where `operators` has no other.
+    /// never tried of those that cost no reflection, then by chance, the better records mostly before the worse. One
+    /// whose outcome is always the same is not used twice. None where `operators` has no other.
     pub fn next(&self, operators: &[Operator], used: &[Operator], random: &mut impl Rng) -> Option<Operator> {
-        let untried = operators.iter().find(|o| !self.0.contains_key(o) && !used.contains(o));
+        let untried = operators.iter().find(|o| !o.asks() && !self.0.contains_key(o) && !used.contains(o));
         if let Some(untried) = untried {
             return Some(*untried);
         }

@@ -28,11 +28,39 @@ impl Verdict {
         rounded(self.child_sum - self.parent_sum)
     }
 
-    /// Whether the child may be validated.
+    /// Whether the child may be validated. Where both score nothing, a few examples cannot tell better from worse:
+    /// the confident gate leaves that to the first shares of the validation.
     #[must_use]
     pub fn passes(&self, gate: Gate) -> bool {
-        passes(gate, self.gain())
+        passes(gate, self.gain()) || (gate == Gate::Confident && self.parent_sum <= 0.0 && self.child_sum <= 0.0)
     }
+}
+
+/// Whether the mean of paired differences is above 0 by more than so many of its standard errors.
+#[must_use]
+pub fn is_beyond_noise(differences: &[f64], errors: f64) -> bool {
+    let n = differences.len() as f64;
+    let mean = differences.iter().sum::<f64>() / n;
+    let variance = differences.iter().map(|difference| (difference - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    differences.len() > 1 && mean > errors * (variance / n).sqrt()
+}
+
+/// Standard errors within which a child is a rival of the one that gained most.
+const RIVAL: f64 = 1.0;
+
+/// Which children that passed may cost a validation: of those with the largest gain the first, and those that are
+/// behind it by no more than noise explains. `children` have their gains and scores.
+#[must_use]
+pub fn rivals(children: &[(f64, &[Option<f64>])]) -> Vec<usize> {
+    let most = children.iter().map(|(gain, _)| *gain).fold(f64::NEG_INFINITY, f64::max);
+    let Some(first) = children.iter().position(|(gain, _)| *gain >= most) else { return Vec::new() };
+    let behind = |(gain, scores): &(f64, &[Option<f64>])| {
+        let pairs = children[first].1.iter().zip(*scores);
+        let differences: Vec<f64> = pairs.filter_map(|(first, other)| Some((*first)? - (*other)?)).collect();
+        *gain < most && is_beyond_noise(&differences, RIVAL)
+    };
+    let others = (0..children.len()).filter(|&child| child != first && !behind(&children[child]));
+    std::iter::once(first).chain(others).collect()
 }
 
 fn passes(gate: Gate, gain: f64) -> bool {
@@ -40,17 +68,6 @@ fn passes(gate: Gate, gain: f64) -> bool {
         Gate::Strict | Gate::Confident => gain > 0.0,
         Gate::OrEqual => gain >= 0.0,
     }
-}
-
-/// How much nearer on average a child's answers must come to the right ones, where all scores are 0.
-const NEARER: f64 = 0.1;
-
-/// Whether a child that scores nothing, like its parent, at least comes nearer: how near each of their
-/// answers came, on the same examples.
-#[must_use]
-pub fn comes_nearer(parent: &[f64], child: &[f64]) -> bool {
-    let sum = |closeness: &[f64]| closeness.iter().sum::<f64>();
-    rounded(sum(child) - sum(parent)) > NEARER * parent.len() as f64
 }
 
 /// Whether a child that has been run on part of a minibatch can still pass, were it perfect on all of
@@ -77,6 +94,9 @@ mod tests {
         assert!(!passes(Gate::Strict, [0.0, 1.0], [1.0, 0.0]));
         assert!(passes(Gate::OrEqual, [0.0, 1.0], [1.0, 0.0]));
         assert!(!passes(Gate::OrEqual, [1.0, 1.0], [1.0, 0.0]));
+        assert!(passes(Gate::Confident, [0.0, 1.0], [1.0, 1.0]));
+        assert!(!passes(Gate::Confident, [0.0, 1.0], [1.0, 0.0]));
+        assert!(passes(Gate::Confident, [0.0, 0.0], [0.0, 0.0]), "nothing can be told from nothing");
     }
 
     #[test]
@@ -92,10 +112,15 @@ mod tests {
     }
 
     #[test]
-    fn from_zero_it_counts_who_comes_nearer() {
-        assert!(comes_nearer(&[0.1, 0.0], &[0.5, 0.1]));
-        assert!(!comes_nearer(&[0.1, 0.0], &[0.2, 0.1]));
-        assert!(!comes_nearer(&[0.5, 0.5], &[0.1, 0.1]));
+    fn rivals_are_those_whom_noise_may_have_put_behind() {
+        let of = |rows: &[(f64, [f64; 4])]| {
+            let scores: Vec<(f64, [Option<f64>; 4])> = rows.iter().map(|(gain, row)| (*gain, row.map(Some))).collect();
+            rivals(&scores.iter().map(|(gain, row)| (*gain, row.as_slice())).collect::<Vec<_>>())
+        };
+        let (none, one, two) = ([0.0; 4], [1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0]);
+        assert_eq!(of(&[(0.0, none), (1.0, one), (1.0, one)]), [1, 0, 2]);
+        assert_eq!(of(&[(0.0, none), (2.0, two), (1.0, one)]), [1, 2]);
+        assert!(of(&[]).is_empty());
     }
 
     fn score() -> impl Strategy<Value = Option<f64>> {

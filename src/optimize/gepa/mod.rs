@@ -78,7 +78,7 @@ impl Gepa {
     fn search(&mut self, session: &mut Session<'_>) -> Result<StopReason, Halt> {
         let seed = self.seed.clone();
         self.tried.insert(seed.clone());
-        self.validate(session, 0, seed, Vec::new())?;
+        self.validate(session, 0, vec![(seed, Vec::new())])?;
         let plan = session.plan();
         self.teachers = Teachers::new(&self.reflectors.iter().map(|(_, model)| session.size(*model)).collect::<Vec<_>>());
         if plan.frontier != Frontier::Example && self.members[0].objectives.is_empty() {
@@ -162,7 +162,7 @@ impl Gepa {
             session.log(&Event::MergeRejected { iteration, parent_sums, child_sum })?;
             return Ok(true);
         }
-        self.validate(session, iteration, candidate, parents.to_vec())?;
+        self.validate(session, iteration, vec![(candidate, parents.to_vec())])?;
         self.crossover.merge_accepted();
         Ok(true)
     }
@@ -172,7 +172,7 @@ impl Gepa {
         &mut self,
         session: &mut Session<'_>,
         iteration: u64,
-        candidate: Candidate,
+        (candidate, prompt_tokens): (Candidate, usize),
         parents: Vec<usize>,
         results: &[(usize, Arc<Scored>)],
     ) -> Result<(), Halt> {
@@ -182,7 +182,7 @@ impl Gepa {
             objectives: objectives(results),
             validated: results.len(),
             complete: results.len() == all,
-            prompt_tokens: session.prompt_tokens(&candidate),
+            prompt_tokens,
             spent: session.spent().rollouts,
             candidate,
             parents,

@@ -2,7 +2,7 @@
 
 use super::gate::{self, Verdict};
 use super::propose::{Child, Parent};
-use super::{Gepa, Scored, all_perfect, scores, select};
+use super::{Gepa, all_perfect, scores, select, validate};
 use crate::config::{Gate, Keep, ModuleSelection, Parents};
 use crate::data::split::Split;
 use crate::event::{Event, Purpose};
@@ -32,10 +32,10 @@ impl Gepa {
         let proposals: Vec<usize> =
             drawn.iter().filter_map(|place| parents.iter().position(|parent| parent.place == *place)).collect();
         let children = self.propose(session, iteration, &parents, &proposals, batch)?;
-        for (child, _) in self.gate(session, iteration, &parents, children, batch)? {
-            self.validate(session, iteration, child.candidate, vec![parents[child.parent].place])?;
-            self.crossover.mutation_accepted(session.plan().max_merges);
-        }
+        let kept = self.gate(session, iteration, &parents, children, batch)?;
+        let kept = kept.into_iter().map(|child| (child.candidate, vec![parents[child.parent].place])).collect();
+        let complete = self.validate(session, iteration, kept)?;
+        (0..complete).for_each(|_| self.crossover.mutation_accepted(session.plan().max_merges));
         Ok(())
     }
 
@@ -89,7 +89,7 @@ impl Gepa {
         parents: &[Parent],
         children: Vec<Child>,
         batch: &[usize],
-    ) -> Result<Vec<(Child, Verdict)>, Halt> {
+    ) -> Result<Vec<Child>, Halt> {
         if children.is_empty() {
             return Ok(Vec::new());
         }
@@ -106,32 +106,30 @@ impl Gepa {
             let scores: Vec<Option<f64>> = answers.iter().map(|a| a.as_ref().and_then(|scored| scored.score())).collect();
             let verdict = Verdict::of(&parents[child.parent].scores, &scores);
             let (proposal, Verdict { parent_sum, child_sum }) = (child.proposal, verdict);
-            let nearer = rule == Gate::Confident && parent_sum <= 0.0 && child_sum <= 0.0 && {
-                let near = |scored: &std::sync::Arc<Scored>| scored.closeness();
-                let before: Vec<f64> = parents[child.parent].rollouts.iter().map(near).collect();
-                let after: Vec<f64> = answers.iter().flatten().map(near).collect();
-                gate::comes_nearer(&before, &after)
-            };
-            let has_passed = run == batch.len() && (verdict.passes(rule) || nearer);
+            let has_passed = run == batch.len() && verdict.passes(rule);
             child.operators.iter().for_each(|(_, operator)| self.learn(*operator, child.teacher, has_passed));
             if !has_passed {
                 self.remember(&child, parents[child.parent].place);
                 session.log(&Event::Rejected { iteration, proposal, parent_sum, child_sum, run })?;
             } else {
                 session.log(&Event::Passed { iteration, proposal, parent_sum, child_sum })?;
-                passed.push((child, verdict));
+                passed.push((child, verdict, scores));
             }
         }
         if session.plan().keep == Some(Keep::All) {
-            return Ok(passed);
+            return Ok(passed.into_iter().map(|(child, ..)| child).collect());
         }
-        // The largest gain; of equals the first.
-        let most = passed.iter().map(|(_, verdict)| verdict.gain()).fold(f64::NEG_INFINITY, f64::max);
-        let best = passed.iter().position(|(_, verdict)| verdict.gain() >= most);
+        let gains: Vec<(f64, &[Option<f64>])> =
+            passed.iter().map(|(_, verdict, scores)| (verdict.gain(), scores.as_slice())).collect();
+        let mut rivals = gate::rivals(&gains);
+        rivals.truncate(match rule {
+            Gate::Confident => validate::field(session.rollouts_left(), session.validation_size()),
+            Gate::Strict | Gate::OrEqual => 1,
+        });
         let mut kept = Vec::new();
-        for (index, (child, verdict)) in passed.into_iter().enumerate() {
-            if Some(index) == best {
-                kept.push((child, verdict));
+        for (index, (child, ..)) in passed.into_iter().enumerate() {
+            if rivals.contains(&index) {
+                kept.push(child);
             } else {
                 session.log(&Event::PassedOver { iteration, proposal: child.proposal })?;
             }

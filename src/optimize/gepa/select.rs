@@ -2,7 +2,7 @@
 
 use rand::{Rng, RngExt};
 
-use super::{frontier, pareto};
+use super::{frontier, gate, pareto};
 use crate::config::{CandidateSelection, OptimizePlan, Preset};
 use crate::optimize::Member;
 use crate::optimize::pool::ranking;
@@ -30,10 +30,7 @@ const SURE: f64 = 2.0;
 /// on: who is right by luck on an example or two, like most seeds, is not worth improving.
 fn is_surely_worse(candidate: &Member, best: &Member) -> bool {
     let leads: Vec<f64> = candidate.scores.shared(&best.scores).map(|(_, own, best)| best - own).collect();
-    let n = leads.len() as f64;
-    let mean = leads.iter().sum::<f64>() / n;
-    let variance = leads.iter().map(|lead| (lead - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    leads.len() > 1 && mean > SURE * (variance / n).sqrt()
+    gate::is_beyond_noise(&leads, SURE)
 }
 
 /// Draws the candidate to be improved, as the plan says.

@@ -1,19 +1,19 @@
 //! Validation: in full, or in growing shares that are given up once a candidate is behind.
 //!
-//! The shares of the confident gate are best-arm identification with one challenger at a time (after
-//! TRIPLE, arXiv 2402.09723): the first `FIRST_SHARE` examples of an order that is fixed for the run, then
-//! twice as many, and so on. A candidate whose sum is below that of the pool's best on the same examples is
-//! not run on more. In full validations this rule spends nothing beyond what `strict` spends, so it can
-//! only save; what it may lose is a candidate that would have come from behind.
+//! The shares of the confident gate are best-arm identification (after TRIPLE, arXiv 2402.09723): the first
+//! `FIRST_SHARE` examples of an order that is fixed for the run, then twice as many, and so on. A candidate whose
+//! sum is below that of the pool's best on the same examples is not run on more. Several children of one iteration
+//! race: after the first share, the one that leads runs its next, until the one that leads has run all.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use rand::seq::SliceRandom;
 
 use super::{Gepa, Scored};
-use crate::config::Gate;
+use crate::config::{Gate, Keep};
 use crate::data::split::Split;
-use crate::event::{Event, Purpose};
+use crate::event::{Behind, Event, Purpose};
 use crate::optimize::pool::{ranking, rounded};
 use crate::optimize::session::Ask;
 use crate::optimize::{Answers, Halt, Scores, Session};
@@ -22,11 +22,23 @@ use crate::program::Candidate;
 /// Examples of the first share.
 const FIRST_SHARE: usize = 10;
 
+/// Examples of which a candidate must get something right.
+const ENOUGH_FOR_NOTHING: usize = 2 * FIRST_SHARE;
+
 /// The ends of the shares of a validation on `all` examples, ascending; the last is `all`.
 #[must_use]
 pub fn shares(all: usize) -> Vec<usize> {
     let doubling = std::iter::successors(Some(FIRST_SHARE), |end| end.checked_mul(2));
     doubling.take_while(|end| *end < all).chain([all]).collect()
+}
+
+/// The most candidates that can race over `all` examples within `left` rollouts, such that one of them is validated
+/// in full; at least one, whose validation the iteration has seen to.
+#[must_use]
+pub fn field(left: Option<u64>, all: usize) -> usize {
+    let first = FIRST_SHARE.min(all);
+    let Some(left) = left.and_then(|left| usize::try_from(left).ok()) else { return usize::MAX };
+    (left.saturating_sub(all - first) / first.max(1)).max(1)
 }
 
 /// How far a candidate is ahead of `best` in the sum over the examples that both were scored on; below 0
@@ -36,15 +48,39 @@ pub fn lead(candidate: &Scores, best: &Scores) -> f64 {
     rounded(candidate.shared(best).map(|(_, own, best)| own - best).sum())
 }
 
+/// A candidate under validation.
+struct Entrant {
+    candidate: Candidate,
+    parents: Vec<usize>,
+    answers: Answers,
+    prompt_tokens: usize,
+    has_given_up: bool,
+}
+
+impl Entrant {
+    fn mean(&self, of: impl Fn(&Scored) -> Option<f64>) -> f64 {
+        let values = self.answers.iter().flatten().filter_map(|scored| of(scored));
+        let (count, sum) = values.fold((0, 0.0), |(count, sum), value| (count + 1, sum + value));
+        if count == 0 { 0.0 } else { rounded(sum / f64::from(count)) }
+    }
+
+    /// The better first: more right, then nearer to right, then fewer tokens.
+    fn order(&self, other: &Self) -> Ordering {
+        let better = |of: fn(&Scored) -> Option<f64>| other.mean(of).partial_cmp(&self.mean(of)).unwrap_or(Ordering::Equal);
+        let by_score = better(Scored::score).then_with(|| better(|scored| Some(scored.closeness())));
+        by_score.then(self.prompt_tokens.cmp(&other.prompt_tokens))
+    }
+}
+
 impl Gepa {
-    /// Runs `candidate` on validation examples, as many as the gate allows, and adds it to the pool.
+    /// Runs candidates on validation examples, each as far as the gate and the race allow, and adds them to the pool
+    /// in their order. With each come its parents' places. Returns how many were validated in full.
     pub(super) fn validate(
         &mut self,
         session: &mut Session<'_>,
         iteration: u64,
-        candidate: Candidate,
-        parents: Vec<usize>,
-    ) -> Result<(), Halt> {
+        candidates: Vec<(Candidate, Vec<usize>)>,
+    ) -> Result<usize, Halt> {
         let all = session.validation_size();
         let mut order: Vec<usize> = (0..all).collect();
         let mut ends = vec![all];
@@ -54,21 +90,60 @@ impl Gepa {
             ends = shares(all);
         }
         let purpose = if best.is_some() { Purpose::Validation } else { Purpose::SeedValidation };
-        let mut answers: Answers = Vec::new();
-        for end in ends {
-            let ask = Ask { candidate: &candidate, places: &order[answers.len()..end] };
-            answers.extend(session.evaluate_while(purpose, Split::Val, &[ask], &mut |_, _| true)?.into_iter().flatten());
-            let Some(best) = best.as_ref().filter(|_| end < all) else { continue };
-            let lead = lead(&scores(&order, &answers), best);
-            if lead < 0.0 {
-                session.log(&Event::ValidationGivenUp { iteration, validated: end, of: all, lead })?;
-                break;
+        let entrant = |(candidate, parents): (Candidate, Vec<usize>)| {
+            let prompt_tokens = session.prompt_tokens(&candidate);
+            Entrant { candidate, parents, answers: Answers::new(), prompt_tokens, has_given_up: false }
+        };
+        let mut entrants: Vec<Entrant> = candidates.into_iter().map(entrant).collect();
+        loop {
+            let next = next(session, &entrants, all);
+            let Some(before) = next.first().map(|&entrant| entrants[entrant].answers.len()) else { break };
+            let end = ends.iter().copied().find(|end| *end > before).unwrap_or(all);
+            let places = &order[before..end];
+            let asks: Vec<Ask<'_>> =
+                next.iter().map(|&entrant| Ask { candidate: &entrants[entrant].candidate, places }).collect();
+            let answers = session.evaluate_while(purpose, Split::Val, &asks, &mut |_, _| true)?;
+            next.iter().zip(answers).for_each(|(&entrant, answers)| entrants[entrant].answers.extend(answers));
+            for &entrant in next.iter().filter(|_| end < all) {
+                let lead = best.as_ref().map_or(0.0, |best| lead(&scores(&order, &entrants[entrant].answers), best));
+                let is_nothing = end >= ENOUGH_FOR_NOTHING && entrants[entrant].mean(Scored::score) <= 0.0;
+                let behind = if lead < 0.0 { Behind::Best } else { Behind::NothingRight };
+                if lead < 0.0 || is_nothing {
+                    entrants[entrant].has_given_up = true;
+                    let candidate = self.members.len() + entrant;
+                    session.log(&Event::ValidationGivenUp { iteration, candidate, validated: end, of: all, lead, behind })?;
+                }
             }
         }
-        let results: Vec<(usize, Arc<Scored>)> =
-            order.into_iter().zip(answers).filter_map(|(place, answer)| Some((place, answer?))).collect();
-        self.add(session, iteration, candidate, parents, &results)
+        for (entrant, of) in entrants.iter().enumerate().filter(|(_, of)| of.answers.len() < all && !of.has_given_up) {
+            let lead = best.as_ref().map_or(0.0, |best| lead(&scores(&order, &of.answers), best));
+            let (candidate, validated) = (self.members.len() + entrant, of.answers.len());
+            let behind = Behind::Another;
+            session.log(&Event::ValidationGivenUp { iteration, candidate, validated, of: all, lead, behind })?;
+        }
+        let complete = entrants.iter().filter(|entrant| entrant.answers.len() == all).count();
+        for Entrant { candidate, parents, answers, prompt_tokens, .. } in entrants {
+            let results: Vec<(usize, Arc<Scored>)> =
+                order.iter().zip(answers).filter_map(|(&place, answer)| Some((place, answer?))).collect();
+            self.add(session, iteration, (candidate, prompt_tokens), parents, &results)?;
+        }
+        Ok(complete)
     }
+}
+
+/// Which entrants run their next share, all of the same one; none when the validation is over.
+fn next(session: &Session<'_>, entrants: &[Entrant], all: usize) -> Vec<usize> {
+    let mut running: Vec<usize> = (0..entrants.len()).filter(|&entrant| !entrants[entrant].has_given_up).collect();
+    let fewest = running.iter().map(|&entrant| entrants[entrant].answers.len()).min().unwrap_or(all);
+    if session.plan().keep == Some(Keep::All) || fewest == 0 {
+        running.retain(|&entrant| fewest < all && entrants[entrant].answers.len() == fewest);
+        return running;
+    }
+    // Who cannot come to the end within the budget is out of the race.
+    let left = session.rollouts_left().and_then(|left| usize::try_from(left).ok()).unwrap_or(usize::MAX);
+    running.retain(|&entrant| all - entrants[entrant].answers.len() <= left);
+    let leader = running.into_iter().min_by(|&a, &b| entrants[a].order(&entrants[b]));
+    leader.filter(|&leader| entrants[leader].answers.len() < all).into_iter().collect()
 }
 
 fn scores(order: &[usize], answers: &Answers) -> Scores {
@@ -84,6 +159,13 @@ mod tests {
         assert_eq!(shares(100), [10, 20, 40, 80, 100]);
         assert_eq!(shares(80), [10, 20, 40, 80]);
         assert_eq!(shares(7), [7]);
+    }
+
+    #[test]
+    fn as_many_race_as_leave_room_for_one_whole_validation() {
+        assert_eq!(field(None, 40), usize::MAX);
+        assert_eq!([field(Some(40), 40), field(Some(49), 40), field(Some(60), 40)], [1, 1, 3]);
+        assert_eq!([field(Some(7), 7), field(Some(21), 7), field(Some(0), 7)], [1, 3, 1]);
     }
 
     #[test]

@@ -11,10 +11,10 @@ use crate::optimize::gepa::profile::Kind;
 use crate::program::{Demonstration, Module, ModuleText};
 
 /// The most worked examples of a value, of a closed set.
-const MOST_OF_A_VALUE: usize = 2;
+const MOST_OF_A_VALUE: usize = 4;
 
 /// The most worked examples where there is no closed set.
-const MOST: usize = 4;
+const MOST: usize = 8;
 
 /// The example with its labels as the answer; None where it lacks one. Where the student reasons
 /// first, a label alone would show it the wrong way.
