@@ -256,6 +256,8 @@ pub enum Event {
         candidate: usize,
         /// Its parents' places: none for the seed, two for a merged one.
         parents: Vec<usize>,
+        /// Which of its iteration's proposals it is; 0 where it is none.
+        proposal: usize,
         /// Its instructions by module, in order.
         instructions: Vec<(String, String)>,
         /// Ids of its worked examples, by module, where it has any.

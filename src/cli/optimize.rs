@@ -69,7 +69,11 @@ fn tell(summary: &Summary, folder: &Path, out: &mut dyn Write) -> Result<(), Cli
         writeln!(out, "{unusable} more brought nothing to try ({})", reasons.join(", "))?;
     }
     for (operator, of) in &tally.operators {
-        writeln!(out, "  {operator:<9} {} proposed, {} passed, {} brought nothing", of.proposed, of.passed, of.unusable)?;
+        writeln!(
+            out,
+            "  {operator:<9} {} proposed, {} passed the gate, {} better than their parents, {} brought nothing",
+            of.proposed, of.passed, of.better, of.unusable
+        )?;
     }
     if summary.merges + summary.merges_rejected > 0 {
         writeln!(out, "merges: {} accepted, {} rejected", summary.merges, summary.merges_rejected)?;

@@ -1,6 +1,7 @@
 //! Progress on stderr: events as plain lines or as JSON.
 
 use std::io::Write;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
@@ -35,6 +36,8 @@ pub(super) struct Progress {
     rate: f64,
     doing: String,
     told: Instant,
+    /// What the proposals of the iteration changed.
+    operators: BTreeMap<usize, String>,
 }
 
 impl Progress {
@@ -51,6 +54,7 @@ impl Progress {
             rate: 0.0,
             doing: String::new(),
             told: Instant::now(),
+            operators: BTreeMap::new(),
         }
     }
 
@@ -130,7 +134,16 @@ impl Progress {
                 return None;
             }
             Event::Unscored { example, cause } => format!("the metric failed on `{}`: {}", printable(example), printable(cause)),
-            Event::Iteration { .. } | Event::Diagnosed { .. } | Event::Proposed { .. } | Event::Passed { .. } => return None,
+            Event::Iteration { .. } => {
+                self.operators.clear();
+                return None;
+            }
+            Event::Proposed { proposal, operators, .. } => {
+                let names: Vec<&str> = operators.iter().map(|(_, name)| *name).collect();
+                self.operators.insert(*proposal, names.join(" and "));
+                return None;
+            }
+            Event::Diagnosed { .. } | Event::Passed { .. } => return None,
             Event::Diagnosing { module, reflector, .. } => {
                 self.doing = format!("`{reflector}` reads failures of `{module}`");
                 self.told = Instant::now();
@@ -147,11 +160,13 @@ impl Progress {
             Event::Unusable { iteration, operator, reason, .. } => {
                 format!("{iteration:>4}  {operator}: nothing to try, {reason}   {}", self.state())
             }
-            Event::Rejected { iteration, parent_sum, child_sum, .. } => {
-                format!("{iteration:>4}  minibatch {parent_sum:.2} → {child_sum:.2}: rejected   {}", self.state())
+            Event::Rejected { iteration, proposal, parent_sum, child_sum, .. } => {
+                let operator = self.operator(*proposal);
+                format!("{iteration:>4}  {operator}: minibatch {parent_sum:.2} → {child_sum:.2}, rejected   {}", self.state())
             }
-            Event::PassedOver { iteration, .. } => {
-                format!("{iteration:>4}  passed over: another proposal gained more   {}", self.state())
+            Event::PassedOver { iteration, proposal } => {
+                let operator = self.operator(*proposal);
+                format!("{iteration:>4}  {operator}: passed over, another proposal gained more   {}", self.state())
             }
             Event::Merging { parents: [first, second], .. } => {
                 self.doing = format!("merging {first} and {second}");
@@ -174,7 +189,7 @@ impl Progress {
                 self.best = *mean;
                 format!("seed scores {mean:.3} on validation   {}", self.state())
             }
-            Event::Accepted { iteration, candidate, parents, mean, complete, .. } => {
+            Event::Accepted { iteration, candidate, parents, proposal, mean, complete, .. } => {
                 let new = *complete && *mean > self.best;
                 self.candidates = candidate + 1;
                 self.best = if new { *mean } else { self.best };
@@ -183,7 +198,8 @@ impl Progress {
                 let on = if *complete { "validation" } else { "part of validation" };
                 let best = if new { ", the best so far" } else { "" };
                 format!(
-                    "{iteration:>4}  candidate {candidate} from {parents} accepted, {mean:.3} on {on}{best}   {}",
+                    "{iteration:>4}  {}: candidate {candidate} from {parents} accepted, {mean:.3} on {on}{best}   {}",
+                    self.operator(*proposal),
                     self.state()
                 )
             }
@@ -191,6 +207,11 @@ impl Progress {
             Event::Tested { candidate, mean: Some(mean) } => format!("candidate {candidate} scores {mean:.3} on test"),
             Event::Tested { candidate, mean: None } => format!("candidate {candidate} has no score on test: the metric failed"),
         })
+    }
+
+    /// What a proposal changed.
+    fn operator(&self, proposal: usize) -> &str {
+        self.operators.get(&proposal).map_or("merge", String::as_str)
     }
 
     /// Spent of the budget, best score, candidates, time.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::event::Event;
 
 /// What became of the reflections, and of merges.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Tally {
     /// Proposals that a reflector was asked for, second times included.
     pub asked: u64,
@@ -28,6 +28,9 @@ pub struct Tally {
     /// The operators of an iteration's proposals, and the reflector where one was asked.
     #[serde(skip)]
     pub(super) of_proposal: BTreeMap<usize, (Vec<&'static str>, Option<String>)>,
+    /// The candidates' means.
+    #[serde(skip)]
+    pub(super) means: Vec<f64>,
     /// Minibatches on which a parent was perfect: no reflection was asked.
     pub perfect_minibatches: u64,
     /// Merged candidates that joined the pool.
@@ -47,6 +50,8 @@ pub struct Record {
     pub proposed: u64,
     /// Those that passed it.
     pub passed: u64,
+    /// Those that were validated in full and better than their parents.
+    pub better: u64,
 }
 
 impl Tally {
@@ -71,21 +76,35 @@ impl Tally {
                 self.of_reflector(*proposal, |tally| tally.proposed += 1);
             }
             Event::Passed { proposal, .. } => {
-                let names = self.of_proposal.get(proposal).map(|(names, _)| names.clone()).unwrap_or_default();
-                names.iter().for_each(|name| self.operators.entry(name).or_default().passed += 1);
+                self.of_operators(*proposal, |tally| tally.passed += 1);
                 self.of_reflector(*proposal, |tally| tally.passed += 1);
             }
             Event::Rejected { .. } => self.rejected += 1,
             Event::PassedOver { .. } => self.passed_over += 1,
-            Event::Accepted { parents, .. } => match parents.len() {
-                0 => {}
-                1 => self.accepted += 1,
-                _ => self.merges += 1,
-            },
+            Event::Accepted { parents, proposal, mean, complete, .. } => {
+                match parents.as_slice() {
+                    [] => {}
+                    [parent] => {
+                        self.accepted += 1;
+                        if *complete && Some(mean) > self.means.get(*parent) {
+                            self.of_operators(*proposal, |tally| tally.better += 1);
+                            self.of_reflector(*proposal, |tally| tally.better += 1);
+                        }
+                    }
+                    _ => self.merges += 1,
+                }
+                self.means.push(*mean);
+            }
             Event::MergeRejected { .. } => self.merges_rejected += 1,
             Event::Perfect { .. } => self.perfect_minibatches += 1,
             _ => {}
         }
+    }
+
+    /// Counts for the operators of a proposal.
+    fn of_operators(&mut self, proposal: usize, count: impl Fn(&mut Record)) {
+        let names = self.of_proposal.get(&proposal).map(|(names, _)| names.clone()).unwrap_or_default();
+        names.iter().for_each(|name| count(self.operators.entry(name).or_default()));
     }
 
     /// Counts for the reflector of a proposal, where one was asked.

@@ -1,5 +1,5 @@
-//! Which operator comes next, and which reflector is asked: what has passed the gate before is tried more often
-//! (Thompson sampling over Beta distributions, Thompson 1933), and what a program can do by itself comes first.
+//! Which operator comes next, and which reflector is asked: what made children better than their parents is tried more
+//! often (Thompson sampling over Beta distributions, Thompson 1933), and what a program can do by itself comes first.
 
 use std::collections::BTreeMap;
 
@@ -12,30 +12,36 @@ use super::operators::Operator;
 pub struct Record {
     /// Proposals that went to the gate, or were unusable.
     pub tried: u32,
-    /// Those that passed it.
-    pub passed: u32,
+    /// Those that were validated in full and better than their parents.
+    pub better: u32,
 }
+
+/// Of so many tries one is believed to have helped, before there is a record: of those that cost no reflection, and of
+/// those that do. The time of a reflection is that of dozens of rollouts.
+const BELIEF: u32 = 2;
+const BELIEF_WHERE_ASKED: u32 = 4;
 
 /// The records of all operators.
 #[derive(Debug, Clone, Default)]
 pub struct Bandit(BTreeMap<Operator, Record>);
 
 impl Record {
-    fn hear(&mut self, has_passed: bool) {
+    fn hear(&mut self, is_better: bool) {
         self.tried += 1;
-        self.passed += u32::from(has_passed);
+        self.better += u32::from(is_better);
     }
 
-    /// A draw from what the record says of the chance to pass.
-    fn draw(self, random: &mut impl Rng) -> f64 {
-        beta(self.passed + 1, self.tried - self.passed + 1, random)
+    /// A draw from what the record says of the chance to bring something better, on top of the belief that one of
+    /// `before` tries did.
+    fn draw(self, before: u32, random: &mut impl Rng) -> f64 {
+        beta(self.better + 1, self.tried - self.better + before - 1, random)
     }
 }
 
 impl Bandit {
     /// Takes note of a proposal.
-    pub fn hear(&mut self, operator: Operator, has_passed: bool) {
-        self.0.entry(operator).or_default().hear(has_passed);
+    pub fn hear(&mut self, operator: Operator, is_better: bool) {
+        self.0.entry(operator).or_default().hear(is_better);
     }
 
     /// The operator of the next proposal of an iteration, which has those in `used` already: the first that was
@@ -48,7 +54,8 @@ impl Bandit {
         }
         let mut best: Option<(f64, Operator)> = None;
         for &operator in operators.iter().filter(|o| o.is_random() || !used.contains(o)) {
-            let value = self.0.get(&operator).copied().unwrap_or_default().draw(random);
+            let belief = if operator.asks() { BELIEF_WHERE_ASKED } else { BELIEF };
+            let value = self.0.get(&operator).copied().unwrap_or_default().draw(belief, random);
             if best.is_none_or(|(most, _)| value > most) {
                 best = Some((value, operator));
             }
@@ -77,7 +84,7 @@ impl Teachers {
         Self(sizes.iter().map(|&size| Teacher { size: size.max(1), ..Teacher::default() }).collect())
     }
 
-    /// The place of the one to be asked next: each once, then the one that by chance and its record passes most
+    /// The place of the one to be asked next: each once, then the one that by chance and its record helps most
     /// often for its cost.
     pub fn choose(&self, random: &mut impl Rng) -> usize {
         if let Some(untried) = self.0.iter().position(|teacher| teacher.record.tried == 0) {
@@ -85,15 +92,15 @@ impl Teachers {
         }
         let worth = |teacher: &Teacher| {
             let cost = teacher.tokens as f64 / f64::from(teacher.record.tried) * teacher.size as f64;
-            teacher.record.draw(random) / cost.max(1.0)
+            teacher.record.draw(BELIEF, random) / cost.max(1.0)
         };
         let worth: Vec<f64> = self.0.iter().map(worth).collect();
         (0..worth.len()).max_by(|&a, &b| worth[a].total_cmp(&worth[b]).then(b.cmp(&a))).unwrap_or(0)
     }
 
     /// Takes note of one of its proposals.
-    pub fn hear(&mut self, teacher: usize, has_passed: bool) {
-        self.0[teacher].record.hear(has_passed);
+    pub fn hear(&mut self, teacher: usize, is_better: bool) {
+        self.0[teacher].record.hear(is_better);
     }
 
     /// Takes note of tokens that it was asked for.

@@ -26,6 +26,7 @@ use self::bandit::{Bandit, Teachers};
 use self::crossover::{Crossover, Merge};
 use self::minibatch::Minibatches;
 use self::select::RoundRobin;
+use self::validate::Newcomer;
 use super::pool::ranking;
 use super::session::Halt;
 use super::{Member, Optimizer, Pool, Scores, Session};
@@ -55,6 +56,8 @@ pub struct Gepa {
     rejected: BTreeMap<(usize, usize), Vec<String>>,
     /// Every text that was run: a proposal among them is not run again.
     tried: BTreeSet<Candidate>,
+    /// Those that one minibatch has rejected, where that is not the last word.
+    on_probation: BTreeSet<Candidate>,
 }
 
 impl Gepa {
@@ -71,6 +74,7 @@ impl Gepa {
             teachers: Teachers::new(&[]),
             rejected: BTreeMap::new(),
             tried: BTreeSet::new(),
+            on_probation: BTreeSet::new(),
         }
     }
 
@@ -78,7 +82,7 @@ impl Gepa {
     fn search(&mut self, session: &mut Session<'_>) -> Result<StopReason, Halt> {
         let seed = self.seed.clone();
         self.tried.insert(seed.clone());
-        self.validate(session, 0, vec![(seed, Vec::new())])?;
+        self.validate(session, 0, vec![Newcomer { candidate: seed, parents: Vec::new(), proposal: 0 }])?;
         let plan = session.plan();
         self.teachers = Teachers::new(&self.reflectors.iter().map(|(_, model)| session.size(*model)).collect::<Vec<_>>());
         if plan.frontier != Frontier::Example && self.members[0].objectives.is_empty() {
@@ -162,7 +166,8 @@ impl Gepa {
             session.log(&Event::MergeRejected { iteration, parent_sums, child_sum })?;
             return Ok(true);
         }
-        self.validate(session, iteration, vec![(candidate, parents.to_vec())])?;
+        let merged = Newcomer { candidate, parents: parents.to_vec(), proposal: 0 };
+        self.validate(session, iteration, vec![merged])?;
         self.crossover.merge_accepted();
         Ok(true)
     }
@@ -172,8 +177,8 @@ impl Gepa {
         &mut self,
         session: &mut Session<'_>,
         iteration: u64,
-        (candidate, prompt_tokens): (Candidate, usize),
-        parents: Vec<usize>,
+        Newcomer { candidate, parents, proposal }: Newcomer,
+        prompt_tokens: usize,
         results: &[(usize, Arc<Scored>)],
     ) -> Result<(), Halt> {
         let all = session.validation_size();
@@ -191,6 +196,7 @@ impl Gepa {
             iteration,
             candidate: self.members.len(),
             parents: member.parents.clone(),
+            proposal,
             instructions: named(session, &member.candidate),
             demonstrations: shown(session, &member.candidate),
             prompt_tokens: member.prompt_tokens,

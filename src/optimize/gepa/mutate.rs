@@ -2,7 +2,8 @@
 
 use super::gate::{self, Verdict};
 use super::propose::{Child, Parent};
-use super::{Gepa, all_perfect, scores, select, validate};
+use super::validate::{self, Newcomer};
+use super::{Gepa, all_perfect, scores, select};
 use crate::config::{Gate, Keep, ModuleSelection, Parents};
 use crate::data::split::Split;
 use crate::event::{Event, Purpose};
@@ -33,8 +34,18 @@ impl Gepa {
             drawn.iter().filter_map(|place| parents.iter().position(|parent| parent.place == *place)).collect();
         let children = self.propose(session, iteration, &parents, &proposals, batch)?;
         let kept = self.gate(session, iteration, &parents, children, batch)?;
-        let kept = kept.into_iter().map(|child| (child.candidate, vec![parents[child.parent].place])).collect();
-        let complete = self.validate(session, iteration, kept)?;
+        let newcomer = |child: &Child| Newcomer {
+            candidate: child.candidate.clone(),
+            parents: vec![parents[child.parent].place],
+            proposal: child.proposal,
+        };
+        let first = self.members.len();
+        let complete = self.validate(session, iteration, kept.iter().map(newcomer).collect())?;
+        for (child, place) in kept.iter().zip(first..) {
+            let (member, parent) = (&self.members[place], &self.members[parents[child.parent].place]);
+            let is_better = member.complete && member.mean() > parent.mean();
+            self.learn(child, is_better);
+        }
         (0..complete).for_each(|_| self.crossover.mutation_accepted(session.plan().max_merges));
         Ok(())
     }
@@ -107,9 +118,13 @@ impl Gepa {
             let verdict = Verdict::of(&parents[child.parent].scores, &scores);
             let (proposal, Verdict { parent_sum, child_sum }) = (child.proposal, verdict);
             let has_passed = run == batch.len() && verdict.passes(rule);
-            child.operators.iter().for_each(|(_, operator)| self.learn(*operator, child.teacher, has_passed));
             if !has_passed {
+                self.learn(&child, false);
                 self.remember(&child, parents[child.parent].place);
+                // A few examples are easily wrong: the same text may be tried on other ones, once.
+                if rule == Gate::Confident && self.on_probation.insert(child.candidate.clone()) {
+                    self.tried.remove(&child.candidate);
+                }
                 session.log(&Event::Rejected { iteration, proposal, parent_sum, child_sum, run })?;
             } else {
                 session.log(&Event::Passed { iteration, proposal, parent_sum, child_sum })?;
@@ -131,6 +146,7 @@ impl Gepa {
             if rivals.contains(&index) {
                 kept.push(child);
             } else {
+                self.learn(&child, false);
                 session.log(&Event::PassedOver { iteration, proposal: child.proposal })?;
             }
         }

@@ -21,6 +21,9 @@ const SHARE_OF_CONTEXT: usize = 4;
 /// And the most tokens of them: they are read anew for every sub-wave.
 const MOST_INSTRUCTION_TOKENS: usize = 1024;
 
+/// Draws for one proposal, of operators whose texts were tried before.
+const MOST_DRAWS: usize = 8;
+
 /// A parent's rollouts on the minibatch.
 pub(super) struct Parent {
     pub(super) place: usize,
@@ -92,10 +95,10 @@ impl Gepa {
         let profiles = modules.iter().map(|module| profile::of(module, train)).collect();
         let diagnoses = BTreeMap::new();
         let mut scene = Scene { iteration, parents, minibatch: &minibatch, profiles, teacher, reflector, room, diagnoses };
-        let mut changes = self.draw(session, &scene, proposals);
-        self.diagnose(session, &mut scene, &changes)?;
         let mut random = session.random("operator", iteration);
-        for change in &mut changes {
+        let mut changes = self.draw(session, &scene, proposals, &mut random);
+        self.diagnose(session, &mut scene, &changes)?;
+        for change in changes.iter_mut().filter(|change| change.operator.asks()) {
             let begun =
                 self.with_work(session, &scene, (change.parent, change.module), |work| change.operator.begin(work, &mut random));
             change.state = match begun {
@@ -111,23 +114,35 @@ impl Gepa {
         self.children(session, &scene, changes)
     }
 
-    /// An operator for each module of each proposal: of one parent, others as long as there are any.
-    fn draw(&self, session: &Session<'_>, scene: &Scene<'_>, proposals: &[usize]) -> Vec<Change> {
-        let mut random = session.random("bandit", scene.iteration);
+    /// An operator for each module of each proposal: of one parent, others as long as there are any. What a program
+    /// can do by itself is done at once; what was tried before makes way for another draw.
+    fn draw(&self, session: &Session<'_>, scene: &Scene<'_>, proposals: &[usize], random: &mut impl Rng) -> Vec<Change> {
+        let mut choice = session.random("bandit", scene.iteration);
         let mut drawn: BTreeMap<(usize, usize), (Vec<Operator>, Vec<Operator>)> = BTreeMap::new();
         let mut changes = Vec::new();
         for (index, &parent) in proposals.iter().enumerate() {
             for &module in &scene.parents[parent].modules {
-                let (may, used) = drawn.entry((parent, module)).or_insert_with(|| {
-                    let may = self.with_work(session, scene, (parent, module), |work| {
+                let place = (parent, module);
+                let (may, used) = drawn.entry(place).or_insert_with(|| {
+                    let may = self.with_work(session, scene, place, |work| {
                         session.plan().operators.iter().copied().filter(|o| o.applies(work)).collect::<Vec<_>>()
                     });
                     (may, Vec::new())
                 });
-                let Some(operator) = self.bandit.next(may, used, &mut random) else { continue };
-                used.push(operator);
-                let state = State::Done(Err(Unusable::Empty), String::new());
-                changes.push(Change { proposal: index + 1, parent, module, operator, state });
+                for _ in 0..MOST_DRAWS {
+                    let Some(operator) = self.bandit.next(may, used, &mut choice) else { break };
+                    used.push(operator);
+                    let state = if operator.asks() {
+                        State::Done(Err(Unusable::Empty), String::new())
+                    } else {
+                        let draft = self.with_work(session, scene, place, |work| operator.begin(work, random));
+                        let Ok(Draft::Text(text)) = draft else { continue };
+                        let Ok(text) = self.untried(scene, place, text) else { continue };
+                        State::Done(Ok(text), String::new())
+                    };
+                    changes.push(Change { proposal: index + 1, parent, module, operator, state });
+                    break;
+                }
             }
         }
         changes
@@ -208,7 +223,7 @@ impl Gepa {
                 let answers: Vec<Completion> = completions.by_ref().take(questions.chats.len()).collect();
                 let read =
                     self.with_work(session, scene, (change.parent, change.module), |work| change.operator.finish(work, &answers));
-                let read = read.and_then(|text| self.untried(scene, change, text));
+                let read = read.and_then(|text| self.untried(scene, (change.parent, change.module), text));
                 match read {
                     Err(unusable) if !again && unusable.is_worth_a_retry() && change.operator != Operator::Paper => {
                         Self::unusable(
@@ -227,9 +242,14 @@ impl Gepa {
     }
 
     /// A text, unless its candidate was tried before. With several modules, only the whole can have been.
-    fn untried(&self, scene: &Scene<'_>, change: &Change, text: ModuleText) -> Result<ModuleText, Unusable> {
-        let parent = &scene.parents[change.parent];
-        let candidate = self.members[parent.place].candidate.with(change.module, text.clone());
+    fn untried(
+        &self,
+        scene: &Scene<'_>,
+        (parent, module): (usize, usize),
+        text: ModuleText,
+    ) -> Result<ModuleText, Unusable> {
+        let parent = &scene.parents[parent];
+        let candidate = self.members[parent.place].candidate.with(module, text.clone());
         let alone = parent.modules.len() == 1;
         if alone && self.tried.contains(&candidate) { Err(Unusable::Repeated) } else { Ok(text) }
     }
@@ -242,7 +262,7 @@ impl Gepa {
                 if let State::Done(Err(unusable), words) = &change.state {
                     let of = (change.proposal, change.module, change.operator);
                     Self::unusable(session, scene.iteration, of, *unusable, words.clone())?;
-                    self.learn(change.operator, scene.teacher, false);
+                    self.hear(change.operator, scene.teacher, false);
                 }
                 continue;
             };
@@ -270,7 +290,7 @@ impl Gepa {
                     let same = child.candidate == self.members[parent].candidate;
                     let reason = if same { Unusable::Unchanged } else { Unusable::Repeated };
                     Self::unusable(session, scene.iteration, (child.proposal, module, operator), reason, String::new())?;
-                    self.learn(operator, scene.teacher, false);
+                    self.hear(operator, scene.teacher, false);
                 }
                 continue;
             }
@@ -291,11 +311,16 @@ impl Gepa {
         Ok(fresh)
     }
 
+    /// Takes note of whether a child became better than its parent.
+    pub(super) fn learn(&mut self, child: &Child, is_better: bool) {
+        child.operators.iter().for_each(|(_, operator)| self.hear(*operator, child.teacher, is_better));
+    }
+
     /// Takes note of what became of an operator's proposal, and of the reflector's where one was asked.
-    pub(super) fn learn(&mut self, operator: Operator, teacher: usize, has_passed: bool) {
-        self.bandit.hear(operator, has_passed);
+    fn hear(&mut self, operator: Operator, teacher: usize, is_better: bool) {
+        self.bandit.hear(operator, is_better);
         if operator.asks() {
-            self.teachers.hear(teacher, has_passed);
+            self.teachers.hear(teacher, is_better);
         }
     }
 

@@ -48,10 +48,19 @@ pub fn lead(candidate: &Scores, best: &Scores) -> f64 {
     rounded(candidate.shared(best).map(|(_, own, best)| own - best).sum())
 }
 
+/// A candidate that may join the pool.
+#[derive(Debug)]
+pub(super) struct Newcomer {
+    pub(super) candidate: Candidate,
+    /// Its parents' places; none for the seed.
+    pub(super) parents: Vec<usize>,
+    /// Which of its iteration's proposals it is, from 1; 0 where it is none.
+    pub(super) proposal: usize,
+}
+
 /// A candidate under validation.
 struct Entrant {
-    candidate: Candidate,
-    parents: Vec<usize>,
+    newcomer: Newcomer,
     answers: Answers,
     prompt_tokens: usize,
     has_given_up: bool,
@@ -73,13 +82,13 @@ impl Entrant {
 }
 
 impl Gepa {
-    /// Runs candidates on validation examples, each as far as the gate and the race allow, and adds them to the pool
-    /// in their order. With each come its parents' places. Returns how many were validated in full.
+    /// Runs candidates on validation examples, each as far as the gate and the race allow, and adds them to the pool in
+    /// their order. Returns how many were validated in full.
     pub(super) fn validate(
         &mut self,
         session: &mut Session<'_>,
         iteration: u64,
-        candidates: Vec<(Candidate, Vec<usize>)>,
+        newcomers: Vec<Newcomer>,
     ) -> Result<usize, Halt> {
         let all = session.validation_size();
         let mut order: Vec<usize> = (0..all).collect();
@@ -90,18 +99,18 @@ impl Gepa {
             ends = shares(all);
         }
         let purpose = if best.is_some() { Purpose::Validation } else { Purpose::SeedValidation };
-        let entrant = |(candidate, parents): (Candidate, Vec<usize>)| {
-            let prompt_tokens = session.prompt_tokens(&candidate);
-            Entrant { candidate, parents, answers: Answers::new(), prompt_tokens, has_given_up: false }
+        let entrant = |newcomer: Newcomer| {
+            let prompt_tokens = session.prompt_tokens(&newcomer.candidate);
+            Entrant { newcomer, answers: Answers::new(), prompt_tokens, has_given_up: false }
         };
-        let mut entrants: Vec<Entrant> = candidates.into_iter().map(entrant).collect();
+        let mut entrants: Vec<Entrant> = newcomers.into_iter().map(entrant).collect();
         loop {
             let next = next(session, &entrants, all);
             let Some(before) = next.first().map(|&entrant| entrants[entrant].answers.len()) else { break };
             let end = ends.iter().copied().find(|end| *end > before).unwrap_or(all);
             let places = &order[before..end];
             let asks: Vec<Ask<'_>> =
-                next.iter().map(|&entrant| Ask { candidate: &entrants[entrant].candidate, places }).collect();
+                next.iter().map(|&entrant| Ask { candidate: &entrants[entrant].newcomer.candidate, places }).collect();
             let answers = session.evaluate_while(purpose, Split::Val, &asks, &mut |_, _| true)?;
             next.iter().zip(answers).for_each(|(&entrant, answers)| entrants[entrant].answers.extend(answers));
             for &entrant in next.iter().filter(|_| end < all) {
@@ -122,10 +131,10 @@ impl Gepa {
             session.log(&Event::ValidationGivenUp { iteration, candidate, validated, of: all, lead, behind })?;
         }
         let complete = entrants.iter().filter(|entrant| entrant.answers.len() == all).count();
-        for Entrant { candidate, parents, answers, prompt_tokens, .. } in entrants {
+        for Entrant { newcomer, answers, prompt_tokens, .. } in entrants {
             let results: Vec<(usize, Arc<Scored>)> =
                 order.iter().zip(answers).filter_map(|(&place, answer)| Some((place, answer?))).collect();
-            self.add(session, iteration, (candidate, prompt_tokens), parents, &results)?;
+            self.add(session, iteration, newcomer, prompt_tokens, &results)?;
         }
         Ok(complete)
     }
