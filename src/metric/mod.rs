@@ -87,6 +87,11 @@ pub trait Metric: Send + Sync {
         Vec::new()
     }
 
+    /// The way to the right answer in words, where the example tells it: what a student that reasons can be shown.
+    fn solution(&self, _example: &Example) -> Option<String> {
+        None
+    }
+
     /// The verdict on a rollout that was finished; `answers` are those to
     /// [`Metric::requests`], in order.
     ///

@@ -33,6 +33,10 @@ impl Metric for Number {
         std::iter::once(self.field.clone()).chain(self.solution.clone()).collect()
     }
 
+    fn solution(&self, example: &Example) -> Option<String> {
+        self.solution.as_ref().and_then(|field| example.text(field))
+    }
+
     fn judge(&self, example: &Example, rollout: &Rollout, _answers: &[Completion]) -> Result<Judgement, MetricError> {
         let bad = |cause| MetricError::Example { id: example.id.clone(), cause };
         let expected = example.text(&self.field).ok_or_else(|| bad(format!("the field `{}` is missing", self.field)))?;
@@ -43,8 +47,7 @@ impl Metric for Number {
             Some(given) => format!("Wrong. The last number in the answer was {given}; the right answer is {wanted}."),
             None => format!("Wrong. There is no number in the answer; the right answer is {wanted}."),
         };
-        let solution = self.solution.as_ref().and_then(|field| example.text(field));
-        let solution = solution.map_or(String::new(), |text| format!(" A worked solution: {}", shorten(&text, SOLUTION_LENGTH)));
+        let solution = self.solution(example).map_or(String::new(), |text| format!(" A worked solution: {}", shorten(&text, SOLUTION_LENGTH)));
         // A wrong number is nearer than none.
         Ok(Judgement::new(0.0, words + &solution).close(if last_number(given).is_some() { 0.5 } else { 0.0 }))
     }

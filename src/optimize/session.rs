@@ -169,6 +169,12 @@ impl<'a> Session<'a> {
         randomness::stream(self.plan.seed, purpose, iteration)
     }
 
+    /// The way to an example's right answer, where the metric knows it.
+    #[must_use]
+    pub fn solution(&self, example: &Example) -> Option<String> {
+        self.evaluator.metric.solution(example)
+    }
+
     /// Tokens of `text` for a model.
     #[must_use]
     pub fn count_tokens(&self, model: ModelId, text: &str) -> usize {

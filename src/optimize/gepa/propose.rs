@@ -10,6 +10,7 @@ use super::answer::Unusable;
 use super::operators::{self, Draft, Operator, Questions, Work};
 use super::profile::{self, Output};
 use super::{Gepa, Scored};
+use crate::data::Example;
 use crate::engine::{Completion, Decoding, Ended, ModelId, Request};
 use crate::event::Event;
 use crate::optimize::{Halt, Session};
@@ -65,7 +66,7 @@ enum State {
 struct Scene<'a> {
     iteration: u64,
     parents: &'a [Parent],
-    minibatch: &'a [&'a crate::data::Example],
+    minibatch: &'a [&'a Example],
     profiles: Vec<Vec<Output>>,
     teacher: usize,
     reflector: (String, ModelId),
@@ -138,6 +139,10 @@ impl Gepa {
                         let draft = self.with_work(session, scene, place, |work| operator.begin(work, random));
                         let Ok(Draft::Text(text)) = draft else { continue };
                         let Ok(text) = self.untried(scene, place, text) else { continue };
+                        let is_same = |other: &Change| matches!(&other.state, State::Done(Ok(drawn), _) if *drawn == text);
+                        if changes.iter().any(|other: &Change| (other.parent, other.module) == place && is_same(other)) {
+                            continue;
+                        }
                         State::Done(Ok(text), String::new())
                     };
                     changes.push(Change { proposal: index + 1, parent, module, operator, state });
@@ -380,6 +385,7 @@ impl Gepa {
             room: scene.room,
             answer_tokens: plan.reflection_tokens,
             most_tokens: plan.max_instruction_tokens.unwrap_or(most_tokens),
+            solution: &|example: &Example| session.solution(example),
             count: &|text: &str| session.count_tokens(scene.reflector.1, text),
         })
     }

@@ -8,7 +8,8 @@ use rand::{Rng, RngExt};
 use super::{Work, format};
 use crate::data::{Example, to_text};
 use crate::optimize::gepa::profile::Kind;
-use crate::program::{Demonstration, Module, ModuleText};
+use crate::program::layout::{self, REASONING};
+use crate::program::{Demonstration, ModuleText};
 
 /// The most worked examples of a value, of a closed set.
 const MOST_OF_A_VALUE: usize = 4;
@@ -16,14 +17,22 @@ const MOST_OF_A_VALUE: usize = 4;
 /// The most worked examples where there is no closed set.
 const MOST: usize = 8;
 
-/// The example with its labels as the answer; None where it lacks one. Where the student reasons
-/// first, a label alone would show it the wrong way.
-fn labelled(module: &Module, example: &Example) -> Option<Demonstration> {
+/// The example with its labels as the answer; None where it lacks one. A student that reasons is shown the worked
+/// solution before them, for a label alone would show it the wrong way.
+fn labelled(work: &Work<'_>, example: &Example) -> Option<Demonstration> {
+    let module = work.module;
     let values: Vec<(&String, String)> =
         module.outputs.iter().map(|name| Some((name, to_text(example.fields.get(name)?)))).collect::<Option<_>>()?;
     let answer = match values.as_slice() {
-        [(_, only)] => only.clone(),
+        [(_, only)] if !work.text.reasoning => only.clone(),
         several => several.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n"),
+    };
+    let answer = match work.text.reasoning {
+        true => {
+            let label = if layout::begun(module, work.text).is_empty() { format!("{REASONING}: ") } else { String::new() };
+            format!("{label}{}\n{answer}", (work.solution)(example)?.trim())
+        }
+        false => answer,
     };
     let inputs = module.inputs.iter().map(|name| Some((name.clone(), example.text(name)?)));
     Some(Demonstration { id: example.id.clone(), inputs: inputs.collect::<Option<_>>()?, answer })
@@ -44,14 +53,15 @@ fn pool(work: &Work<'_>) -> BTreeMap<String, Vec<Demonstration>> {
     let mut pool: BTreeMap<String, Vec<Demonstration>> = BTreeMap::new();
     if work.text.reasoning {
         pool.insert(String::new(), succeeded(work));
-        return pool;
     }
     let set = work.profile.iter().find(|output| matches!(output.kind, Kind::Set(_)));
     // An example of the minibatch would tell the child the answer to what it is gated on.
     let gated = |example: &&Example| work.minibatch.iter().all(|other| other.id != example.id);
     for example in work.train.iter().filter(gated) {
         let value = set.and_then(|output| example.text(&output.name)).unwrap_or_default();
-        pool.entry(value).or_default().extend(labelled(work.module, example));
+        if let Some(demonstration) = labelled(work, example) {
+            pool.entry(value).or_default().push(demonstration);
+        }
     }
     pool
 }

@@ -10,6 +10,7 @@ mod examples;
 mod format;
 mod pack;
 mod paper;
+mod reason;
 mod rewrite;
 mod rule;
 mod shorten;
@@ -73,8 +74,8 @@ impl Operator {
     #[must_use]
     pub fn is_random(self) -> bool {
         match self {
-            Self::Examples | Self::Describe | Self::Rewrite | Self::Drop | Self::Shorten | Self::Paper => true,
-            Self::Format | Self::Reason | Self::Rule => false,
+            Self::Examples | Self::Reason | Self::Describe | Self::Rewrite | Self::Drop | Self::Shorten | Self::Paper => true,
+            Self::Format | Self::Rule => false,
         }
     }
 
@@ -99,7 +100,7 @@ impl Operator {
         match self {
             Self::Format => format::applies(work),
             Self::Examples => examples::applies(work),
-            Self::Reason => work.module.max_tokens >= LEAST_TO_REASON,
+            Self::Reason => reason::applies(work),
             Self::Describe => describe::applies(work),
             Self::Rule | Self::Rewrite | Self::Paper => true,
             Self::Drop => drop::applies(work),
@@ -115,12 +116,7 @@ impl Operator {
         match self {
             Self::Format => Ok(Draft::Text(format::apply(work))),
             Self::Examples => Ok(Draft::Text(examples::apply(work, random))),
-            Self::Reason => {
-                let reasoning = !work.text.reasoning;
-                // Worked examples show one of the two ways: they go with it.
-                let instruction = work.text.instruction.clone();
-                Ok(Draft::Text(ModuleText { instruction, demonstrations: Vec::new(), reasoning }))
-            }
+            Self::Reason => Ok(Draft::Text(reason::apply(work, random))),
             Self::Describe => Ok(Draft::Ask(describe::ask(work, random))),
             Self::Rule => rule::apply(work).map(Draft::Text),
             Self::Rewrite => rewrite::ask(work).map(Draft::Ask),
@@ -145,9 +141,6 @@ impl Operator {
         }
     }
 }
-
-/// Tokens of an answer below which there is no room to reason.
-const LEAST_TO_REASON: u32 = 64;
 
 /// Tokens of an instruction that is worth shortening.
 const LEAST_TO_SHORTEN: usize = 80;
@@ -177,6 +170,8 @@ pub struct Work<'a> {
     pub answer_tokens: u32,
     /// The most tokens of instruction and worked examples together.
     pub most_tokens: usize,
+    /// The way to an example's right answer, where the metric knows it.
+    pub solution: &'a dyn Fn(&Example) -> Option<String>,
     /// Counts the tokens of a text.
     pub count: &'a dyn Fn(&str) -> usize,
 }

@@ -82,6 +82,7 @@ impl Held {
             room: self.room,
             answer_tokens: 100,
             most_tokens: self.most_tokens,
+            solution: &|example: &Example| example.text("solution"),
             count: &|text: &str| text.split_whitespace().count(),
         })
     }
@@ -169,6 +170,24 @@ fn who_reasons_is_shown_reasoning() {
     let shown = held.apply(Operator::Examples, 0).demonstrations;
     assert_eq!(shown.iter().map(|d| (d.id.as_str(), d.answer.as_str())).collect::<Vec<_>>(), [("t0", "late")]);
     assert!(!held.apply(Operator::Reason, 0).reasoning);
+}
+
+#[test]
+fn who_reasons_is_shown_worked_solutions_where_there_are_any() {
+    let mut held = held("Label it.");
+    held.module.max_tokens = 100;
+    for example in &mut held.train {
+        example.fields.insert("solution".into(), "It says so.".into());
+    }
+    let text = held.apply(Operator::Reason, 0);
+    assert!(text.reasoning && text.instruction.starts_with("Label it.\nThe `label` is one of"));
+    assert!(!text.demonstrations.is_empty());
+    for shown in text.demonstrations {
+        let label = held.train.iter().find(|e| e.id == shown.id).and_then(|e| e.text("label")).unwrap();
+        assert_eq!(shown.answer, format!("It says so.\nlabel: {label}"));
+    }
+    held.module.layout.answer = crate::program::layout::Cue::Label;
+    assert!(held.apply(Operator::Reason, 0).demonstrations[0].answer.starts_with("reasoning: It says so.\nlabel: "));
 }
 
 #[test]
