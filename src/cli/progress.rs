@@ -1,7 +1,7 @@
 //! Progress on stderr: events as plain lines or as JSON.
 
-use std::io::Write;
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;

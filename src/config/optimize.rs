@@ -56,8 +56,7 @@ pub struct OptimizePlan {
     pub max_reflections: Option<u64>,
     /// The ways in which texts are changed.
     pub operators: Vec<Operator>,
-    /// The most tokens of a module's instruction and worked examples; None: a quarter of its model's context, at
-    /// most 1024.
+    /// The most tokens of a module's instruction and worked examples; None: a third of its model's context.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_instruction_tokens: Option<usize>,
     /// The most tokens of a reflection's answer.

@@ -3,6 +3,7 @@
 
 mod error;
 mod read;
+pub mod recode;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -44,6 +45,8 @@ pub struct Header {
     pub metadata: BTreeMap<String, Value>,
     /// The tensors in the order of the file.
     pub tensors: Vec<TensorInfo>,
+    /// The byte where the tensors' descriptions begin.
+    pub tensors_start: u64,
     /// What the weights are aligned to, in bytes.
     pub alignment: u64,
     /// The byte where the weights begin.

@@ -40,6 +40,7 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Header, GgufError> {
     }
     let alignment = reader.alignment(&metadata)?;
 
+    let tensors_start = reader.at;
     let mut tensors = Vec::new();
     let mut names = BTreeSet::new();
     let mut weights_end = 0;
@@ -72,6 +73,7 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Header, GgufError> {
         tensor_count,
         metadata,
         tensors,
+        tensors_start,
         alignment,
         data_start,
     })

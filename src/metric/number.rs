@@ -47,7 +47,9 @@ impl Metric for Number {
             Some(given) => format!("Wrong. The last number in the answer was {given}; the right answer is {wanted}."),
             None => format!("Wrong. There is no number in the answer; the right answer is {wanted}."),
         };
-        let solution = self.solution(example).map_or(String::new(), |text| format!(" A worked solution: {}", shorten(&text, SOLUTION_LENGTH)));
+        let solution = self
+            .solution(example)
+            .map_or(String::new(), |text| format!(" A worked solution: {}", shorten(&text, SOLUTION_LENGTH)));
         // A wrong number is nearer than none.
         Ok(Judgement::new(0.0, words + &solution).close(if last_number(given).is_some() { 0.5 } else { 0.0 }))
     }

@@ -17,10 +17,7 @@ use crate::optimize::{Halt, Session};
 use crate::program::{Candidate, ModuleText};
 
 /// The part of a context that instruction and worked examples may take, where the plan does not say: one in so many.
-const SHARE_OF_CONTEXT: usize = 4;
-
-/// And the most tokens of them: they are read anew for every sub-wave.
-const MOST_INSTRUCTION_TOKENS: usize = 1024;
+const SHARE_OF_CONTEXT: usize = 3;
 
 /// Draws for one proposal, of operators whose texts were tried before.
 const MOST_DRAWS: usize = 8;
@@ -247,12 +244,7 @@ impl Gepa {
     }
 
     /// A text, unless its candidate was tried before. With several modules, only the whole can have been.
-    fn untried(
-        &self,
-        scene: &Scene<'_>,
-        (parent, module): (usize, usize),
-        text: ModuleText,
-    ) -> Result<ModuleText, Unusable> {
+    fn untried(&self, scene: &Scene<'_>, (parent, module): (usize, usize), text: ModuleText) -> Result<ModuleText, Unusable> {
         let parent = &scene.parents[parent];
         let candidate = self.members[parent.place].candidate.with(module, text.clone());
         let alone = parent.modules.len() == 1;
@@ -371,7 +363,7 @@ impl Gepa {
         let plan = session.plan();
         let about = &session.program().modules[module];
         let rollouts: Vec<&Scored> = rollouts.iter().map(|scored| &**scored).collect();
-        let most_tokens = (session.context_length(about.model) / SHARE_OF_CONTEXT).min(MOST_INSTRUCTION_TOKENS);
+        let most_tokens = session.context_length(about.model) / SHARE_OF_CONTEXT;
         let nothing: &[String] = &[];
         act(&Work {
             module: about,

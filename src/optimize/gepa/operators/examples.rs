@@ -11,11 +11,11 @@ use crate::optimize::gepa::profile::Kind;
 use crate::program::layout::{self, REASONING};
 use crate::program::{Demonstration, ModuleText};
 
-/// The most worked examples of a value, of a closed set.
-const MOST_OF_A_VALUE: usize = 4;
+/// The part of the room that is left to words: one in so many.
+const LEFT_TO_WORDS: usize = 4;
 
-/// The most worked examples where there is no closed set.
-const MOST: usize = 8;
+/// How often the number of worked examples is halved at most.
+const HALVINGS: u32 = 2;
 
 /// The example with its labels as the answer; None where it lacks one. A student that reasons is shown the worked
 /// solution before them, for a label alone would show it the wrong way.
@@ -67,41 +67,48 @@ fn pool(work: &Work<'_>) -> BTreeMap<String, Vec<Demonstration>> {
 }
 
 pub(super) fn applies(work: &Work<'_>) -> bool {
+    let room = room(work, work.text);
     let shown = &work.text.demonstrations;
-    pool(work).values().flatten().any(|demonstration| {
-        let room = ModuleText { demonstrations: vec![demonstration.clone()], ..work.text.clone() };
-        !shown.contains(demonstration) && work.tokens(&room) <= work.most_tokens
-    })
+    let may = |other: &Demonstration| (shown.len() > 1 || !shown.contains(other)) && work.tokens_shown(other) <= room;
+    pool(work).values().flatten().any(may)
 }
 
-/// As many of each value as chance says, in a random order, as far as there is room; where the text has some
-/// already, half of the time half of those stay.
+/// Tokens that worked examples may take beside the instruction of a text.
+fn room(work: &Work<'_>, text: &ModuleText) -> usize {
+    let words = (work.count)(&text.instruction).max(work.most_tokens / LEFT_TO_WORDS);
+    work.most_tokens.saturating_sub(words)
+}
+
+/// As many as there is room for, each value in its turn, in a random order. Where the text has some already, chance
+/// halves the number, and half of the time half of those stay.
 pub(super) fn apply(work: &Work<'_>, random: &mut impl Rng) -> ModuleText {
-    let mut pool = pool(work);
-    let each = match pool.len() {
-        1 => random.random_range(1..=MOST),
-        _ => random.random_range(1..=MOST_OF_A_VALUE),
-    };
+    // Examples of a set are half a story without the set.
+    let text = format::where_it_applies(work);
     let mut kept = work.text.demonstrations.clone();
     kept.shuffle(random);
     let stay = if random.random::<bool>() { kept.len() / 2 } else { 0 };
     kept.truncate(stay);
-    let mut drawn = Vec::new();
-    for of_value in pool.values_mut() {
-        of_value.shuffle(random);
-        drawn.extend(of_value.iter().filter(|d| !kept.contains(d)).take(each).cloned().collect::<Vec<_>>());
-    }
-    drawn.shuffle(random);
-    let all = work.text.demonstrations.len().max(drawn.len());
-    drawn.truncate(all - kept.len().min(all));
-    // Examples of a set are half a story without the set.
-    let text = format::where_it_applies(work);
-    let mut text = ModuleText { demonstrations: Vec::new(), ..text };
-    for demonstration in kept.into_iter().chain(drawn) {
-        text.demonstrations.push(demonstration);
-        if work.tokens(&text) > work.most_tokens {
-            text.demonstrations.pop();
-        }
-    }
-    text
+    let drawn = in_turns(pool(work), random).into_iter().filter(|drawn| !kept.contains(drawn));
+    let mut room = room(work, &text);
+    let mut shown = kept.clone();
+    shown.extend(drawn);
+    shown.retain(|demonstration| {
+        let tokens = work.tokens_shown(demonstration);
+        let fits = tokens <= room;
+        room -= if fits { tokens } else { 0 };
+        fits
+    });
+    let halvings = if work.text.demonstrations.is_empty() { 0 } else { random.random_range(0..=HALVINGS) };
+    shown.truncate((shown.len() >> halvings).max(1));
+    shown.shuffle(random);
+    ModuleText { demonstrations: shown, ..text }
+}
+
+/// All of a pool: one of each value, then the second of each, and so on; values and examples in a random order.
+fn in_turns(pool: BTreeMap<String, Vec<Demonstration>>, random: &mut impl Rng) -> Vec<Demonstration> {
+    let mut of_values: Vec<Vec<Demonstration>> = pool.into_values().collect();
+    of_values.shuffle(random);
+    of_values.iter_mut().for_each(|of_value| of_value.shuffle(random));
+    let most = of_values.iter().map(Vec::len).max().unwrap_or(0);
+    (0..most).flat_map(|turn| of_values.iter().filter_map(move |of_value| of_value.get(turn).cloned())).collect()
 }

@@ -1,13 +1,25 @@
 //! Adds what the training data says of the outputs.
 
 use super::Work;
-use crate::optimize::gepa::profile;
+use crate::optimize::gepa::profile::{self, Kind, Output};
 use crate::program::ModuleText;
 
-/// The lines that the instruction does not have yet.
+/// The lines that the instruction does not have yet. A set is there where all of its values are, in whatever words.
 fn missing(work: &Work<'_>) -> Vec<String> {
-    let one = |output| profile::statement(std::slice::from_ref(output));
-    work.profile.iter().map(one).filter(|line| !line.is_empty() && !work.text.instruction.contains(line)).collect()
+    let has = |text: &str| work.text.instruction.contains(text);
+    let is_told = |output: &&Output| match &output.kind {
+        Kind::Set(values) => values.keys().all(|value| has_word(&work.text.instruction, value)),
+        _ => false,
+    };
+    let lines =
+        work.profile.iter().filter(|output| !is_told(output)).map(|output| profile::statement(std::slice::from_ref(output)));
+    lines.filter(|line| !line.is_empty() && !has(line)).collect()
+}
+
+/// Whether `value` stands in `text` as a word of its own.
+fn has_word(text: &str, value: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(value).any(|(at, _)| !text[..at].ends_with(is_part) && !text[at + value.len()..].starts_with(is_part))
 }
 
 pub(super) fn applies(work: &Work<'_>) -> bool {

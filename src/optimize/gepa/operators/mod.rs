@@ -23,7 +23,7 @@ use super::profile::Output;
 use crate::data::Example;
 use crate::engine::{Completion, Message};
 use crate::journal::Scored;
-use crate::program::{Module, ModuleText};
+use crate::program::{Demonstration, Module, ModuleText};
 
 /// A way to change a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -142,6 +142,9 @@ impl Operator {
     }
 }
 
+/// Tokens that a chat template takes for a turn of the user and one of the assistant, about.
+const TURNS: usize = 10;
+
 /// Tokens of an instruction that is worth shortening.
 const LEAST_TO_SHORTEN: usize = 80;
 
@@ -198,12 +201,13 @@ impl Work<'_> {
 
     /// Tokens of a text with its worked examples.
     fn tokens(&self, text: &ModuleText) -> usize {
-        let shown = |d: &crate::program::Demonstration| {
-            d.inputs.iter().map(|(name, value)| (self.count)(name) + (self.count)(value) + 2).sum::<usize>()
-                + (self.count)(&d.answer)
-                + 4
-        };
-        (self.count)(&text.instruction) + text.demonstrations.iter().map(shown).sum::<usize>()
+        (self.count)(&text.instruction) + text.demonstrations.iter().map(|shown| self.tokens_shown(shown)).sum::<usize>()
+    }
+
+    /// Tokens of a worked example, with about as many as a chat template takes for two turns.
+    fn tokens_shown(&self, shown: &Demonstration) -> usize {
+        let inputs = shown.inputs.iter().map(|(name, value)| (self.count)(name) + (self.count)(value) + 2);
+        inputs.sum::<usize>() + (self.count)(&shown.answer) + TURNS
     }
 }
 

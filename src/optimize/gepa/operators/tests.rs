@@ -123,6 +123,10 @@ fn the_format_is_added_once() {
     assert_eq!(text.instruction, "Label it.\nThe `label` is one of: late, lost, paid.");
     let again = Held { text, ..self::held("") };
     assert!(!again.with(|work| Operator::Format.applies(work)));
+    let in_other_words = self::held("Label it as late, lost or paid.");
+    assert!(!in_other_words.with(|work| Operator::Format.applies(work)));
+    let in_part = self::held("Label what is late, lost or unpaid.");
+    assert!(in_part.with(|work| Operator::Format.applies(work)));
 }
 
 #[test]
@@ -151,9 +155,12 @@ fn some_worked_examples_stay_when_others_are_drawn() {
 
 #[test]
 fn worked_examples_keep_within_their_room() {
-    let held = Held { most_tokens: 22, ..held("Label it.") };
-    let text = held.apply(Operator::Examples, 0);
-    assert_eq!(text.demonstrations.len(), 1);
+    // Each takes 16 tokens, of the three quarters that words leave.
+    for (most_tokens, fits) in [(48, 2), (68, 3), (1000, 10)] {
+        let text = Held { most_tokens, ..held("Label it.") }.apply(Operator::Examples, 0);
+        assert_eq!(text.demonstrations.len(), fits);
+        assert!(fits > 3 || text.demonstrations[0].answer != text.demonstrations[1].answer, "a value twice");
+    }
     let none = Held { most_tokens: 4, ..self::held("Label it.") };
     assert!(!none.with(|work| Operator::Examples.applies(work)));
 }
