@@ -90,6 +90,46 @@ fn the_common_prefix_is_computed_once() {
     assert!(usage.prefilled as f64 <= 1.1 * usage.unique as f64, "{usage:?}");
 }
 
+/// Requests of three candidates, each on the same examples.
+fn of_candidates() -> Vec<Request> {
+    let candidate = |manner: &str| {
+        let instruction =
+            format!("Answer the question below in one short sentence. Do so {}\n\n", format!("{manner} ").repeat(12));
+        ["What is the capital of France?", "Name a fruit.", "Is ice warm?", "Who wrote Hamlet?"].map(|question| Request {
+            messages: vec![Message::user(format!("{instruction}{question}"))],
+            breakpoints: vec![instruction.len()],
+            ..request("", 12)
+        })
+    };
+    ["very kindly,", "very briefly,", "like a pirate,"].iter().flat_map(|manner| candidate(manner)).collect()
+}
+
+#[test]
+fn every_candidate_s_prefix_is_computed_once_and_the_first_stays_for_the_next_wave() {
+    let texts = |answers: &[Completion]| answers.iter().map(|a| a.text.clone()).collect::<Vec<_>>();
+    let usage = |answers: &[Completion]| {
+        answers.iter().fold(Usage::default(), |mut sum, a| {
+            sum += a.usage;
+            sum
+        })
+    };
+    let mut engine = engine();
+    let cold = ask(&mut engine, &of_candidates());
+    assert!(usage(&cold).prefilled as f64 <= 1.05 * usage(&cold).unique as f64, "{:?}", usage(&cold));
+    // Again: the same text, and less to compute.
+    let warm = ask(&mut engine, &of_candidates());
+    assert_eq!(texts(&warm), texts(&cold));
+    assert!(usage(&warm).prefilled < usage(&cold).prefilled, "{:?}", usage(&warm));
+    // One candidate alone is another wave: it too says the same, warm and cold.
+    let alone = texts(&ask(&mut engine, &of_candidates()[4..8]));
+    let again = ask(&mut engine, &of_candidates()[4..8]);
+    assert_eq!(texts(&again), alone);
+    assert!(usage(&again).prefilled * 3 < usage(&again).unique * 2, "{:?}", usage(&again));
+    assert_eq!(texts(&ask(&mut self::engine(), &of_candidates()[4..8])), alone);
+    ask(&mut engine, &questions());
+    assert_eq!(texts(&ask(&mut engine, &of_candidates())), texts(&cold));
+}
+
 #[test]
 fn one_request_and_many_are_answered_in_order() {
     let mut engine = engine();

@@ -7,6 +7,7 @@ mod chat;
 mod loaded;
 mod prefix;
 mod sample;
+mod tree;
 mod wave;
 mod worker;
 

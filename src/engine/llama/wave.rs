@@ -1,9 +1,12 @@
 //! One list of requests on one context, decoded together.
 //!
-//! The KV cache is emptied first, so that what a wave says depends on the wave alone. The prefix
-//! that all requests share is computed once, in sequence 0, and shared with the others cell by
-//! cell. Then prompts and answers of up to `sequences` requests share every batch: whatever
-//! room the answers leave is filled with prompts, the longest work first.
+//! The KV cache is emptied first, so that what a wave says depends on the wave alone. What several prompts begin with is
+//! a node of their prefix tree (`tree`): computed once, alone, in a sequence of its own, and shared with those below it
+//! cell by cell. Then prompts and answers of up to `sequences` requests share every batch: whatever
+//! room the answers leave is filled with prompts, node by node, in each the longest work first.
+//!
+//! The first node stays for the next wave. If that begins with the same one, the cache is as it would be had the node
+//! been computed again: the same chunks, in the same cells, and nothing else.
 
 use std::ops::ControlFlow;
 
@@ -14,6 +17,7 @@ use llama_cpp_2::vocab::LlamaVocab;
 
 use super::prefix;
 use super::sample::Sampler;
+use super::tree::Tree;
 use crate::engine::{Completion, Decoding, Ended, EngineError, EngineProgress, Usage, reasoning};
 
 /// A request as tokens.
@@ -31,8 +35,10 @@ pub(super) struct Prompt {
 /// The fixed shape of the batches; part of the plan.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shape {
-    /// Requests decoded together.
+    /// Requests decoded together; nodes have the sequences from there on.
     pub(super) sequences: usize,
+    /// Nodes of the prefix tree that are held together at most.
+    pub(super) nodes: usize,
     /// Tokens a batch may have.
     pub(super) chunk: usize,
     /// Cells of the KV cache, shared by all sequences.
@@ -44,6 +50,9 @@ struct Active<'p> {
     index: usize,
     sequence: i32,
     prompt: &'p Prompt,
+    /// Prompt tokens that nodes had for it, and those of them that were computed for it.
+    shared: usize,
+    charged: usize,
     /// Prompt tokens already in a batch.
     fed: usize,
     /// The token drawn last, not yet in a batch.
@@ -62,12 +71,32 @@ struct Answer {
     tokens: u32,
 }
 
+/// What the cache holds from an earlier wave: a first node, at the beginning of the cells.
+#[derive(Debug, Default)]
+pub(super) struct Carried {
+    tokens: Vec<LlamaToken>,
+    sequence: i32,
+}
+
+/// The nodes that are computed, and the room that is left.
+struct Held {
+    /// For each node of the tree its sequence.
+    sequences: Vec<Option<i32>>,
+    /// For each node, how many requests below it are not done.
+    users: Vec<usize>,
+    free: Vec<i32>,
+    room: usize,
+    /// The node that stays for the next wave.
+    first: Option<usize>,
+}
+
 pub(super) struct Wave<'c, 'm> {
     context: &'c mut LlamaContext<'m>,
     vocab: LlamaVocab<'m>,
     shape: Shape,
     batch: LlamaBatch<'static>,
     done: EngineProgress,
+    carried: &'c mut Carried,
 }
 
 fn backend(doing: &'static str) -> impl Fn(&dyn std::fmt::Display) -> EngineError {
@@ -75,10 +104,10 @@ fn backend(doing: &'static str) -> impl Fn(&dyn std::fmt::Display) -> EngineErro
 }
 
 impl<'c, 'm> Wave<'c, 'm> {
-    pub(super) fn new(context: &'c mut LlamaContext<'m>, vocab: LlamaVocab<'m>, shape: Shape) -> Self {
+    pub(super) fn new(context: &'c mut LlamaContext<'m>, carried: &'c mut Carried, vocab: LlamaVocab<'m>, shape: Shape) -> Self {
         let batch = LlamaBatch::new(shape.chunk, 1);
         let done = EngineProgress { answered: 0, prefilled: 0, decoded: 0 };
-        Self { context, vocab, shape, batch, done }
+        Self { context, vocab, shape, batch, done, carried }
     }
 
     /// Answers `prompts`, each of which fits the cells on its own.
@@ -87,33 +116,27 @@ impl<'c, 'm> Wave<'c, 'm> {
         prompts: &[Prompt],
         progress: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
     ) -> Result<Vec<Completion>, EngineError> {
-        self.context.clear_kv_cache();
-        let shared = shared_prefix(prompts);
-        if shared > 0 {
-            self.prefill_shared(&prompts[0].tokens[..shared], progress)?;
-        }
         let slices: Vec<&[LlamaToken]> = prompts.iter().map(|p| p.tokens.as_slice()).collect();
         let unique = prefix::unique(&slices);
-
-        let mut waiting: Vec<usize> = (0..prompts.len()).collect();
-        waiting.sort_by_key(|&i| (std::cmp::Reverse(work(&prompts[i], shared)), i));
-        let mut waiting = waiting.into_iter().peekable();
-        let mut free: Vec<i32> = (1..).take(self.shape.sequences).collect();
+        let tree = Tree::of(&slices, &prompts.iter().map(may_share).collect::<Vec<_>>());
+        let mut held = self.begin(&tree, prompts)?;
+        let mut waiting = tree.order.iter().copied().peekable();
+        let mut free: Vec<i32> = (0..).take(self.shape.sequences).collect();
         free.reverse();
-        let mut room = self.shape.cells - shared;
         let mut active: Vec<Active<'_>> = Vec::new();
         let mut answers: Vec<Option<Completion>> = prompts.iter().map(|_| None).collect();
-        let mut shared_is_charged = false;
 
         loop {
             while let Some(&index) = waiting.peek()
                 && let Some(&sequence) = free.last()
-                && work(&prompts[index], shared) <= room
             {
+                let path = tree.path(index);
+                if !self.fits(&tree, &mut held, &path, &prompts[index])? {
+                    break;
+                }
                 waiting.next();
                 free.pop();
-                room -= work(&prompts[index], shared);
-                active.push(self.admit(index, sequence, &prompts[index], shared)?);
+                active.push(self.admit(index, sequence, &prompts[index], &tree, &mut held, &path, prompts, progress)?);
             }
             if active.is_empty() {
                 break;
@@ -131,12 +154,19 @@ impl<'c, 'm> Wave<'c, 'm> {
                     .map_err(|e| backend("freeing a sequence")(&e))?;
                 free.push(request.sequence);
                 free.sort_unstable_by(|a, b| b.cmp(a));
-                room += work(request.prompt, shared);
-                let own = (request.prompt.tokens.len() - shared) as u64;
-                let reused = if shared_is_charged { shared as u64 } else { 0 };
-                let prefilled = if shared_is_charged { own } else { own + shared as u64 };
-                shared_is_charged = true;
-                let usage = Usage { prefilled, unique: unique[request.index], reused, decoded: u64::from(request.answer.tokens) };
+                held.room += work(request.prompt, request.shared);
+                for node in tree.path(request.index) {
+                    held.users[node] -= 1;
+                    if held.users[node] == 0 && held.first != Some(node) {
+                        self.release(&tree, &mut held, node)?;
+                    }
+                }
+                let usage = Usage {
+                    prefilled: (request.prompt.tokens.len() - request.shared + request.charged) as u64,
+                    unique: unique[request.index],
+                    reused: (request.shared - request.charged) as u64,
+                    decoded: u64::from(request.answer.tokens),
+                };
                 self.done.answered += 1;
                 let raw = format!("{}{}", request.prompt.opened, String::from_utf8_lossy(&request.answer.bytes));
                 let (reasoning, text) = reasoning::split(&raw);
@@ -144,36 +174,111 @@ impl<'c, 'm> Wave<'c, 'm> {
             }
             active = still;
         }
+        if let Some(first) = held.first
+            && let Some(sequence) = held.sequences[first]
+        {
+            *self.carried = Carried { tokens: node_tokens(&tree, prompts, first).to_vec(), sequence };
+        }
         let missing = || EngineError::Backend { doing: "decoding", cause: "a request found no room in the KV cache".into() };
         answers.into_iter().map(|answer| answer.ok_or_else(missing)).collect()
     }
 
-    fn prefill_shared(
-        &mut self,
-        tokens: &[LlamaToken],
-        progress: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
-    ) -> Result<(), EngineError> {
-        let mut position = 0;
-        for chunk in tokens.chunks(self.shape.chunk) {
-            self.batch.clear();
-            for &token in chunk {
-                self.add(token, position, 0, false)?;
-                position += 1;
+    /// Empties the cache, but for the first node where an earlier wave has left it.
+    fn begin(&mut self, tree: &Tree, prompts: &[Prompt]) -> Result<Held, EngineError> {
+        let ids = (0..).skip(self.shape.sequences).take(self.shape.nodes);
+        let mut held = Held {
+            sequences: vec![None; tree.nodes.len()],
+            users: tree.nodes.iter().map(|node| node.users).collect(),
+            free: ids.collect(),
+            room: self.shape.cells,
+            first: tree.order.first().and_then(|&index| tree.path(index).first().copied()),
+        };
+        // Whatever goes wrong from here on, nothing is carried.
+        let carried = std::mem::take(self.carried);
+        match held.first.filter(|&first| node_tokens(tree, prompts, first) == carried.tokens) {
+            None => self.context.clear_kv_cache(),
+            Some(first) => {
+                let all = 0..i32::try_from(self.shape.sequences + self.shape.nodes).unwrap_or(i32::MAX);
+                for sequence in all.filter(|&sequence| sequence != carried.sequence) {
+                    self.clear(sequence)?;
+                }
+                held.sequences[first] = Some(carried.sequence);
+                held.free.retain(|&sequence| sequence != carried.sequence);
+                held.room -= carried.tokens.len();
             }
-            self.done.prefilled += chunk.len() as u64;
-            self.decode(progress)?;
+        }
+        held.free.reverse();
+        Ok(held)
+    }
+
+    fn clear(&mut self, sequence: i32) -> Result<(), EngineError> {
+        let cleared = self.context.clear_kv_cache_seq(u32::try_from(sequence).ok(), None, None);
+        cleared.map(|_| ()).map_err(|e| backend("freeing a sequence")(&e))
+    }
+
+    fn release(&mut self, tree: &Tree, held: &mut Held, node: usize) -> Result<(), EngineError> {
+        if let Some(sequence) = held.sequences[node].take() {
+            self.clear(sequence)?;
+            held.free.push(sequence);
+            held.free.sort_unstable_by(|a, b| b.cmp(a));
+            held.room += tree.nodes[node].end - tree.nodes[node].start;
         }
         Ok(())
     }
 
-    fn admit<'p>(&mut self, index: usize, sequence: i32, prompt: &'p Prompt, shared: usize) -> Result<Active<'p>, EngineError> {
-        if shared > 0 {
-            self.context.copy_kv_cache_seq(0, sequence, None, None).map_err(|e| backend("sharing the common prefix")(&e))?;
+    /// Whether a request has room now, with the nodes on its way that are still to be computed.
+    fn fits(&mut self, tree: &Tree, held: &mut Held, path: &[usize], prompt: &Prompt) -> Result<bool, EngineError> {
+        let computed = path.iter().take_while(|&&node| held.sequences[node].is_some()).last();
+        let need = work(prompt, computed.map_or(0, |&node| tree.nodes[node].end));
+        if need > held.room
+            && let Some(first) = held.first.filter(|&first| held.users[first] == 0)
+        {
+            // Nobody needs it any more: it need not stay.
+            held.first = None;
+            self.release(tree, held, first)?;
         }
+        Ok(need <= held.room)
+    }
+
+    /// Computes the nodes on a request's way that are missing, as far as there are sequences for them.
+    #[expect(clippy::too_many_arguments, reason = "all of them change while the wave runs")]
+    fn admit<'p>(
+        &mut self,
+        index: usize,
+        sequence: i32,
+        prompt: &'p Prompt,
+        tree: &Tree,
+        held: &mut Held,
+        path: &[usize],
+        prompts: &[Prompt],
+        progress: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
+    ) -> Result<Active<'p>, EngineError> {
+        let (mut shared, mut charged, mut above) = (0, 0, None);
+        for &node in path {
+            let own = match held.sequences[node] {
+                Some(own) => own,
+                None => {
+                    let Some(own) = held.free.pop() else { break };
+                    self.share(above, own)?;
+                    let of = &tree.nodes[node];
+                    self.prefill(&node_tokens(tree, prompts, node)[of.start..], of.start, own, progress)?;
+                    held.sequences[node] = Some(own);
+                    held.room -= of.end - of.start;
+                    charged += of.end - of.start;
+                    own
+                }
+            };
+            above = Some(own);
+            shared = tree.nodes[node].end;
+        }
+        self.share(above, sequence)?;
+        held.room -= work(prompt, shared);
         Ok(Active {
             index,
             sequence,
             prompt,
+            shared,
+            charged,
             fed: shared,
             next: None,
             position: i32::try_from(shared).map_err(|e| backend("placing a request")(&e))?,
@@ -181,6 +286,32 @@ impl<'c, 'm> Wave<'c, 'm> {
             answer: Answer::default(),
             logits: None,
         })
+    }
+
+    /// Lets a sequence begin with all that another has.
+    fn share(&mut self, from: Option<i32>, to: i32) -> Result<(), EngineError> {
+        let Some(from) = from else { return Ok(()) };
+        self.context.copy_kv_cache_seq(from, to, None, None).map_err(|e| backend("sharing a prefix")(&e))
+    }
+
+    fn prefill(
+        &mut self,
+        tokens: &[LlamaToken],
+        from: usize,
+        sequence: i32,
+        progress: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
+    ) -> Result<(), EngineError> {
+        let mut position = i32::try_from(from).map_err(|e| backend("placing a prefix")(&e))?;
+        for chunk in tokens.chunks(self.shape.chunk) {
+            self.batch.clear();
+            for &token in chunk {
+                self.add(token, position, sequence, false)?;
+                position += 1;
+            }
+            self.done.prefilled += chunk.len() as u64;
+            self.decode(progress)?;
+        }
+        Ok(())
     }
 
     /// One batch: a token for every answer under way, then prompts while there is room.
@@ -260,20 +391,16 @@ fn work(prompt: &Prompt, shared: usize) -> usize {
     prompt.tokens.len() - shared + prompt.decoding.max_tokens as usize
 }
 
-/// How much of the prompts is computed once: the longest prefix that they all share, but no further
-/// than the last breakpoint of any. Each keeps at least its last token to itself: its logits begin
-/// the answer.
-fn shared_prefix(prompts: &[Prompt]) -> usize {
-    let [first, rest @ ..] = prompts else { return 0 };
-    if rest.is_empty() {
-        return 0;
-    }
-    let same = rest.iter().map(|p| prefix::common(&first.tokens, &p.tokens)).min().unwrap_or(0);
-    let allowed = |p: &Prompt| {
-        let end = p.tokens.len().saturating_sub(1);
-        p.breakpoints.as_ref().map_or(end, |points| points.last().copied().unwrap_or(0).min(end))
-    };
-    prompts.iter().map(allowed).min().unwrap_or(0).min(same)
+/// How much of a prompt may be shared: up to its last breakpoint, where it has any, and never its last token, whose
+/// logits begin the answer.
+fn may_share(prompt: &Prompt) -> usize {
+    let end = prompt.tokens.len().saturating_sub(1);
+    prompt.breakpoints.as_ref().and_then(|points| points.last()).map_or(end, |&last| last.min(end))
+}
+
+/// What a prompt has up to the end of a node.
+fn node_tokens<'p>(tree: &Tree, prompts: &'p [Prompt], node: usize) -> &'p [LlamaToken] {
+    &prompts[tree.nodes[node].of].tokens[..tree.nodes[node].end]
 }
 
 /// Where the first stop string begins, if one ends in the bytes that came last.
@@ -304,30 +431,10 @@ mod tests {
     }
 
     #[test]
-    fn the_shared_prefix_ends_where_prompts_part_or_may_part() {
-        let shared = |a, b| shared_prefix(&[a, b]);
-        assert_eq!(shared(prompt(&[1, 2, 3, 4, 5], &[2, 3]), prompt(&[1, 2, 3, 9, 9], &[2])), 2);
-        // Tokens at the border may depend on what follows.
-        assert_eq!(shared(prompt(&[1, 2, 3, 4], &[3]), prompt(&[1, 2, 8, 9], &[3])), 2);
-        assert_eq!(shared(prompt(&[1, 2, 3], &[]), prompt(&[1, 2, 3], &[])), 0);
-    }
-
-    #[test]
-    fn equal_prompts_keep_their_last_token() {
-        let prompts = [prompt(&[1, 2, 3], &[1, 3]), prompt(&[1, 2, 3], &[1, 3])];
-        assert_eq!(shared_prefix(&prompts), 2);
-    }
-
-    #[test]
-    fn where_branches_are_unknown_all_that_is_common_is_shared() {
-        let mut prompts = [prompt(&[1, 2, 3, 4], &[2]), prompt(&[1, 2, 3, 5], &[2])];
-        prompts.iter_mut().for_each(|p| p.breakpoints = None);
-        assert_eq!(shared_prefix(&prompts), 3);
-    }
-
-    #[test]
-    fn one_prompt_shares_nothing() {
-        assert_eq!(shared_prefix(&[prompt(&[1, 2, 3], &[2])]), 0);
+    fn a_prompt_shares_up_to_its_last_breakpoint_and_keeps_its_last_token() {
+        assert_eq!(may_share(&prompt(&[1, 2, 3, 4, 5], &[2, 3])), 3);
+        assert_eq!(may_share(&prompt(&[1, 2, 3], &[1, 3])), 2);
+        assert_eq!(may_share(&prompt(&[1, 2, 3], &[])), 2);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use llama_cpp_2::token::LlamaToken;
 
 use super::Settings;
 use super::loaded::Loaded;
-use super::wave::{Prompt, Shape, Wave};
+use super::wave::{Carried, Prompt, Shape, Wave};
 use crate::engine::{Completion, Ended, EngineError, EngineProgress, Request, Usage, reasoning};
 
 /// A list of requests and where to send what becomes of it.
@@ -37,7 +37,7 @@ pub(super) fn run(
     cancelled: &AtomicBool,
     jobs: &Receiver<Job>,
 ) {
-    let mut contexts: Vec<Option<LlamaContext<'_>>> = models.iter().map(|_| None).collect();
+    let mut contexts: Vec<Option<(LlamaContext<'_>, Carried)>> = models.iter().map(|_| None).collect();
     while let Ok(job) = jobs.recv() {
         let mut tell = |done: EngineProgress| {
             // The listener may be gone; then the job is as good as cancelled.
@@ -58,7 +58,7 @@ fn answer<'m>(
     models: &'m [Arc<Loaded>],
     roles: &[usize],
     settings: Settings,
-    contexts: &mut [Option<LlamaContext<'m>>],
+    contexts: &mut [Option<(LlamaContext<'m>, Carried)>],
     requests: &[Request],
     tell: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
 ) -> Result<Vec<Completion>, EngineError> {
@@ -92,13 +92,14 @@ fn answer<'m>(
                 }
             }
         }
-        let shape = Shape { sequences: settings.sequences, chunk: settings.chunk, cells: loaded.context };
-        let context = match &mut contexts[index] {
+        let Settings { sequences, chunk, .. } = settings;
+        let shape = Shape { sequences, nodes: nodes(sequences), chunk, cells: loaded.context };
+        let (context, carried) = match &mut contexts[index] {
             Some(context) => context,
-            empty => empty.insert(open_context(backend, loaded, settings)?),
+            empty => empty.insert((open_context(backend, loaded, settings)?, Carried::default())),
         };
         let mut last = before;
-        let answers = Wave::new(context, loaded.model.vocab(), shape).run(&prompts, &mut |done| {
+        let answers = Wave::new(context, carried, loaded.model.vocab(), shape).run(&prompts, &mut |done| {
             last = EngineProgress {
                 answered: before.answered + done.answered,
                 prefilled: before.prefilled + done.prefilled,
@@ -115,6 +116,11 @@ fn answer<'m>(
     completions.into_iter().map(|c| c.ok_or_else(missing)).collect()
 }
 
+/// Sequences for nodes of the prefix tree, beside those for requests: llama.cpp has 256 in all.
+fn nodes(sequences: usize) -> usize {
+    sequences.min(256_usize.saturating_sub(sequences)).max(1)
+}
+
 fn open_context<'m>(backend: &LlamaBackend, loaded: &'m Loaded, settings: Settings) -> Result<LlamaContext<'m>, EngineError> {
     let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let threads = i32::try_from(settings.threads).unwrap_or(i32::MAX);
@@ -122,8 +128,7 @@ fn open_context<'m>(backend: &LlamaBackend, loaded: &'m Loaded, settings: Settin
         .with_n_ctx(NonZeroU32::new(number(loaded.context)))
         .with_n_batch(number(settings.chunk))
         .with_n_ubatch(number(settings.chunk))
-        // One more than are decoded together: sequence 0 holds the shared prefix.
-        .with_n_seq_max(number(settings.sequences + 1))
+        .with_n_seq_max(number(settings.sequences + nodes(settings.sequences)))
         .with_n_threads(threads)
         .with_n_threads_batch(threads)
         .with_kv_unified(true);
