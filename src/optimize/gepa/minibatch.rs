@@ -48,6 +48,16 @@ impl Minibatches {
     }
 }
 
+/// A minibatch in which other examples, of `examples`, stand for those that are `shown` in a prompt, as far as there
+/// are any: who is shown the answer has to be run without it, which is another prompt for each.
+#[must_use]
+pub fn not_shown(batch: &[usize], examples: usize, shown: impl Fn(usize) -> bool, random: &mut ChaCha8Rng) -> Vec<usize> {
+    let mut others: Vec<usize> = (0..examples).filter(|&example| !shown(example) && !batch.contains(&example)).collect();
+    others.shuffle(random);
+    let replaced = |&example: &usize| if shown(example) { others.pop().unwrap_or(example) } else { example };
+    batch.iter().map(replaced).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +81,19 @@ mod tests {
             }
             let (least, most) = (batches.used.iter().min().unwrap(), batches.used.iter().max().unwrap());
             prop_assert!(most - least <= 2, "{:?}", batches.used);
+        }
+    }
+
+    #[test]
+    fn who_is_shown_makes_way_as_far_as_others_are_left() {
+        let odd_or_large = |example: usize| example % 2 == 1 || example > 6;
+        assert_eq!(not_shown(&[1, 4, 9], 9, odd_or_large, &mut stream(0, "minibatch", 0)).len(), 3);
+        for n in 0..20 {
+            let batch = not_shown(&[1, 4, 5, 3], 9, odd_or_large, &mut stream(n, "minibatch", 0));
+            assert_eq!(batch[1], 4);
+            assert_eq!(batch.iter().collect::<BTreeSet<_>>(), [0, 2, 4, 6].iter().collect());
+            let few = not_shown(&[1, 3], 4, |example| example != 0, &mut stream(n, "minibatch", 0));
+            assert_eq!(few, [0, 3]);
         }
     }
 

@@ -1,9 +1,11 @@
 //! One iteration of mutation: parents on a minibatch, proposals, and the gate.
 
+use std::collections::BTreeSet;
+
 use super::gate::{self, Verdict};
 use super::propose::{Child, Parent};
 use super::validate::{self, Newcomer};
-use super::{Gepa, all_perfect, scores, select};
+use super::{Gepa, all_perfect, minibatch, scores, select};
 use crate::config::{Gate, Keep, ModuleSelection, Parents};
 use crate::data::split::Split;
 use crate::event::{Event, Purpose};
@@ -25,6 +27,13 @@ impl Gepa {
             }
         });
         let train = session.train();
+        let shown: BTreeSet<&str> = distinct
+            .iter()
+            .flat_map(|&place| &self.members[place].candidate.0)
+            .flat_map(|text| text.demonstrations.iter().map(|shown| shown.id.as_str()))
+            .collect();
+        let is_shown = |place: usize| shown.contains(train[place].id.as_str());
+        let batch = &minibatch::not_shown(batch, train.len(), is_shown, &mut session.random("not shown", iteration));
         let minibatch = batch.iter().map(|&place| train[place].id.clone()).collect();
         session.log(&Event::Iteration { iteration, parents: distinct.clone(), minibatch })?;
 
