@@ -332,3 +332,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn q5_0_weights_are_recoded_and_all_else_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, target) = (folder.path().join("small.gguf"), folder.path().join("recoded.gguf"));
+    // 64 weights of Q5_0 (44 bytes) between 64 of F32 (256) and 256 of Q4_K (144).
+    let made = small().tensor("first", &[64], 0, 576).tensor("second", &[32, 2], 6, 832).tensor("third", &[256], 12, 896);
+    std::fs::write(&source, made.weights(896 + 144).bytes()).unwrap();
+    let header = read(&source).unwrap();
+    assert!(recode::applies(&header));
+    recode::write(&header, &target).unwrap();
+    let copy = read(&target).unwrap();
+    assert!(!recode::applies(&copy));
+    assert_eq!((&copy.metadata, copy.tensors_start), (&header.metadata, header.tensors_start));
+    let kinds = |header: &Header| header.tensors.iter().map(|t| t.kind.0).collect::<Vec<_>>();
+    assert_eq!((kinds(&header), kinds(&copy)), (vec![0, 12, 0, 6, 12], vec![0, 12, 0, 8, 12]));
+    let bytes = std::fs::read(&target).unwrap();
+    let of = |tensor: usize, count: usize| {
+        let at = (copy.data_start + copy.tensors[tensor].offset) as usize;
+        &bytes[at..at + count]
+    };
+    assert!([(0, 256), (1, 288), (2, 256), (4, 144)].iter().all(|&(tensor, count)| of(tensor, count).iter().all(|b| *b == 7)));
+    // Of the bytes 7, the scale stays; the lower four bits are 7 and 0, the fifth bits are those of 0x07070707.
+    let block = of(3, 34);
+    assert_eq!(&block[..5], [7, 7, 7 + 16 - 16, 7 + 16 - 16, 7 + 16 - 16]);
+    assert_eq!(block[5] as i8, 7 - 16);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing half-written stays");
+}

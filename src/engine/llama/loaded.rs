@@ -9,7 +9,7 @@ use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::vocab::LlamaVocab;
 
 use super::chat::ChatTemplate;
-use super::{GpuLayers, ModelFile};
+use super::{GpuLayers, ModelFile, recoded};
 use crate::engine::EngineError;
 use crate::{catalog, gguf};
 
@@ -27,6 +27,8 @@ pub(super) struct Loaded {
     pub(super) sha256: String,
     /// Layers offloaded, of however many it has.
     pub(super) gpu_layers: u32,
+    /// Whether a recoded copy of the weights was loaded.
+    pub(super) recoded: bool,
     name: String,
     path: PathBuf,
     bos: String,
@@ -63,7 +65,8 @@ impl Loaded {
             ));
         }
         let params = LlamaModelParams::default().with_n_gpu_layers(layers);
-        let model = LlamaModel::load_from_file(backend, &file.path, &params)
+        let copy = if layers == 0 { recoded::copy(&header, &sha256) } else { None };
+        let model = LlamaModel::load_from_file(backend, copy.as_deref().unwrap_or(&file.path), &params)
             .map_err(|e| error(format!("llama.cpp cannot load it ({e}); its architecture may be newer than this build")))?;
         if model.is_recurrent() || model.is_hybrid() {
             return Err(error("it is a recurrent or hybrid model, whose cache cannot be shared; take a transformer".into()));
@@ -71,7 +74,8 @@ impl Loaded {
         let vocab = model.vocab();
         let (bos, eos) = (special(&vocab, vocab.bos()), special(&vocab, vocab.eos()));
         let template = ChatTemplate::new(source, &bos, &eos).map_err(|e| error(e.to_string()))?;
-        Ok(Self { model, template, context, sha256, gpu_layers: layers, name: file.name.clone(), path: file.path.clone(), bos })
+        let (name, path, recoded) = (file.name.clone(), file.path.clone(), copy.is_some());
+        Ok(Self { model, template, context, sha256, gpu_layers: layers, recoded, name, path, bos })
     }
 
     /// Tokens of a rendered chat: special tokens are read as such, and the beginning-of-text token

@@ -6,6 +6,7 @@
 mod chat;
 mod loaded;
 mod prefix;
+mod recoded;
 mod sample;
 mod tree;
 mod wave;
@@ -195,6 +196,8 @@ impl Engine for Llama {
         for (index, name) in self.names.iter().enumerate() {
             if let Some(loaded) = self.loaded(ModelId(index)) {
                 pairs.push((format!("model.{name}.sha256"), loaded.sha256.clone()));
+                let weights = if loaded.recoded { "recoded" } else { "as stored" };
+                pairs.push((format!("model.{name}.weights"), weights.to_owned()));
                 pairs.push((format!("model.{name}.context"), loaded.context.to_string()));
                 pairs.push((format!("model.{name}.layers_on_gpu"), loaded.gpu_layers.to_string()));
             }

@@ -1,0 +1,27 @@
+//! A copy of the weights in the type that this CPU is fastest with, beside the models.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::catalog;
+use crate::gguf::{self, Header, recode};
+
+/// The folder of the copies, in the folder of the models. It can be removed at any time.
+const FOLDER: &str = "recoded";
+
+/// The copy of a file, made where it is missing; None where the file is as fast, or the copy cannot be written: then the
+/// file itself is loaded, and the fingerprint of the run says so.
+pub(super) fn copy(header: &Header, sha256: &str) -> Option<PathBuf> {
+    if !recode::applies(header) || !super::build_features().contains("AMX_INT8") {
+        return None;
+    }
+    let folder = catalog::cache_dir().ok()?.join(FOLDER);
+    let target = folder.join(format!("{sha256}.gguf"));
+    // It appears whole or not at all; one that was shortened since is made again.
+    if gguf::read(&target).is_ok_and(|copy| copy.tensor_count == header.tensor_count) {
+        return Some(target);
+    }
+    fs::create_dir_all(&folder).ok()?;
+    recode::write(header, &target).ok()?;
+    Some(target)
+}
