@@ -156,8 +156,8 @@ named! {
 named! {
     /// Which children of an iteration are kept, of those that pass the gate.
     Keep {
-        /// The one with the largest gain on the minibatch. Of equals the first, or with the confident gate the one
-        /// that wins their race over the validation examples.
+        /// The one with the largest gain on the minibatch, or with the confident gate the one that wins the race over
+        /// the validation examples.
         Best = "best",
         /// All.
         All = "all",

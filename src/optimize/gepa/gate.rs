@@ -45,24 +45,6 @@ pub fn is_beyond_noise(differences: &[f64], errors: f64) -> bool {
     differences.len() > 1 && mean > errors * (variance / n).sqrt()
 }
 
-/// Standard errors within which a child is a rival of the one that gained most.
-const RIVAL: f64 = 1.0;
-
-/// Which children that passed may cost a validation: of those with the largest gain the first, and those that are
-/// behind it by no more than noise explains. `children` have their gains and scores.
-#[must_use]
-pub fn rivals(children: &[(f64, &[Option<f64>])]) -> Vec<usize> {
-    let most = children.iter().map(|(gain, _)| *gain).fold(f64::NEG_INFINITY, f64::max);
-    let Some(first) = children.iter().position(|(gain, _)| *gain >= most) else { return Vec::new() };
-    let behind = |(gain, scores): &(f64, &[Option<f64>])| {
-        let pairs = children[first].1.iter().zip(*scores);
-        let differences: Vec<f64> = pairs.filter_map(|(first, other)| Some((*first)? - (*other)?)).collect();
-        *gain < most && is_beyond_noise(&differences, RIVAL)
-    };
-    let others = (0..children.len()).filter(|&child| child != first && !behind(&children[child]));
-    std::iter::once(first).chain(others).collect()
-}
-
 fn passes(gate: Gate, gain: f64) -> bool {
     match gate {
         Gate::Strict | Gate::Confident => gain > 0.0,
@@ -109,18 +91,6 @@ mod tests {
     fn an_unscored_example_decides_nothing() {
         assert!(!Verdict::of(&[Some(0.0), None], &[None, Some(1.0)]).passes(Gate::Strict));
         assert!(Verdict::of(&[Some(0.0), None], &[Some(0.5), Some(0.0)]).passes(Gate::Strict));
-    }
-
-    #[test]
-    fn rivals_are_those_whom_noise_may_have_put_behind() {
-        let of = |rows: &[(f64, [f64; 4])]| {
-            let scores: Vec<(f64, [Option<f64>; 4])> = rows.iter().map(|(gain, row)| (*gain, row.map(Some))).collect();
-            rivals(&scores.iter().map(|(gain, row)| (*gain, row.as_slice())).collect::<Vec<_>>())
-        };
-        let (none, one, two) = ([0.0; 4], [1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0]);
-        assert_eq!(of(&[(0.0, none), (1.0, one), (1.0, one)]), [1, 0, 2]);
-        assert_eq!(of(&[(0.0, none), (2.0, two), (1.0, one)]), [1, 2]);
-        assert!(of(&[]).is_empty());
     }
 
     fn score() -> impl Strategy<Value = Option<f64>> {

@@ -137,21 +137,22 @@ impl Gepa {
                 session.log(&Event::Rejected { iteration, proposal, parent_sum, child_sum, run })?;
             } else {
                 session.log(&Event::Passed { iteration, proposal, parent_sum, child_sum })?;
-                passed.push((child, verdict, scores));
+                passed.push((child, verdict));
             }
         }
         if session.plan().keep == Some(Keep::All) {
-            return Ok(passed.into_iter().map(|(child, ..)| child).collect());
+            return Ok(passed.into_iter().map(|(child, _)| child).collect());
         }
-        let gains: Vec<(f64, &[Option<f64>])> =
-            passed.iter().map(|(_, verdict, scores)| (verdict.gain(), scores.as_slice())).collect();
-        let mut rivals = gate::rivals(&gains);
+        // A few examples tell little about who is best: as many as the budget allows race on validation, the largest
+        // gains first, of equals the first.
+        let mut rivals: Vec<usize> = (0..passed.len()).collect();
+        rivals.sort_by(|&a, &b| passed[b].1.gain().total_cmp(&passed[a].1.gain()));
         rivals.truncate(match rule {
             Gate::Confident => validate::field(session.rollouts_left(), session.validation_size()),
             Gate::Strict | Gate::OrEqual => 1,
         });
         let mut kept = Vec::new();
-        for (index, (child, ..)) in passed.into_iter().enumerate() {
+        for (index, (child, _)) in passed.into_iter().enumerate() {
             if rivals.contains(&index) {
                 kept.push(child);
             } else {
