@@ -28,11 +28,12 @@ impl Verdict {
         rounded(self.child_sum - self.parent_sum)
     }
 
-    /// Whether the child may be validated. Where both score nothing, a few examples cannot tell better from worse:
-    /// the confident gate leaves that to the first shares of the validation.
+    /// Whether the child may be validated. `from_zero` says that the parent was not expected to get anything right:
+    /// where neither does, the minibatch tells nothing, and the confident gate leaves it to the validation's first share.
     #[must_use]
-    pub fn passes(&self, gate: Gate) -> bool {
-        passes(gate, self.gain()) || (gate == Gate::Confident && self.parent_sum <= 0.0 && self.child_sum <= 0.0)
+    pub fn passes(&self, gate: Gate, from_zero: bool) -> bool {
+        let nothing = self.parent_sum <= 0.0 && self.child_sum <= 0.0;
+        passes(gate, self.gain()) || (gate == Gate::Confident && from_zero && nothing)
     }
 }
 
@@ -71,26 +72,28 @@ mod tests {
 
     #[test]
     fn only_a_better_child_passes_and_an_equal_one_where_that_is_enough() {
-        let passes = |gate, p: [f64; 2], c: [f64; 2]| Verdict::of(&p.map(Some), &c.map(Some)).passes(gate);
+        let passes = |gate, p: [f64; 2], c: [f64; 2]| Verdict::of(&p.map(Some), &c.map(Some)).passes(gate, false);
         assert!(passes(Gate::Strict, [0.0, 1.0], [1.0, 1.0]));
         assert!(!passes(Gate::Strict, [0.0, 1.0], [1.0, 0.0]));
         assert!(passes(Gate::OrEqual, [0.0, 1.0], [1.0, 0.0]));
         assert!(!passes(Gate::OrEqual, [1.0, 1.0], [1.0, 0.0]));
         assert!(passes(Gate::Confident, [0.0, 1.0], [1.0, 1.0]));
         assert!(!passes(Gate::Confident, [0.0, 1.0], [1.0, 0.0]));
-        assert!(passes(Gate::Confident, [0.0, 0.0], [0.0, 0.0]), "nothing can be told from nothing");
+        assert!(!passes(Gate::Confident, [0.0, 0.0], [0.0, 0.0]));
+        let nothing = Verdict::of(&[Some(0.0); 2], &[Some(0.0); 2]);
+        assert!(nothing.passes(Gate::Confident, true) && !nothing.passes(Gate::Strict, true));
     }
 
     #[test]
     fn a_tie_in_thirds_is_a_tie() {
         let thirds = |n: [f64; 3]| n.map(|x| Some(x / 3.0));
-        assert!(!Verdict::of(&thirds([3.0, 2.0, 1.0]), &thirds([2.0, 2.0, 2.0])).passes(Gate::Strict));
+        assert!(!Verdict::of(&thirds([3.0, 2.0, 1.0]), &thirds([2.0, 2.0, 2.0])).passes(Gate::Strict, false));
     }
 
     #[test]
     fn an_unscored_example_decides_nothing() {
-        assert!(!Verdict::of(&[Some(0.0), None], &[None, Some(1.0)]).passes(Gate::Strict));
-        assert!(Verdict::of(&[Some(0.0), None], &[Some(0.5), Some(0.0)]).passes(Gate::Strict));
+        assert!(!Verdict::of(&[Some(0.0), None], &[None, Some(1.0)]).passes(Gate::Strict, false));
+        assert!(Verdict::of(&[Some(0.0), None], &[Some(0.5), Some(0.0)]).passes(Gate::Strict, false));
     }
 
     fn score() -> impl Strategy<Value = Option<f64>> {
@@ -107,7 +110,7 @@ mod tests {
         ) {
             let (parent, child): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
             let known: Vec<_> = child.iter().enumerate().map(|(at, c)| (at < run).then_some(*c)).collect();
-            let verdict = Verdict::of(&parent, &child).passes(gate);
+            let verdict = Verdict::of(&parent, &child).passes(gate, false);
             if verdict {
                 prop_assert!(can_pass(gate, &parent, &known));
             }

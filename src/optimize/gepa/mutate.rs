@@ -13,6 +13,9 @@ use crate::optimize::session::Ask;
 use crate::optimize::{Halt, Session};
 use crate::program::Candidate;
 
+/// Right answers that are expected of a parent on a minibatch, below which none is no news.
+const LIKELY_ZERO: f64 = 0.5;
+
 /// The most characters of a rejected attempt that a reflector is told of.
 const ATTEMPT_LENGTH: usize = 200;
 
@@ -126,7 +129,8 @@ impl Gepa {
             let scores: Vec<Option<f64>> = answers.iter().map(|a| a.as_ref().and_then(|scored| scored.score())).collect();
             let verdict = Verdict::of(&parents[child.parent].scores, &scores);
             let (proposal, Verdict { parent_sum, child_sum }) = (child.proposal, verdict);
-            let has_passed = run == batch.len() && verdict.passes(rule);
+            let expected = self.members[parents[child.parent].place].mean() * batch.len() as f64;
+            let has_passed = run == batch.len() && verdict.passes(rule, expected < LIKELY_ZERO);
             if !has_passed {
                 self.learn(&child, false);
                 self.remember(&child, parents[child.parent].place);
