@@ -78,7 +78,8 @@ pub struct Request {
     /// The chat so far.
     pub messages: Vec<Message>,
     /// Byte offsets into the messages' concatenated contents at which requests are known to
-    /// branch, ascending. A prefix that requests share is computed once up to such a point.
+    /// branch, ascending. What requests begin with is shared up to the last of them; without any,
+    /// up to where they part.
     pub breakpoints: Vec<usize>,
     /// How to draw the answer.
     pub decoding: Decoding,

@@ -222,7 +222,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// [`Halt::Stop`] with the reason why not.
     pub fn fits(&self, rollouts: u64) -> Result<(), Halt> {
-        if self.most_rollouts.is_some_and(|most| self.spent.rollouts + rollouts > most) {
+        if self.rollouts_left().is_some_and(|left| rollouts > left) {
             return Err(Halt::Stop(StopReason::BudgetSpent));
         }
         if self.plan.budget.time.is_some_and(|most| self.elapsed >= most.as_secs_f64()) {

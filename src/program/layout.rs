@@ -193,20 +193,10 @@ fn answer_format(module: &Module, text: &ModuleText) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::ModelId;
+    use crate::program::tests_support;
 
     fn module(outputs: &[&str], layout: Layout) -> Module {
-        Module {
-            name: "m".into(),
-            inputs: vec!["text".into()],
-            outputs: outputs.iter().map(|&o| o.to_owned()).collect(),
-            max_tokens: 8,
-            temperature: 0.0,
-            model: ModelId(0),
-            layout,
-            frozen: false,
-            keep: Vec::new(),
-        }
+        Module { layout, ..tests_support::module("m", &["text"], outputs) }
     }
 
     /// Turns in a line each, and where they begin to differ.

@@ -72,3 +72,25 @@ impl Program {
         self.modules[index + 1..].iter().any(|m| m.inputs.iter().any(|i| i == field))
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests_support {
+    //! Modules for the tests of what reads them.
+
+    use super::*;
+
+    pub(crate) fn module(name: &str, inputs: &[&str], outputs: &[&str]) -> Module {
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        Module {
+            name: name.into(),
+            inputs: owned(inputs),
+            outputs: owned(outputs),
+            max_tokens: 8,
+            temperature: 0.0,
+            model: ModelId(0),
+            layout: Layout::default(),
+            frozen: false,
+            keep: Vec::new(),
+        }
+    }
+}

@@ -180,21 +180,10 @@ fn take_step(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::ModelId;
-    use crate::program::{Demonstration, Module};
+    use crate::program::Demonstration;
+    use crate::program::tests_support::module;
 
     fn two_modules() -> Program {
-        let module = |name: &str, inputs: &[&str], outputs: &[&str]| Module {
-            name: name.into(),
-            inputs: inputs.iter().map(|&i| i.to_owned()).collect(),
-            outputs: outputs.iter().map(|&o| o.to_owned()).collect(),
-            max_tokens: 8,
-            temperature: 0.0,
-            model: ModelId(0),
-            layout: crate::program::Layout::default(),
-            frozen: false,
-            keep: Vec::new(),
-        };
         Program { modules: vec![module("first", &["q"], &["plan", "note"]), module("second", &["q", "plan"], &["answer"])] }
     }
 

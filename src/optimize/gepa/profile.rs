@@ -200,8 +200,7 @@ pub fn values(outputs: &[Output]) -> BTreeSet<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::ModelId;
-    use crate::program::Layout;
+    use crate::program::tests_support::module;
     use serde_json::json;
 
     fn described(rows: &[Value]) -> String {
@@ -209,17 +208,7 @@ mod tests {
             id: String::new(),
             fields: json!({ "in": "x 4 y", "out": row }).as_object().unwrap().clone(),
         };
-        let module = Module {
-            name: "m".into(),
-            inputs: vec!["in".into()],
-            outputs: vec!["out".into(), "other".into()],
-            max_tokens: 8,
-            temperature: 0.0,
-            model: ModelId(0),
-            layout: Layout::default(),
-            frozen: false,
-            keep: Vec::new(),
-        };
+        let module = module("m", &["in"], &["out", "other"]);
         statement(&of(&module, &rows.iter().map(example).collect::<Vec<_>>()))
     }
 

@@ -14,7 +14,7 @@ use super::{Gepa, Scored};
 use crate::config::{Gate, Keep};
 use crate::data::split::Split;
 use crate::event::{Behind, Event, Purpose};
-use crate::optimize::pool::{ranking, rounded};
+use crate::optimize::pool::{mean, ranking, rounded};
 use crate::optimize::session::Ask;
 use crate::optimize::{Answers, Halt, Scores, Session};
 use crate::program::Candidate;
@@ -68,9 +68,8 @@ struct Entrant {
 
 impl Entrant {
     fn mean(&self, of: impl Fn(&Scored) -> Option<f64>) -> f64 {
-        let values = self.answers.iter().flatten().filter_map(|scored| of(scored));
-        let (count, sum) = values.fold((0, 0.0), |(count, sum), value| (count + 1, sum + value));
-        if count == 0 { 0.0 } else { rounded(sum / f64::from(count)) }
+        let values: Vec<Option<f64>> = self.answers.iter().map(|answer| of(answer.as_ref()?)).collect();
+        mean(&values).unwrap_or(0.0)
     }
 
     /// The better first: more right, then nearer to right, then fewer tokens.
@@ -104,6 +103,12 @@ impl Gepa {
             Entrant { newcomer, answers: Answers::new(), prompt_tokens, has_given_up: false }
         };
         let mut entrants: Vec<Entrant> = newcomers.into_iter().map(entrant).collect();
+        let first = self.members.len();
+        let lead = |of: &Entrant| best.as_ref().map_or(0.0, |best| lead(&scores(&order, &of.answers), best));
+        let given_up = |place: usize, of: &Entrant, behind: Behind| {
+            let (candidate, validated, lead) = (first + place, of.answers.len(), lead(of));
+            Event::ValidationGivenUp { iteration, candidate, validated, of: all, lead, behind }
+        };
         loop {
             let next = next(session, &entrants, all);
             let Some(before) = next.first().map(|&entrant| entrants[entrant].answers.len()) else { break };
@@ -113,22 +118,21 @@ impl Gepa {
                 next.iter().map(|&entrant| Ask { candidate: &entrants[entrant].newcomer.candidate, places }).collect();
             let answers = session.evaluate_while(purpose, Split::Val, &asks, &mut |_, _| true)?;
             next.iter().zip(answers).for_each(|(&entrant, answers)| entrants[entrant].answers.extend(answers));
-            for &entrant in next.iter().filter(|_| end < all) {
-                let lead = best.as_ref().map_or(0.0, |best| lead(&scores(&order, &entrants[entrant].answers), best));
-                let is_nothing = end >= ENOUGH_FOR_NOTHING && entrants[entrant].mean(Scored::score) <= 0.0;
-                let behind = if lead < 0.0 { Behind::Best } else { Behind::NothingRight };
-                if lead < 0.0 || is_nothing {
-                    entrants[entrant].has_given_up = true;
-                    let candidate = self.members.len() + entrant;
-                    session.log(&Event::ValidationGivenUp { iteration, candidate, validated: end, of: all, lead, behind })?;
+            for &place in next.iter().filter(|_| end < all) {
+                let entrant = &mut entrants[place];
+                let is_nothing = end >= ENOUGH_FOR_NOTHING && entrant.mean(Scored::score) <= 0.0;
+                let is_behind = lead(entrant) < 0.0;
+                if is_behind || is_nothing {
+                    entrant.has_given_up = true;
+                    let behind = if is_behind { Behind::Best } else { Behind::NothingRight };
+                    session.log(&given_up(place, entrant, behind))?;
                 }
             }
         }
-        for (entrant, of) in entrants.iter().enumerate().filter(|(_, of)| of.answers.len() < all && !of.has_given_up) {
-            let lead = best.as_ref().map_or(0.0, |best| lead(&scores(&order, &of.answers), best));
-            let (candidate, validated) = (self.members.len() + entrant, of.answers.len());
-            let behind = Behind::Another;
-            session.log(&Event::ValidationGivenUp { iteration, candidate, validated, of: all, lead, behind })?;
+        for (place, entrant) in entrants.iter().enumerate() {
+            if entrant.answers.len() < all && !entrant.has_given_up {
+                session.log(&given_up(place, entrant, Behind::Another))?;
+            }
         }
         let complete = entrants.iter().filter(|entrant| entrant.answers.len() == all).count();
         for Entrant { newcomer, answers, prompt_tokens, .. } in entrants {

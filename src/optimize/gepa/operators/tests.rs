@@ -1,10 +1,11 @@
 use super::*;
-use crate::engine::{Ended, ModelId, Usage};
+use crate::engine::{Ended, Usage};
 use crate::journal::Verdict;
 use crate::metric::Judgement;
 use crate::optimize::gepa::profile;
 use crate::optimize::randomness::stream;
-use crate::program::{Layout, Rollout, Step};
+use crate::program::tests_support::module;
+use crate::program::{Rollout, Step};
 use proptest::prelude::*;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,17 +25,7 @@ struct Held {
 }
 
 fn held(instruction: &str) -> Held {
-    let module = Module {
-        name: "m".into(),
-        inputs: vec!["text".into()],
-        outputs: vec!["label".into()],
-        max_tokens: 8,
-        temperature: 0.0,
-        model: ModelId(0),
-        layout: Layout::default(),
-        frozen: false,
-        keep: Vec::new(),
-    };
+    let module = module("m", &["text"], &["label"]);
     let row = |n: usize| {
         let label = ["late", "lost", "paid"][n % 3];
         let row = json!({ "text": format!("row {n}"), "label": label });
