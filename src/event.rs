@@ -107,6 +107,8 @@ pub enum Event {
         reflector: String,
         /// Failures, a question each.
         questions: usize,
+        /// Failures that found no room in its context.
+        left_out: usize,
     },
     /// What it said.
     Diagnosed {
@@ -137,6 +139,8 @@ pub enum Event {
         questions: usize,
         /// Examples that found room in its context.
         examples: usize,
+        /// Rollouts that found none.
+        left_out: usize,
         /// Whether the first answer was unusable, and this is the second time.
         again: bool,
     },

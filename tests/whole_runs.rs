@@ -141,6 +141,22 @@ fn the_cap_on_reflections_ends_a_run() {
 }
 
 #[test]
+fn what_a_reflector_read_stands_in_the_journal() {
+    let task = Task::new();
+    run(&task.plan(&["optimize.max_reflections=2"]), &task.path("run")).unwrap();
+    let journal = std::fs::read_to_string(task.path("run/journal.jsonl")).unwrap();
+    let records = journal.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["record"].take());
+    let reflections: Vec<_> = records.filter(|record| record["kind"] == "reflections").collect();
+    assert!(!reflections.is_empty());
+    for record in reflections {
+        let (read, completions) = (record["read"].as_array().unwrap(), record["completions"].as_array().unwrap());
+        assert_eq!(read.len(), completions.len());
+        let prompts = read.iter().filter_map(|chat| chat[0]["content"].as_str());
+        assert!(prompts.clone().all(|prompt| prompt.contains("produce the fields `label`")), "{:?}", prompts.collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn a_perfect_seed_ends_at_once() {
     let task = Task::new();
     task.edit("Given the fields `text`, produce the fields `label`.", "RULE1 RULE2");

@@ -152,8 +152,11 @@ impl Progress {
             Event::Perfect { iteration, parent } => {
                 format!("{iteration:>4}  candidate {parent} perfect on its minibatch: nothing to learn   {}", self.state())
             }
-            Event::Reflecting { module, reflector, .. } => {
+            Event::Reflecting { module, reflector, left_out, .. } => {
                 self.doing = format!("`{reflector}` reflects on `{module}`");
+                if *left_out > 0 {
+                    self.doing += &format!(", {left_out} rollouts left out for want of room in its context");
+                }
                 self.told = Instant::now();
                 return None;
             }

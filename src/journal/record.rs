@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::Example;
 use crate::data::split::Split;
-use crate::engine::{Completion, Usage};
+use crate::engine::{Completion, Message, Usage};
 use crate::metric::Judgement;
 use crate::program::Rollout;
 
@@ -34,6 +34,9 @@ pub enum Record {
     Reflections {
         /// A hash of the requests.
         ask: String,
+        /// What was read: each request's chat.
+        #[serde(default)]
+        read: Vec<Vec<Message>>,
         /// The answers, in order.
         completions: Vec<Completion>,
         /// What they took.

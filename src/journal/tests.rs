@@ -110,7 +110,7 @@ fn test_records_are_found_by_key_and_do_not_disturb_the_order() {
 fn scores_come_back_to_the_bit() {
     let folder = tempfile::tempdir().unwrap();
     let cost = Cost { elapsed: 0.1 + 0.2, engine: 1.0 / 3.0, ..Cost::default() };
-    let record = Record::Reflections { ask: "a".into(), completions: Vec::new(), cost };
+    let record = Record::Reflections { ask: "a".into(), read: Vec::new(), completions: Vec::new(), cost };
     Journal::open(folder.path(), &fingerprint()).unwrap().append(&record).unwrap();
     assert_eq!(replayed(folder.path()), [record]);
 }

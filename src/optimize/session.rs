@@ -345,7 +345,7 @@ impl<'a> Session<'a> {
         self.fits(0)?;
         let ask = sha256_hex(serde_json::json!(requests).to_string().as_bytes());
         let (completions, cost) = match self.next_recorded()? {
-            Some(Record::Reflections { ask: recorded, completions, cost }) if recorded == ask => (completions, cost),
+            Some(Record::Reflections { ask: recorded, completions, cost, .. }) if recorded == ask => (completions, cost),
             Some(other) => {
                 return Err(self.journal.mismatch(describe(&other), format!("reflections {ask}")).into());
             }
@@ -353,7 +353,8 @@ impl<'a> Session<'a> {
                 let mut watch = watch(self.interrupted, &mut *self.listener);
                 let (completions, mut cost) = self.evaluator.ask(requests, &mut watch)?;
                 cost.elapsed = now(self.journal, self.live_since);
-                self.journal.append(&Record::Reflections { ask, completions: completions.clone(), cost })?;
+                let read = requests.iter().map(|request| request.messages.clone()).collect();
+                self.journal.append(&Record::Reflections { ask, read, completions: completions.clone(), cost })?;
                 (completions, cost)
             }
         };

@@ -173,6 +173,7 @@ impl Gepa {
                 module,
                 reflector: scene.reflector.0.clone(),
                 questions: questions.chats.len(),
+                left_out: questions.left_out,
             })?;
             requests.extend(Self::requests(session, scene, &questions, &mut seeds));
         }
@@ -210,6 +211,7 @@ impl Gepa {
                     reflector: scene.reflector.0.clone(),
                     questions: questions.chats.len(),
                     examples: questions.examples,
+                    left_out: questions.left_out,
                     again,
                 })?;
                 requests.extend(Self::requests(session, scene, questions, &mut seeds));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rand::Rng;
-use rand::seq::{IndexedRandom, SliceRandom};
+use rand::seq::SliceRandom;
 
 use super::{Questions, Work, format};
 use crate::engine::{Completion, Message};
@@ -40,13 +40,15 @@ pub(super) fn applies(work: &Work<'_>) -> bool {
 
 pub(super) fn ask(work: &Work<'_>, random: &mut impl Rng) -> Questions {
     let Some((name, values)) = set(work) else {
-        return Questions { chats: Vec::new(), max_tokens: TOKENS, examples: 0 };
+        return Questions { max_tokens: TOKENS, ..Questions::default() };
     };
-    let mut chats = Vec::new();
+    let (mut chats, mut examples) = (Vec::new(), 0);
     for value in values.keys() {
         let mut of_value: Vec<_> = work.train.iter().filter(|e| e.text(name).as_ref() == Some(value)).collect();
         of_value.shuffle(random);
-        let shown = of_value.sample(random, EXAMPLES).map(|example| {
+        of_value.truncate(EXAMPLES);
+        examples += of_value.len();
+        let shown = of_value.into_iter().map(|example| {
             let input = work.module.inputs.iter().filter_map(|field| example.text(field)).collect::<Vec<_>>().join(" | ");
             let cut: String = input.chars().take(LENGTH).collect();
             format!("- {}\n", cut.replace('\n', " "))
@@ -57,7 +59,7 @@ pub(super) fn ask(work: &Work<'_>, random: &mut impl Rng) -> Questions {
              words that would fit new ones as well, in the language of the texts. Do not quote them, and write nothing else."
         ))]);
     }
-    Questions { chats, max_tokens: TOKENS, examples: EXAMPLES }
+    Questions { chats, max_tokens: TOKENS, examples, left_out: 0 }
 }
 
 /// The instruction with a line for each value in the place of the plain list.

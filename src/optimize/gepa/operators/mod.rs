@@ -221,7 +221,7 @@ pub enum Draft {
 }
 
 /// What a reflector is asked, all at once.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Questions {
     /// A chat for each.
     pub chats: Vec<Vec<Message>>,
@@ -229,11 +229,14 @@ pub struct Questions {
     pub max_tokens: u32,
     /// Rollouts or training examples that found room.
     pub examples: usize,
+    /// Rollouts that found none.
+    pub left_out: usize,
 }
 
 impl Questions {
-    fn one(prompt: String, max_tokens: u32, examples: usize) -> Self {
-        Self { chats: vec![vec![Message::user(prompt)]], max_tokens, examples }
+    /// One that shows no examples.
+    fn one(prompt: String, max_tokens: u32) -> Self {
+        Self { chats: vec![vec![Message::user(prompt)]], max_tokens, examples: 0, left_out: 0 }
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Packed {
     pub(super) prompt: String,
     /// Rollouts that found room.
     pub(super) examples: usize,
+    /// Rollouts that found none.
+    pub(super) left_out: usize,
 }
 
 /// The opening, then rollouts, then `task`.
@@ -31,7 +33,7 @@ pub(super) fn pack(work: &Work<'_>, task: &str) -> Result<Packed, Unusable> {
     let mut order: Vec<&Scored> = work.rollouts.to_vec();
     order.sort_by(|a, b| a.score().partial_cmp(&b.score()).unwrap_or(std::cmp::Ordering::Equal));
     let mut prompt = head;
-    let mut examples = 0;
+    let (mut examples, mut left_out) = (0, 0);
     for scored in order {
         let Some(text) = example(work.module, scored) else { continue };
         let text = format!("# Example {}\n{text}", examples + 1);
@@ -40,10 +42,12 @@ pub(super) fn pack(work: &Work<'_>, task: &str) -> Result<Packed, Unusable> {
             left -= tokens;
             prompt.push_str(&text);
             examples += 1;
+        } else {
+            left_out += 1;
         }
     }
     prompt.push_str(task);
-    if examples == 0 { Err(Unusable::NoRoom) } else { Ok(Packed { prompt, examples }) }
+    if examples == 0 { Err(Unusable::NoRoom) } else { Ok(Packed { prompt, examples, left_out }) }
 }
 
 /// What the assistant does, by which instruction.

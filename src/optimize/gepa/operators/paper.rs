@@ -29,7 +29,7 @@ pub(super) fn ask(work: &Work<'_>) -> Result<Questions, Unusable> {
     if (work.count)(&prompt) + pack::TEMPLATE_ROOM > work.room {
         return Err(Unusable::NoRoom);
     }
-    Ok(Questions::one(prompt, work.answer_tokens, samples.len()))
+    Ok(Questions { examples: samples.len(), ..Questions::one(prompt, work.answer_tokens) })
 }
 
 pub(super) fn finish(work: &Work<'_>, completion: &Completion) -> Result<ModuleText, Unusable> {

@@ -19,8 +19,8 @@ pub(super) fn ask(work: &Work<'_>) -> Result<Questions, Unusable> {
         pack::lessons(work),
         names(&work.module.outputs),
     );
-    let Packed { prompt, examples } = pack::pack(work, &task)?;
-    Ok(Questions::one(prompt, work.answer_tokens, examples))
+    let Packed { prompt, examples, left_out } = pack::pack(work, &task)?;
+    Ok(Questions { examples, left_out, ..Questions::one(prompt, work.answer_tokens) })
 }
 
 pub(super) fn finish(work: &Work<'_>, completion: &Completion) -> Result<ModuleText, Unusable> {

@@ -15,7 +15,7 @@ const TOKENS: u32 = 64;
 /// Questions on what was wrong in each failure; none where there is no failure, or no room.
 #[must_use]
 pub fn diagnoses(work: &Work<'_>) -> Questions {
-    let failed = work.rollouts.iter().filter(|scored| scored.score() < Some(1.0)).take(MOST_FAILURES);
+    let failed: Vec<_> = work.rollouts.iter().filter(|scored| scored.score() < Some(1.0)).take(MOST_FAILURES).collect();
     let head = pack::opening(work);
     let ask = |scored: &&Scored| {
         let example = pack::example(work.module, scored)?;
@@ -28,8 +28,8 @@ pub fn diagnoses(work: &Work<'_>) -> Questions {
         );
         ((work.count)(&prompt) + pack::TEMPLATE_ROOM <= work.room).then(|| vec![Message::user(prompt)])
     };
-    let chats: Vec<Vec<Message>> = failed.copied().filter_map(|scored| ask(&scored)).collect();
-    Questions { examples: chats.len(), chats, max_tokens: TOKENS }
+    let chats: Vec<Vec<Message>> = failed.iter().filter_map(|scored| ask(scored)).collect();
+    Questions { examples: chats.len(), left_out: failed.len() - chats.len(), chats, max_tokens: TOKENS }
 }
 
 /// The sentence in an answer; None where there is none.

@@ -13,7 +13,7 @@ pub(super) fn ask(work: &Work<'_>) -> Questions {
          Write the whole new instruction and nothing else, between two lines of ```.\n",
         work.text.instruction
     );
-    Questions::one(prompt, work.answer_tokens, 0)
+    Questions::one(prompt, work.answer_tokens)
 }
 
 pub(super) fn finish(work: &Work<'_>, completion: &Completion) -> Result<ModuleText, Unusable> {

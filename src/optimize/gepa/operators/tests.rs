@@ -294,7 +294,8 @@ proptest! {
             match held.with(|work| operator.begin(work, &mut stream(0, "test", 0))) {
                 Ok(Draft::Ask(questions)) => {
                     let words = questions.chats[0][0].content.split_whitespace().count();
-                    prop_assert!(words + pack::TEMPLATE_ROOM <= room && questions.examples <= count);
+                    prop_assert!(words + pack::TEMPLATE_ROOM <= room);
+                    prop_assert_eq!(questions.examples + questions.left_out, count);
                 }
                 other => prop_assert_eq!(other, Err(Unusable::NoRoom)),
             }
