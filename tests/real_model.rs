@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use gepard::engine::llama::{GpuLayers, Llama, ModelFile, Settings};
-use gepard::engine::{Completion, Decoding, Ended, Engine, EngineError, Message, ModelId, Request, Role, Usage};
+use gepard::engine::{Completion, Decoding, Ended, Engine, EngineError, Grammar, Message, ModelId, Request, Role, Shape, Usage};
 use support::{Task, result};
 
 /// The small task with a real model in the place of the scripted one.
@@ -77,6 +77,52 @@ fn a_wave_says_the_same_whatever_ran_before_and_in_another_engine() {
     assert_eq!(ask(&mut first, &questions()), cold);
     drop(first);
     assert_eq!(ask(&mut engine(), &questions()), cold);
+}
+
+/// Requests of one wave under different grammars, and one under none.
+fn under_grammars() -> Vec<Request> {
+    let values = Shape::Values(vec!["yes".into(), "no".into(), "it is hard to say".into()]);
+    let schema = serde_json::json!({
+        "type": "object",
+        "properties": { "city": { "type": "string", "maxLength": 12 }, "big": { "type": "boolean" } },
+        "required": ["city", "big"],
+        "additionalProperties": false,
+    });
+    let lines = [("sure", &Shape::Flag), ("years", &Shape::Number)];
+    let grammars = [
+        Some(Grammar::value(&values)),
+        Some(Grammar::value(&Shape::Json(schema))),
+        Some(Grammar::lines(&lines, false, None)),
+        None,
+        Some(Grammar::value(&values)),
+    ];
+    let of = |(place, grammar): (usize, Option<Grammar>)| {
+        let mut request = request("Is Paris the capital of France?", 60);
+        request.decoding.grammar = grammar;
+        request.decoding.temperature = if place == 4 { 1.0 } else { 0.0 };
+        request
+    };
+    grammars.into_iter().enumerate().map(of).collect()
+}
+
+#[test]
+fn answers_follow_their_grammars_in_one_wave() {
+    let mut engine = engine();
+    let answers = ask(&mut engine, &under_grammars());
+    let text = |place: usize| answers[place].text.trim();
+    for place in [0, 4] {
+        assert!(["yes", "no", "it is hard to say"].contains(&text(place)), "{:?}", answers[place]);
+    }
+    let json: serde_json::Value = serde_json::from_str(text(1)).unwrap_or_else(|e| panic!("{e}: {}", text(1)));
+    assert!(json["city"].is_string() && json["big"].is_boolean(), "{json}");
+    let (sure, years) = text(2).split_once('\n').unwrap_or_else(|| panic!("{}", text(2)));
+    assert!(matches!(sure, "sure: true" | "sure: false") && years.starts_with("years: "), "{}", text(2));
+    assert!(years["years: ".len()..].parse::<f64>().is_ok(), "{years}");
+    for (place, ended) in [(0, Ended::Grammar), (1, Ended::Grammar), (3, Ended::Stop), (4, Ended::Grammar)] {
+        assert_eq!(answers[place].ended, ended, "{:?}", answers[place]);
+    }
+    let texts = |answers: &[Completion]| answers.iter().map(|answer| answer.text.clone()).collect::<Vec<_>>();
+    assert_eq!(texts(&ask(&mut engine, &under_grammars())), texts(&answers), "and the same again");
 }
 
 #[test]

@@ -5,12 +5,14 @@ mod budget;
 mod layout;
 mod named;
 mod optimize;
+mod output;
 mod plan;
 mod section;
 mod tree;
 
 pub use budget::{Auto, Budget, Rollouts};
 pub use optimize::{CandidateSelection, Frontier, Gate, Keep, ModuleSelection, OptimizePlan, Parents, Preset};
+pub use output::OutputPlan;
 pub use plan::*;
 pub use section::Problem;
 
@@ -20,6 +22,7 @@ use std::path::{Path, PathBuf};
 use self::section::{Problems, Section, nearest};
 use self::tree::Table;
 use crate::catalog;
+use crate::engine::Shape;
 
 /// Why a task file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -160,8 +163,9 @@ fn read_modules(reader: &Reader<'_>, root: &Section<'_>, models: &[&str]) -> Vec
             section.problem("name", format!("two modules are called `{}`", module.name));
         }
         for output in &module.outputs {
-            if let Some(other) = modules.iter().find(|m| m.outputs.contains(output)) {
-                section.problem("outputs", format!("`{output}` is written by `{}` already", other.name));
+            let name = &output.name;
+            if let Some(other) = modules.iter().find(|m| m.writes(name)) {
+                section.problem("outputs", format!("`{name}` is written by `{}` already", other.name));
             }
         }
         modules.push(module);
@@ -172,8 +176,8 @@ fn read_modules(reader: &Reader<'_>, root: &Section<'_>, models: &[&str]) -> Vec
     // An input that only a later module writes can never be there.
     for (index, (module, section)) in modules.iter().zip(&sections).enumerate() {
         for input in &module.inputs {
-            let earlier = modules[..index].iter().any(|m| m.outputs.contains(input));
-            if let Some(later) = modules[index..].iter().find(|m| !earlier && m.outputs.contains(input)) {
+            let earlier = modules[..index].iter().any(|m| m.writes(input));
+            if let Some(later) = modules[index..].iter().find(|m| !earlier && m.writes(input)) {
                 section.problem(
                     "inputs",
                     format!("`{input}` is written by `{}`, which does not run before `{}`", later.name, module.name),
@@ -190,17 +194,25 @@ fn read_module(reader: &Reader<'_>, section: &Section<'_>, models: &[&str]) -> M
     if section.has("name") && (name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))) {
         section.problem("name", "must be letters, digits, `_` and `-`: it names a file");
     }
-    let fields = |key| {
-        let fields = section.texts(key).unwrap_or_default();
+    let check = |key, fields: &[&str]| {
         if fields.is_empty() {
             section.problem(key, "must name at least one field");
         }
         if let Some(bad) = fields.iter().find(|f| f.trim().is_empty() || f.contains([':', '\n'])) {
             section.problem(key, format!("`{bad}` cannot be a field's name: no colon, no line break, not empty"));
         }
-        fields
     };
-    let (inputs, outputs) = (fields("inputs"), fields("outputs"));
+    let inputs = section.texts("inputs").unwrap_or_default();
+    check("inputs", &inputs.iter().map(String::as_str).collect::<Vec<_>>());
+    let outputs: Vec<OutputPlan> = section
+        .texts_or_tables("outputs")
+        .into_iter()
+        .map(|output| match output {
+            Ok(name) => OutputPlan { name, shape: Shape::Text },
+            Err(section) => output::read(section, reader.base),
+        })
+        .collect();
+    check("outputs", &outputs.iter().map(|output| output.name.as_str()).collect::<Vec<_>>());
     let instruction = match (section.text("instruction"), section.path("instruction_file", reader.base)) {
         (Some(_), Some(_)) => Err("stands beside `instruction_file`; give one of them".to_owned()),
         (Some(text), None) => Ok(text),
@@ -242,7 +254,7 @@ fn read_metric(root: &Section<'_>, modules: &[ModulePlan]) -> MetricPlan {
         root.problem("metric", "is missing; say how answers are judged: [metric] kind = \"label\"");
         return nothing;
     };
-    let outputs: Vec<&str> = modules.iter().flat_map(|m| m.outputs.iter().map(String::as_str)).collect();
+    let outputs: Vec<&str> = modules.iter().flat_map(|m| m.outputs.iter().map(|output| output.name.as_str())).collect();
     let check_output = |key: &str, name: &str| {
         if !name.is_empty() && !outputs.contains(&name) {
             metric.problem(key, format!("no module writes `{name}`; {}", nearest(name, &outputs)));
@@ -271,7 +283,7 @@ fn read_metric(root: &Section<'_>, modules: &[ModulePlan]) -> MetricPlan {
                 Some(field) => check_output("field", field),
                 None if weights.is_empty() => {
                     let last = modules.last().map(|m| m.outputs.clone()).unwrap_or_default();
-                    weights = last.into_iter().map(|name| (name, 1.0)).collect();
+                    weights = last.into_iter().map(|output| (output.name, 1.0)).collect();
                 }
                 None => weights.keys().for_each(|name| check_output("weights", name)),
             }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::optimize::OptimizePlan;
-use crate::engine::ModelId;
+use super::output::OutputPlan;
+use crate::engine::{ModelId, Shape};
 use crate::program::{Candidate, Layout, Module, Program};
 
 /// A whole task. Serialized, it is a task file again.
@@ -53,7 +54,7 @@ pub struct ModulePlan {
     /// The fields it reads.
     pub inputs: Vec<String>,
     /// The fields it writes.
-    pub outputs: Vec<String>,
+    pub outputs: Vec<OutputPlan>,
     /// The seed's instruction.
     pub instruction: String,
     /// Whether its instruction stays as it is.
@@ -66,6 +67,14 @@ pub struct ModulePlan {
     pub temperature: f32,
     /// The name of its model.
     pub model: String,
+}
+
+impl ModulePlan {
+    /// Whether one of its outputs is called `name`.
+    #[must_use]
+    pub fn writes(&self, name: &str) -> bool {
+        self.outputs.iter().any(|output| output.name == name)
+    }
 }
 
 /// `[metric]`
@@ -180,7 +189,8 @@ impl Plan {
         let module = |plan: &ModulePlan| Module {
             name: plan.name.clone(),
             inputs: plan.inputs.clone(),
-            outputs: plan.outputs.clone(),
+            outputs: plan.outputs.iter().map(|output| output.name.clone()).collect(),
+            shapes: plan.outputs.iter().filter(|o| o.shape != Shape::Text).map(|o| (o.name.clone(), o.shape.clone())).collect(),
             max_tokens: plan.max_tokens,
             temperature: plan.temperature,
             model: self.model(&plan.model).unwrap_or(ModelId(0)),

@@ -128,6 +128,27 @@ impl<'a> Section<'a> {
         Some(texts)
     }
 
+    /// A list whose items are texts or tables.
+    pub(super) fn texts_or_tables(&self, key: &'static str) -> Vec<Result<String, Section<'a>>> {
+        let Some(entry) = self.entry(key) else {
+            return Vec::new();
+        };
+        let wanted = "a list of texts or tables";
+        let Value::List(items) = &entry.value else {
+            self.wrong_kind(key, wanted, &entry.value);
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for item in items {
+            match &item.value {
+                Value::Text(text) => found.push(Ok(text.clone())),
+                Value::Table(table) => found.push(Err(self.child(key, item, table))),
+                other => self.wrong_kind(key, wanted, other),
+            }
+        }
+        found
+    }
+
     pub(super) fn flag(&self, key: &'static str) -> Option<bool> {
         match &self.entry(key)?.value {
             Value::Flag(flag) => Some(*flag),

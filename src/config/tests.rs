@@ -212,3 +212,33 @@ fn a_model_that_nobody_asks_is_not_in_the_plan() {
     assert_eq!(names(&[]), ["task"]);
     assert_eq!(names(&["optimize.reflectors=[\"teacher\"]"]), ["task", "teacher"]);
 }
+
+#[test]
+fn outputs_can_say_what_they_must_be_and_a_plan_says_it_again() {
+    let outputs = r#"outputs = ["urgency", { name = "team", values = ["a", "b c"] }, { name = "sum", kind = "number" },
+        { name = "late", kind = "flag" }, { name = "all", schema = '{"type": "object", "properties": {"x": {"enum": [null, 1]}}}' }]"#;
+    let plan = load_with(&TASK.replace("outputs = [\"urgency\"]", outputs), &[]).unwrap();
+    let shapes: Vec<&Shape> = plan.modules[0].outputs.iter().map(|output| &output.shape).collect();
+    assert_eq!(shapes[..4], [&Shape::Text, &Shape::Values(vec!["a".into(), "b c".into()]), &Shape::Number, &Shape::Flag]);
+    assert!(matches!(shapes[4], Shape::Json(schema) if schema["type"] == "object"));
+    let written = toml::to_string(&plan).unwrap();
+    assert_eq!(load_with(&written, &[]).unwrap(), plan, "{written}");
+    assert_eq!(plan.program().modules[0].shapes.len(), 4);
+}
+
+#[test]
+fn outputs_that_cannot_be_are_told() {
+    for (output, told) in [
+        (r#"{ name = "urgency", kind = "flagg" }"#, "there is no kind `flagg`; did you mean `flag`?"),
+        (r#"{ name = "urgency", values = [] }"#, "must name at least one"),
+        (r#"{ name = "urgency", values = ["a "] }"#, "\"a \" cannot be one"),
+        (r#"{ name = "urgency", kind = "number", values = ["1"] }"#, "give one of `kind`, `values` and `schema`"),
+        (r#"{ name = "urgency", schema = '{"type": "thing"}' }"#, "cannot be enforced"),
+        (r#"{ name = "urgency", schema = "absent.json" }"#, "cannot be read"),
+        (r#"{ name = "urgency", value = ["1"] }"#, "is no known key; did you mean `values`?"),
+        ("3", "must be a list of texts or tables, not a whole number"),
+    ] {
+        let problems = problems(&TASK.replace("outputs = [\"urgency\"]", &format!("outputs = [{output}]")), &[]);
+        assert!(problems.iter().any(|(line, _, message)| *line == Some(8) && message.contains(told)), "{output}: {problems:?}");
+    }
+}

@@ -3,6 +3,7 @@
 //! An [`Engine`] answers a list of [`Request`]s in order. It does not know that prompts are evolved.
 //! [`scripted`] is the deterministic double, [`llama`] runs GGUF files in this process.
 
+pub mod grammar;
 pub mod llama;
 pub mod reasoning;
 pub mod scripted;
@@ -11,6 +12,8 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+pub use grammar::{Grammar, Shape};
 
 /// Which model of the plan answers: its index in the order of `[model.NAME]` tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -61,12 +64,15 @@ pub struct Decoding {
     pub top_p: f32,
     /// The answer ends before the first of these.
     pub stop: Vec<String>,
+    /// What the answer must look like; None: anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grammar: Option<Grammar>,
 }
 
 impl Decoding {
     /// The most likely token at every step, at most `max_tokens` of them.
     pub fn greedy(max_tokens: u32) -> Self {
-        Self { max_tokens, temperature: 0.0, top_p: 1.0, stop: Vec::new() }
+        Self { max_tokens, temperature: 0.0, top_p: 1.0, stop: Vec::new(), grammar: None }
     }
 }
 
@@ -95,6 +101,8 @@ pub enum Ended {
     Stop,
     /// `max_tokens` cut it off.
     Length,
+    /// It is complete by its grammar: nothing more may follow.
+    Grammar,
     /// It was never begun, and why (a prompt longer than the context, for one).
     Refused(String),
 }

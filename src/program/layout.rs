@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Demonstration, Module, ModuleText};
-use crate::engine::{Message, Role};
+use crate::engine::{Grammar, Message, Role, Shape};
 
 /// What stands where in the chat of a module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,6 +127,20 @@ pub fn begun(module: &Module, text: &ModuleText) -> String {
         (Cue::Begun, Some(first)) => format!("{first}:"),
         _ => String::new(),
     }
+}
+
+/// The grammar of the answer, where the task file says what an output must be.
+#[must_use]
+pub fn grammar(module: &Module, text: &ModuleText) -> Option<Grammar> {
+    if module.shapes.is_empty() {
+        return None;
+    }
+    let shape = |name: &String| module.shapes.get(name).unwrap_or(&Shape::Text);
+    if let ([only], false) = (module.outputs.as_slice(), text.reasoning) {
+        return Some(Grammar::value(shape(only)));
+    }
+    let fields: Vec<(&str, &Shape)> = module.outputs.iter().map(|name| (name.as_str(), shape(name))).collect();
+    Some(Grammar::lines(&fields, !begun(module, text).is_empty(), text.reasoning.then_some(REASONING)))
 }
 
 /// The label that reasoning stands behind.
@@ -253,6 +267,20 @@ mod tests {
         assert_eq!(turns[..4], wanted);
         assert_eq!(turns[4], "User text: so {{ it }} is\nlabel:");
         assert_eq!(shared, wanted.iter().map(|turn| turn.split_once(' ').unwrap().1.len()).sum::<usize>());
+    }
+
+    #[test]
+    fn an_answer_has_a_grammar_where_an_output_is_more_than_text() {
+        let mut module = module(&["a", "b"], Layout::default());
+        let text = ModuleText::new("Label it.");
+        assert_eq!(grammar(&module, &text), None);
+        module.shapes.insert("b".into(), Shape::Flag);
+        let lines = Grammar::lines(&[("a", &Shape::Text), ("b", &Shape::Flag)], true, None);
+        assert_eq!(grammar(&module, &text), Some(lines));
+        module.outputs = vec!["b".into()];
+        assert_eq!(grammar(&module, &text), Some(Grammar::value(&Shape::Flag)));
+        let reasoning = ModuleText { reasoning: true, ..text };
+        assert_eq!(grammar(&module, &reasoning), Some(Grammar::lines(&[("b", &Shape::Flag)], true, Some(REASONING))));
     }
 
     #[test]

@@ -11,7 +11,9 @@ pub use rollout::{Rollout, Step};
 
 use serde::Serialize;
 
-use crate::engine::ModelId;
+use std::collections::BTreeMap;
+
+use crate::engine::{ModelId, Shape};
 
 /// One call of a model with a prompt of its own.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -22,6 +24,8 @@ pub struct Module {
     pub inputs: Vec<String>,
     /// The fields it writes.
     pub outputs: Vec<String>,
+    /// What those fields must be that are more than text: its answers are decoded under a grammar then.
+    pub shapes: BTreeMap<String, Shape>,
     /// The most tokens of its answer.
     pub max_tokens: u32,
     /// 0 is greedy.
@@ -85,6 +89,7 @@ pub(crate) mod tests_support {
             name: name.into(),
             inputs: owned(inputs),
             outputs: owned(outputs),
+            shapes: BTreeMap::new(),
             max_tokens: 8,
             temperature: 0.0,
             model: ModelId(0),

@@ -97,7 +97,11 @@ pub fn run(program: &Program, jobs: &[Job<'_>], generate: &mut Generate<'_>) -> 
                 model: module.model,
                 messages: prompt.messages,
                 breakpoints: prompt.breakpoints,
-                decoding: Decoding { temperature: module.temperature, ..Decoding::greedy(module.max_tokens) },
+                decoding: Decoding {
+                    temperature: module.temperature,
+                    grammar: layout::grammar(module, &text),
+                    ..Decoding::greedy(module.max_tokens)
+                },
                 seed: job.seed.wrapping_add(index as u64),
             });
             under_way.push((place, inputs, text));
@@ -156,7 +160,7 @@ fn take_step(
             let cut = format!("The answer was cut off after {} tokens; it must be shorter.", module.max_tokens);
             problem = Some(problem.map_or(cut.clone(), |p| format!("{cut} {p}")));
         }
-        Ended::Stop => {}
+        Ended::Stop | Ended::Grammar => {}
     }
     let needed_later = |name: &String| !outputs.contains_key(name) && program.is_read_after(index, name);
     if outputs.is_empty() || module.outputs.iter().any(needed_later) {

@@ -1,16 +1,19 @@
 //! One model file in memory: weights, vocabulary, chat template.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
+use llama_cpp_2::sampling::LlamaSampler;
 use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::vocab::LlamaVocab;
+use llguidance::{Matcher, ParserFactory};
 
 use super::chat::ChatTemplate;
 use super::{GpuLayers, ModelFile, recoded};
-use crate::engine::EngineError;
+use crate::engine::{EngineError, Grammar};
 use crate::{catalog, gguf};
 
 /// The longest context that is set up unless the task file asks for more, in tokens.
@@ -32,6 +35,8 @@ pub(super) struct Loaded {
     name: String,
     path: PathBuf,
     bos: String,
+    /// Makes what enforces grammars on its tokens; its vocabulary is read when the first one comes.
+    parsers: OnceLock<Result<ParserFactory, String>>,
 }
 
 impl Loaded {
@@ -75,7 +80,7 @@ impl Loaded {
         let (bos, eos) = (special(&vocab, vocab.bos()), special(&vocab, vocab.eos()));
         let template = ChatTemplate::new(source, &bos, &eos).map_err(|e| error(e.to_string()))?;
         let (name, path, recoded) = (file.name.clone(), file.path.clone(), copy.is_some());
-        Ok(Self { model, template, context, sha256, gpu_layers: layers, recoded, name, path, bos })
+        Ok(Self { model, template, context, sha256, gpu_layers: layers, recoded, name, path, bos, parsers: OnceLock::new() })
     }
 
     /// Tokens of a rendered chat: special tokens are read as such, and the beginning-of-text token
@@ -83,6 +88,17 @@ impl Loaded {
     pub(super) fn tokenize_prompt(&self, text: &str) -> Vec<LlamaToken> {
         let written = !self.bos.is_empty() && text.starts_with(&self.bos);
         self.model.vocab().tokenize(text.as_bytes(), !written, true)
+    }
+
+    /// What enforces a grammar on the answers of this model.
+    pub(super) fn matcher(&self, grammar: &Grammar) -> Result<Matcher, String> {
+        let parsers = self.parsers.get_or_init(|| {
+            let mut parsers =
+                ParserFactory::new_simple(&LlamaSampler::llguidance_tok_env(&self.model)).map_err(|e| e.to_string())?;
+            parsers.quiet();
+            Ok(parsers)
+        });
+        grammar.matcher(parsers.as_ref().map_err(Clone::clone)?)
     }
 
     pub(super) fn error(&self, cause: String) -> EngineError {

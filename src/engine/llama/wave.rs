@@ -14,9 +14,10 @@ use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::vocab::LlamaVocab;
+use llguidance::Matcher;
 
 use super::prefix;
-use super::sample::Sampler;
+use super::sample::{Drawn, Sampler};
 use super::tree::Tree;
 use crate::engine::{Completion, Decoding, Ended, EngineError, EngineProgress, Usage, reasoning};
 
@@ -30,6 +31,8 @@ pub(super) struct Prompt {
     pub(super) opened: &'static str,
     pub(super) decoding: Decoding,
     pub(super) seed: u64,
+    /// Enforces the grammar of the answer, where it has one.
+    pub(super) matcher: Option<Matcher>,
 }
 
 /// The fixed shape of the batches; part of the plan.
@@ -282,7 +285,7 @@ impl<'c, 'm> Wave<'c, 'm> {
             fed: shared,
             next: None,
             position: i32::try_from(shared).map_err(|e| backend("placing a request")(&e))?,
-            sampler: Sampler::new(&prompt.decoding, prompt.seed),
+            sampler: Sampler::new(&prompt.decoding, prompt.seed, prompt.matcher.as_ref()),
             answer: Answer::default(),
             logits: None,
         })
@@ -365,9 +368,14 @@ impl<'c, 'm> Wave<'c, 'm> {
     /// Draws the next token of a request that has logits; says how the answer ended, if it did.
     fn draw(&mut self, request: &mut Active<'_>) -> Option<Ended> {
         let index = request.logits.take()?;
-        let token = request.sampler.next(self.context, index);
+        let (token, is_last) = match request.sampler.next(self.context, index) {
+            Ok(Drawn::Token(token)) => (token, false),
+            Ok(Drawn::Last(token)) => (token, true),
+            Ok(Drawn::Complete) => return Some(Ended::Grammar),
+            Err(cause) => return Some(Ended::Refused(format!("its grammar failed: {cause}"))),
+        };
         if self.vocab.is_eog(token) {
-            return Some(Ended::Stop);
+            return Some(if request.prompt.matcher.is_some() { Ended::Grammar } else { Ended::Stop });
         }
         let answer = &mut request.answer;
         answer.tokens += 1;
@@ -377,6 +385,9 @@ impl<'c, 'm> Wave<'c, 'm> {
         if let Some(end) = find_stop(&answer.bytes, from, &request.prompt.decoding.stop) {
             answer.bytes.truncate(end);
             return Some(Ended::Stop);
+        }
+        if is_last {
+            return Some(Ended::Grammar);
         }
         if answer.tokens >= request.prompt.decoding.max_tokens {
             return Some(Ended::Length);
@@ -427,6 +438,7 @@ mod tests {
             opened: "",
             decoding: Decoding::greedy(4),
             seed: 0,
+            matcher: None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! The thread that owns the contexts and answers one list of requests after another.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -10,11 +11,12 @@ use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::context::params::LlamaContextParams;
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::token::LlamaToken;
+use llguidance::Matcher;
 
 use super::Settings;
 use super::loaded::Loaded;
 use super::wave::{Carried, Prompt, Shape, Wave};
-use crate::engine::{Completion, Ended, EngineError, EngineProgress, Request, Usage, reasoning};
+use crate::engine::{Completion, Ended, EngineError, EngineProgress, Grammar, Request, Usage, reasoning};
 
 /// A list of requests and where to send what becomes of it.
 pub(super) struct Job {
@@ -74,9 +76,10 @@ fn answer<'m>(
     for index in order {
         let loaded = &models[index];
         let mut prompts = Vec::new();
+        let mut matchers = BTreeMap::new();
         let mut places = Vec::new();
         for (place, request) in requests.iter().enumerate().filter(|(_, r)| roles[r.model.0] == index) {
-            match to_prompt(loaded, request) {
+            match to_prompt(loaded, request, &mut matchers) {
                 Ok(prompt) => {
                     prompts.push(prompt);
                     places.push(place);
@@ -137,8 +140,12 @@ fn open_context<'m>(backend: &LlamaBackend, loaded: &'m Loaded, settings: Settin
     })
 }
 
-/// The request as tokens, or why it is refused.
-fn to_prompt(loaded: &Loaded, request: &Request) -> Result<Prompt, String> {
+/// The request as tokens, or why it is refused. `matchers` has those of the wave's grammars.
+fn to_prompt<'r>(
+    loaded: &Loaded,
+    request: &'r Request,
+    matchers: &mut BTreeMap<&'r Grammar, Result<Matcher, String>>,
+) -> Result<Prompt, String> {
     // Models that think before they answer are told not to: an answer has few tokens here.
     let text = loaded.template.render(&request.messages, Some(false)).map_err(|e| e.to_string())?;
     let tokens = loaded.tokenize_prompt(&text);
@@ -156,7 +163,16 @@ fn to_prompt(loaded: &Loaded, request: &Request) -> Result<Prompt, String> {
     }
     let breakpoints = token_breakpoints(loaded, request, &text, &tokens);
     let opened = reasoning::opened_by(&text);
-    Ok(Prompt { tokens, breakpoints, opened, decoding: request.decoding.clone(), seed: request.seed })
+    let decoding = request.decoding.clone();
+    // Requests of a wave often have the same grammar: it is compiled once.
+    let matcher = match &request.decoding.grammar {
+        Some(grammar) => match matchers.entry(grammar).or_insert_with(|| loaded.matcher(grammar)) {
+            Ok(matcher) => Some(matcher.deep_clone()),
+            Err(cause) => return Err(format!("its grammar cannot be enforced: {cause}")),
+        },
+        None => None,
+    };
+    Ok(Prompt { tokens, breakpoints, opened, decoding, seed: request.seed, matcher })
 }
 
 /// The request's breakpoints in tokens: how many tokens end before each. None where the tokens do

@@ -63,7 +63,7 @@ pub fn text<'a>(completion: &'a Completion, inputs: &[&str]) -> Result<&'a str, 
     match completion.ended {
         Ended::Refused(_) => return Err(Unusable::Refused),
         Ended::Length => return Err(Unusable::CutOff),
-        Ended::Stop => {}
+        Ended::Stop | Ended::Grammar => {}
     }
     let text = unwrap_fence(completion.text.trim());
     if text.is_empty() {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::data::{Example, to_text};
+use crate::engine::Shape;
 use crate::program::Module;
 
 /// The most values that are listed.
@@ -48,14 +49,31 @@ pub enum Kind {
     Text(Vec<String>),
 }
 
-/// What the training data says of the module's outputs, of those that it has a field of the same name for.
+/// What the training data says of the module's outputs, of those that it has a field of the same name for. What the task
+/// file says of one is known without it.
 #[must_use]
 pub fn of(module: &Module, train: &[Example]) -> Vec<Output> {
     let output = |name: &String| {
+        if let Some(kind) = module.shapes.get(name).and_then(|shape| declared(name, shape, train)) {
+            return Some(Output { name: name.clone(), kind });
+        }
         let rows: Vec<(&Example, &Value)> = train.iter().filter_map(|e| Some((e, e.fields.get(name)?))).collect();
         (!rows.is_empty() && rows.len() == train.len()).then(|| Output { name: name.clone(), kind: kind(&rows, &module.inputs) })
     };
     module.outputs.iter().filter_map(output).collect()
+}
+
+/// What the task file says that an output must be.
+fn declared(name: &str, shape: &Shape, train: &[Example]) -> Option<Kind> {
+    match shape {
+        Shape::Values(values) => {
+            let count = |value: &String| train.iter().filter(|example| example.text(name).as_ref() == Some(value)).count();
+            Some(Kind::Set(values.iter().map(|value| (value.clone(), count(value))).collect()))
+        }
+        Shape::Number => Some(Kind::Number),
+        Shape::Flag => Some(Kind::Flag),
+        Shape::Text | Shape::Json(_) => None,
+    }
 }
 
 fn kind(rows: &[(&Example, &Value)], inputs: &[String]) -> Kind {

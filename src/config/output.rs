@@ -1,0 +1,95 @@
+//! What a module writes: names, or names with what their values must be.
+
+use std::path::Path;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::section::{Section, nearest};
+use crate::engine::{Grammar, Shape};
+
+/// One of `outputs`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutputPlan {
+    /// Its name.
+    pub name: String,
+    /// What it must be. The answer is decoded under a grammar where any output of a module is more than text.
+    pub shape: Shape,
+}
+
+/// As the task file has it: the name alone where it is text.
+impl Serialize for OutputPlan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.shape == Shape::Text {
+            return serializer.serialize_str(&self.name);
+        }
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("name", &self.name)?;
+        match &self.shape {
+            Shape::Text => map.serialize_entry("kind", "text")?,
+            Shape::Values(values) => map.serialize_entry("values", values)?,
+            Shape::Number => map.serialize_entry("kind", "number")?,
+            Shape::Flag => map.serialize_entry("kind", "flag")?,
+            Shape::Json(schema) => map.serialize_entry("schema", &schema.to_string())?,
+        }
+        map.end()
+    }
+}
+
+/// The kinds that need nothing else said.
+const KINDS: [&str; 3] = ["text", "number", "flag"];
+
+/// Reads one that is a table.
+pub(super) fn read(section: Section<'_>, base: &Path) -> OutputPlan {
+    let name = section.required_text("name");
+    let kind = section.text("kind");
+    let values = section.texts("values");
+    let schema = section.text("schema");
+    let shape = match (kind.as_deref(), values, schema) {
+        (None | Some("text"), None, None) => Shape::Text,
+        (Some("number"), None, None) => Shape::Number,
+        (Some("flag"), None, None) => Shape::Flag,
+        (None, Some(values), None) => read_values(&section, values),
+        (None, None, Some(schema)) => read_schema(&section, &schema, base),
+        (Some(kind), None, None) => {
+            section.problem("kind", format!("there is no kind `{kind}`; {}", nearest(kind, &KINDS)));
+            Shape::Text
+        }
+        _ => {
+            section.problem("name", "give one of `kind`, `values` and `schema`");
+            Shape::Text
+        }
+    };
+    section.finish();
+    OutputPlan { name, shape }
+}
+
+fn read_values(section: &Section<'_>, values: Vec<String>) -> Shape {
+    if values.is_empty() {
+        section.problem("values", "must name at least one");
+    }
+    if let Some(bad) = values.iter().find(|value| value.trim() != value.as_str() || value.is_empty() || value.contains('\n')) {
+        section.problem("values", format!("{bad:?} cannot be one: no line break, no space at its ends, not empty"));
+    }
+    Shape::Values(values)
+}
+
+/// A schema that is written out, or the path of one.
+fn read_schema(section: &Section<'_>, schema: &str, base: &Path) -> Shape {
+    let written = schema.trim_start().starts_with('{');
+    let path = base.join(schema);
+    let source = match written {
+        true => Ok(schema.to_owned()),
+        false => std::fs::read_to_string(&path).map_err(|e| format!("{} cannot be read: {e}", path.display())),
+    };
+    let shape = source.and_then(|source| {
+        let schema = serde_json::from_str(&source).map_err(|e| format!("is no JSON: {e}"))?;
+        let shape = Shape::Json(schema);
+        let wrong = |cause| format!("cannot be enforced: {cause}");
+        Grammar::value(&shape).check().map_err(wrong)?;
+        Ok(shape)
+    });
+    shape.unwrap_or_else(|problem| {
+        section.problem("schema", problem);
+        Shape::Text
+    })
+}

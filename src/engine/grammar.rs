@@ -1,0 +1,205 @@
+//! What an answer must look like: shapes of values, and grammars of whole answers.
+//!
+//! Grammars are written in the Lark dialect of [llguidance](https://github.com/guidance-ai/llguidance), which
+//! enforces them token by token and lets nothing through that is not UTF-8.
+
+use llguidance::api::TopLevelGrammar;
+use llguidance::toktrie::ApproximateTokEnv;
+use llguidance::{Matcher, ParserFactory};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// What a value must be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shape {
+    /// Words in one line.
+    Text,
+    /// One of these, spelled exactly so.
+    Values(Vec<String>),
+    /// A decimal number: perhaps a sign, digits, perhaps decimals.
+    Number,
+    /// `true` or `false`.
+    Flag,
+    /// JSON that fits this schema, in one line.
+    Json(Value),
+}
+
+/// What a whole answer must look like.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Grammar(String);
+
+/// Words with single spaces between them.
+const WORDS: &str = r"/\S+([ \t]\S+)*/";
+
+impl Grammar {
+    /// An answer that is one value.
+    #[must_use]
+    pub fn value(shape: &Shape) -> Self {
+        let mut rules = Rules::default();
+        let value = rules.value(shape);
+        rules.start(&format!("\" \"? {value}"))
+    }
+
+    /// An answer of lines `name: value`, in this order. Where the answer is `begun`, the first name and its colon are
+    /// there already. Where it is `reasoned`, text of any length comes before the first line, behind that name.
+    #[must_use]
+    pub fn lines(fields: &[(&str, &Shape)], begun: bool, reasoned: Option<&str>) -> Self {
+        let mut rules = Rules::default();
+        let mut parts: Vec<String> = Vec::new();
+        if let (Some(label), Some((first, _))) = (reasoned, fields.first()) {
+            if !begun {
+                parts.push(quoted(&format!("{label}:")));
+            }
+            parts.push(rules.until(&format!("\n{first}:")));
+        }
+        for (place, (name, shape)) in fields.iter().enumerate() {
+            let is_written = place == 0 && (begun || reasoned.is_some());
+            let line_break = if place == 0 { "" } else { "\n" };
+            if !is_written {
+                parts.push(quoted(&format!("{line_break}{name}:")));
+            }
+            let value = rules.value(shape);
+            parts.push(format!("\" \"? {value}"));
+        }
+        rules.start(&parts.join(" "))
+    }
+
+    /// Tries the grammar without a model.
+    ///
+    /// # Errors
+    /// What is wrong with it: a schema that cannot be enforced, for one.
+    pub fn check(&self) -> Result<(), String> {
+        let mut factory = ParserFactory::new_simple(&ApproximateTokEnv::single_byte_env()).map_err(|e| e.to_string())?;
+        self.matcher(factory.quiet()).map(|_| ())
+    }
+
+    /// What enforces it on the tokens of a model.
+    pub(super) fn matcher(&self, factory: &ParserFactory) -> Result<Matcher, String> {
+        let matcher = Matcher::new(factory.create_parser(TopLevelGrammar::from_lark(self.0.clone())));
+        match matcher.get_error() {
+            Some(error) => Err(error),
+            None => Ok(matcher),
+        }
+    }
+}
+
+/// The rules below a grammar's start.
+#[derive(Default)]
+struct Rules(Vec<String>);
+
+impl Rules {
+    fn start(self, start: &str) -> Grammar {
+        Grammar(format!("start: {start}\n{}", self.0.concat()))
+    }
+
+    /// The name of a rule for one value.
+    fn value(&mut self, shape: &Shape) -> String {
+        let name = format!("v{}", self.0.len());
+        let rule = match shape {
+            Shape::Text => WORDS.to_owned(),
+            Shape::Values(values) => values.iter().map(|value| quoted(value)).collect::<Vec<_>>().join(" | "),
+            Shape::Number => r"/-?[0-9]{1,15}(\.[0-9]{1,9})?/".to_owned(),
+            Shape::Flag => r#""true" | "false""#.to_owned(),
+            Shape::Json(schema) => format!("%json {}", compact(schema)),
+        };
+        self.0.push(format!("{name}: {rule}\n"));
+        name
+    }
+
+    /// The name of a rule for anything up to and with `end`.
+    fn until(&mut self, end: &str) -> String {
+        let name = format!("v{}", self.0.len());
+        self.0.push(format!("{name}[suffix={}]: /(?s:.*)/\n", quoted(end)));
+        name
+    }
+}
+
+/// A literal of Lark, which is spelled as in JSON.
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+/// The schema, without white space that nobody needs.
+fn compact(schema: &Value) -> Value {
+    let options = json!({ "whitespace_flexible": false, "item_separator": ", ", "key_separator": ": " });
+    match schema {
+        Value::Object(map) => {
+            let mut map = map.clone();
+            map.insert("x-guidance".into(), options);
+            Value::Object(map)
+        }
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use llguidance::toktrie::TokEnv;
+    use proptest::prelude::*;
+
+    /// Whether a text, read byte by byte, is a whole answer.
+    fn accepts(grammar: &Grammar, text: &str) -> bool {
+        let env: TokEnv = ApproximateTokEnv::single_byte_env();
+        let mut matcher = grammar.matcher(ParserFactory::new_simple(&env).unwrap().quiet()).unwrap();
+        let tokens = env.tokenize(text);
+        matcher.try_consume_tokens(&tokens).unwrap() == tokens.len() && matcher.is_accepting().unwrap()
+    }
+
+    #[test]
+    fn values_are_spelled_exactly_so() {
+        let grammar = Grammar::value(&Shape::Values(vec!["late".into(), "a \"b\"\\ü".into()]));
+        for (text, is_one) in
+            [("late", true), (" late", true), (" a \"b\"\\ü", true), ("lat", false), ("later", false), ("", false)]
+        {
+            assert_eq!(accepts(&grammar, text), is_one, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_flags_and_text_have_no_end_of_white_space() {
+        let number = Grammar::value(&Shape::Number);
+        assert!(accepts(&number, " -12.5") && accepts(&number, "7") && !accepts(&number, "1,000") && !accepts(&number, "1."));
+        let flag = Grammar::value(&Shape::Flag);
+        assert!(accepts(&flag, "true") && !accepts(&flag, "True"));
+        let text = Grammar::value(&Shape::Text);
+        assert!(accepts(&text, " so it is") && !accepts(&text, "two  spaces") && !accepts(&text, "two\nlines"));
+    }
+
+    #[test]
+    fn json_follows_its_schema_in_one_line() {
+        let schema = json!({ "type": "object", "properties": { "n": { "type": "integer" } }, "required": ["n"], "additionalProperties": false });
+        let grammar = Grammar::value(&Shape::Json(schema));
+        assert!(accepts(&grammar, r#" {"n": 3}"#));
+        for wrong in [r#"{"n":3}"#, r#"{ "n": 3}"#, r#"{"n": 3, "m": 1}"#, "{}", "[]"] {
+            assert!(!accepts(&grammar, wrong), "{wrong}");
+        }
+        let wrong = Grammar::value(&Shape::Json(json!({ "type": "nonsense" }))).check().unwrap_err();
+        assert!(wrong.contains("nonsense"), "{wrong}");
+    }
+
+    #[test]
+    fn lines_stand_in_their_order() {
+        let values = Shape::Values(vec!["low".into(), "high".into()]);
+        let fields = [("urgency", &values), ("why", &Shape::Text)];
+        assert!(accepts(&Grammar::lines(&fields, false, None), "urgency: low\nwhy: it can wait"));
+        assert!(!accepts(&Grammar::lines(&fields, false, None), "why: it can wait\nurgency: low"));
+        assert!(accepts(&Grammar::lines(&fields, true, None), " high\nwhy: fire"));
+        let reasoned = Grammar::lines(&fields, true, Some("reasoning"));
+        assert!(accepts(&reasoned, " a\n\nb\nurgency: high\nwhy: fire"));
+        assert!(!accepts(&reasoned, " high\nwhy: fire"));
+        assert!(accepts(&Grammar::lines(&fields, false, Some("reasoning")), "reasoning: a\nurgency: low\nwhy: b"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_values_make_a_grammar_of_themselves(values in prop::collection::vec("\\PC{1,12}", 1..5)) {
+            let grammar = Grammar::value(&Shape::Values(values.clone()));
+            prop_assert_eq!(grammar.check(), Ok(()));
+            for value in &values {
+                prop_assert!(accepts(&grammar, value), "{value:?}");
+            }
+        }
+    }
+}
