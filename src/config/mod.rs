@@ -23,6 +23,7 @@ use self::section::{Problems, Section, nearest};
 use self::tree::Table;
 use crate::catalog;
 use crate::engine::Shape;
+use crate::engine::llama::Settings;
 
 /// Why a task file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -371,8 +372,8 @@ fn read_engine(root: &Section<'_>) -> EnginePlan {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let plan = EnginePlan {
         threads: section.integer("threads", 1..=1024).unwrap_or(cores),
-        sequences: section.integer("sequences", 1..=255).unwrap_or(32),
-        chunk: section.integer("chunk", 1..=4096).unwrap_or(256),
+        sequences: section.integer("sequences", 1..=255).unwrap_or(Settings::SEQUENCES),
+        chunk: section.integer("chunk", 1..=4096).unwrap_or(Settings::CHUNK),
     };
     if plan.chunk < plan.sequences {
         section.problem("chunk", format!("must be at least `sequences`, {}: a batch holds a token of each", plan.sequences));

@@ -3,7 +3,9 @@
 //! One thread owns the contexts (`worker`); weights are shared with the caller's side, which
 //! counts tokens. Roles with the same file and settings share one copy.
 
+mod active;
 mod chat;
+mod draft;
 mod loaded;
 mod prefix;
 mod recoded;
@@ -63,6 +65,14 @@ pub struct Settings {
     pub sequences: usize,
     /// Tokens in a batch, at least `sequences`.
     pub chunk: usize,
+}
+
+impl Settings {
+    /// Requests decoded together, unless the plan says otherwise.
+    pub const SEQUENCES: usize = 32;
+
+    /// Tokens in a batch, unless the plan says otherwise.
+    pub const CHUNK: usize = 256;
 }
 
 /// The engine over llama.cpp.

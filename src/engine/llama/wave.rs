@@ -16,10 +16,16 @@ use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::vocab::LlamaVocab;
 use llguidance::Matcher;
 
+use super::active::Active;
 use super::prefix;
-use super::sample::{Drawn, Sampler};
 use super::tree::Tree;
-use crate::engine::{Completion, Decoding, Ended, EngineError, EngineProgress, Usage, reasoning};
+use crate::engine::{Completion, Decoding, EngineError, EngineProgress};
+
+/// Answers under way together for which drafts are worth their place in a batch.
+const MOST_DRAFTING: usize = 4;
+
+/// Tokens of drafts in a batch: as many as cost little more than none, where the weights have to be read once for all.
+const DRAFT_ROOM: usize = 16;
 
 /// A request as tokens.
 pub(super) struct Prompt {
@@ -46,32 +52,6 @@ pub(super) struct Shape {
     pub(super) chunk: usize,
     /// Cells of the KV cache, shared by all sequences.
     pub(super) cells: usize,
-}
-
-/// A request under way.
-struct Active<'p> {
-    index: usize,
-    sequence: i32,
-    prompt: &'p Prompt,
-    /// Prompt tokens that nodes had for it, and those of them that were computed for it.
-    shared: usize,
-    charged: usize,
-    /// Prompt tokens already in a batch.
-    fed: usize,
-    /// The token drawn last, not yet in a batch.
-    next: Option<LlamaToken>,
-    position: i32,
-    sampler: Sampler,
-    answer: Answer,
-    /// Where the logits of this request stand in the batch under way.
-    logits: Option<i32>,
-}
-
-/// An answer as it grows.
-#[derive(Default)]
-struct Answer {
-    bytes: Vec<u8>,
-    tokens: u32,
 }
 
 /// What the cache holds from an earlier wave: a first node, at the beginning of the cells.
@@ -148,13 +128,17 @@ impl<'c, 'm> Wave<'c, 'm> {
 
             let mut still = Vec::with_capacity(active.len());
             for mut request in active {
-                let Some(ended) = self.draw(&mut request) else {
+                let (tokens, position) = (request.tokens, request.position);
+                let ended = request.draw(self.context, &self.vocab);
+                self.done.decoded += u64::from(request.tokens - tokens);
+                let Some(ended) = ended else {
+                    if request.position < position {
+                        self.forget(request.sequence, request.position)?;
+                    }
                     still.push(request);
                     continue;
                 };
-                self.context
-                    .clear_kv_cache_seq(u32::try_from(request.sequence).ok(), None, None)
-                    .map_err(|e| backend("freeing a sequence")(&e))?;
+                self.forget(request.sequence, 0)?;
                 free.push(request.sequence);
                 free.sort_unstable_by(|a, b| b.cmp(a));
                 held.room += work(request.prompt, request.shared);
@@ -164,16 +148,8 @@ impl<'c, 'm> Wave<'c, 'm> {
                         self.release(&tree, &mut held, node)?;
                     }
                 }
-                let usage = Usage {
-                    prefilled: (request.prompt.tokens.len() - request.shared + request.charged) as u64,
-                    unique: unique[request.index],
-                    reused: (request.shared - request.charged) as u64,
-                    decoded: u64::from(request.answer.tokens),
-                };
                 self.done.answered += 1;
-                let raw = format!("{}{}", request.prompt.opened, String::from_utf8_lossy(&request.answer.bytes));
-                let (reasoning, text) = reasoning::split(&raw);
-                answers[request.index] = Some(Completion { text, reasoning, ended, usage });
+                answers[request.index] = Some(request.completion(ended, unique[request.index]));
             }
             active = still;
         }
@@ -203,7 +179,7 @@ impl<'c, 'm> Wave<'c, 'm> {
             Some(first) => {
                 let all = 0..i32::try_from(self.shape.sequences + self.shape.nodes).unwrap_or(i32::MAX);
                 for sequence in all.filter(|&sequence| sequence != carried.sequence) {
-                    self.clear(sequence)?;
+                    self.forget(sequence, 0)?;
                 }
                 held.sequences[first] = Some(carried.sequence);
                 held.free.retain(|&sequence| sequence != carried.sequence);
@@ -214,14 +190,15 @@ impl<'c, 'm> Wave<'c, 'm> {
         Ok(held)
     }
 
-    fn clear(&mut self, sequence: i32) -> Result<(), EngineError> {
-        let cleared = self.context.clear_kv_cache_seq(u32::try_from(sequence).ok(), None, None);
+    /// Removes what the cache holds of a sequence from `position` on.
+    fn forget(&mut self, sequence: i32, position: i32) -> Result<(), EngineError> {
+        let cleared = self.context.clear_kv_cache_seq(u32::try_from(sequence).ok(), u32::try_from(position).ok(), None);
         cleared.map(|_| ()).map_err(|e| backend("freeing a sequence")(&e))
     }
 
     fn release(&mut self, tree: &Tree, held: &mut Held, node: usize) -> Result<(), EngineError> {
         if let Some(sequence) = held.sequences[node].take() {
-            self.clear(sequence)?;
+            self.forget(sequence, 0)?;
             held.free.push(sequence);
             held.free.sort_unstable_by(|a, b| b.cmp(a));
             held.room += tree.nodes[node].end - tree.nodes[node].start;
@@ -276,19 +253,8 @@ impl<'c, 'm> Wave<'c, 'm> {
         }
         self.share(above, sequence)?;
         held.room -= work(prompt, shared);
-        Ok(Active {
-            index,
-            sequence,
-            prompt,
-            shared,
-            charged,
-            fed: shared,
-            next: None,
-            position: i32::try_from(shared).map_err(|e| backend("placing a request")(&e))?,
-            sampler: Sampler::new(&prompt.decoding, prompt.seed, prompt.matcher.as_ref()),
-            answer: Answer::default(),
-            logits: None,
-        })
+        let position = i32::try_from(shared).map_err(|e| backend("placing a request")(&e))?;
+        Ok(Active::new(index, sequence, prompt, shared, charged, position))
     }
 
     /// Lets a sequence begin with all that another has.
@@ -317,7 +283,7 @@ impl<'c, 'm> Wave<'c, 'm> {
         Ok(())
     }
 
-    /// One batch: a token for every answer under way, then prompts while there is room.
+    /// One batch: a token for every answer under way, with drafts where they are few, then prompts while there is room.
     fn step(
         &mut self,
         active: &mut [Active<'_>],
@@ -325,6 +291,8 @@ impl<'c, 'm> Wave<'c, 'm> {
     ) -> Result<(), EngineError> {
         self.batch.clear();
         let mut left = self.shape.chunk;
+        let drafts =
+            if active.len() > MOST_DRAFTING { 0 } else { DRAFT_ROOM.min(left.saturating_sub(active.len())) / active.len() };
         for request in &mut *active {
             request.logits = None;
             if left == 0 {
@@ -335,6 +303,12 @@ impl<'c, 'm> Wave<'c, 'm> {
                 self.add(token, request.position, request.sequence, true)?;
                 request.position += 1;
                 left -= 1;
+                request.guess(drafts);
+                for at in 0..request.draft.len() {
+                    self.add(request.draft[at], request.position, request.sequence, true)?;
+                    request.position += 1;
+                    left -= 1;
+                }
             }
         }
         for request in active {
@@ -364,37 +338,6 @@ impl<'c, 'm> Wave<'c, 'm> {
         }
         self.context.decode(&mut self.batch).map_err(|e| backend("decoding")(&e))
     }
-
-    /// Draws the next token of a request that has logits; says how the answer ended, if it did.
-    fn draw(&mut self, request: &mut Active<'_>) -> Option<Ended> {
-        let index = request.logits.take()?;
-        let (token, is_last) = match request.sampler.next(self.context, index) {
-            Ok(Drawn::Token(token)) => (token, false),
-            Ok(Drawn::Last(token)) => (token, true),
-            Ok(Drawn::Complete) => return Some(Ended::Grammar),
-            Err(cause) => return Some(Ended::Refused(format!("its grammar failed: {cause}"))),
-        };
-        if self.vocab.is_eog(token) {
-            return Some(if request.prompt.matcher.is_some() { Ended::Grammar } else { Ended::Stop });
-        }
-        let answer = &mut request.answer;
-        answer.tokens += 1;
-        self.done.decoded += 1;
-        let from = answer.bytes.len();
-        self.vocab.token_to_piece_into(token, &mut answer.bytes, false, None);
-        if let Some(end) = find_stop(&answer.bytes, from, &request.prompt.decoding.stop) {
-            answer.bytes.truncate(end);
-            return Some(Ended::Stop);
-        }
-        if is_last {
-            return Some(Ended::Grammar);
-        }
-        if answer.tokens >= request.prompt.decoding.max_tokens {
-            return Some(Ended::Length);
-        }
-        request.next = Some(token);
-        None
-    }
 }
 
 /// Cells that a request needs beyond the shared prefix.
@@ -412,18 +355,6 @@ fn may_share(prompt: &Prompt) -> usize {
 /// What a prompt has up to the end of a node.
 fn node_tokens<'p>(tree: &Tree, prompts: &'p [Prompt], node: usize) -> &'p [LlamaToken] {
     &prompts[tree.nodes[node].of].tokens[..tree.nodes[node].end]
-}
-
-/// Where the first stop string begins, if one ends in the bytes that came last.
-fn find_stop(bytes: &[u8], from: usize, stops: &[String]) -> Option<usize> {
-    stops
-        .iter()
-        .filter(|stop| !stop.is_empty())
-        .filter_map(|stop| {
-            let begin = (from + 1).saturating_sub(stop.len());
-            bytes[begin..].windows(stop.len()).position(|w| w == stop.as_bytes()).map(|at| begin + at)
-        })
-        .min()
 }
 
 #[cfg(test)]
@@ -447,13 +378,5 @@ mod tests {
         assert_eq!(may_share(&prompt(&[1, 2, 3, 4, 5], &[2, 3])), 3);
         assert_eq!(may_share(&prompt(&[1, 2, 3], &[1, 3])), 2);
         assert_eq!(may_share(&prompt(&[1, 2, 3], &[])), 2);
-    }
-
-    #[test]
-    fn a_stop_string_across_pieces_is_found() {
-        let stops = vec!["\n\n".to_owned(), "END".to_owned()];
-        assert_eq!(find_stop(b"ab\n\ncd", 3, &stops), Some(2));
-        assert_eq!(find_stop(b"abEND", 4, &stops), Some(2));
-        assert_eq!(find_stop(b"abEN", 3, &stops), None);
     }
 }
