@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use gepard::engine::llama::{GpuLayers, Llama, ModelFile, Settings};
+use gepard::engine::llama::{GpuLayers, Llama, ModelFile, Settings, memory_plan};
 use gepard::engine::{Completion, Decoding, Ended, Engine, EngineError, Grammar, Message, ModelId, Request, Role, Shape, Usage};
 use support::{Task, result};
 
@@ -28,9 +28,11 @@ fn model() -> PathBuf {
     }
 }
 
+const SETTINGS: Settings = Settings { threads: 2, sequences: 4, chunk: 64, memory: None };
+
 fn engine() -> Llama {
-    let file = ModelFile { name: "task".into(), path: model(), gpu_layers: GpuLayers::Auto, context: Some(1024) };
-    Llama::open(&[file], Settings { threads: 2, sequences: 4, chunk: 64 }).unwrap()
+    let file = ModelFile { name: "task".into(), path: model(), gpu_layers: GpuLayers::Auto, context: Some(1024), cache: None };
+    Llama::open(&[file], SETTINGS).unwrap()
 }
 
 fn request(question: &str, max_tokens: u32) -> Request {
@@ -187,6 +189,33 @@ fn one_request_and_many_are_answered_in_order() {
     assert!(ask(&mut engine, &[]).is_empty());
 }
 
+/// Bytes that hold the test model once, but not twice.
+const ROOM_FOR_ONE: u64 = 180_000_000;
+
+#[test]
+fn models_that_do_not_fit_together_take_turns_and_say_the_same() {
+    let file = |name: &str, context: usize| ModelFile {
+        name: name.into(),
+        path: model(),
+        gpu_layers: GpuLayers::Auto,
+        context: Some(context),
+        cache: None,
+    };
+    let files = [file("task", 1024), file("teacher", 512)];
+    let requests: Vec<Request> = [0, 1, 0].map(|model| Request { model: ModelId(model), ..request("Name a fruit.", 12) }).into();
+    let (together, _) = memory_plan(&files, SETTINGS).unwrap();
+    let wanted = ask(&mut Llama::open(&files, SETTINGS).unwrap(), &requests);
+    let tight = Settings { memory: Some(ROOM_FOR_ONE), ..SETTINGS };
+    let (in_turns, machine) = memory_plan(&files, tight).unwrap();
+    assert_eq!((together.in_turns, in_turns.in_turns, machine.ram), (false, true, ROOM_FOR_ONE));
+    let mut engine = Llama::open(&files, tight).unwrap();
+    for _ in 0..2 {
+        assert_eq!(ask(&mut engine, &requests), wanted);
+    }
+    let error = Llama::open(&files, Settings { memory: Some(90_000_000), ..SETTINGS }).err().unwrap().to_string();
+    assert!(error.contains("alone needs") && error.contains("models may have 90 MB"), "{error}");
+}
+
 #[test]
 fn too_long_a_request_is_refused_and_the_others_are_answered() {
     let mut engine = engine();
@@ -247,9 +276,10 @@ fn an_interruption_is_felt_within_a_step_and_the_engine_lives_on() {
 
 #[test]
 fn roles_with_the_same_file_share_one_copy() {
-    let file = |name: &str| ModelFile { name: name.into(), path: model(), gpu_layers: GpuLayers::Auto, context: Some(512) };
+    let file =
+        |name: &str| ModelFile { name: name.into(), path: model(), gpu_layers: GpuLayers::Auto, context: Some(512), cache: None };
     let before = resident();
-    let mut engine = Llama::open(&[file("task"), file("teacher")], Settings { threads: 2, sequences: 2, chunk: 64 }).unwrap();
+    let mut engine = Llama::open(&[file("task"), file("teacher")], Settings { sequences: 2, ..SETTINGS }).unwrap();
     let mut second = request("What is the capital of France?", 24);
     second.model = ModelId(1);
     assert!(ask(&mut engine, &[second])[0].text.contains("Paris"));
@@ -272,8 +302,16 @@ fn files_that_are_no_models_are_refused_with_what_to_do() {
     std::fs::write(folder.path().join("short.gguf"), &whole[..whole.len() / 2]).unwrap();
     std::fs::write(folder.path().join("text.gguf"), "hello").unwrap();
     for (name, says) in [("short.gguf", "download"), ("text.gguf", "GGUF"), ("nowhere.gguf", "nowhere.gguf")] {
-        let file = ModelFile { name: "task".into(), path: folder.path().join(name), gpu_layers: GpuLayers::Auto, context: None };
-        let Err(error) = Llama::open(&[file], Settings { threads: 1, sequences: 1, chunk: 32 }) else { panic!("{name}") };
+        let file = ModelFile {
+            name: "task".into(),
+            path: folder.path().join(name),
+            gpu_layers: GpuLayers::Auto,
+            context: None,
+            cache: None,
+        };
+        let Err(error) = Llama::open(&[file], Settings { threads: 1, sequences: 1, chunk: 32, memory: None }) else {
+            panic!("{name}")
+        };
         assert!(matches!(error, EngineError::Model { .. }));
         assert!(error.to_string().contains(says), "{error}");
     }

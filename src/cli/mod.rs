@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand. The only place that prints: results to stdout, all
 //! else to stderr.
 
+mod doctor;
 mod eval;
 mod models;
 mod optimize;
@@ -32,6 +33,8 @@ enum Command {
     Optimize(optimize::Arguments),
     /// Score a prompt on examples.
     Eval(eval::Arguments),
+    /// What a task will meet on this machine: memory, speed, the seed's score.
+    Doctor(doctor::Arguments),
     /// See and manage the model files in the cache.
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -100,6 +103,7 @@ pub fn main() -> ExitCode {
     let result = match &arguments.command {
         Command::Optimize(arguments) => optimize::run(arguments, &mut out),
         Command::Eval(arguments) => eval::run(arguments, &mut out),
+        Command::Doctor(arguments) => doctor::run(arguments, &mut out),
         Command::Models(command) => models::run(command, &mut out),
     };
     let result = result.and_then(|()| Ok(out.flush()?));

@@ -24,6 +24,7 @@ use self::tree::Table;
 use crate::catalog;
 use crate::engine::Shape;
 use crate::engine::llama::Settings;
+use crate::engine::memory::CacheType;
 
 /// Why a task file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -320,6 +321,7 @@ fn read_models(reader: &Reader<'_>, root: &Section<'_>) -> Vec<ModelPlan> {
                     gguf: read_gguf(reader, &section),
                     gpu_layers: read_gpu_layers(&section),
                     context: section.integer("context", 128..=10_000_000),
+                    cache: read_cache(&section),
                 }
             }
         };
@@ -367,6 +369,17 @@ fn read_gpu_layers(section: &Section<'_>) -> GpuLayersPlan {
     }
 }
 
+fn read_cache(section: &Section<'_>) -> Option<CacheType> {
+    match section.text("cache")?.as_str() {
+        "f16" => Some(CacheType::F16),
+        "q8_0" => Some(CacheType::Q8),
+        other => {
+            section.problem("cache", format!("there is no type `{other}`; {}", nearest(other, &["f16", "q8_0"])));
+            None
+        }
+    }
+}
+
 fn read_engine(root: &Section<'_>) -> EnginePlan {
     let section = root.table_or_empty("engine");
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -374,6 +387,7 @@ fn read_engine(root: &Section<'_>) -> EnginePlan {
         threads: section.integer("threads", 1..=1024).unwrap_or(cores),
         sequences: section.integer("sequences", 1..=255).unwrap_or(Settings::SEQUENCES),
         chunk: section.integer("chunk", 1..=4096).unwrap_or(Settings::CHUNK),
+        memory: section.integer("memory", 1..=100_000_000),
     };
     if plan.chunk < plan.sequences {
         section.problem("chunk", format!("must be at least `sequences`, {}: a batch holds a token of each", plan.sequences));

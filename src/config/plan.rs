@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::optimize::OptimizePlan;
 use super::output::OutputPlan;
+use crate::engine::memory::CacheType;
 use crate::engine::{ModelId, Shape};
 use crate::program::{Candidate, Layout, Module, Program};
 
@@ -132,6 +133,9 @@ pub enum ModelSource {
         /// Tokens of context; None: what it was trained on, at most 8192.
         #[serde(skip_serializing_if = "Option::is_none")]
         context: Option<usize>,
+        /// What its cache is stored as; None: 16-bit floats, unless memory is short.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache: Option<CacheType>,
     },
     /// The deterministic double.
     Scripted {
@@ -170,6 +174,9 @@ pub struct EnginePlan {
     pub sequences: usize,
     /// Tokens in a batch.
     pub chunk: usize,
+    /// Megabytes of memory that models may take; None: seven eighths of the machine's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
 }
 
 fn by_name<S: serde::Serializer>(models: &[ModelPlan], serializer: S) -> Result<S::Ok, S::Error> {

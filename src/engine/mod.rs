@@ -5,6 +5,7 @@
 
 pub mod grammar;
 pub mod llama;
+pub mod memory;
 pub mod reasoning;
 pub mod scripted;
 
@@ -145,7 +146,7 @@ pub struct Completion {
 }
 
 /// A sign of life from within [`Engine::generate`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct EngineProgress {
     /// Requests answered so far in this call.
     pub answered: usize,
@@ -153,6 +154,18 @@ pub struct EngineProgress {
     pub prefilled: u64,
     /// Answer tokens so far in this call.
     pub decoded: u64,
+}
+
+impl std::ops::Add for EngineProgress {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            answered: self.answered + other.answered,
+            prefilled: self.prefilled + other.prefilled,
+            decoded: self.decoded + other.decoded,
+        }
+    }
 }
 
 /// What can go wrong beneath the requests; a refused request is no error but its own answer.
@@ -171,6 +184,9 @@ pub enum EngineError {
         /// What is wrong and what to do about it.
         cause: String,
     },
+    /// The models do not fit the machine.
+    #[error(transparent)]
+    Memory(#[from] memory::TooLarge),
     /// A script of the scripted engine cannot be used.
     #[error("{path}:{line}: {cause}")]
     Script {

@@ -123,6 +123,21 @@ impl Header {
         }
     }
 
+    /// The numbers of a key, for each head; `None` where the width is shared out among the heads.
+    pub fn key_length(&self) -> Option<u64> {
+        self.of_architecture("attention.key_length")
+    }
+
+    /// The numbers of a value, for each head; `None` where the width is shared out among the heads.
+    pub fn value_length(&self) -> Option<u64> {
+        self.of_architecture("attention.value_length")
+    }
+
+    /// The inner width of the feed-forward layers; `None` where it differs between layers.
+    pub fn feed_forward_length(&self) -> Option<u64> {
+        self.of_architecture("feed_forward_length")
+    }
+
     /// The number of tokens in the vocabulary.
     pub fn vocab_size(&self) -> Option<u64> {
         match self.metadata.get("tokenizer.ggml.tokens")? {

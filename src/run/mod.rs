@@ -1,8 +1,10 @@
 //! A run from plan to result: the library's front door.
 
+mod doctor;
 mod eval;
 mod tester;
 
+pub use doctor::{Diagnosis, diagnose};
 pub use eval::{EvalRequest, EvalResult, evaluate};
 
 use std::collections::BTreeMap;
@@ -12,7 +14,7 @@ use std::time::Instant;
 
 use self::tester::Tester;
 use crate::catalog;
-use crate::config::{GpuLayersPlan, MetricPlan, ModelSource, Plan};
+use crate::config::{EnginePlan, GpuLayersPlan, MetricPlan, ModelSource, Plan};
 use crate::data::split::{self, Files, Splits};
 use crate::engine::Engine;
 use crate::engine::llama::{GpuLayers, Llama, ModelFile, Settings};
@@ -57,17 +59,12 @@ pub fn files(plan: &Plan) -> Files {
     Files { train: data.train.clone(), val: data.val.clone(), test: data.test.clone(), allow_overlap: data.allow_overlap }
 }
 
-/// Loads the models of a plan.
-///
-/// # Errors
-/// [`RunError::ModelFile`] and [`RunError::Engine`]
-pub fn open_engine(plan: &Plan) -> Result<Box<dyn Engine>, RunError> {
-    let mut scripts = Vec::new();
+/// The files of a plan's models; none where they are scripted.
+fn llama_models(plan: &Plan) -> Result<Vec<ModelFile>, RunError> {
     let mut models = Vec::new();
     for model in &plan.models {
-        match &model.source {
-            ModelSource::Scripted { script } => scripts.push(script.clone()),
-            ModelSource::Llama { gguf, gpu_layers, context } => models.push(ModelFile {
+        if let ModelSource::Llama { gguf, gpu_layers, context, cache } = &model.source {
+            models.push(ModelFile {
                 name: model.name.clone(),
                 path: catalog::resolve(gguf, Path::new(""))?,
                 gpu_layers: match gpu_layers {
@@ -76,15 +73,33 @@ pub fn open_engine(plan: &Plan) -> Result<Box<dyn Engine>, RunError> {
                     GpuLayersPlan::Count(n) => GpuLayers::Count(*n),
                 },
                 context: *context,
-            }),
+                cache: *cache,
+            });
         }
     }
-    if models.is_empty() {
-        return Ok(Box::new(Scripted::from_files(&scripts)?));
+    Ok(models)
+}
+
+/// The shape of the engine's work.
+fn settings(plan: &Plan) -> Settings {
+    let EnginePlan { threads, sequences, chunk, memory } = plan.engine;
+    Settings { threads, sequences, chunk, memory: memory.map(|megabytes| megabytes * 1_000_000) }
+}
+
+/// Loads the models of a plan.
+///
+/// # Errors
+/// [`RunError::ModelFile`] and [`RunError::Engine`]
+pub fn open_engine(plan: &Plan) -> Result<Box<dyn Engine>, RunError> {
+    let models = llama_models(plan)?;
+    if !models.is_empty() {
+        return Ok(Box::new(Llama::open(&models, settings(plan))?));
     }
-    let shape = plan.engine;
-    let settings = Settings { threads: shape.threads, sequences: shape.sequences, chunk: shape.chunk };
-    Ok(Box::new(Llama::open(&models, settings)?))
+    let scripts = plan.models.iter().filter_map(|model| match &model.source {
+        ModelSource::Scripted { script } => Some(script.clone()),
+        ModelSource::Llama { .. } => None,
+    });
+    Ok(Box::new(Scripted::from_files(&scripts.collect::<Vec<_>>())?))
 }
 
 /// Runs GEPA as `plan` says, in the run directory `folder`: begun there, resumed, or extended.

@@ -1,11 +1,13 @@
 //! GGUF models in this process, through llama.cpp. The only folder that names the binding's types.
 //!
-//! One thread owns the contexts (`worker`); weights are shared with the caller's side, which
-//! counts tokens. Roles with the same file and settings share one copy.
+//! Each model has a thread that owns its weights and its context (`worker`); the caller's side has the vocabularies, and
+//! counts tokens. Roles with the same file and settings share one copy. Where memory does not hold all models, one is loaded at a
+//! time.
 
 mod active;
 mod chat;
 mod draft;
+mod found;
 mod loaded;
 mod prefix;
 mod recoded;
@@ -18,15 +20,15 @@ pub use chat::{ChatTemplate, TemplateError};
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, OnceLock};
-use std::thread::JoinHandle;
 
+use llama_cpp_2::LlamaBackendDeviceType;
 use llama_cpp_2::llama_backend::LlamaBackend;
 
+use self::found::Found;
 use self::loaded::Loaded;
-use self::worker::{Job, Update};
+use self::worker::Worker;
+use super::memory::{self, CacheType, Machine, MemoryPlan, Need};
 use super::{Completion, Engine, EngineError, EngineProgress, ModelId, Request};
 
 /// The binding and its version, as pinned in Cargo.toml: kernels differ between versions.
@@ -35,7 +37,7 @@ const BINDING: &str = "llama-cpp-2 0.1.160";
 /// How many layers go to the GPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GpuLayers {
-    /// All of them where the build has a GPU back end and finds a device, else none.
+    /// As many as fit where the build has a GPU back end and finds a device, else none.
     Auto,
     /// All of them.
     All,
@@ -52,8 +54,10 @@ pub struct ModelFile {
     pub path: PathBuf,
     /// Layers to offload.
     pub gpu_layers: GpuLayers,
-    /// Tokens of context; the default is what it was trained on, at most 8192.
+    /// Tokens of context; the default is what it was trained on, at most 8192, and less where memory is short.
     pub context: Option<usize>,
+    /// What its cache is stored as; the default is 16-bit floats, unless memory is short.
+    pub cache: Option<CacheType>,
 }
 
 /// The shape of all work; part of the plan, because answers depend on it.
@@ -65,6 +69,8 @@ pub struct Settings {
     pub sequences: usize,
     /// Tokens in a batch, at least `sequences`.
     pub chunk: usize,
+    /// Bytes of memory that models may take; the default is seven eighths of the machine's.
+    pub memory: Option<u64>,
 }
 
 impl Settings {
@@ -82,9 +88,10 @@ pub struct Llama {
     roles: Vec<usize>,
     names: Vec<String>,
     settings: Settings,
-    cancelled: Arc<AtomicBool>,
-    jobs: Option<Sender<Job>>,
-    thread: Option<JoinHandle<()>>,
+    /// Whether one model is loaded at a time.
+    in_turns: bool,
+    /// For each model its thread, where it is loaded.
+    workers: Vec<Option<Worker>>,
 }
 
 /// llama.cpp's global state: made once a process, and silent, since a library never prints.
@@ -111,84 +118,146 @@ pub fn build_features() -> String {
     format!("{BINDING}; {}", parts.join(", "))
 }
 
-/// The devices that llama.cpp finds, by name.
-fn devices() -> String {
-    let names = llama_cpp_2::list_llama_ggml_backend_devices().into_iter().map(|device| device.name);
-    names.collect::<Vec<_>>().join(", ")
+/// A device that llama.cpp can compute on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// What llama.cpp calls it.
+    pub name: String,
+    /// Bytes of its memory.
+    pub memory: u64,
+}
+
+/// The devices that llama.cpp finds.
+#[must_use]
+pub fn devices() -> Vec<Device> {
+    let device = |device: llama_cpp_2::LlamaBackendDevice| Device {
+        name: format!("{}: {}", device.name, device.description),
+        memory: device.memory_total as u64,
+    };
+    llama_cpp_2::list_llama_ggml_backend_devices().into_iter().map(device).collect()
+}
+
+/// The files of a plan, each once, and for each role its place among them.
+fn find(backend: &LlamaBackend, files: &[ModelFile], chunk: usize) -> Result<(Vec<Found>, Vec<usize>), EngineError> {
+    let mut found: Vec<(&ModelFile, Found)> = Vec::new();
+    let mut roles = Vec::new();
+    for file in files {
+        let same = |(other, _): &(&ModelFile, _)| {
+            (&other.path, other.gpu_layers, other.context, other.cache) == (&file.path, file.gpu_layers, file.context, file.cache)
+        };
+        let place = match found.iter().position(same) {
+            Some(place) => place,
+            None => {
+                found.push((file, Found::open(backend, file, chunk)?));
+                found.len() - 1
+            }
+        };
+        roles.push(place);
+    }
+    Ok((found.into_iter().map(|(_, found)| found).collect(), roles))
+}
+
+/// The memory that models may take here.
+fn machine(backend: &LlamaBackend, settings: Settings) -> Machine {
+    let is_gpu = |kind| matches!(kind, LlamaBackendDeviceType::Gpu | LlamaBackendDeviceType::IntegratedGpu);
+    let devices = llama_cpp_2::list_llama_ggml_backend_devices();
+    let free = devices.iter().filter(|device| is_gpu(device.device_type)).map(|device| device.memory_free as u64).sum();
+    let machine = Machine::this(backend.supports_gpu_offload().then_some(free));
+    Machine { ram: settings.memory.unwrap_or(machine.ram), ..machine }
+}
+
+/// How the models of a plan would share this machine; nothing is loaded.
+///
+/// # Errors
+/// [`EngineError::Model`] for a file that cannot be used, [`EngineError::Memory`] where no way of sharing fits.
+pub fn memory_plan(files: &[ModelFile], settings: Settings) -> Result<(MemoryPlan, Machine), EngineError> {
+    let backend = backend()?;
+    let (found, _) = find(backend, files, settings.chunk)?;
+    let needs: Vec<Need> = found.into_iter().map(|found| found.need).collect();
+    let machine = machine(backend, settings);
+    Ok((memory::plan(&needs, &machine)?, machine))
 }
 
 impl Llama {
-    /// Checks and loads every file, and starts the thread.
+    /// Checks every file, shares the memory out among them, and loads them.
     ///
     /// # Errors
-    /// [`EngineError::Model`] names the model, its file and what to do.
+    /// [`EngineError::Model`] names the model, its file and what to do; [`EngineError::Memory`] says what would fit.
     pub fn open(files: &[ModelFile], settings: Settings) -> Result<Self, EngineError> {
         let backend = backend()?;
-        let mut opened: Vec<(&ModelFile, Arc<Loaded>)> = Vec::new();
-        let mut roles = Vec::new();
-        for file in files {
-            let same = |(other, _): &(&ModelFile, _)| {
-                other.path == file.path && other.gpu_layers == file.gpu_layers && other.context == file.context
-            };
-            let place = match opened.iter().position(same) {
-                Some(place) => place,
-                None => {
-                    opened.push((file, Arc::new(Loaded::open(backend, file)?)));
-                    opened.len() - 1
-                }
-            };
-            roles.push(place);
-        }
-        let models: Vec<Arc<Loaded>> = opened.into_iter().map(|(_, loaded)| loaded).collect();
-        let cancelled = Arc::new(AtomicBool::new(false));
-        let (jobs, inbox) = channel();
-        let thread = std::thread::Builder::new()
-            .name("llama".into())
-            .spawn({
-                let (models, roles, cancelled) = (models.clone(), roles.clone(), Arc::clone(&cancelled));
-                move || worker::run(backend, &models, &roles, settings, &cancelled, &inbox)
-            })
-            .map_err(|e| EngineError::Backend { doing: "starting its thread", cause: e.to_string() })?;
+        let (found, roles) = find(backend, files, settings.chunk)?;
+        let needs: Vec<Need> = found.iter().map(|found| found.need.clone()).collect();
+        let MemoryPlan { shares, in_turns } = memory::plan(&needs, &machine(backend, settings))?;
+        let open = |(found, share)| Ok(Arc::new(Loaded::open(backend, found, share)?));
+        let models: Vec<Arc<Loaded>> = found.into_iter().zip(&shares).map(open).collect::<Result<_, EngineError>>()?;
         let names = files.iter().map(|file| file.name.clone()).collect();
-        Ok(Self { models, roles, names, settings, cancelled, jobs: Some(jobs), thread: Some(thread) })
+        let workers = models.iter().map(|_| None).collect();
+        let mut llama = Self { models, roles, names, settings, in_turns, workers };
+        // Whatever cannot be loaded is told now, in turns or not. The first one stays.
+        for place in (0..llama.models.len()).rev() {
+            llama.worker(place)?;
+        }
+        Ok(llama)
     }
 
     fn loaded(&self, model: ModelId) -> Option<&Loaded> {
         self.roles.get(model.0).map(|&place| &*self.models[place])
     }
+
+    /// The thread of a model, which is loaded now if it was not. In turns, another one makes way.
+    fn worker(&mut self, place: usize) -> Result<&Worker, EngineError> {
+        if self.in_turns {
+            let others = self.workers.iter_mut().enumerate().filter(|(other, _)| *other != place);
+            others.for_each(|(_, worker)| *worker = None);
+        }
+        let slot = &mut self.workers[place];
+        Ok(match slot {
+            Some(worker) => worker,
+            empty => empty.insert(Worker::start(backend()?, &self.models[place], self.settings)?),
+        })
+    }
 }
 
 impl Engine for Llama {
+    /// The requests to each model together, models in the order of first use.
     fn generate(
         &mut self,
         requests: &[Request],
         progress: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
     ) -> Result<Vec<Completion>, EngineError> {
-        if requests.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.cancelled.store(false, Ordering::Relaxed);
-        let (updates, inbox) = channel();
-        let job = Job { requests: requests.to_vec(), updates };
-        self.jobs.as_ref().ok_or(EngineError::Gone)?.send(job).map_err(|_| EngineError::Gone)?;
-        loop {
-            match inbox.recv().map_err(|_| EngineError::Gone)? {
-                Update::Progress(done) => {
-                    if progress(done).is_break() {
-                        self.cancelled.store(true, Ordering::Relaxed);
-                    }
-                }
-                Update::Done(result) => return result,
+        let unknown =
+            || EngineError::Backend { doing: "ordering requests", cause: "a request names no model of the plan".into() };
+        let mut of_models: Vec<(usize, Vec<usize>)> = Vec::new();
+        for (index, request) in requests.iter().enumerate() {
+            let place = *self.roles.get(request.model.0).ok_or_else(unknown)?;
+            match of_models.iter_mut().find(|(model, _)| *model == place) {
+                Some((_, indices)) => indices.push(index),
+                None => of_models.push((place, vec![index])),
             }
         }
+        let mut completions: Vec<Option<Completion>> = requests.iter().map(|_| None).collect();
+        let mut before = EngineProgress::default();
+        for (place, indices) in of_models {
+            let of_model = indices.iter().map(|&index| requests[index].clone()).collect();
+            let mut last = before;
+            let answers = self.worker(place)?.answer(of_model, &mut |done| {
+                last = before + done;
+                progress(last)
+            })?;
+            before = last;
+            for (index, answer) in indices.into_iter().zip(answers) {
+                completions[index] = Some(answer);
+            }
+        }
+        completions.into_iter().map(|completion| completion.ok_or_else(unknown)).collect()
     }
 
     fn count_tokens(&self, model: ModelId, text: &str) -> usize {
-        self.loaded(model).map_or(0, |loaded| loaded.model.vocab().tokenize(text.as_bytes(), false, false).len())
+        self.loaded(model).map_or(0, |loaded| loaded.vocab().tokenize(text.as_bytes(), false, false).len())
     }
 
     fn size(&self, model: ModelId) -> u64 {
-        self.loaded(model).map_or(1, |loaded| loaded.model.size().max(1))
+        self.loaded(model).map_or(1, |loaded| loaded.size)
     }
 
     fn context_length(&self, model: ModelId) -> usize {
@@ -198,7 +267,7 @@ impl Engine for Llama {
     fn fingerprint(&self) -> Vec<(String, String)> {
         let mut pairs = vec![
             ("engine.build".to_owned(), build_features()),
-            ("engine.devices".to_owned(), devices()),
+            ("engine.devices".to_owned(), devices().into_iter().map(|device| device.name).collect::<Vec<_>>().join(", ")),
             ("engine.threads".to_owned(), self.settings.threads.to_string()),
             ("engine.sequences".to_owned(), self.settings.sequences.to_string()),
             ("engine.chunk".to_owned(), self.settings.chunk.to_string()),
@@ -209,19 +278,10 @@ impl Engine for Llama {
                 let weights = if loaded.recoded { "recoded" } else { "as stored" };
                 pairs.push((format!("model.{name}.weights"), weights.to_owned()));
                 pairs.push((format!("model.{name}.context"), loaded.context.to_string()));
+                pairs.push((format!("model.{name}.cache"), loaded.cache.to_string()));
                 pairs.push((format!("model.{name}.layers_on_gpu"), loaded.gpu_layers.to_string()));
             }
         }
         pairs
-    }
-}
-
-impl Drop for Llama {
-    fn drop(&mut self) {
-        self.cancelled.store(true, Ordering::Relaxed);
-        self.jobs = None;
-        if let Some(thread) = self.thread.take() {
-            drop(thread.join());
-        }
     }
 }

@@ -1,45 +1,115 @@
-//! The thread that owns the contexts and answers one list of requests after another.
+//! A thread that owns the weights and the context of one model, and answers one list of requests after another.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
 
 use llama_cpp_2::context::LlamaContext;
-use llama_cpp_2::context::params::LlamaContextParams;
+use llama_cpp_2::context::params::{KvCacheType, LlamaContextParams};
 use llama_cpp_2::llama_backend::LlamaBackend;
+use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::token::LlamaToken;
 use llguidance::Matcher;
 
 use super::Settings;
 use super::loaded::Loaded;
 use super::wave::{Carried, Prompt, Shape, Wave};
+use crate::engine::memory::CacheType;
 use crate::engine::{Completion, Ended, EngineError, EngineProgress, Grammar, Request, Usage, reasoning};
 
 /// A list of requests and where to send what becomes of it.
-pub(super) struct Job {
-    pub(super) requests: Vec<Request>,
-    pub(super) updates: Sender<Update>,
+struct Job {
+    requests: Vec<Request>,
+    updates: Sender<Update>,
 }
 
 /// What the thread tells while it works on a job.
-pub(super) enum Update {
+enum Update {
     Progress(EngineProgress),
     Done(Result<Vec<Completion>, EngineError>),
 }
 
-/// Works until the other end of `jobs` is dropped.
-pub(super) fn run(
+/// The thread of one model. It ends, and its memory is free, when this is dropped.
+pub(super) struct Worker {
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Worker {
+    /// Starts the thread and waits until the weights are loaded.
+    pub(super) fn start(backend: &'static LlamaBackend, loaded: &Arc<Loaded>, settings: Settings) -> Result<Self, EngineError> {
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let (jobs, inbox) = channel();
+        let (ready, is_ready) = channel();
+        let thread = std::thread::Builder::new()
+            .name("llama".into())
+            .spawn({
+                let (loaded, cancelled) = (Arc::clone(loaded), Arc::clone(&cancelled));
+                move || work(backend, &loaded, settings, &cancelled, &ready, &inbox)
+            })
+            .map_err(|e| EngineError::Backend { doing: "starting a thread", cause: e.to_string() })?;
+        let worker = Self { jobs: Some(jobs), thread: Some(thread), cancelled };
+        is_ready.recv().map_err(|_| EngineError::Gone)??;
+        Ok(worker)
+    }
+
+    /// Answers a list of requests to this model.
+    pub(super) fn answer(
+        &self,
+        requests: Vec<Request>,
+        progress: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
+    ) -> Result<Vec<Completion>, EngineError> {
+        self.cancelled.store(false, Ordering::Relaxed);
+        let (updates, inbox) = channel();
+        let job = Job { requests, updates };
+        self.jobs.as_ref().ok_or(EngineError::Gone)?.send(job).map_err(|_| EngineError::Gone)?;
+        loop {
+            match inbox.recv().map_err(|_| EngineError::Gone)? {
+                Update::Progress(done) => {
+                    if progress(done).is_break() {
+                        self.cancelled.store(true, Ordering::Relaxed);
+                    }
+                }
+                Update::Done(result) => return result,
+            }
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+/// Loads, says so, and works until the other end of `jobs` is dropped.
+fn work(
     backend: &LlamaBackend,
-    models: &[Arc<Loaded>],
-    roles: &[usize],
+    loaded: &Loaded,
     settings: Settings,
     cancelled: &AtomicBool,
+    ready: &Sender<Result<(), EngineError>>,
     jobs: &Receiver<Job>,
 ) {
-    let mut contexts: Vec<Option<(LlamaContext<'_>, Carried)>> = models.iter().map(|_| None).collect();
+    let model = match loaded.weights(backend) {
+        Ok(model) => model,
+        Err(error) => return drop(ready.send(Err(error))),
+    };
+    let mut context = match open_context(backend, &model, loaded, settings) {
+        Ok(context) => context,
+        Err(error) => return drop(ready.send(Err(error))),
+    };
+    drop(ready.send(Ok(())));
+    let mut carried = Carried::default();
     while let Ok(job) = jobs.recv() {
         let mut tell = |done: EngineProgress| {
             // The listener may be gone; then the job is as good as cancelled.
@@ -49,74 +119,40 @@ pub(super) fn run(
                 ControlFlow::Continue(())
             }
         };
-        let result = answer(backend, models, roles, settings, &mut contexts, &job.requests, &mut tell);
+        let result = answer(loaded, settings, &mut context, &mut carried, &job.requests, &mut tell);
         drop(job.updates.send(Update::Done(result)));
     }
 }
 
-/// Answers one list: the requests to each model together, models in the order of first use.
+/// Answers one list.
 fn answer<'m>(
-    backend: &LlamaBackend,
-    models: &'m [Arc<Loaded>],
-    roles: &[usize],
+    loaded: &'m Loaded,
     settings: Settings,
-    contexts: &mut [Option<(LlamaContext<'m>, Carried)>],
+    context: &mut LlamaContext<'m>,
+    carried: &mut Carried,
     requests: &[Request],
     tell: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
 ) -> Result<Vec<Completion>, EngineError> {
-    let mut completions: Vec<Option<Completion>> = requests.iter().map(|_| None).collect();
-    let mut order: Vec<usize> = Vec::new();
+    let mut matchers = BTreeMap::new();
+    let (mut prompts, mut completions) = (Vec::new(), Vec::new());
     for request in requests {
-        let model = roles[request.model.0];
-        if !order.contains(&model) {
-            order.push(model);
-        }
-    }
-    let mut before = EngineProgress { answered: 0, prefilled: 0, decoded: 0 };
-    for index in order {
-        let loaded = &models[index];
-        let mut prompts = Vec::new();
-        let mut matchers = BTreeMap::new();
-        let mut places = Vec::new();
-        for (place, request) in requests.iter().enumerate().filter(|(_, r)| roles[r.model.0] == index) {
-            match to_prompt(loaded, request, &mut matchers) {
-                Ok(prompt) => {
-                    prompts.push(prompt);
-                    places.push(place);
-                }
-                Err(reason) => {
-                    let refused = Completion {
-                        text: String::new(),
-                        reasoning: None,
-                        ended: Ended::Refused(reason),
-                        usage: Usage::default(),
-                    };
-                    completions[place] = Some(refused);
-                }
+        let refused = match to_prompt(loaded, request, &mut matchers) {
+            Ok(prompt) => {
+                prompts.push(prompt);
+                None
             }
-        }
-        let Settings { sequences, chunk, .. } = settings;
-        let shape = Shape { sequences, nodes: nodes(sequences), chunk, cells: loaded.context };
-        let (context, carried) = match &mut contexts[index] {
-            Some(context) => context,
-            empty => empty.insert((open_context(backend, loaded, settings)?, Carried::default())),
+            Err(reason) => {
+                let ended = Ended::Refused(reason);
+                Some(Completion { text: String::new(), reasoning: None, ended, usage: Usage::default() })
+            }
         };
-        let mut last = before;
-        let answers = Wave::new(context, carried, loaded.model.vocab(), shape).run(&prompts, &mut |done| {
-            last = EngineProgress {
-                answered: before.answered + done.answered,
-                prefilled: before.prefilled + done.prefilled,
-                decoded: before.decoded + done.decoded,
-            };
-            tell(last)
-        })?;
-        before = last;
-        for (place, completion) in places.into_iter().zip(answers) {
-            completions[place] = Some(completion);
-        }
+        completions.push(refused);
     }
-    let missing = || EngineError::Backend { doing: "ordering answers", cause: "a request has no model".into() };
-    completions.into_iter().map(|c| c.ok_or_else(missing)).collect()
+    let Settings { sequences, chunk, .. } = settings;
+    let shape = Shape { sequences, nodes: nodes(sequences), chunk, cells: loaded.context };
+    let mut answers = Wave::new(context, carried, loaded.vocab(), shape).run(&prompts, tell)?.into_iter();
+    let missing = || EngineError::Backend { doing: "ordering answers", cause: "a request was not answered".into() };
+    completions.into_iter().map(|refused| refused.or_else(|| answers.next()).ok_or_else(missing)).collect()
 }
 
 /// Sequences for nodes of the prefix tree, beside those for requests: llama.cpp has 256 in all.
@@ -124,9 +160,18 @@ fn nodes(sequences: usize) -> usize {
     sequences.min(256_usize.saturating_sub(sequences)).max(1)
 }
 
-fn open_context<'m>(backend: &LlamaBackend, loaded: &'m Loaded, settings: Settings) -> Result<LlamaContext<'m>, EngineError> {
+fn open_context<'m>(
+    backend: &LlamaBackend,
+    model: &'m LlamaModel,
+    loaded: &Loaded,
+    settings: Settings,
+) -> Result<LlamaContext<'m>, EngineError> {
     let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let threads = i32::try_from(settings.threads).unwrap_or(i32::MAX);
+    let cache = match loaded.cache {
+        CacheType::F16 => KvCacheType::F16,
+        CacheType::Q8 => KvCacheType::Q8_0,
+    };
     let params = LlamaContextParams::default()
         .with_n_ctx(NonZeroU32::new(number(loaded.context)))
         .with_n_batch(number(settings.chunk))
@@ -134,8 +179,10 @@ fn open_context<'m>(backend: &LlamaBackend, loaded: &'m Loaded, settings: Settin
         .with_n_seq_max(number(settings.sequences + nodes(settings.sequences)))
         .with_n_threads(threads)
         .with_n_threads_batch(threads)
+        .with_type_k(cache)
+        .with_type_v(cache)
         .with_kv_unified(true);
-    loaded.model.new_context(backend, params).map_err(|e| {
+    model.new_context(backend, params).map_err(|e| {
         loaded.error(format!("cannot make room for a context of {} tokens ({e}); set a smaller `context` for it", loaded.context))
     })
 }
@@ -195,7 +242,7 @@ fn token_breakpoints(loaded: &Loaded, request: &Request, text: &str, tokens: &[L
     }
     let mut ends = Vec::with_capacity(tokens.len());
     let mut bytes = Vec::new();
-    let vocab = loaded.model.vocab();
+    let vocab = loaded.vocab();
     for &token in tokens {
         vocab.token_to_piece_into(token, &mut bytes, true, None);
         ends.push(bytes.len());

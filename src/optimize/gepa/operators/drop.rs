@@ -6,11 +6,16 @@ use super::Work;
 use crate::program::ModuleText;
 
 /// Where the instruction can be cut: its lines, and the sentences of its lines. The first of all says what
-/// the task is, and stays.
+/// the task is, and stays; so does a line that leads to others, and a form, of which a part says nothing.
 fn parts<'a>(work: &Work<'a>) -> Vec<&'a str> {
-    let sentences = work.text.instruction.lines().flat_map(|line| line.split_inclusive(". "));
+    let sentences = |line: &'a str| if is_form(line) { vec![line] } else { line.split_inclusive(". ").collect() };
     let kept = |part: &str| work.module.keep.iter().any(|keep| keep.contains(part.trim()) || part.contains(keep.as_str()));
-    sentences.filter(|part| !part.trim().is_empty()).skip(1).filter(|part| !kept(part)).collect()
+    let all = work.text.instruction.lines().flat_map(sentences).filter(|part| !part.trim().is_empty());
+    all.skip(1).filter(|part| !is_form(part) && !kept(part)).collect()
+}
+
+fn is_form(line: &str) -> bool {
+    line.trim_end().ends_with(':') || line.trim_start().starts_with(['{', '['])
 }
 
 pub(super) fn applies(work: &Work<'_>) -> bool {

@@ -196,6 +196,8 @@ fn a_sentence_is_left_out_but_not_the_first_nor_one_to_keep() {
     let wanted = ["Label it.\n- Always answer.\n- Never guess.", "Label it. Be brief.\n- Never guess."];
     assert_eq!(left, wanted.map(String::from).into());
     assert!(!self::held("Label it.").with(|work| Operator::Drop.applies(work)));
+    let form = self::held("Label it.\nAnswer in this form:\n{\"a\": \"in short. Or long\"}");
+    assert!(!form.with(|work| Operator::Drop.applies(work)), "half of a form says nothing");
 }
 
 #[test]

@@ -1,0 +1,76 @@
+//! `gepard doctor`
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use gepard::config;
+use gepard::engine::llama;
+use gepard::engine::memory::{MemoryPlan, Share, mb};
+use gepard::run::{self, Diagnosis};
+
+use super::{CliError, interrupt_flag};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The task file; without one, only this build and this machine are looked at.
+    task: Option<PathBuf>,
+    /// Set any key of the task file, like model.task.gguf=other.gguf; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+}
+
+pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
+    writeln!(out, "build     {}", llama::build_features())?;
+    for device in llama::devices() {
+        writeln!(out, "device    {}, {} MB", device.name, mb(device.memory))?;
+    }
+    let Some(task) = &arguments.task else { return Ok(()) };
+    let plan = config::load(task, &arguments.settings)?;
+    let interrupted = interrupt_flag()?;
+    let found = run::diagnose(&plan, &interrupted, &mut |_| {})?;
+    let [train, val, test] = found.examples;
+    writeln!(out, "data      {train} train, {val} val, {test} test examples")?;
+    if let Some((memory, machine)) = &found.memory {
+        tell_memory(out, memory, machine.ram)?;
+    }
+    tell_seed(out, &found)
+}
+
+fn tell_memory(out: &mut dyn Write, memory: &MemoryPlan, ram: u64) -> Result<(), CliError> {
+    for share in &memory.shares {
+        let Share { name, context, cache, gpu_layers, weights, cache_bytes, compute, on_gpu } = share;
+        let gpu = match gpu_layers {
+            0 => String::new(),
+            layers => format!("; {layers} layers, {} MB, on the GPU", mb(*on_gpu)),
+        };
+        writeln!(
+            out,
+            "model     {name}: {} MB of weights, {} MB for {context} tokens of context ({cache}), {} MB to compute in{gpu}",
+            mb(*weights),
+            mb(*cache_bytes),
+            mb(*compute)
+        )?;
+    }
+    let of_all: Vec<u64> = memory.shares.iter().map(Share::ram).collect();
+    let (most, how) = match memory.in_turns {
+        true => (of_all.iter().max().copied().unwrap_or(0), "one model at a time, for there is no room for all"),
+        false => (of_all.iter().sum(), "all models together"),
+    };
+    writeln!(out, "memory    {} of {} MB that models may take; {how}", mb(most), mb(ram))?;
+    Ok(())
+}
+
+fn tell_seed(out: &mut dyn Write, found: &Diagnosis) -> Result<(), CliError> {
+    let seed = &found.seed;
+    let mean = seed.mean().map_or_else(|| "nothing could be scored".to_owned(), |mean| format!("scores {mean:.3}"));
+    let failed = seed.rollouts.iter().filter(|scored| scored.rollout.failure.is_some()).count();
+    writeln!(out, "seed      {mean} on {} training examples; {failed} of them failed", seed.rollouts.len())?;
+    let pace = found.pace();
+    let budget = match found.most_rollouts {
+        Some(most) => format!("about {:.0} min for {most}", (most as f64 / pace / 60.0).ceil()),
+        None => format!("about {:.0} in 10 min", pace * 600.0),
+    };
+    writeln!(out, "pace      {pace:.2} rollouts a second with the seed, {budget}; longer prompts and reflections come on top")?;
+    Ok(())
+}

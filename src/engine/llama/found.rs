@@ -1,0 +1,71 @@
+//! A model file before anything is loaded: its header, its hash, what it needs of memory.
+
+use std::path::PathBuf;
+
+use llama_cpp_2::llama_backend::LlamaBackend;
+
+use super::{GpuLayers, ModelFile, recoded};
+use crate::engine::EngineError;
+use crate::engine::memory::Need;
+use crate::gguf::Header;
+use crate::{catalog, gguf};
+
+/// The longest context that is set up unless the task file asks for more, in tokens.
+const DEFAULT_CONTEXT: usize = 8192;
+
+pub(super) struct Found {
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+    /// The file that is loaded: itself, or its recoded copy.
+    pub(super) weights: PathBuf,
+    pub(super) header: Header,
+    pub(super) sha256: String,
+    pub(super) need: Need,
+}
+
+impl Found {
+    /// Reads the header, hashes the file, and finds the copy that is faster here.
+    pub(super) fn open(backend: &LlamaBackend, file: &ModelFile, chunk: usize) -> Result<Self, EngineError> {
+        let error = |cause: String| EngineError::Model { name: file.name.clone(), path: file.path.clone(), cause };
+        let header = gguf::read(&file.path).map_err(|e| error(e.to_string()))?;
+        let trained = header.context_length().and_then(|n| usize::try_from(n).ok()).unwrap_or(DEFAULT_CONTEXT);
+        let context = match file.context {
+            Some(asked) if asked > trained => {
+                return Err(error(format!("`context = {asked}` exceeds the {trained} tokens it was trained on")));
+            }
+            Some(asked) => asked,
+            None => trained.min(DEFAULT_CONTEXT),
+        };
+        let has_gpu = backend.supports_gpu_offload();
+        let gpu_layers = match file.gpu_layers {
+            GpuLayers::Count(n) => Some(n),
+            GpuLayers::All => Some(u32::MAX),
+            GpuLayers::Auto if has_gpu => None,
+            GpuLayers::Auto => Some(0),
+        };
+        if gpu_layers != Some(0) && !has_gpu {
+            return Err(error(
+                "`gpu_layers` asks for a GPU, but this build has no GPU back end or finds no device; \
+                 build with --features cuda, vulkan, metal or rocm, or set gpu_layers = \"auto\""
+                    .into(),
+            ));
+        }
+        let sha256 = catalog::sha256(&file.path).map_err(|e| error(e.to_string()))?;
+        let copy = if gpu_layers == Some(0) { recoded::copy(&header, &sha256) } else { None };
+        let mut need = Need {
+            may_shrink: file.context.is_none(),
+            cache: file.cache,
+            gpu_layers,
+            ..Need::of(&file.name, &header, chunk, context)
+        };
+        if let Some(copy) = copy.as_ref().and_then(|copy| gguf::read(copy).ok()) {
+            need.weights = copy.file_bytes.saturating_sub(copy.data_start);
+        }
+        let weights = copy.unwrap_or_else(|| file.path.clone());
+        Ok(Self { name: file.name.clone(), path: file.path.clone(), weights, header, sha256, need })
+    }
+
+    pub(super) fn error(&self, cause: String) -> EngineError {
+        EngineError::Model { name: self.name.clone(), path: self.path.clone(), cause }
+    }
+}
