@@ -102,6 +102,24 @@ fn eval_scores_the_seed_a_run_and_a_file() {
 }
 
 #[test]
+fn doctor_tells_what_a_task_will_meet() {
+    let task = Task::new();
+    let output = on(&task, &["doctor", "gepard.toml"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    for words in [
+        "build     llama-cpp-2",
+        "12 train, 12 val, 12 test",
+        "scores 0.000 on 8 training examples; 0 of them failed",
+        "min for 150;",
+    ] {
+        assert!(out(&output).contains(words), "{words} not in:\n{}", out(&output));
+    }
+    assert_eq!(code(&on(&task, &["doctor"])), 0);
+    let output = on(&task, &["doctor", "gepard.toml", "--set", "optimize.budget=3"]);
+    assert_eq!((code(&output), err(&output).contains("cannot even score the seed")), (2, true), "{}", err(&output));
+}
+
+#[test]
 fn eval_with_a_limit_reads_no_more_rows() {
     let task = Task::new();
     let rows = std::fs::read_to_string(task.path("test.jsonl")).unwrap();

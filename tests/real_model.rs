@@ -356,6 +356,26 @@ fn ctrl_c_ends_a_run_with_its_journal_whole() {
     assert!(gepard().output().unwrap().status.success());
 }
 
+#[test]
+fn doctor_tells_how_memory_is_shared_and_refuses_what_cannot_fit() {
+    let task = real_task();
+    let doctor = |settings: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_gepard"));
+        command.args(["doctor", "gepard.toml"]).args(settings).current_dir(task.folder.path()).output().unwrap()
+    };
+    let output = doctor(&[]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for words in
+        ["model     task: 97 MB of weights, 48 MB for 2048 tokens of context (f16)", "all models together", "rollouts a second"]
+    {
+        assert!(said.contains(words), "{words} not in:\n{said}");
+    }
+    let output = doctor(&["--set", "engine.memory=90"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((output.status.code(), said.contains("`task` alone needs")), (Some(4), true), "{said}");
+}
+
 /// The whole loop, self-reflection included, twice over: the same candidates, rollouts and scores.
 #[test]
 fn two_runs_with_a_real_model_are_the_same() {

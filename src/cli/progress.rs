@@ -5,10 +5,14 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
+use gepard::engine::EngineProgress;
 use gepard::event::{Behind, Event, Purpose};
 
 /// The least time between two signs of life within one step.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+
+/// Without a token for so long, something is wrong.
+const STANDSTILL: Duration = Duration::from_secs(30);
 
 /// How to tell of progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -32,6 +36,8 @@ pub(super) struct Progress {
     elapsed: f64,
     best: f64,
     candidates: usize,
+    /// How far the list of requests was when it last moved, and the second of that.
+    moved: (EngineProgress, f64),
     /// Tokens a second, read and written, of the last list of requests.
     rate: f64,
     doing: String,
@@ -51,6 +57,7 @@ impl Progress {
             elapsed: 0.0,
             best: 0.0,
             candidates: 0,
+            moved: (EngineProgress::default(), 0.0),
             rate: 0.0,
             doing: String::new(),
             told: Instant::now(),
@@ -109,8 +116,18 @@ impl Progress {
                 if *seconds > 0.0 {
                     self.rate = (done.prefilled + done.decoded) as f64 / seconds;
                 }
+                if self.moved.0 != *done || self.moved.1 > *seconds {
+                    self.moved = (*done, *seconds);
+                }
                 if self.told.elapsed() < SIGN_OF_LIFE {
                     return None;
+                }
+                let still = seconds - self.moved.1;
+                if still >= STANDSTILL.as_secs_f64() {
+                    return Some(format!(
+                        "   … {}: not a token for {still:.0} s; is the machine busy with something else, or short of memory?",
+                        self.doing
+                    ));
                 }
                 let written = format!("{} tokens written, {:.0}/s", done.decoded, done.decoded as f64 / seconds);
                 match of {
@@ -290,5 +307,15 @@ mod tests {
         assert!(progress.plain(&Event::Perfect { iteration: 1, parent: 0 }).is_none());
         assert!(progress.plain(&Event::CaughtUp).is_some());
         assert!(progress.plain(&Event::Perfect { iteration: 2, parent: 0 }).is_some());
+    }
+    #[test]
+    fn a_standstill_is_told() {
+        let mut progress = Progress::new(Mode::Plain);
+        progress.told = Instant::now().checked_sub(SIGN_OF_LIFE).unwrap();
+        let done = EngineProgress { answered: 0, prefilled: 256, decoded: 0 };
+        let mut told = |seconds: f64| progress.plain(&Event::Progress { done, of: 4, seconds }).unwrap_or_default();
+        assert!(told(2.0).contains("256 tokens read"));
+        assert!(told(20.0).contains("256 tokens read"));
+        assert!(told(40.0).contains("not a token for 38 s"), "{}", told(40.0));
     }
 }

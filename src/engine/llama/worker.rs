@@ -5,8 +5,9 @@ use std::num::NonZeroU32;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::context::params::{KvCacheType, LlamaContextParams};
@@ -20,6 +21,9 @@ use super::loaded::Loaded;
 use super::wave::{Carried, Prompt, Shape, Wave};
 use crate::engine::memory::CacheType;
 use crate::engine::{Completion, Ended, EngineError, EngineProgress, Grammar, Request, Usage, reasoning};
+
+/// The caller hears at least so often how far the work is.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
 /// A list of requests and where to send what becomes of it.
 struct Job {
@@ -68,14 +72,17 @@ impl Worker {
         let (updates, inbox) = channel();
         let job = Job { requests, updates };
         self.jobs.as_ref().ok_or(EngineError::Gone)?.send(job).map_err(|_| EngineError::Gone)?;
+        let mut last = EngineProgress::default();
         loop {
-            match inbox.recv().map_err(|_| EngineError::Gone)? {
-                Update::Progress(done) => {
-                    if progress(done).is_break() {
-                        self.cancelled.store(true, Ordering::Relaxed);
-                    }
-                }
-                Update::Done(result) => return result,
+            match inbox.recv_timeout(SIGN_OF_LIFE) {
+                Ok(Update::Done(result)) => return result,
+                Ok(Update::Progress(done)) => last = done,
+                // Nothing new is news as well: a listener can tell that nothing moves.
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(EngineError::Gone),
+            }
+            if progress(last).is_break() {
+                self.cancelled.store(true, Ordering::Relaxed);
             }
         }
     }
