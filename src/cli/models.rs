@@ -48,6 +48,7 @@ fn add(file: &Path, name: Option<&str>, out: &mut dyn Write) -> Result<(), CliEr
     let added = catalog::add(file, name)?;
     let how = if added.already { "is already here" } else { "was added" };
     writeln!(out, "{} {how}: {}", added.name, added.path.display())?;
+    writeln!(out, "Its sha256 is {}; `gepard models verify` will hold it to that.", added.sha256)?;
     if added.in_catalog && name.is_some_and(|name| name != added.name) {
         writeln!(out, "It is a known model and keeps its name.")?;
     }

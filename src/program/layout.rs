@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Demonstration, Module, ModuleText};
+use super::{Demonstration, Module, ModuleText, language};
 use crate::engine::{Grammar, Message, Role, Shape};
 
 /// What stands where in the chat of a module.
@@ -195,11 +195,15 @@ fn answer(module: &Module, text: &ModuleText, demonstration: &Demonstration) -> 
     }
 }
 
-/// Tells how reasoning and several outputs are to be written, so that [`super::parse`] can read them.
+/// Tells how reasoning and several outputs are to be written, so that [`super::parse`] can read them; without words where
+/// the instruction is in another language.
 fn answer_format(module: &Module, text: &ModuleText) -> String {
     let reasoning = text.reasoning.then_some(REASONING);
     let lines: Vec<String> =
         reasoning.into_iter().chain(module.outputs.iter().map(String::as_str)).map(|name| format!("{name}: …")).collect();
+    if !language::is_english(&text.instruction) {
+        return lines.join("\n");
+    }
     let how = if text.reasoning { "Reason step by step first. " } else { "" };
     format!("{how}Answer with one line for each field, in this form:\n{}", lines.join("\n"))
 }
@@ -257,6 +261,14 @@ mod tests {
                 "Assistant a:"
             ]
         );
+    }
+
+    #[test]
+    fn a_prompt_in_another_language_gets_no_english_words() {
+        let instruction = "Lies die Nachricht eines Kunden und schreibe, welche Abteilung sich darum kümmern soll.";
+        let prompt =
+            render(&module(&["a", "b"], Layout::default()), &ModuleText::new(instruction), &[("text".into(), "x".into())]);
+        assert_eq!(prompt.messages[0].content, format!("{instruction}\n\na: …\nb: …\n\ntext: x"));
     }
 
     #[test]

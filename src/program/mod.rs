@@ -1,6 +1,7 @@
 //! What is optimized: modules in sequence, the texts that can change, and one run of it all.
 
 pub mod candidate;
+pub mod language;
 pub mod layout;
 pub mod parse;
 pub mod rollout;

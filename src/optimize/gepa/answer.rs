@@ -23,6 +23,8 @@ pub enum Unusable {
     NotAPrompt,
     /// It quotes a training example word for word.
     QuotesAnExample,
+    /// It is in another language than the text that it should improve.
+    OtherLanguage,
     /// It is longer than the plan lets an instruction be.
     TooLong,
     /// It is the text that it should improve.
@@ -42,6 +44,7 @@ impl Unusable {
             Self::CutOff => "cut off",
             Self::NotAPrompt => "not a prompt",
             Self::QuotesAnExample => "quotes an example",
+            Self::OtherLanguage => "in another language",
             Self::TooLong => "too long",
             Self::Unchanged => "unchanged",
             Self::Repeated => "repeated",

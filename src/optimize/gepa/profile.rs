@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::data::{Example, to_text};
 use crate::engine::Shape;
-use crate::program::Module;
+use crate::program::{Module, language};
 
 /// The most values that are listed.
 const MOST_VALUES: usize = 120;
@@ -163,9 +163,30 @@ fn span(rows: &[(&Example, &Value)], counts: &BTreeMap<String, usize>, inputs: &
     Some(Kind::Span { of: of.clone(), otherwise })
 }
 
+/// How the profile is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wording {
+    /// In English sentences.
+    English,
+    /// Without words, for prompts in other languages: `name: a | b`.
+    Signs,
+}
+
+impl Wording {
+    /// As it suits an instruction.
+    #[must_use]
+    pub fn of(instruction: &str) -> Self {
+        if language::is_english(instruction) { Self::English } else { Self::Signs }
+    }
+}
+
 /// The lines on all outputs, as an instruction can have them; empty where nothing is known.
 #[must_use]
-pub fn statement(outputs: &[Output]) -> String {
+pub fn statement(outputs: &[Output], wording: Wording) -> String {
+    let line = match wording {
+        Wording::English => line,
+        Wording::Signs => signs,
+    };
     outputs.iter().filter_map(line).collect::<Vec<_>>().join("\n")
 }
 
@@ -175,7 +196,7 @@ fn line(output: &Output) -> Option<String> {
         Kind::Set(values) => format!("The `{name}` is one of: {}.", values.keys().cloned().collect::<Vec<_>>().join(", ")),
         Kind::Number => format!("The `{name}` is a number."),
         Kind::Flag => format!("The `{name}` is true or false."),
-        Kind::Object(fields) => format!("The `{name}` is one JSON object of this form:\n{}", form(fields)),
+        Kind::Object(fields) => format!("The `{name}` is one JSON object of this form:\n{}", form(fields, " or ", "a number")),
         Kind::List => format!("The `{name}` is a JSON list."),
         Kind::Span { of, otherwise: Some(otherwise) } => {
             format!("The `{name}` is copied from the `{of}`, or {otherwise} if it is not there.")
@@ -188,13 +209,28 @@ fn line(output: &Output) -> Option<String> {
     })
 }
 
-/// The form of a JSON object, its fields in a line each where they are many.
-fn form(fields: &[(String, Kind)]) -> String {
+fn signs(output: &Output) -> Option<String> {
+    let said = match &output.kind {
+        Kind::Set(values) => values.keys().cloned().collect::<Vec<_>>().join(" | "),
+        Kind::Number => "123".into(),
+        Kind::Flag => "true | false".into(),
+        Kind::Object(fields) => form(fields, " | ", "123"),
+        Kind::List => "[…]".into(),
+        Kind::Span { of, otherwise: Some(otherwise) } => format!("`{of}` […] | {otherwise}"),
+        Kind::Span { of, otherwise: None } => format!("`{of}` […]"),
+        Kind::Text(samples) if samples.len() == 2 => format!("{} | {} | …", samples[0], samples[1]),
+        Kind::Text(_) => return None,
+    };
+    Some(format!("`{}`: {said}", output.name))
+}
+
+/// The form of a JSON object, with `or` between values and `number` in the place of one.
+fn form(fields: &[(String, Kind)], or: &str, number: &str) -> String {
     let value = |kind: &Kind| match kind {
-        Kind::Set(values) => values.keys().map(|v| format!("{v:?}")).collect::<Vec<_>>().join(" or "),
-        Kind::Number => "a number".into(),
-        Kind::Flag => "true or false".into(),
-        Kind::Object(fields) => form(fields),
+        Kind::Set(values) => values.keys().map(|v| format!("{v:?}")).collect::<Vec<_>>().join(or),
+        Kind::Number => number.into(),
+        Kind::Flag => ["true", "false"].join(or),
+        Kind::Object(fields) => form(fields, or, number),
         Kind::List => "[…]".into(),
         Kind::Span { .. } | Kind::Text(_) => "\"…\"".into(),
     };
@@ -222,12 +258,16 @@ mod tests {
     use serde_json::json;
 
     fn described(rows: &[Value]) -> String {
+        told(rows, Wording::English)
+    }
+
+    fn told(rows: &[Value], wording: Wording) -> String {
         let example = |row: &Value| Example {
             id: String::new(),
             fields: json!({ "in": "x 4 y", "out": row }).as_object().unwrap().clone(),
         };
         let module = module("m", &["in"], &["out", "other"]);
-        statement(&of(&module, &rows.iter().map(example).collect::<Vec<_>>()))
+        statement(&of(&module, &rows.iter().map(example).collect::<Vec<_>>()), wording)
     }
 
     fn texts(values: &[&str]) -> String {
@@ -268,5 +308,16 @@ mod tests {
         assert_eq!(described(&rows), wanted);
         let as_text: Vec<Value> = rows.iter().map(|row| json!(row.to_string())).collect();
         assert_eq!(described(&as_text), wanted);
+        let signs = "`out`: {\"mood\": \"bad\" | \"good\", \"flags\": {\"loud\": true | false, \"late\": true | false}}";
+        assert_eq!(told(&rows, Wording::Signs), signs);
+    }
+
+    #[test]
+    fn signs_have_no_words() {
+        let set: Vec<Value> = ["a", "b", "a", "b"].map(|value| json!(value)).to_vec();
+        assert_eq!(told(&set, Wording::Signs), "`out`: a | b");
+        let spans: Vec<Value> = ["x", "4 y", "none", "none", "x 4", "y"].map(|value| json!(value)).to_vec();
+        assert_eq!(told(&spans, Wording::Signs), "`out`: `in` […] | none");
+        assert_eq!(told(&[json!("so be it"), json!("never mind")], Wording::Signs), "`out`: never mind | so be it | …");
     }
 }

@@ -8,7 +8,7 @@ use rand::seq::SliceRandom;
 use super::{Questions, Work, format};
 use crate::engine::{Completion, Message};
 use crate::optimize::gepa::answer::{self, Unusable};
-use crate::optimize::gepa::profile::{self, Kind};
+use crate::optimize::gepa::profile::{self, Kind, Wording};
 use crate::program::ModuleText;
 
 /// The most values that are described.
@@ -70,7 +70,11 @@ pub(super) fn finish(work: &Work<'_>, answers: &[Completion]) -> Result<ModuleTe
     let inputs: Vec<String> =
         work.train.iter().flat_map(|e| work.module.inputs.iter().filter_map(|field| e.text(field))).collect();
     let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
-    let mut lines = vec![format!("The `{name}` is one of:")];
+    let wording = Wording::of(&work.text.instruction);
+    let mut lines = vec![match wording {
+        Wording::English => format!("The `{name}` is one of:"),
+        Wording::Signs => format!("`{name}`:"),
+    }];
     let mut failed = Vec::new();
     for (value, completion) in values.keys().zip(answers) {
         let others = values.keys().filter(|other| *other != value);
@@ -97,7 +101,7 @@ pub(super) fn finish(work: &Work<'_>, answers: &[Completion]) -> Result<ModuleTe
     let text = format::where_it_applies(work);
     // The plain list, or what was said of the values before, makes way.
     let output = work.profile.iter().find(|output| output.name == name);
-    let plain = output.map(|output| profile::statement(std::slice::from_ref(output))).unwrap_or_default();
+    let plain = output.map(|output| profile::statement(std::slice::from_ref(output), wording)).unwrap_or_default();
     let instruction = &text.instruction;
     let of_value = |line: &str, value: &String| line == format!("- {value}") || line.starts_with(&format!("- {value}:"));
     let begins = |line: &&str| values.keys().any(|value| of_value(line.trim(), value));

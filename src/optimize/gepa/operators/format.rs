@@ -1,7 +1,7 @@
 //! Adds what the training data says of the outputs.
 
 use super::Work;
-use crate::optimize::gepa::profile::{self, Kind, Output};
+use crate::optimize::gepa::profile::{self, Kind, Output, Wording};
 use crate::program::ModuleText;
 
 /// The lines that the instruction does not have yet. A set is there where all of its values are, in whatever words.
@@ -11,8 +11,9 @@ fn missing(work: &Work<'_>) -> Vec<String> {
         Kind::Set(values) => values.keys().all(|value| has_word(&work.text.instruction, value)),
         _ => false,
     };
-    let lines =
-        work.profile.iter().filter(|output| !is_told(output)).map(|output| profile::statement(std::slice::from_ref(output)));
+    let wording = Wording::of(&work.text.instruction);
+    let statement = |output| profile::statement(std::slice::from_ref(output), wording);
+    let lines = work.profile.iter().filter(|output| !is_told(output)).map(statement);
     lines.filter(|line| !line.is_empty() && !has(line)).collect()
 }
 

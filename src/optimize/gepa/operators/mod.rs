@@ -23,7 +23,7 @@ use super::profile::Output;
 use crate::data::Example;
 use crate::engine::{Completion, Message};
 use crate::journal::Scored;
-use crate::program::{Demonstration, Module, ModuleText};
+use crate::program::{Demonstration, Module, ModuleText, language};
 
 /// A way to change a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -184,6 +184,11 @@ impl Work<'_> {
     fn inputs(&self) -> Vec<&str> {
         let inputs = self.rollouts.iter().flat_map(|s| &s.rollout.steps).flat_map(|step| &step.inputs);
         inputs.map(|(_, value)| value.as_str()).collect()
+    }
+
+    /// The words of a reflector, if they are in the language of the instruction, as far as that is plain.
+    fn in_its_language<'t>(&self, words: &'t str) -> Result<&'t str, Unusable> {
+        if language::differ(words, &self.text.instruction) { Err(Unusable::OtherLanguage) } else { Ok(words) }
     }
 
     /// A text with another instruction, if it is one that may be.

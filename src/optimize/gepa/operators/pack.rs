@@ -4,7 +4,7 @@
 use super::{Work, names};
 use crate::journal::{Scored, Verdict};
 use crate::optimize::gepa::answer::Unusable;
-use crate::optimize::gepa::profile;
+use crate::optimize::gepa::profile::{self, Wording};
 use crate::program::Module;
 
 /// Tokens left free for what a chat template adds.
@@ -64,7 +64,7 @@ pub(super) fn opening(work: &Work<'_>) -> String {
 /// What else is known: the profile, the diagnoses, what did not help.
 pub(super) fn lessons(work: &Work<'_>) -> String {
     let mut text = String::new();
-    let profile = profile::statement(work.profile);
+    let profile = profile::statement(work.profile, Wording::English);
     if !profile.is_empty() {
         text.push_str(&format!("In all the data there is:\n{profile}\n\n"));
     }

@@ -24,5 +24,5 @@ pub(super) fn ask(work: &Work<'_>) -> Result<Questions, Unusable> {
 }
 
 pub(super) fn finish(work: &Work<'_>, completion: &Completion) -> Result<ModuleText, Unusable> {
-    work.with_instruction(answer::text(completion, &work.inputs())?)
+    work.with_instruction(work.in_its_language(answer::text(completion, &work.inputs())?)?)
 }

@@ -35,7 +35,8 @@ pub fn diagnoses(work: &Work<'_>) -> Questions {
 /// The sentence in an answer; None where there is none.
 #[must_use]
 pub fn diagnosis(work: &Work<'_>, completion: &Completion) -> Option<String> {
-    answer::sentence(completion, &work.inputs()).ok().map(str::to_owned)
+    let sentence = answer::sentence(completion, &work.inputs()).and_then(|sentence| work.in_its_language(sentence));
+    sentence.ok().map(str::to_owned)
 }
 
 /// The instruction with the rules that are new to it.

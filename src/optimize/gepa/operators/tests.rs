@@ -201,6 +201,20 @@ fn a_sentence_is_left_out_but_not_the_first_nor_one_to_keep() {
 }
 
 #[test]
+fn a_prompt_stays_in_its_language() {
+    let held = held("Lies die Nachricht und schreibe dahinter, was mit dem Paket geschehen ist.");
+    let text = held.apply(Operator::Format, 0).instruction;
+    assert!(text.ends_with("geschehen ist.\n`label`: late | lost | paid"), "{text}");
+    let answer = |text: &str| {
+        let completion = Completion { text: text.into(), reasoning: None, ended: Ended::Stop, usage: Usage::default() };
+        held.with(|work| Operator::Rewrite.finish(work, &[completion])).map(|text| text.instruction)
+    };
+    let english = "Read the message carefully and write what has happened to the parcel of the customer.";
+    assert_eq!(answer(english), Err(Unusable::OtherLanguage));
+    assert!(answer("Lies die Nachricht genau. Schreibe nur, ob das Paket verloren, bezahlt oder verspätet ist.").is_ok());
+}
+
+#[test]
 fn values_are_described_in_the_place_of_their_list() {
     let mut held = held("Label it.");
     held.text = held.apply(Operator::Format, 0);
