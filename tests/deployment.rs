@@ -2,29 +2,49 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use gepard::engine::llama::Settings;
 use gepard::engine::memory::{Machine, Need, mb, plan};
+use gepard::gguf::{Header, Value, ValueType};
 
 const GB: u64 = 1_000_000_000;
 
-/// Layers, heads and widths of Qwen3-8B; the sizes are those of the common files.
-fn qwen3_8b(name: &str, weights: u64) -> Need {
-    let (vocabulary, width, inner, chunk) = (151_936, 4096, 12_288, 256);
-    Need {
-        name: name.into(),
-        weights,
-        layers: 37,
-        cache_elements: 36 * 8 * (128 + 128),
-        compute: (vocabulary + 6 * width + 3 * inner) * chunk * 4,
-        context: 8192,
-        may_shrink: true,
-        cache: None,
-        gpu_layers: None,
+/// What a file of Qwen3-8B says of itself, with so many bytes of weights.
+fn qwen3_8b(weights: u64) -> Header {
+    let number = |key: &str, value| (format!("qwen3.{key}"), Value::Unsigned(value));
+    let mut metadata = BTreeMap::from([
+        ("general.architecture".to_owned(), Value::String("qwen3".into())),
+        ("tokenizer.ggml.tokens".to_owned(), Value::Array { element: ValueType::String, count: 151_936 }),
+    ]);
+    metadata.extend([
+        number("block_count", 36),
+        number("embedding_length", 4096),
+        number("feed_forward_length", 12_288),
+        number("attention.head_count", 32),
+        number("attention.head_count_kv", 8),
+        number("attention.key_length", 128),
+        number("attention.value_length", 128),
+    ]);
+    let (path, tensors) = (PathBuf::new(), Vec::new());
+    Header {
+        path,
+        file_bytes: weights,
+        version: 3,
+        tensor_count: 0,
+        metadata,
+        tensors,
+        tensors_start: 0,
+        alignment: 32,
+        data_start: 0,
     }
 }
 
 fn row(file: &str, weights: u64, what: &str, ram: u64, gpu: Option<u64>) -> String {
     let machine = Machine { ram: ram * GB / 8 * 7, gpu: gpu.map(|gpu| gpu * GB) };
-    let plan = plan(&[qwen3_8b("task", weights)], &machine).unwrap();
+    let need = Need::of("task", &qwen3_8b(weights), Settings::CHUNK, 8192);
+    let plan = plan(&[need], &machine).unwrap();
     let share = &plan.shares[0];
     format!(
         "| {file} | {what} | {} of 37 | {} | {} | {} | {} |\n",

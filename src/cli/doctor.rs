@@ -52,12 +52,8 @@ fn tell_memory(out: &mut dyn Write, memory: &MemoryPlan, ram: u64) -> Result<(),
             mb(*compute)
         )?;
     }
-    let of_all: Vec<u64> = memory.shares.iter().map(Share::ram).collect();
-    let (most, how) = match memory.in_turns {
-        true => (of_all.iter().max().copied().unwrap_or(0), "one model at a time, for there is no room for all"),
-        false => (of_all.iter().sum(), "all models together"),
-    };
-    writeln!(out, "memory    {} of {} MB that models may take; {how}", mb(most), mb(ram))?;
+    let how = if memory.in_turns { "one model at a time, for there is no room for all" } else { "all models together" };
+    writeln!(out, "memory    {} of {} MB that models may take; {how}", mb(memory.ram()), mb(ram))?;
     Ok(())
 }
 

@@ -308,6 +308,7 @@ mod tests {
         assert!(progress.plain(&Event::CaughtUp).is_some());
         assert!(progress.plain(&Event::Perfect { iteration: 2, parent: 0 }).is_some());
     }
+
     #[test]
     fn a_standstill_is_told() {
         let mut progress = Progress::new(Mode::Plain);

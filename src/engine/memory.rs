@@ -154,6 +154,15 @@ pub struct MemoryPlan {
     pub in_turns: bool,
 }
 
+impl MemoryPlan {
+    /// Bytes of memory beside the GPU's that are taken at a time.
+    #[must_use]
+    pub fn ram(&self) -> u64 {
+        let of_all = self.shares.iter().map(Share::ram);
+        if self.in_turns { of_all.max().unwrap_or(0) } else { of_all.sum() }
+    }
+}
+
 /// No way of sharing fits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -199,13 +208,9 @@ pub fn plan(needs: &[Need], machine: &Machine) -> Result<MemoryPlan, TooLarge> {
         for in_turns in [false, true] {
             for cache in [CacheType::F16, CacheType::Q8] {
                 let shares = share(needs, machine, in_turns, cache, &context);
-                let ram = |share: &Share| share.ram();
-                let most = match in_turns {
-                    true => shares.iter().map(ram).max(),
-                    false => Some(shares.iter().map(ram).sum()),
-                };
-                if most.is_none_or(|most| most <= machine.ram) {
-                    return Ok(MemoryPlan { shares, in_turns: in_turns && needs.len() > 1 });
+                let plan = MemoryPlan { shares, in_turns: in_turns && needs.len() > 1 };
+                if plan.ram() <= machine.ram {
+                    return Ok(plan);
                 }
             }
         }
@@ -325,9 +330,7 @@ mod tests {
             let machine = Machine { ram: ram * GB, gpu: (gpu > 0).then_some(gpu * GB) };
             match plan(&needs, &machine) {
                 Ok(plan) => {
-                    let ram: Vec<u64> = plan.shares.iter().map(Share::ram).collect();
-                    let most = if plan.in_turns { ram.iter().max().copied() } else { Some(ram.iter().sum()) };
-                    prop_assert!(most <= Some(machine.ram));
+                    prop_assert!(plan.ram() <= machine.ram);
                     for (share, need) in plan.shares.iter().zip(&needs) {
                         prop_assert!(share.context <= need.context && (need.may_shrink || share.context == need.context));
                     }

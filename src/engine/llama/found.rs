@@ -14,8 +14,7 @@ use crate::{catalog, gguf};
 const DEFAULT_CONTEXT: usize = 8192;
 
 pub(super) struct Found {
-    pub(super) name: String,
-    pub(super) path: PathBuf,
+    pub(super) file: ModelFile,
     /// The file that is loaded: itself, or its recoded copy.
     pub(super) weights: PathBuf,
     pub(super) header: Header,
@@ -26,7 +25,7 @@ pub(super) struct Found {
 impl Found {
     /// Reads the header, hashes the file, and finds the copy that is faster here.
     pub(super) fn open(backend: &LlamaBackend, file: &ModelFile, chunk: usize) -> Result<Self, EngineError> {
-        let error = |cause: String| EngineError::Model { name: file.name.clone(), path: file.path.clone(), cause };
+        let error = |cause: String| file.error(cause);
         let header = gguf::read(&file.path).map_err(|e| error(e.to_string()))?;
         let trained = header.context_length().and_then(|n| usize::try_from(n).ok()).unwrap_or(DEFAULT_CONTEXT);
         let context = match file.context {
@@ -62,10 +61,6 @@ impl Found {
             need.weights = copy.file_bytes.saturating_sub(copy.data_start);
         }
         let weights = copy.unwrap_or_else(|| file.path.clone());
-        Ok(Self { name: file.name.clone(), path: file.path.clone(), weights, header, sha256, need })
-    }
-
-    pub(super) fn error(&self, cause: String) -> EngineError {
-        EngineError::Model { name: self.name.clone(), path: self.path.clone(), cause }
+        Ok(Self { file: file.clone(), weights, header, sha256, need })
     }
 }

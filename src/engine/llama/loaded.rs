@@ -11,6 +11,7 @@ use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::vocab::LlamaVocab;
 use llguidance::{Matcher, ParserFactory};
 
+use super::ModelFile;
 use super::chat::ChatTemplate;
 use super::found::Found;
 use crate::engine::memory::{CacheType, Share};
@@ -30,8 +31,7 @@ pub(super) struct Loaded {
     pub(super) recoded: bool,
     /// Bytes of its weights.
     pub(super) size: u64,
-    name: String,
-    path: PathBuf,
+    file: ModelFile,
     weights: PathBuf,
     bos: String,
     /// Makes what enforces grammars on its tokens; its vocabulary is read when the first one comes.
@@ -41,13 +41,13 @@ pub(super) struct Loaded {
 impl Loaded {
     /// Reads vocabulary and chat template of a file.
     pub(super) fn open(backend: &LlamaBackend, found: Found, share: &Share) -> Result<Self, EngineError> {
-        let error = |cause: String| found.error(cause);
+        let error = |cause: String| found.file.error(cause);
         let source = found
             .header
             .chat_template()
             .ok_or_else(|| error("it has no chat template, so it is a base model; take the instruction-tuned one".into()))?;
         let params = LlamaModelParams::default().with_vocab_only(true);
-        let vocabulary = LlamaModel::load_from_file(backend, &found.path, &params)
+        let vocabulary = LlamaModel::load_from_file(backend, &found.file.path, &params)
             .map_err(|e| error(format!("llama.cpp cannot read it ({e}); its architecture may be newer than this build")))?;
         let vocab = vocabulary.vocab();
         let (bos, eos) = (special(&vocab, vocab.bos()), special(&vocab, vocab.eos()));
@@ -59,10 +59,9 @@ impl Loaded {
             cache: share.cache,
             sha256: found.sha256,
             gpu_layers: share.gpu_layers,
-            recoded: found.weights != found.path,
+            recoded: found.weights != found.file.path,
             size: share.weights.max(1),
-            name: found.name,
-            path: found.path,
+            file: found.file,
             weights: found.weights,
             bos,
             parsers: OnceLock::new(),
@@ -103,7 +102,7 @@ impl Loaded {
     }
 
     pub(super) fn error(&self, cause: String) -> EngineError {
-        EngineError::Model { name: self.name.clone(), path: self.path.clone(), cause }
+        self.file.error(cause)
     }
 }
 

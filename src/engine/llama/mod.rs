@@ -60,6 +60,13 @@ pub struct ModelFile {
     pub cache: Option<CacheType>,
 }
 
+impl ModelFile {
+    /// What is wrong with it.
+    fn error(&self, cause: String) -> EngineError {
+        EngineError::Model { name: self.name.clone(), path: self.path.clone(), cause }
+    }
+}
+
 /// The shape of all work; part of the plan, because answers depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
