@@ -17,9 +17,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         return if arguments.is_empty() { Ok(()) } else { Err("arguments: MODEL THREADS CONTEXT".into()) };
     };
     let path = gepard::catalog::resolve(model, &PathBuf::new())?;
-    let file = ModelFile { name: "task".into(), path, gpu_layers: GpuLayers::Auto, context: Some(context.parse()?), cache: None };
-    let threads = threads.parse()?;
-    let settings = Settings { threads, sequences: Settings::SEQUENCES, chunk: Settings::CHUNK, memory: None };
+    let file = ModelFile {
+        name: "task".into(),
+        path,
+        gpu_layers: GpuLayers::Auto,
+        context: Some(context.parse()?),
+        cache: None,
+        tuning: None,
+    };
+    let threads = Some(threads.parse()?);
+    let settings = Settings { threads, sequences: Settings::SEQUENCES, chunk: Some(Settings::CHUNK), memory: None };
     let mut engine = Llama::open(&[file], settings)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", json!({ "ready": true }))?;

@@ -31,6 +31,17 @@ pub enum Event {
         /// How long it took.
         seconds: f64,
     },
+    /// A model was run for the first time on this machine, and what is fastest for it was found.
+    ModelMeasured {
+        /// Its name in the task file.
+        model: String,
+        /// Threads of llama.cpp.
+        threads: usize,
+        /// Tokens in a batch.
+        chunk: usize,
+        /// How long the measurement took.
+        seconds: f64,
+    },
     /// A journal was found: what it holds is not computed again. Events up to
     /// [`Event::CaughtUp`] repeat what happened then.
     Resumed {
@@ -355,6 +366,7 @@ impl Event {
             | Self::Idle { .. } => true,
             Self::Started { .. }
             | Self::ModelsLoaded { .. }
+            | Self::ModelMeasured { .. }
             | Self::Resumed { .. }
             | Self::CaughtUp
             | Self::Evaluating { .. }

@@ -5,16 +5,20 @@ use std::path::PathBuf;
 
 use clap::Args;
 use gepard::config;
-use gepard::engine::llama;
+use gepard::engine::llama::{self, Tuning};
 use gepard::engine::memory::{MemoryPlan, Share, mb};
 use gepard::run::{self, Diagnosis};
 
-use super::{CliError, interrupt_flag};
+use super::progress::{Mode, Progress};
+use super::{CliError, interrupt_flag, threads_setting};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The task file; without one, only this build and this machine are looked at.
     task: Option<PathBuf>,
+    /// Threads of llama.cpp [default: what is found fastest at a model's first use].
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
     /// Set any key of the task file, like model.task.gguf=other.gguf; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
@@ -26,13 +30,19 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
         writeln!(out, "device    {}, {} MB", device.name, mb(device.memory))?;
     }
     let Some(task) = &arguments.task else { return Ok(()) };
-    let plan = config::load(task, &arguments.settings)?;
+    let mut settings = arguments.settings.clone();
+    settings.extend(threads_setting(arguments.threads));
+    let plan = config::load(task, &settings)?;
     let interrupted = interrupt_flag()?;
-    let found = run::diagnose(&plan, &interrupted, &mut |_| {})?;
+    let found = {
+        let mut progress = Progress::new(Mode::Plain);
+        run::diagnose(&plan, &interrupted, &mut |event| progress.hear(event))?
+    };
     let [train, val, test] = found.examples;
     writeln!(out, "data      {train} train, {val} val, {test} test examples")?;
     if let Some((memory, machine)) = &found.memory {
         tell_memory(out, memory, machine.ram)?;
+        tell_tuning(out, memory, &found)?;
     }
     tell_seed(out, &found)
 }
@@ -54,6 +64,15 @@ fn tell_memory(out: &mut dyn Write, memory: &MemoryPlan, ram: u64) -> Result<(),
     }
     let how = if memory.in_turns { "one model at a time, for there is no room for all" } else { "all models together" };
     writeln!(out, "memory    {} of {} MB that models may take; {how}", mb(memory.ram()), mb(ram))?;
+    Ok(())
+}
+
+fn tell_tuning(out: &mut dyn Write, memory: &MemoryPlan, found: &Diagnosis) -> Result<(), CliError> {
+    for share in &memory.shares {
+        if let Some(Tuning { threads, chunk }) = Tuning::of_run(&found.seed.engine, &share.name) {
+            writeln!(out, "speed     {}: {threads} threads, batches of {chunk} tokens", share.name)?;
+        }
+    }
     Ok(())
 }
 

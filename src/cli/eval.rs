@@ -13,7 +13,7 @@ use gepard::run::{self, EvalRequest, EvalResult};
 use serde_json::json;
 
 use super::progress::{Mode, Progress};
-use super::{CliError, interrupt_flag};
+use super::{CliError, interrupt_flag, threads_setting};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -32,6 +32,9 @@ pub(super) struct Arguments {
     /// Print JSON: the score, and every example with its outputs and feedback.
     #[arg(long)]
     json: bool,
+    /// Threads of llama.cpp [default: what is found fastest at a model's first use].
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
     /// Set any key of the task file, like model.task.gguf=other.gguf; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
@@ -58,7 +61,9 @@ impl From<SplitName> for Split {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
-    let plan = config::load(&arguments.task, &arguments.settings)?;
+    let mut settings = arguments.settings.clone();
+    settings.extend(threads_setting(arguments.threads));
+    let plan = config::load(&arguments.task, &settings)?;
     let candidate = read_candidate(&arguments.candidate, &plan)?;
     if arguments.limit == Some(0) {
         return Err(CliError::Usage("--limit 0 leaves nothing to score; give 1 or more".into()));

@@ -119,6 +119,11 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// `--threads` as a setting of the task file.
+fn threads_setting(threads: Option<usize>) -> Option<String> {
+    threads.map(|threads| format!("engine.threads={threads}"))
+}
+
 /// A flag that the first Ctrl-C sets; the second ends the process at once.
 fn interrupt_flag() -> Result<Arc<AtomicBool>, CliError> {
     let flag = Arc::new(AtomicBool::new(false));

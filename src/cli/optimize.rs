@@ -8,7 +8,7 @@ use gepard::report::Summary;
 use gepard::{config, run};
 
 use super::progress::{Mode, Progress};
-use super::{CliError, default_run_folder, interrupt_flag};
+use super::{CliError, default_run_folder, interrupt_flag, threads_setting};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -23,6 +23,9 @@ pub(super) struct Arguments {
     /// The seed of all randomness.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Threads of llama.cpp [default: what is found fastest at a model's first use].
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
     /// Set any key of the task file, like model.task.gguf=other.gguf; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
@@ -35,6 +38,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
     let mut settings = arguments.settings.clone();
     settings.extend(arguments.budget.as_ref().map(|budget| format!("optimize.budget=\"{budget}\"")));
     settings.extend(arguments.seed.map(|seed| format!("optimize.seed={seed}")));
+    settings.extend(threads_setting(arguments.threads));
     let plan = config::load(&arguments.task, &settings)?;
     let folder = arguments.run.clone().unwrap_or_else(|| default_run_folder(&arguments.task, plan.optimize.seed));
     let interrupted = interrupt_flag()?;

@@ -101,6 +101,10 @@ impl Progress {
                 let more = if *test > 0 { format!(", then up to {} on test", 2 * test) } else { String::new() };
                 format!("{train} train, {val} val{note}, {test} test examples; budget {budget}{more}; run {}", run.display())
             }
+            Event::ModelMeasured { model, threads, chunk, seconds } => format!(
+                "`{model}` is new on this machine: {threads} threads and batches of {chunk} tokens are fastest (measured in \
+                 {seconds:.1} s, kept)"
+            ),
             Event::ModelsLoaded { seconds } => format!("models loaded in {seconds:.1} s"),
             Event::Resumed { records, seconds } => {
                 self.replaying = true;

@@ -82,7 +82,7 @@ fn a_choice_without_effect_is_a_problem() {
         ("optimize.epsilon=0.2", "has an effect only with candidate_selection = \"epsilon-greedy\""),
         ("optimize.top_k=2", "has an effect only with candidate_selection = \"top-k-pareto\""),
         ("optimize.gate=confidnet", "there is no `confidnet`; did you mean `confident`?"),
-        ("optimize.frontier=objective", "needs a metric that names objectives, like json: leave it out"),
+        ("optimize.frontier=objective", "needs a metric that names objectives, like json, constraints or sum: leave it out"),
         ("optimize.stop_at_score=1.5", "must be from 0 to 1, not 1.5"),
     ] {
         let found = problems(TASK, &[setting]);
@@ -117,7 +117,7 @@ fn settings_reach_everything() {
             .unwrap();
     assert_eq!(plan.optimize.seed, 7);
     assert_eq!(plan.modules[0].max_tokens, 5);
-    assert_eq!(plan.engine.threads, 3);
+    assert_eq!(plan.engine.threads, Some(3));
     let ModelSource::Llama { gguf, .. } = &plan.models[0].source else { panic!() };
     assert_eq!(Path::new(gguf), std::env::current_dir().unwrap().join("other.gguf"));
 }
@@ -156,7 +156,7 @@ fn values_of_a_wrong_kind_or_size_are_told() {
 
 #[test]
 fn modules_must_fit_together() {
-    let second = "\n[[module]]\nname = \"triage\"\ninputs = [\"late\"]\noutputs = [\"urgency\"]\ninstruction = \" \"\n[[module]]\nname = \"x\"\ninputs = [\"a\"]\noutputs = [\"late\"]\ninstruction = \"i\"\nmodel = \"tsk\"\n";
+    let second = "\n[[module]]\nname = \"triage\"\ninputs = [\"a\"]\noutputs = [\"b\"]\ninstruction = \" \"\n[[module]]\nname = \"y\"\ninputs = [\"late\"]\noutputs = [\"urgency\"]\ninstruction = \"i\"\n[[module]]\nname = \"x\"\ninputs = [\"a\"]\noutputs = [\"late\"]\ninstruction = \"i\"\nmodel = \"tsk\"\n";
     let messages: Vec<String> = problems(&(TASK.to_owned() + second), &[]).into_iter().map(|p| p.2).collect();
     for says in [
         "two modules are called `triage`",
@@ -223,7 +223,7 @@ fn outputs_can_say_what_they_must_be_and_a_plan_says_it_again() {
     assert!(matches!(shapes[4], Shape::Json(schema) if schema["type"] == "object"));
     let written = toml::to_string(&plan).unwrap();
     assert_eq!(load_with(&written, &[]).unwrap(), plan, "{written}");
-    assert_eq!(plan.program().modules[0].shapes.len(), 4);
+    assert_eq!(plan.program(Vec::new()).modules[0].shapes.len(), 4);
 }
 
 #[test]

@@ -120,6 +120,17 @@ pub struct Journal {
     _lock: File,
 }
 
+/// What the run in `folder` was begun with; empty where there is none. What is damaged is for [`Journal::open`] to tell.
+#[must_use]
+pub fn recorded_fingerprint(folder: &Path) -> BTreeMap<String, String> {
+    let mut first = Vec::new();
+    let read = File::open(folder.join("journal.jsonl")).and_then(|file| BufReader::new(file).read_until(b'\n', &mut first));
+    match read.ok().and_then(|_| line::decode(&first).ok()) {
+        Some(Record::Header { fingerprint, .. }) => fingerprint,
+        _ => BTreeMap::new(),
+    }
+}
+
 impl Journal {
     /// Opens the journal of the run directory `folder`, which is made if it is not there.
     ///

@@ -14,6 +14,7 @@ use llguidance::{Matcher, ParserFactory};
 use super::ModelFile;
 use super::chat::ChatTemplate;
 use super::found::Found;
+use super::tune::Tuning;
 use crate::engine::memory::{CacheType, Share};
 use crate::engine::{EngineError, Grammar};
 
@@ -31,7 +32,11 @@ pub(super) struct Loaded {
     pub(super) recoded: bool,
     /// Bytes of its weights.
     pub(super) size: u64,
-    file: ModelFile,
+    /// Threads and batches; known once the weights were loaded.
+    pub(super) tuning: OnceLock<Tuning>,
+    /// Whether these were measured just now, and how many seconds that took.
+    pub(super) measured: OnceLock<f64>,
+    pub(super) file: ModelFile,
     weights: PathBuf,
     bos: String,
     /// Makes what enforces grammars on its tokens; its vocabulary is read when the first one comes.
@@ -61,6 +66,8 @@ impl Loaded {
             gpu_layers: share.gpu_layers,
             recoded: found.weights != found.file.path,
             size: share.weights.max(1),
+            tuning: OnceLock::new(),
+            measured: OnceLock::new(),
             file: found.file,
             weights: found.weights,
             bos,

@@ -13,10 +13,12 @@ mod prefix;
 mod recoded;
 mod sample;
 mod tree;
+mod tune;
 mod wave;
 mod worker;
 
 pub use chat::{ChatTemplate, TemplateError};
+pub use tune::Tuning;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -58,6 +60,8 @@ pub struct ModelFile {
     pub context: Option<usize>,
     /// What its cache is stored as; the default is 16-bit floats, unless memory is short.
     pub cache: Option<CacheType>,
+    /// Threads and batches that it was run with before, for a run that goes on; the default is what was found fastest here.
+    pub tuning: Option<Tuning>,
 }
 
 impl ModelFile {
@@ -70,12 +74,12 @@ impl ModelFile {
 /// The shape of all work; part of the plan, because answers depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// Threads of llama.cpp.
-    pub threads: usize,
+    /// Threads of llama.cpp; the default is what a measurement finds at a model's first use on a machine.
+    pub threads: Option<usize>,
     /// Requests decoded together, 1 to 255.
     pub sequences: usize,
-    /// Tokens in a batch, at least `sequences`.
-    pub chunk: usize,
+    /// Tokens in a batch, at least `sequences`; the default is measured like `threads`.
+    pub chunk: Option<usize>,
     /// Bytes of memory that models may take; the default is seven eighths of the machine's.
     pub memory: Option<u64>,
 }
@@ -84,8 +88,13 @@ impl Settings {
     /// Requests decoded together, unless the plan says otherwise.
     pub const SEQUENCES: usize = 32;
 
-    /// Tokens in a batch, unless the plan says otherwise.
+    /// The most tokens in a batch, unless the plan says otherwise: on a CPU, an interrupt is felt within one.
     pub const CHUNK: usize = 256;
+
+    /// The most tokens that a batch may have.
+    fn most_chunk(self) -> usize {
+        self.chunk.unwrap_or(Self::CHUNK.max(self.sequences))
+    }
 }
 
 /// The engine over llama.cpp.
@@ -150,7 +159,8 @@ fn find(backend: &LlamaBackend, files: &[ModelFile], chunk: usize) -> Result<(Ve
     let mut roles = Vec::new();
     for file in files {
         let same = |(other, _): &(&ModelFile, _)| {
-            (&other.path, other.gpu_layers, other.context, other.cache) == (&file.path, file.gpu_layers, file.context, file.cache)
+            let key = |file: &ModelFile| (file.path.clone(), file.gpu_layers, file.context, file.cache, file.tuning);
+            key(other) == key(file)
         };
         let place = match found.iter().position(same) {
             Some(place) => place,
@@ -179,7 +189,7 @@ fn machine(backend: &LlamaBackend, settings: Settings) -> Machine {
 /// [`EngineError::Model`] for a file that cannot be used, [`EngineError::Memory`] where no way of sharing fits.
 pub fn memory_plan(files: &[ModelFile], settings: Settings) -> Result<(MemoryPlan, Machine), EngineError> {
     let backend = backend()?;
-    let (found, _) = find(backend, files, settings.chunk)?;
+    let (found, _) = find(backend, files, settings.most_chunk())?;
     let needs: Vec<Need> = found.into_iter().map(|found| found.need).collect();
     let machine = machine(backend, settings);
     Ok((memory::plan(&needs, &machine)?, machine))
@@ -192,7 +202,7 @@ impl Llama {
     /// [`EngineError::Model`] names the model, its file and what to do; [`EngineError::Memory`] says what would fit.
     pub fn open(files: &[ModelFile], settings: Settings) -> Result<Self, EngineError> {
         let backend = backend()?;
-        let (found, roles) = find(backend, files, settings.chunk)?;
+        let (found, roles) = find(backend, files, settings.most_chunk())?;
         let needs: Vec<Need> = found.iter().map(|found| found.need.clone()).collect();
         let MemoryPlan { shares, in_turns } = memory::plan(&needs, &machine(backend, settings))?;
         let open = |(found, share)| Ok(Arc::new(Loaded::open(backend, found, share)?));
@@ -205,6 +215,14 @@ impl Llama {
             llama.worker(place)?;
         }
         Ok(llama)
+    }
+
+    /// The models whose threads and batches were measured now, for the first time on this machine: name, what was
+    /// found, and the seconds it took.
+    #[must_use]
+    pub fn measured(&self) -> Vec<(String, Tuning, f64)> {
+        let of = |loaded: &Arc<Loaded>| Some((loaded.file.name.clone(), *loaded.tuning.get()?, *loaded.measured.get()?));
+        self.models.iter().filter_map(of).collect()
     }
 
     fn loaded(&self, model: ModelId) -> Option<&Loaded> {
@@ -275,9 +293,7 @@ impl Engine for Llama {
         let mut pairs = vec![
             ("engine.build".to_owned(), build_features()),
             ("engine.devices".to_owned(), devices().into_iter().map(|device| device.name).collect::<Vec<_>>().join(", ")),
-            ("engine.threads".to_owned(), self.settings.threads.to_string()),
             ("engine.sequences".to_owned(), self.settings.sequences.to_string()),
-            ("engine.chunk".to_owned(), self.settings.chunk.to_string()),
         ];
         for (index, name) in self.names.iter().enumerate() {
             if let Some(loaded) = self.loaded(ModelId(index)) {
@@ -287,6 +303,10 @@ impl Engine for Llama {
                 pairs.push((format!("model.{name}.context"), loaded.context.to_string()));
                 pairs.push((format!("model.{name}.cache"), loaded.cache.to_string()));
                 pairs.push((format!("model.{name}.layers_on_gpu"), loaded.gpu_layers.to_string()));
+                if let Some(Tuning { threads, chunk }) = loaded.tuning.get() {
+                    pairs.push((tune::threads_key(name), threads.to_string()));
+                    pairs.push((tune::chunk_key(name), chunk.to_string()));
+                }
             }
         }
         pairs

@@ -18,6 +18,7 @@ use llguidance::Matcher;
 
 use super::Settings;
 use super::loaded::Loaded;
+use super::tune::{self, Tuning};
 use super::wave::{Carried, Prompt, Shape, Wave};
 use crate::engine::memory::CacheType;
 use crate::engine::{Completion, Ended, EngineError, EngineProgress, Grammar, Request, Usage, reasoning};
@@ -111,7 +112,8 @@ fn work(
         Ok(model) => model,
         Err(error) => return drop(ready.send(Err(error))),
     };
-    let mut context = match open_context(backend, &model, loaded, settings) {
+    let tuning = *loaded.tuning.get_or_init(|| tune::find(backend, &model, loaded, settings));
+    let mut context = match open_context(backend, &model, loaded, settings, tuning) {
         Ok(context) => context,
         Err(error) => return drop(ready.send(Err(error))),
     };
@@ -126,7 +128,7 @@ fn work(
                 ControlFlow::Continue(())
             }
         };
-        let result = answer(loaded, settings, &mut context, &mut carried, &job.requests, &mut tell);
+        let result = answer(loaded, settings.sequences, tuning.chunk, &mut context, &mut carried, &job.requests, &mut tell);
         drop(job.updates.send(Update::Done(result)));
     }
 }
@@ -134,7 +136,8 @@ fn work(
 /// Answers one list.
 fn answer<'m>(
     loaded: &'m Loaded,
-    settings: Settings,
+    sequences: usize,
+    chunk: usize,
     context: &mut LlamaContext<'m>,
     carried: &mut Carried,
     requests: &[Request],
@@ -155,7 +158,6 @@ fn answer<'m>(
         };
         completions.push(refused);
     }
-    let Settings { sequences, chunk, .. } = settings;
     let shape = Shape { sequences, nodes: nodes(sequences), chunk, cells: loaded.context };
     let mut answers = Wave::new(context, carried, loaded.vocab(), shape).run(&prompts, tell)?.into_iter();
     let missing = || EngineError::Backend { doing: "ordering answers", cause: "a request was not answered".into() };
@@ -172,26 +174,32 @@ fn open_context<'m>(
     model: &'m LlamaModel,
     loaded: &Loaded,
     settings: Settings,
+    tuning: Tuning,
 ) -> Result<LlamaContext<'m>, EngineError> {
+    let sequences = settings.sequences + nodes(settings.sequences);
+    model.new_context(backend, context_params(loaded.context, sequences, loaded.cache, tuning)).map_err(|e| {
+        loaded.error(format!("cannot make room for a context of {} tokens ({e}); set a smaller `context` for it", loaded.context))
+    })
+}
+
+/// A unified cache of `cells`, shared by `sequences`.
+pub(super) fn context_params(cells: usize, sequences: usize, cache: CacheType, tuning: Tuning) -> LlamaContextParams {
     let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    let threads = i32::try_from(settings.threads).unwrap_or(i32::MAX);
-    let cache = match loaded.cache {
+    let threads = i32::try_from(tuning.threads).unwrap_or(i32::MAX);
+    let cache = match cache {
         CacheType::F16 => KvCacheType::F16,
         CacheType::Q8 => KvCacheType::Q8_0,
     };
-    let params = LlamaContextParams::default()
-        .with_n_ctx(NonZeroU32::new(number(loaded.context)))
-        .with_n_batch(number(settings.chunk))
-        .with_n_ubatch(number(settings.chunk))
-        .with_n_seq_max(number(settings.sequences + nodes(settings.sequences)))
+    LlamaContextParams::default()
+        .with_n_ctx(NonZeroU32::new(number(cells)))
+        .with_n_batch(number(tuning.chunk))
+        .with_n_ubatch(number(tuning.chunk))
+        .with_n_seq_max(number(sequences))
         .with_n_threads(threads)
         .with_n_threads_batch(threads)
         .with_type_k(cache)
         .with_type_v(cache)
-        .with_kv_unified(true);
-    model.new_context(backend, params).map_err(|e| {
-        loaded.error(format!("cannot make room for a context of {} tokens ({e}); set a smaller `context` for it", loaded.context))
-    })
+        .with_kv_unified(true)
 }
 
 /// The request as tokens, or why it is refused. `matchers` has those of the wave's grammars.
