@@ -31,6 +31,7 @@ pub mod hash;
 pub mod journal;
 pub mod metric;
 pub mod optimize;
+pub mod process;
 pub mod program;
 pub mod report;
 pub mod run;

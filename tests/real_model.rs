@@ -28,10 +28,17 @@ fn model() -> PathBuf {
     }
 }
 
-const SETTINGS: Settings = Settings { threads: 2, sequences: 4, chunk: 64, memory: None };
+const SETTINGS: Settings = Settings { threads: Some(2), sequences: 4, chunk: Some(64), memory: None };
 
 fn engine() -> Llama {
-    let file = ModelFile { name: "task".into(), path: model(), gpu_layers: GpuLayers::Auto, context: Some(1024), cache: None };
+    let file = ModelFile {
+        name: "task".into(),
+        path: model(),
+        gpu_layers: GpuLayers::Auto,
+        context: Some(1024),
+        cache: None,
+        tuning: None,
+    };
     Llama::open(&[file], SETTINGS).unwrap()
 }
 
@@ -200,6 +207,7 @@ fn models_that_do_not_fit_together_take_turns_and_say_the_same() {
         gpu_layers: GpuLayers::Auto,
         context: Some(context),
         cache: None,
+        tuning: None,
     };
     let files = [file("task", 1024), file("teacher", 512)];
     let requests: Vec<Request> = [0, 1, 0].map(|model| Request { model: ModelId(model), ..request("Name a fruit.", 12) }).into();
@@ -276,8 +284,14 @@ fn an_interruption_is_felt_within_a_step_and_the_engine_lives_on() {
 
 #[test]
 fn roles_with_the_same_file_share_one_copy() {
-    let file =
-        |name: &str| ModelFile { name: name.into(), path: model(), gpu_layers: GpuLayers::Auto, context: Some(512), cache: None };
+    let file = |name: &str| ModelFile {
+        name: name.into(),
+        path: model(),
+        gpu_layers: GpuLayers::Auto,
+        context: Some(512),
+        cache: None,
+        tuning: None,
+    };
     let before = resident();
     let mut engine = Llama::open(&[file("task"), file("teacher")], Settings { sequences: 2, ..SETTINGS }).unwrap();
     let mut second = request("What is the capital of France?", 24);
@@ -308,8 +322,9 @@ fn files_that_are_no_models_are_refused_with_what_to_do() {
             gpu_layers: GpuLayers::Auto,
             context: None,
             cache: None,
+            tuning: None,
         };
-        let Err(error) = Llama::open(&[file], Settings { threads: 1, sequences: 1, chunk: 32, memory: None }) else {
+        let Err(error) = Llama::open(&[file], Settings { threads: Some(1), sequences: 1, chunk: Some(32), memory: None }) else {
             panic!("{name}")
         };
         assert!(matches!(error, EngineError::Model { .. }));

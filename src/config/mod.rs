@@ -3,20 +3,23 @@
 
 mod budget;
 mod layout;
+mod metric;
 mod named;
 mod optimize;
 mod output;
 mod plan;
 mod section;
+mod steps;
 mod tree;
 
 pub use budget::{Auto, Budget, Rollouts};
+pub use metric::{ConstraintPlan, MetricPlan, PartPlan};
 pub use optimize::{CandidateSelection, Frontier, Gate, Keep, ModuleSelection, OptimizePlan, Parents, Preset};
 pub use output::OutputPlan;
 pub use plan::*;
 pub use section::Problem;
+pub use steps::{LoopPlan, ProgramPlan, StepKind, StepPlan};
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use self::section::{Problems, Section, nearest};
@@ -105,7 +108,14 @@ fn read_plan(reader: &Reader<'_>, table: &Table) -> Plan {
     let root = Section::root(table, reader.problems);
     let models = read_models(reader, &root);
     let names: Vec<&str> = models.iter().map(|m| m.name.as_str()).collect();
-    let modules = read_modules(reader, &root, &names);
+    let (lines, modules) = read_modules(reader, &root, &names);
+    let read = steps::read_steps(&root, reader.base);
+    let mut named: Vec<(usize, String)> = read.iter().map(|(line, step)| (*line, step.name.clone())).collect();
+    let steps: Vec<StepPlan> = read.into_iter().map(|(_, step)| step).collect();
+    named.extend(lines.into_iter().zip(modules.iter().map(|module| module.name.clone())));
+    let program = steps::read_order(&root, &mut named);
+    let loops = steps::read_loops(&root, &program.order);
+    steps::check_fields(&root, &named, &program.order, (&modules, &steps, &loops));
     let own_model = modules.first().map_or("task", |m| m.model.as_str());
     let plan = Plan {
         data: read_data(reader, &root),
@@ -113,12 +123,15 @@ fn read_plan(reader: &Reader<'_>, table: &Table) -> Plan {
         layout: layout::read(&root),
         optimize: optimize::read(&root, &names, own_model),
         engine: read_engine(&root),
+        program,
         modules,
+        steps,
+        loops,
         models,
     };
-    let metric = read_metric(&root, &plan.modules);
-    if plan.optimize.frontier != Frontier::Example && !matches!(metric, MetricPlan::Json { .. }) {
-        let message = "needs a metric that names objectives, like json: leave it out";
+    let metric = metric::read(&root, &plan.modules, &plan.steps);
+    if plan.optimize.frontier != Frontier::Example && !metric.names_objectives() {
+        let message = "needs a metric that names objectives, like json, constraints or sum: leave it out";
         root.table_or_empty("optimize").problem("frontier", message);
     }
     root.finish();
@@ -153,7 +166,8 @@ fn read_data(reader: &Reader<'_>, root: &Section<'_>) -> DataPlan {
 /// Tokens of an answer unless the module says otherwise.
 const DEFAULT_MAX_TOKENS: u32 = 256;
 
-fn read_modules(reader: &Reader<'_>, root: &Section<'_>, models: &[&str]) -> Vec<ModulePlan> {
+/// The modules, and the lines they stand in.
+fn read_modules(reader: &Reader<'_>, root: &Section<'_>, models: &[&str]) -> (Vec<usize>, Vec<ModulePlan>) {
     let sections = root.list_of_tables("module");
     if sections.is_empty() {
         root.problem("module", "is missing; a program has at least one [[module]]");
@@ -164,31 +178,14 @@ fn read_modules(reader: &Reader<'_>, root: &Section<'_>, models: &[&str]) -> Vec
         if modules.iter().any(|m| m.name == module.name) {
             section.problem("name", format!("two modules are called `{}`", module.name));
         }
-        for output in &module.outputs {
-            let name = &output.name;
-            if let Some(other) = modules.iter().find(|m| m.writes(name)) {
-                section.problem("outputs", format!("`{name}` is written by `{}` already", other.name));
-            }
-        }
         modules.push(module);
     }
     if !modules.is_empty() && modules.iter().all(|module| module.frozen) {
         root.problem("module", "all modules are frozen, so there is nothing to evolve");
     }
-    // An input that only a later module writes can never be there.
-    for (index, (module, section)) in modules.iter().zip(&sections).enumerate() {
-        for input in &module.inputs {
-            let earlier = modules[..index].iter().any(|m| m.writes(input));
-            if let Some(later) = modules[index..].iter().find(|m| !earlier && m.writes(input)) {
-                section.problem(
-                    "inputs",
-                    format!("`{input}` is written by `{}`, which does not run before `{}`", later.name, module.name),
-                );
-            }
-        }
-    }
+    let lines = sections.iter().map(Section::line).collect();
     sections.into_iter().for_each(Section::finish);
-    modules
+    (lines, modules)
 }
 
 fn read_module(reader: &Reader<'_>, section: &Section<'_>, models: &[&str]) -> ModulePlan {
@@ -246,64 +243,11 @@ fn read_module(reader: &Reader<'_>, section: &Section<'_>, models: &[&str]) -> M
         instruction,
         max_tokens: section.integer("max_tokens", 1..=1_000_000).unwrap_or(DEFAULT_MAX_TOKENS),
         temperature: section.number("temperature", 0.0..=2.0).unwrap_or(0.0) as f32,
+        top_p: section.number("top_p", 0.01..=1.0).unwrap_or(1.0) as f32,
+        reasoning: section.flag("reasoning").unwrap_or(false),
+        when: steps::read_condition(section, "when"),
         model,
     }
-}
-
-fn read_metric(root: &Section<'_>, modules: &[ModulePlan]) -> MetricPlan {
-    let nothing = MetricPlan::Label { field: String::new(), output: String::new() };
-    let Some(metric) = root.table("metric") else {
-        root.problem("metric", "is missing; say how answers are judged: [metric] kind = \"label\"");
-        return nothing;
-    };
-    let outputs: Vec<&str> = modules.iter().flat_map(|m| m.outputs.iter().map(|output| output.name.as_str())).collect();
-    let check_output = |key: &str, name: &str| {
-        if !name.is_empty() && !outputs.contains(&name) {
-            metric.problem(key, format!("no module writes `{name}`; {}", nearest(name, &outputs)));
-        }
-    };
-    // The example's field, and the output that is compared with it: of the same name unless said otherwise.
-    let field_and_output = || {
-        let field = metric.required_text("field");
-        let output = metric.text("output").unwrap_or_else(|| field.clone());
-        check_output(if metric.has("output") { "output" } else { "field" }, &output);
-        (field, output)
-    };
-    let plan = match metric.required_text("kind").as_str() {
-        "label" => {
-            let (field, output) = field_and_output();
-            MetricPlan::Label { field, output }
-        }
-        "number" => {
-            let (field, output) = field_and_output();
-            MetricPlan::Number { field, output, solution: metric.text("solution") }
-        }
-        "json" => {
-            let field = metric.text("field");
-            let mut weights: BTreeMap<String, f64> = metric.numbers("weights").unwrap_or_default().into_iter().collect();
-            match &field {
-                Some(field) => check_output("field", field),
-                None if weights.is_empty() => {
-                    let last = modules.last().map(|m| m.outputs.clone()).unwrap_or_default();
-                    weights = last.into_iter().map(|output| (output.name, 1.0)).collect();
-                }
-                None => weights.keys().for_each(|name| check_output("weights", name)),
-            }
-            if weights.values().any(|w| !w.is_finite() || *w < 0.0)
-                || (!weights.is_empty() && weights.values().sum::<f64>() <= 0.0)
-            {
-                metric.problem("weights", "must not be negative, and at least one must be above 0");
-            }
-            MetricPlan::Json { field, weights }
-        }
-        "" => nothing,
-        other => {
-            metric.problem("kind", format!("there is no metric `{other}`; {}", nearest(other, &["label", "number", "json"])));
-            return nothing;
-        }
-    };
-    metric.finish();
-    plan
 }
 
 fn read_models(reader: &Reader<'_>, root: &Section<'_>) -> Vec<ModelPlan> {
@@ -382,14 +326,13 @@ fn read_cache(section: &Section<'_>) -> Option<CacheType> {
 
 fn read_engine(root: &Section<'_>) -> EnginePlan {
     let section = root.table_or_empty("engine");
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let plan = EnginePlan {
-        threads: section.integer("threads", 1..=1024).unwrap_or(cores),
+        threads: section.integer("threads", 1..=1024),
         sequences: section.integer("sequences", 1..=255).unwrap_or(Settings::SEQUENCES),
-        chunk: section.integer("chunk", 1..=4096).unwrap_or(Settings::CHUNK),
+        chunk: section.integer("chunk", 1..=4096),
         memory: section.integer("memory", 1..=100_000_000),
     };
-    if plan.chunk < plan.sequences {
+    if plan.chunk.is_some_and(|chunk| chunk < plan.sequences) {
         section.problem("chunk", format!("must be at least `sequences`, {}: a batch holds a token of each", plan.sequences));
     }
     section.finish();

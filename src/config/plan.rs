@@ -5,11 +5,13 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::metric::MetricPlan;
 use super::optimize::OptimizePlan;
 use super::output::OutputPlan;
+use super::steps::{self, LoopPlan, ProgramPlan, StepPlan};
 use crate::engine::memory::CacheType;
 use crate::engine::{ModelId, Shape};
-use crate::program::{Candidate, Layout, Module, Program};
+use crate::program::{Candidate, Condition, Layout, Module, ModuleText, Program, Tool};
 
 /// A whole task. Serialized, it is a task file again.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -19,6 +21,14 @@ pub struct Plan {
     /// The modules, in the order in which they run.
     #[serde(rename = "module")]
     pub modules: Vec<ModulePlan>,
+    /// What runs in which order.
+    pub program: ProgramPlan,
+    /// The steps that ask no model.
+    #[serde(rename = "step", skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepPlan>,
+    /// What runs again and again.
+    #[serde(rename = "loop", skip_serializing_if = "Vec::is_empty")]
+    pub loops: Vec<LoopPlan>,
     /// What stands where in a chat.
     pub layout: Layout,
     /// How answers are judged.
@@ -66,6 +76,14 @@ pub struct ModulePlan {
     pub max_tokens: u32,
     /// 0 is greedy.
     pub temperature: f32,
+    /// Nucleus mass in (0, 1]; without effect on a greedy answer.
+    pub top_p: f32,
+    /// Whether the seed reasons before it answers.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reasoning: bool,
+    /// When it runs; None: always.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<Condition>,
     /// The name of its model.
     pub model: String,
 }
@@ -76,37 +94,6 @@ impl ModulePlan {
     pub fn writes(&self, name: &str) -> bool {
         self.outputs.iter().any(|output| output.name == name)
     }
-}
-
-/// `[metric]`
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum MetricPlan {
-    /// One field is the expected label.
-    Label {
-        /// The example's field.
-        field: String,
-        /// The program's output.
-        output: String,
-    },
-    /// One field is the expected number.
-    Number {
-        /// The example's field.
-        field: String,
-        /// The program's output.
-        output: String,
-        /// The example's field with a worked solution, for the feedback.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        solution: Option<String>,
-    },
-    /// Several fields with weights.
-    Json {
-        /// The example's object and the output that holds JSON; None: outputs of their own.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        field: Option<String>,
-        /// Weights of the fields that count; empty: all of the object, equally.
-        weights: BTreeMap<String, f64>,
-    },
 }
 
 /// `[model.NAME]`
@@ -168,12 +155,14 @@ impl Serialize for GpuLayersPlan {
 /// `[engine]`
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct EnginePlan {
-    /// Threads of llama.cpp.
-    pub threads: usize,
+    /// Threads of llama.cpp; None: what is found fastest for each model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threads: Option<usize>,
     /// Requests decoded together.
     pub sequences: usize,
-    /// Tokens in a batch.
-    pub chunk: usize,
+    /// Tokens in a batch; None: what is found fastest for each model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chunk: Option<usize>,
     /// Megabytes of memory that models may take; None: seven eighths of the machine's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<u64>,
@@ -190,9 +179,9 @@ impl Plan {
         self.models.iter().position(|m| m.name == name).map(ModelId)
     }
 
-    /// The program, without its texts.
+    /// The program, without its texts; `tools` are the steps of the plan, in its order.
     #[must_use]
-    pub fn program(&self) -> Program {
+    pub fn program(&self, tools: Vec<Tool>) -> Program {
         let module = |plan: &ModulePlan| Module {
             name: plan.name.clone(),
             inputs: plan.inputs.clone(),
@@ -200,18 +189,21 @@ impl Plan {
             shapes: plan.outputs.iter().filter(|o| o.shape != Shape::Text).map(|o| (o.name.clone(), o.shape.clone())).collect(),
             max_tokens: plan.max_tokens,
             temperature: plan.temperature,
+            top_p: plan.top_p,
             model: self.model(&plan.model).unwrap_or(ModelId(0)),
             layout: self.layout,
             frozen: plan.frozen,
             keep: plan.keep.clone(),
         };
-        Program { modules: self.modules.iter().map(module).collect() }
+        let flow = steps::flow(&self.program.order, &self.modules, &self.steps, &self.loops);
+        Program::of_flow(self.modules.iter().map(module).collect(), tools, flow)
     }
 
     /// The candidate that the task file brings.
     #[must_use]
     pub fn seed_candidate(&self) -> Candidate {
-        Candidate::new(self.modules.iter().map(|m| m.instruction.clone()))
+        let text = |plan: &ModulePlan| ModuleText { reasoning: plan.reasoning, ..ModuleText::new(plan.instruction.clone()) };
+        Candidate(self.modules.iter().map(text).collect())
     }
 
     /// What a run must have in common with the one that it resumes, by dotted key. Stop rules and
@@ -225,7 +217,11 @@ impl Plan {
         let by_content = |key: &str| {
             let path = |name: &str| key == name;
             let model = key.starts_with("model.") && (key.ends_with(".gguf") || key.ends_with(".script"));
-            path("data.train") || path("data.val") || path("data.test") || model
+            path("data.train")
+                || path("data.val")
+                || path("data.test")
+                || model
+                || (key.starts_with("step.") && key.ends_with(".corpus"))
         };
         // What only says when to stop may change: a finished run goes on under a larger budget.
         let stops = ["budget", "max_reflections", "stop_at_score", "patience"].map(|key| format!("optimize.{key}"));

@@ -1,6 +1,6 @@
 //! Typed reading of one table of a task file. Problems are collected, so that all are told at once.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -39,6 +39,7 @@ pub(super) struct Section<'a> {
     path: String,
     line: Option<usize>,
     asked: RefCell<Vec<&'static str>>,
+    all_asked: Cell<bool>,
 }
 
 fn line(entry: &Entry) -> Option<usize> {
@@ -50,11 +51,18 @@ fn line(entry: &Entry) -> Option<usize> {
 
 impl<'a> Section<'a> {
     pub(super) fn root(table: &'a Table, problems: &'a Problems) -> Self {
-        Self { problems, table, path: String::new(), line: None, asked: RefCell::default() }
+        Self { problems, table, path: String::new(), line: None, asked: RefCell::default(), all_asked: Cell::new(false) }
     }
 
     fn child(&self, key: &str, entry: &Entry, table: &'a Table) -> Self {
-        Self { problems: self.problems, table, path: self.dotted(key), line: line(entry), asked: RefCell::default() }
+        Self {
+            problems: self.problems,
+            table,
+            path: self.dotted(key),
+            line: line(entry),
+            asked: RefCell::default(),
+            all_asked: Cell::new(false),
+        }
     }
 
     fn dotted(&self, key: &str) -> String {
@@ -64,6 +72,16 @@ impl<'a> Section<'a> {
     fn entry(&self, key: &'static str) -> Option<&'a Entry> {
         self.asked.borrow_mut().push(key);
         self.table.get(key)
+    }
+
+    /// Tells that something is wrong at a line.
+    pub(super) fn problem_at(&self, line: usize, key: &str, message: impl Into<String>) {
+        self.problems.add(Some(line).filter(|&line| line > 0), self.dotted(key), message);
+    }
+
+    /// Where it stands in the file; 0 where it does not.
+    pub(super) fn line(&self) -> usize {
+        self.line.unwrap_or(0)
     }
 
     /// Tells that something is wrong with the value of `key`.
@@ -229,8 +247,14 @@ impl<'a> Section<'a> {
     /// The table at `key`, empty where there is none.
     pub(super) fn table_or_empty(&self, key: &'static str) -> Section<'a> {
         static EMPTY: Table = Table(Vec::new());
-        let empty =
-            || Self { problems: self.problems, table: &EMPTY, path: self.dotted(key), line: None, asked: RefCell::default() };
+        let empty = || Self {
+            problems: self.problems,
+            table: &EMPTY,
+            path: self.dotted(key),
+            line: None,
+            asked: RefCell::default(),
+            all_asked: Cell::new(false),
+        };
         self.table(key).unwrap_or_else(empty)
     }
 
@@ -279,9 +303,19 @@ impl<'a> Section<'a> {
         sections
     }
 
+    /// All keys but `key`, as JSON: whoever reads them tells what is unknown.
+    pub(super) fn all_but(&self, key: &str) -> serde_json::Map<String, serde_json::Value> {
+        self.all_asked.set(true);
+        let others = self.table.0.iter().filter(|(name, _)| name != key);
+        others.map(|(name, entry)| (name.clone(), entry.value.json())).collect()
+    }
+
     /// Tells of keys that nobody asked for, with the nearest known one.
     pub(super) fn finish(self) {
         let asked = self.asked.borrow();
+        if self.all_asked.get() {
+            return;
+        }
         for (key, entry) in &self.table.0 {
             if asked.contains(&key.as_str()) {
                 continue;

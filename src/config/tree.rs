@@ -43,6 +43,23 @@ impl Value {
     }
 }
 
+impl Value {
+    /// The same as JSON.
+    pub(super) fn json(&self) -> serde_json::Value {
+        match self {
+            Self::Text(text) => text.as_str().into(),
+            Self::Integer(number) => (*number).into(),
+            Self::Float(number) => (*number).into(),
+            Self::Flag(flag) => (*flag).into(),
+            Self::List(items) => items.iter().map(|item| item.value.json()).collect(),
+            Self::Table(table) => {
+                let fields = table.0.iter().map(|(name, entry)| (name.clone(), entry.value.json()));
+                serde_json::Value::Object(fields.collect())
+            }
+        }
+    }
+}
+
 /// Keys and values in the order of the file.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Table(pub(super) Vec<(String, Entry)>);

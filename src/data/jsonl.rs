@@ -121,6 +121,11 @@ impl Dataset {
         sha256_hex(self.bytes.as_deref().unwrap_or_default())
     }
 
+    /// That the row at `index` cannot be used.
+    pub(super) fn unusable(&self, index: usize, cause: String) -> DataError {
+        self.bad_row(self.rows.get(index).map_or(0, |row| row.line), cause)
+    }
+
     fn bad_row(&self, line: usize, cause: String) -> DataError {
         DataError::Row { path: self.path.clone(), line, cause }
     }

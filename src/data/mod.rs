@@ -1,8 +1,10 @@
 //! Examples: memory-mapped JSONL files, their rows and how they are split.
 
+pub mod corpus;
 mod jsonl;
 pub mod split;
 
+pub use corpus::{Corpus, Indexing};
 pub use jsonl::Dataset;
 
 use std::path::PathBuf;
@@ -54,6 +56,22 @@ pub enum DataError {
         /// The line, from 1.
         line: usize,
         /// What is wrong and what would be right.
+        cause: String,
+    },
+    /// The metric cannot judge a row.
+    #[error("{path}: {cause}")]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// Which example, and what is wrong with it.
+        cause: String,
+    },
+    /// The index of a corpus cannot be made or used.
+    #[error("the index in {path}: {cause}")]
+    Index {
+        /// Its folder.
+        path: PathBuf,
+        /// What is wrong.
         cause: String,
     },
     /// A split has no rows.

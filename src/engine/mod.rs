@@ -95,10 +95,11 @@ pub struct Request {
 }
 
 /// Why an answer ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Ended {
     /// The model or a stop string ended it.
+    #[default]
     Stop,
     /// `max_tokens` cut it off.
     Length,

@@ -1,12 +1,18 @@
 //! μ_f: a rollout → a score and words about it. One feedback function a file.
 
+mod constraints;
 mod json;
 mod label;
 mod number;
+mod sum;
+mod text;
 
+pub use constraints::{Constraint, Constraints, Counting, Listed, holds_loosely, holds_strictly};
 pub use json::Json;
 pub use label::Label;
 pub use number::Number;
+pub use sum::{Part, Sum};
+pub use text::{Comparison, Text, exact, f1, normalize_answer};
 
 use std::collections::BTreeMap;
 
@@ -80,6 +86,14 @@ pub trait Metric: Send + Sync {
     /// The fields that an example must have for this metric.
     fn required_fields(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Whether the metric can judge this example at all: asked of every example before a run begins.
+    ///
+    /// # Errors
+    /// [`MetricError::Example`] with what is wrong.
+    fn check(&self, _example: &Example) -> Result<(), MetricError> {
+        Ok(())
     }
 
     /// What a model must be asked before the rollout can be judged: a judge's questions.
@@ -211,6 +225,7 @@ mod tests_support {
             outputs,
             problem: None,
             usage: Usage::default(),
+            ..Step::default()
         };
         Rollout { steps: vec![step], failure: None }
     }

@@ -1,18 +1,23 @@
-//! What is optimized: modules in sequence, the texts that can change, and one run of it all.
+//! What is optimized: modules, the steps between them, the texts that can change, and one run of it all.
 
 pub mod candidate;
+pub mod flow;
 pub mod language;
 pub mod layout;
 pub mod parse;
 pub mod rollout;
+pub mod tools;
 
 pub use candidate::{Candidate, Demonstration, ModuleText};
+pub use flow::{Condition, Control, Flow, Next, Op};
 pub use layout::Layout;
 pub use rollout::{Rollout, Step};
+pub use tools::Tool;
 
 use serde::Serialize;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::engine::{ModelId, Shape};
 
@@ -31,6 +36,8 @@ pub struct Module {
     pub max_tokens: u32,
     /// 0 is greedy.
     pub temperature: f32,
+    /// Nucleus mass in (0, 1]; unused when greedy.
+    pub top_p: f32,
     /// Which model answers.
     pub model: ModelId,
     /// What stands where in its chat.
@@ -41,28 +48,52 @@ pub struct Module {
     pub keep: Vec<String>,
 }
 
-/// The modules in the order in which they run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// Modules, the steps between them, and what runs when.
+#[derive(Debug, Clone)]
 pub struct Program {
     /// At least one.
     pub modules: Vec<Module>,
+    /// Steps that ask no model.
+    pub tools: Vec<Tool>,
+    /// What runs next.
+    pub control: Arc<dyn Control>,
+    /// The fields of an example that the program reads.
+    pub reads: Vec<String>,
 }
 
 impl Program {
-    /// The fields of an example that the program reads: inputs that no earlier module writes.
+    /// Modules that run one after the other.
     #[must_use]
-    pub fn example_inputs(&self) -> Vec<String> {
-        let mut written: Vec<&String> = Vec::new();
-        let mut read: Vec<String> = Vec::new();
-        for module in &self.modules {
-            for input in &module.inputs {
-                if !written.contains(&input) && !read.contains(input) {
-                    read.push(input.clone());
+    pub fn of_modules(modules: Vec<Module>) -> Self {
+        let flow = Flow::of_modules(modules.len());
+        Self::of_flow(modules, Vec::new(), flow)
+    }
+
+    /// Modules and steps in the order of a flow. It reads from an example whatever nothing has written before.
+    #[must_use]
+    pub fn of_flow(modules: Vec<Module>, tools: Vec<Tool>, flow: Flow) -> Self {
+        let (mut written, mut reads): (BTreeSet<&String>, Vec<String>) = (BTreeSet::new(), Vec::new());
+        for op in &flow.0 {
+            let (condition, inputs, outputs): (_, &[String], &[String]) = match op {
+                Op::Call { next: Next::Module(index), when } => (when, &modules[*index].inputs, &modules[*index].outputs),
+                Op::Call { next: Next::Tool(index), when } => (when, &tools[*index].inputs, &tools[*index].outputs),
+                Op::Call { when, .. } => (when, &[], &[]),
+                Op::Again { until, .. } => (until, &[], &[]),
+            };
+            for input in condition.iter().map(|condition| &condition.field).chain(inputs) {
+                if !written.contains(input) && !reads.contains(input) {
+                    reads.push(input.clone());
                 }
             }
-            written.extend(&module.outputs);
+            written.extend(outputs);
         }
-        read
+        Self { control: Arc::new(flow), modules, tools, reads }
+    }
+
+    /// Modules under a control of the library's user; `reads` are the fields that examples must have.
+    #[must_use]
+    pub fn controlled(modules: Vec<Module>, tools: Vec<Tool>, control: Arc<dyn Control>, reads: Vec<String>) -> Self {
+        Self { modules, tools, control, reads }
     }
 
     /// The place of the module called `name`.
@@ -71,10 +102,11 @@ impl Program {
         self.modules.iter().position(|m| m.name == name)
     }
 
-    /// Whether a module after `index` reads `field`.
+    /// Whether anything but the module at `index` reads `field`.
     #[must_use]
-    pub fn is_read_after(&self, index: usize, field: &str) -> bool {
-        self.modules[index + 1..].iter().any(|m| m.inputs.iter().any(|i| i == field))
+    pub fn is_read_by_others(&self, index: usize, field: &str) -> bool {
+        let modules = self.modules.iter().enumerate().filter(|(other, _)| *other != index).flat_map(|(_, module)| &module.inputs);
+        modules.chain(self.tools.iter().flat_map(|tool| &tool.inputs)).any(|input| input == field)
     }
 }
 
@@ -93,6 +125,7 @@ pub(crate) mod tests_support {
             shapes: BTreeMap::new(),
             max_tokens: 8,
             temperature: 0.0,
+            top_p: 1.0,
             model: ModelId(0),
             layout: Layout::default(),
             frozen: false,

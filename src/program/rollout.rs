@@ -1,18 +1,22 @@
 //! Runs of a program: many examples in lockstep, each with the trace of what happened.
 
 use std::borrow::Cow;
+use std::time::{Duration, Instant};
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::flow::Next;
 use super::parse::{self, Outputs};
+use super::tools::{Made, Tool};
 use super::{Candidate, ModuleText, Program, layout};
 use crate::data::Example;
 use crate::engine::{Completion, Decoding, Ended, EngineError, Request, Usage};
 
-/// One call of a module.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// One call of a module, or one step that asked no model.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Step {
-    /// The module's name.
+    /// The name of the module or step.
     pub module: String,
     /// What it read, in the module's order.
     pub inputs: Vec<(String, String)>,
@@ -25,8 +29,13 @@ pub struct Step {
     /// What is wrong with the answer's form, in words for the reflector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// What it retrieved, by the rows' key field, the best first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retrieved: Vec<String>,
     /// What it cost.
     pub usage: Usage,
+    /// How long it took, in seconds: of a model's call, the time until the last of its wave was answered.
+    pub seconds: f64,
 }
 
 /// One run of the program on one example.
@@ -76,21 +85,27 @@ pub struct Job<'a> {
     pub seed: u64,
 }
 
+/// Calls after which a rollout is taken to be endless.
+const MOST_STEPS: usize = 200;
+
 /// Runs `program` for every job. All rollouts take their next step together: `generate` gets one
-/// request of each, in order.
+/// request of each, in order. Steps that ask no model run beside each other.
 ///
 /// # Errors
 /// Whatever `generate` fails with.
 pub fn run(program: &Program, jobs: &[Job<'_>], generate: &mut Generate<'_>) -> Result<Vec<Rollout>, EngineError> {
     let mut rollouts: Vec<Rollout> = jobs.iter().map(|_| Rollout { steps: Vec::new(), failure: None }).collect();
-    for (index, module) in program.modules.iter().enumerate() {
+    loop {
+        let next: Vec<Option<usize>> =
+            rollouts.par_iter_mut().zip(jobs).map(|(rollout, job)| advance(program, rollout, job)).collect();
         let mut requests = Vec::new();
         let mut under_way = Vec::new();
-        for (place, (rollout, job)) in rollouts.iter_mut().zip(jobs).enumerate() {
-            let Some(text) = job.candidate.0.get(index).filter(|_| rollout.failure.is_none()) else {
+        for (place, (index, job)) in next.into_iter().zip(jobs).enumerate() {
+            let Some((index, text)) = index.and_then(|index| Some((index, job.candidate.0.get(index)?))) else {
                 continue;
             };
-            let inputs = gather(&module.inputs, rollout, job.example);
+            let Some(module) = program.modules.get(index) else { continue };
+            let inputs = gather(&module.inputs, &rollouts[place], job.example);
             let text = without(text, job.example);
             let prompt = layout::render(module, &text, &inputs);
             requests.push(Request {
@@ -99,22 +114,64 @@ pub fn run(program: &Program, jobs: &[Job<'_>], generate: &mut Generate<'_>) -> 
                 breakpoints: prompt.breakpoints,
                 decoding: Decoding {
                     temperature: module.temperature,
+                    top_p: module.top_p,
                     grammar: layout::grammar(module, &text),
                     ..Decoding::greedy(module.max_tokens)
                 },
-                seed: job.seed.wrapping_add(index as u64),
+                seed: job.seed.wrapping_add(rollouts[place].steps.len() as u64),
             });
-            under_way.push((place, inputs, text));
+            under_way.push((place, index, inputs, text));
         }
         if requests.is_empty() {
-            break;
+            return Ok(rollouts);
         }
+        let started = Instant::now();
         let answers = generate(&requests)?;
-        for ((place, inputs, text), completion) in under_way.into_iter().zip(answers) {
+        let seconds = rounded(started.elapsed());
+        for ((place, index, inputs, text), completion) in under_way.into_iter().zip(answers) {
             take_step(program, index, &text, &mut rollouts[place], inputs, completion);
+            if let Some(step) = rollouts[place].steps.last_mut() {
+                step.seconds = seconds;
+            }
         }
     }
-    Ok(rollouts)
+}
+
+/// Seconds to the millisecond.
+fn rounded(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+/// Takes a rollout as far as it goes without a model. Returns the module that is next, or None at its end.
+fn advance(program: &Program, rollout: &mut Rollout, job: &Job<'_>) -> Option<usize> {
+    while rollout.failure.is_none() {
+        if rollout.steps.len() >= MOST_STEPS {
+            rollout.failure = Some(format!("The program does not end: it was stopped after {MOST_STEPS} steps."));
+            return None;
+        }
+        match program.control.next(job.example, rollout) {
+            Next::Module(index) => return Some(index),
+            Next::Tool(index) => match program.tools.get(index) {
+                Some(tool) => use_tool(tool, rollout, job.example),
+                None => rollout.failure = Some(format!("There is no step {index}.")),
+            },
+            Next::Done => return None,
+            Next::Failed(words) => rollout.failure = Some(words),
+        }
+    }
+    None
+}
+
+fn use_tool(tool: &Tool, rollout: &mut Rollout, example: &Example) {
+    let inputs = gather(&tool.inputs, rollout, example);
+    let started = Instant::now();
+    let made = tool.does.act(&inputs).unwrap_or_else(|words| {
+        rollout.failure = Some(format!("The step `{}` failed: {words}", tool.name));
+        Made::default()
+    });
+    let Made { outputs, retrieved } = made;
+    let seconds = rounded(started.elapsed());
+    rollout.steps.push(Step { module: tool.name.clone(), inputs, outputs, retrieved, seconds, ..Step::default() });
 }
 
 /// What a module reads: outputs of earlier modules, else fields of the example.
@@ -162,7 +219,7 @@ fn take_step(
         }
         Ended::Stop | Ended::Grammar => {}
     }
-    let needed_later = |name: &String| !outputs.contains_key(name) && program.is_read_after(index, name);
+    let needed_later = |name: &String| !outputs.contains_key(name) && program.is_read_by_others(index, name);
     if outputs.is_empty() || module.outputs.iter().any(needed_later) {
         let words = problem.clone().unwrap_or_else(|| "The answer was empty.".into());
         rollout.failure = Some(match program.modules.len() {
@@ -178,6 +235,7 @@ fn take_step(
         outputs,
         problem,
         usage: completion.usage,
+        ..Step::default()
     });
 }
 
@@ -188,7 +246,7 @@ mod tests {
     use crate::program::tests_support::module;
 
     fn two_modules() -> Program {
-        Program { modules: vec![module("first", &["q"], &["plan", "note"]), module("second", &["q", "plan"], &["answer"])] }
+        Program::of_modules(vec![module("first", &["q"], &["plan", "note"]), module("second", &["q", "plan"], &["answer"])])
     }
 
     fn answer(text: &str) -> Completion {

@@ -1,8 +1,9 @@
 //! What a task will meet on this machine, before an hour is spent on it.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
-use super::{EvalRequest, EvalResult, evaluate, files, llama_models, metric, required_fields, settings};
+use super::{EvalRequest, EvalResult, evaluate, feedback, files, llama_models, metric, required_fields, settings};
 use crate::config::Plan;
 use crate::data::split::{self, Split};
 use crate::engine::llama;
@@ -39,11 +40,12 @@ impl Diagnosis {
 /// # Errors
 /// [`RunError`], the same that a run would end with.
 pub fn diagnose(plan: &Plan, interrupted: &AtomicBool, listener: &mut dyn FnMut(&Event)) -> Result<Diagnosis, RunError> {
-    let program = plan.program();
+    let program = super::program(plan)?;
     let metric = metric(&plan.metric);
-    let splits = split::load(&files(plan), &required_fields(&program, &*metric), &program.example_inputs())?;
+    let splits = split::load(&files(plan), &required_fields(&program, &*metric), &program.reads)?;
+    feedback::check(&*metric, plan, &splits)?;
     super::check_budget(plan, &splits)?;
-    let models = llama_models(plan)?;
+    let models = llama_models(plan, &BTreeMap::new())?;
     let memory = match models.as_slice() {
         [] => None,
         models => Some(llama::memory_plan(models, settings(plan))?),

@@ -1,10 +1,11 @@
 //! Scoring a candidate without optimizing.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use super::{files, metric, open_engine, required_fields};
+use super::{feedback, files, metric, open_engine, required_fields};
 use crate::config::Plan;
 use crate::data::split::{self, Split};
 use crate::data::{Dataset, Example};
@@ -39,6 +40,8 @@ pub struct EvalResult {
     pub usage: Usage,
     /// Seconds, without loading models.
     pub seconds: f64,
+    /// What the answers depended on beyond the plan: [`Engine::fingerprint`](crate::engine::Engine::fingerprint).
+    pub engine: BTreeMap<String, String>,
 }
 
 impl EvalResult {
@@ -59,12 +62,11 @@ pub fn evaluate(
     interrupted: &AtomicBool,
     listener: &mut dyn FnMut(&Event),
 ) -> Result<EvalResult, RunError> {
-    let program = plan.program();
+    let program = super::program(plan)?;
     let metric = metric(&plan.metric);
     let examples = eval_examples(plan, request, &required_fields(&program, &*metric), &program)?;
-    let started = Instant::now();
-    let mut engine = open_engine(plan)?;
-    listener(&Event::ModelsLoaded { seconds: started.elapsed().as_secs_f64() });
+    feedback::check_examples(&*metric, file_of(plan, request.split), &examples)?;
+    let mut engine = open_engine(plan, &BTreeMap::new(), listener)?;
     let mut evaluator = Evaluator { program: &program, metric: &*metric, engine: &mut *engine };
     let started = Instant::now();
     listener(&Event::Evaluating { purpose: Purpose::Test, split: request.split, fresh: examples.len(), reused: 0 });
@@ -82,7 +84,19 @@ pub fn evaluate(
         rollouts.extend(scored);
         usage += cost.usage;
     }
-    Ok(EvalResult { examples, rollouts, usage, seconds: started.elapsed().as_secs_f64() })
+    let seconds = started.elapsed().as_secs_f64();
+    Ok(EvalResult { examples, rollouts, usage, seconds, engine: engine.fingerprint().into_iter().collect() })
+}
+
+/// The file that a split's rows are in.
+fn file_of(plan: &Plan, split: Split) -> &Path {
+    let data = &plan.data;
+    let own = match split {
+        Split::Train => None,
+        Split::Val => data.val.as_deref(),
+        Split::Test => data.test.as_deref(),
+    };
+    own.unwrap_or(&data.train)
 }
 
 /// The rows to be scored; no others are read, unless validation must be split off from training.
@@ -101,7 +115,7 @@ fn eval_examples(plan: &Plan, request: &EvalRequest, required: &[String], progra
     let mut examples = match file {
         Some(path) => Dataset::open(path, request.limit)?.check(required)?,
         None => {
-            let mut splits = split::load(&files(plan), required, &program.example_inputs())?;
+            let mut splits = split::load(&files(plan), required, &program.reads)?;
             std::mem::take(match request.split {
                 Split::Val => &mut splits.val,
                 _ => &mut splits.train,

@@ -2,50 +2,70 @@
 
 mod doctor;
 mod eval;
+mod feedback;
 mod tester;
 
 pub use doctor::{Diagnosis, diagnose};
 pub use eval::{EvalRequest, EvalResult, evaluate};
+pub use feedback::metric;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use self::tester::Tester;
 use crate::catalog;
-use crate::config::{EnginePlan, GpuLayersPlan, MetricPlan, ModelSource, Plan};
+use crate::config::{EnginePlan, GpuLayersPlan, ModelSource, Plan, StepKind};
+use crate::data::Corpus;
 use crate::data::split::{self, Files, Splits};
 use crate::engine::Engine;
-use crate::engine::llama::{GpuLayers, Llama, ModelFile, Settings};
+use crate::engine::llama::{GpuLayers, Llama, ModelFile, Settings, Tuning};
 use crate::engine::scripted::Scripted;
 use crate::error::RunError;
 use crate::event::{Event, StopReason};
-use crate::journal::{Journal, JournalError};
-use crate::metric::{Json, Label, Metric, Number};
+use crate::journal::{self, Journal, JournalError};
+use crate::metric::Metric;
 use crate::optimize::evaluator::Evaluator;
 use crate::optimize::failures::Failures;
 use crate::optimize::gepa::Gepa;
 use crate::optimize::{Optimizer, Session};
-use crate::program::Program;
+use crate::process::Pool;
+use crate::program::tools::{Act, Command, Retrieve, Template};
+use crate::program::{Program, Tool};
 use crate::report::summary::{BeforeAfter, Tested};
 use crate::report::tally::Tally;
 use crate::report::{Summary, result};
 
-/// The feedback function of a plan.
-#[must_use]
-pub fn metric(plan: &MetricPlan) -> Box<dyn Metric> {
-    match plan {
-        MetricPlan::Label { field, output } => Box::new(Label::new(field, output)),
-        MetricPlan::Number { field, output, solution } => Box::new(Number::new(field, output, solution.clone())),
-        MetricPlan::Json { field, weights } => Box::new(Json::new(field.clone(), weights.clone())),
+/// The program of a plan, its corpora opened.
+///
+/// # Errors
+/// [`RunError::Data`] for a corpus that cannot be used.
+pub fn program(plan: &Plan) -> Result<Program, RunError> {
+    let mut tools = Vec::new();
+    for step in &plan.steps {
+        let does: Arc<dyn Act> = match &step.does {
+            StepKind::Retrieve { corpus, output, k, indexing, show, key, .. } => {
+                let folder = catalog::cache_dir()?.join("indexes");
+                let corpus = Arc::new(Corpus::open(corpus, indexing, &folder)?);
+                Arc::new(Retrieve { corpus, k: *k, show: show.clone(), key: key.clone(), output: output.clone() })
+            }
+            StepKind::Template { template, output } => Arc::new(Template::new(template, output)),
+            StepKind::Command { outputs, .. } => {
+                let Some(process) = step.does.process() else { continue };
+                Arc::new(Command { pool: Arc::new(Pool::new(process)), outputs: outputs.clone() })
+            }
+        };
+        tools.push(Tool { name: step.name.clone(), inputs: step.inputs(), outputs: step.outputs(), does });
     }
+    Ok(plan.program(tools))
 }
 
 /// The fields that every example must have.
 #[must_use]
 pub fn required_fields(program: &Program, metric: &dyn Metric) -> Vec<String> {
-    let mut fields = program.example_inputs();
+    let mut fields = program.reads.clone();
     fields.extend(metric.required_fields());
     let mut seen = std::collections::BTreeSet::new();
     fields.retain(|field| seen.insert(field.clone()));
@@ -59,8 +79,8 @@ pub fn files(plan: &Plan) -> Files {
     Files { train: data.train.clone(), val: data.val.clone(), test: data.test.clone(), allow_overlap: data.allow_overlap }
 }
 
-/// The files of a plan's models; none where they are scripted.
-fn llama_models(plan: &Plan) -> Result<Vec<ModelFile>, RunError> {
+/// The files of a plan's models; none where they are scripted. `run` is the fingerprint of the run that goes on, empty for none.
+fn llama_models(plan: &Plan, run: &BTreeMap<String, String>) -> Result<Vec<ModelFile>, RunError> {
     let mut models = Vec::new();
     for model in &plan.models {
         if let ModelSource::Llama { gguf, gpu_layers, context, cache } = &model.source {
@@ -74,6 +94,7 @@ fn llama_models(plan: &Plan) -> Result<Vec<ModelFile>, RunError> {
                 },
                 context: *context,
                 cache: *cache,
+                tuning: Tuning::of_run(run, &model.name),
             });
         }
     }
@@ -86,14 +107,30 @@ fn settings(plan: &Plan) -> Settings {
     Settings { threads, sequences, chunk, memory: memory.map(|megabytes| megabytes * 1_000_000) }
 }
 
-/// Loads the models of a plan.
+/// Loads the models of a plan. `run` is the fingerprint of the run that goes on with them, empty for none: what was measured
+/// for it stays.
 ///
 /// # Errors
 /// [`RunError::ModelFile`] and [`RunError::Engine`]
-pub fn open_engine(plan: &Plan) -> Result<Box<dyn Engine>, RunError> {
-    let models = llama_models(plan)?;
+pub fn open_engine(
+    plan: &Plan,
+    run: &BTreeMap<String, String>,
+    listener: &mut dyn FnMut(&Event),
+) -> Result<Box<dyn Engine>, RunError> {
+    let started = Instant::now();
+    let engine = load(plan, run, listener)?;
+    listener(&Event::ModelsLoaded { seconds: started.elapsed().as_secs_f64() });
+    Ok(engine)
+}
+
+fn load(plan: &Plan, run: &BTreeMap<String, String>, listener: &mut dyn FnMut(&Event)) -> Result<Box<dyn Engine>, RunError> {
+    let models = llama_models(plan, run)?;
     if !models.is_empty() {
-        return Ok(Box::new(Llama::open(&models, settings(plan))?));
+        let llama = Llama::open(&models, settings(plan))?;
+        for (model, Tuning { threads, chunk }, seconds) in llama.measured() {
+            listener(&Event::ModelMeasured { model, threads, chunk, seconds });
+        }
+        return Ok(Box::new(llama));
     }
     let scripts = plan.models.iter().filter_map(|model| match &model.source {
         ModelSource::Scripted { script } => Some(script.clone()),
@@ -113,9 +150,10 @@ pub fn optimize(
     interrupted: &AtomicBool,
     listener: &mut dyn FnMut(&Event),
 ) -> Result<Summary, RunError> {
-    let program = plan.program();
+    let program = program(plan)?;
     let metric = metric(&plan.metric);
-    let splits = split::load(&files(plan), &required_fields(&program, &*metric), &program.example_inputs())?;
+    let splits = split::load(&files(plan), &required_fields(&program, &*metric), &program.reads)?;
+    feedback::check(&*metric, plan, &splits)?;
     check_budget(plan, &splits)?;
     let examples = [splits.train.len(), splits.val.len(), splits.test.len()];
     let most_rollouts = plan.optimize.budget.most_rollouts(program.modules.len(), splits.val.len());
@@ -123,12 +161,9 @@ pub fn optimize(
     let val_from_train = splits.val_from_train;
     listener(&Event::Started { run: folder.to_owned(), examples, val_from_train, most_rollouts, most_seconds });
 
-    let started = Instant::now();
-    let mut engine = open_engine(plan)?;
-    listener(&Event::ModelsLoaded { seconds: started.elapsed().as_secs_f64() });
-
+    let mut engine = open_engine(plan, &journal::recorded_fingerprint(folder), listener)?;
     check_room(plan, &*engine)?;
-    let mut journal = Journal::open(folder, &fingerprint(plan, &splits, &*engine))?;
+    let mut journal = Journal::open(folder, &fingerprint(plan, &program, &splits, &*engine))?;
     let written = toml::to_string(plan).map_err(|e| RunError::Plan(format!("the plan has no TOML form: {e}")))?;
     result::write_file(&folder.join("plan.toml"), written.as_bytes())?;
 
@@ -245,10 +280,11 @@ fn check_room(plan: &Plan, engine: &dyn Engine) -> Result<(), RunError> {
 const BEHAVIOUR: u32 = 5;
 
 /// All that the answers of a run depend on.
-fn fingerprint(plan: &Plan, splits: &Splits, engine: &dyn Engine) -> BTreeMap<String, String> {
+fn fingerprint(plan: &Plan, program: &Program, splits: &Splits, engine: &dyn Engine) -> BTreeMap<String, String> {
     let mut pairs = plan.fingerprint();
     pairs.extend(splits.hashes.iter().cloned());
     pairs.extend(engine.fingerprint());
+    pairs.extend(program.tools.iter().filter_map(|tool| Some((format!("step.{}.sha256", tool.name), tool.does.sha256()?))));
     pairs.insert("gepard".into(), format!("{} behaviour {BEHAVIOUR}", env!("CARGO_PKG_VERSION")));
     pairs
 }

@@ -40,6 +40,7 @@ fn held(instruction: &str) -> Held {
             outputs: BTreeMap::new(),
             problem: None,
             usage: Usage::default(),
+            ..Step::default()
         };
         let verdict = Verdict::Judged(Judgement::new(score, "Wrong: say `lost`."));
         Scored { rollout: Rollout { steps: vec![step], failure: None }, verdict }

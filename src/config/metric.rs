@@ -1,0 +1,318 @@
+//! `[metric]`: how answers are judged.
+
+use std::collections::BTreeMap;
+
+use regex::Regex;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::plan::ModulePlan;
+use super::section::{Section, nearest};
+use super::steps::StepPlan;
+use crate::metric::{Constraint, Counting};
+
+/// `[metric]`
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum MetricPlan {
+    /// One field is the expected label.
+    Label {
+        /// The example's field.
+        field: String,
+        /// The program's output.
+        output: String,
+    },
+    /// One field is the expected number.
+    Number {
+        /// The example's field.
+        field: String,
+        /// The program's output.
+        output: String,
+        /// The example's field with a worked solution, for the feedback.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        solution: Option<String>,
+    },
+    /// Several fields with weights.
+    Json {
+        /// The example's object and the output that holds JSON; None: outputs of their own.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        field: Option<String>,
+        /// Weights of the fields that count; empty: all of the object, equally.
+        weights: BTreeMap<String, f64>,
+    },
+    /// The same text, but for case, marks and articles.
+    Exact {
+        /// The example's field: a text, or a list of which one is enough.
+        field: String,
+        /// The program's output.
+        output: String,
+    },
+    /// The overlap of words.
+    F1 {
+        /// The example's field: a text, or a list of which the best counts.
+        field: String,
+        /// The program's output.
+        output: String,
+    },
+    /// Texts that must occur.
+    Contains {
+        /// The example's field: a text, or a list of them.
+        field: String,
+        /// The program's output.
+        output: String,
+    },
+    /// A pattern that must be found.
+    Regex {
+        /// The example's field with the pattern.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        field: Option<String>,
+        /// The pattern, where it is the same for all.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pattern: Option<String>,
+        /// The program's output.
+        output: String,
+    },
+    /// What was asked of an answer's form.
+    Constraints {
+        /// The program's output.
+        output: String,
+        /// The example's fields with the kinds of its constraints and with their arguments.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fields: Option<[String; 2]>,
+        /// What the score is.
+        score: Counting,
+        /// What is asked of every answer.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        constraint: Vec<ConstraintPlan>,
+    },
+    /// Several metrics with weights.
+    Sum {
+        /// The metrics.
+        part: Vec<PartPlan>,
+    },
+}
+
+/// `[[metric.constraint]]`
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ConstraintPlan {
+    /// Its kind.
+    pub kind: String,
+    /// Its arguments.
+    #[serde(flatten)]
+    pub arguments: Map<String, Value>,
+}
+
+/// `[[metric.part]]`
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PartPlan {
+    /// The name of its objective.
+    pub name: String,
+    /// Its weight in the sum.
+    pub weight: f64,
+    /// What it measures.
+    #[serde(flatten)]
+    pub metric: MetricPlan,
+}
+
+impl MetricPlan {
+    /// Whether its verdicts have named parts, which a front can be over.
+    #[must_use]
+    pub fn names_objectives(&self) -> bool {
+        matches!(self, Self::Json { .. } | Self::Constraints { .. } | Self::Sum { .. })
+    }
+
+    /// What stands in for a metric that could not be read.
+    fn nothing() -> Self {
+        Self::Label { field: String::new(), output: String::new() }
+    }
+}
+
+/// The kinds, for who mistypes one.
+const KINDS: [&str; 9] = ["label", "number", "json", "exact", "f1", "contains", "regex", "constraints", "sum"];
+
+pub(super) fn read(root: &Section<'_>, modules: &[ModulePlan], steps: &[StepPlan]) -> MetricPlan {
+    let Some(section) = root.table("metric") else {
+        root.problem("metric", "is missing; say how answers are judged: [metric] kind = \"label\"");
+        return MetricPlan::nothing();
+    };
+    let reader = Reader { section: &section, modules, steps };
+    let plan = match section.required_text("kind").as_str() {
+        "sum" => Some(reader.sum()),
+        kind => reader.metric(kind),
+    };
+    // Of a kind that is not known, no key is.
+    let Some(plan) = plan else { return MetricPlan::nothing() };
+    section.finish();
+    plan
+}
+
+struct Reader<'s, 'a> {
+    section: &'s Section<'a>,
+    modules: &'s [ModulePlan],
+    steps: &'s [StepPlan],
+}
+
+impl Reader<'_, '_> {
+    /// A metric that is no sum; None where there is no such kind.
+    fn metric(&self, kind: &str) -> Option<MetricPlan> {
+        let section = self.section;
+        Some(match kind {
+            "label" => {
+                let (field, output) = self.field_and_output();
+                MetricPlan::Label { field, output }
+            }
+            "number" => {
+                let (field, output) = self.field_and_output();
+                MetricPlan::Number { field, output, solution: section.text("solution") }
+            }
+            "json" => self.json(),
+            "exact" => {
+                let (field, output) = self.field_and_output();
+                MetricPlan::Exact { field, output }
+            }
+            "f1" => {
+                let (field, output) = self.field_and_output();
+                MetricPlan::F1 { field, output }
+            }
+            "contains" => {
+                let (field, output) = self.field_and_output();
+                MetricPlan::Contains { field, output }
+            }
+            "regex" => self.regex(),
+            "constraints" => self.constraints(),
+            "" => MetricPlan::nothing(),
+            other => {
+                section.problem("kind", format!("there is no metric `{other}`; {}", nearest(other, &KINDS)));
+                return None;
+            }
+        })
+    }
+
+    fn outputs(&self) -> Vec<String> {
+        let of_modules = self.modules.iter().flat_map(|m| m.outputs.iter().map(|output| output.name.clone()));
+        of_modules.chain(self.steps.iter().flat_map(StepPlan::outputs)).collect()
+    }
+
+    fn check_output(&self, key: &str, name: &str) {
+        let outputs = self.outputs();
+        let outputs: Vec<&str> = outputs.iter().map(String::as_str).collect();
+        if !name.is_empty() && !outputs.contains(&name) {
+            self.section.problem(key, format!("no module writes `{name}`; {}", nearest(name, &outputs)));
+        }
+    }
+
+    /// The example's field, and the output that is compared with it: of the same name unless said otherwise.
+    fn field_and_output(&self) -> (String, String) {
+        let field = self.section.required_text("field");
+        let output = self.section.text("output").unwrap_or_else(|| field.clone());
+        self.check_output(if self.section.has("output") { "output" } else { "field" }, &output);
+        (field, output)
+    }
+
+    /// The output that is judged: the last module's, unless said otherwise.
+    fn output(&self) -> String {
+        let last = || self.modules.last().and_then(|m| m.outputs.last()).map(|output| output.name.clone()).unwrap_or_default();
+        let output = self.section.text("output").unwrap_or_else(last);
+        self.check_output("output", &output);
+        output
+    }
+
+    fn json(&self) -> MetricPlan {
+        let section = self.section;
+        let field = section.text("field");
+        let mut weights: BTreeMap<String, f64> = section.numbers("weights").unwrap_or_default().into_iter().collect();
+        match &field {
+            Some(field) => self.check_output("field", field),
+            None if weights.is_empty() => {
+                let last = self.modules.last().map(|m| m.outputs.clone()).unwrap_or_default();
+                weights = last.into_iter().map(|output| (output.name, 1.0)).collect();
+            }
+            None => weights.keys().for_each(|name| self.check_output("weights", name)),
+        }
+        if weights.values().any(|w| !w.is_finite() || *w < 0.0) || (!weights.is_empty() && weights.values().sum::<f64>() <= 0.0) {
+            section.problem("weights", "must not be negative, and at least one must be above 0");
+        }
+        MetricPlan::Json { field, weights }
+    }
+
+    fn regex(&self) -> MetricPlan {
+        let section = self.section;
+        let (field, pattern) = (section.text("field"), section.text("pattern"));
+        if field.is_some() == pattern.is_some() {
+            section.problem("pattern", "give either `pattern`, or `field` where each example has its own");
+        }
+        if let Some(Err(error)) = pattern.as_deref().map(Regex::new) {
+            section.problem("pattern", format!("is no regular expression: {error}"));
+        }
+        MetricPlan::Regex { field, pattern, output: self.output() }
+    }
+
+    fn constraints(&self) -> MetricPlan {
+        let section = self.section;
+        let constraint: Vec<ConstraintPlan> = section.list_of_tables("constraint").into_iter().map(read_constraint).collect();
+        let fields = match section.texts("fields").map(<[String; 2]>::try_from) {
+            Some(Ok(fields)) => Some(fields),
+            Some(Err(_)) => {
+                section.problem("fields", "must be two: the field with the kinds, and the one with their arguments");
+                None
+            }
+            None if constraint.is_empty() => Some(["instruction_id_list".into(), "kwargs".into()]),
+            None => None,
+        };
+        let score = match section.text("score").as_deref() {
+            None | Some("loose") => Counting::Loose,
+            Some("strict") => Counting::Strict,
+            Some("loose-all") => Counting::LooseAll,
+            Some("strict-all") => Counting::StrictAll,
+            Some(other) => {
+                let known = ["loose", "strict", "loose-all", "strict-all"];
+                section.problem("score", format!("there is no score `{other}`; {}", nearest(other, &known)));
+                Counting::Loose
+            }
+        };
+        MetricPlan::Constraints { output: self.output(), fields, score, constraint }
+    }
+
+    fn sum(&self) -> MetricPlan {
+        let sections = self.section.list_of_tables("part");
+        if sections.len() < 2 {
+            self.section.problem("part", "must be two [[metric.part]] or more, each with a kind of its own");
+        }
+        let mut part: Vec<PartPlan> = Vec::new();
+        for section in sections {
+            let kind = section.required_text("kind");
+            let name = section.text("name").unwrap_or_else(|| kind.clone());
+            if part.iter().any(|other| other.name == name) {
+                section.problem("name", format!("`{name}` stands twice; each part needs a name of its own"));
+            }
+            let weight = section.number("weight", 0.0..=1e6).unwrap_or(1.0);
+            let reader = Reader { section: &section, modules: self.modules, steps: self.steps };
+            let metric = match kind.as_str() {
+                "sum" => {
+                    section.problem("kind", "a sum cannot be a part of a sum");
+                    continue;
+                }
+                kind => reader.metric(kind),
+            };
+            if let Some(metric) = metric {
+                section.finish();
+                part.push(PartPlan { name, weight, metric });
+            }
+        }
+        if !part.is_empty() && part.iter().map(|part| part.weight).sum::<f64>() <= 0.0 {
+            self.section.problem("part", "at least one `weight` must be above 0");
+        }
+        MetricPlan::Sum { part }
+    }
+}
+
+fn read_constraint(section: Section<'_>) -> ConstraintPlan {
+    let kind = section.required_text("kind");
+    let arguments = section.all_but("kind");
+    if !kind.is_empty()
+        && let Err(problem) = Constraint::read(&kind, &arguments)
+    {
+        section.problem("kind", problem);
+    }
+    ConstraintPlan { kind, arguments }
+}

@@ -1,0 +1,234 @@
+//! A corpus to retrieve from: JSONL rows, and a BM25 index over them that is built once and memory-mapped from then on.
+//!
+//! The index lies in the folder of the models, under `indexes/`, named by the corpus's content and the options; it can be removed
+//! at any time. Ranking is tantivy's BM25 (k1 = 1.2, b = 0.75); of rows that score the same, the one that stands first in the
+//! file comes first.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use tantivy::collector::TopDocs;
+use tantivy::query::{BooleanQuery, Occur, Query, TermQuery};
+use tantivy::schema::{FAST, Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
+use tantivy::tokenizer::{Language, LowerCaser, RemoveLongFilter, SimpleTokenizer, Stemmer, StopWordFilter, TextAnalyzer};
+use tantivy::{Index, Searcher, TantivyDocument, TantivyError, Term};
+
+use super::{DataError, Dataset, Example};
+use crate::hash::sha256_hex;
+
+/// Counted up whenever an index of the same corpus and options would hold something else.
+const VERSION: u32 = 1;
+
+/// How text becomes terms, and which text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Indexing {
+    /// The fields of a row that are searched.
+    pub fields: Vec<String>,
+    /// Whether words are cut down to their stems.
+    pub stem: bool,
+    /// Whether words like `the` are left out.
+    pub stop_words: bool,
+}
+
+/// A corpus that can be searched, from many threads.
+pub struct Corpus {
+    rows: Dataset,
+    searcher: Searcher,
+    analyzer: TextAnalyzer,
+    text: Field,
+    sha256: String,
+}
+
+impl std::fmt::Debug for Corpus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Corpus").field("sha256", &self.sha256).finish_non_exhaustive()
+    }
+}
+
+/// The name of the tokenizer in the index.
+const TOKENIZER: &str = "gepard";
+
+/// Bytes that building an index may take.
+const BUILDING: usize = 200_000_000;
+
+/// Terms longer than this many bytes are no words.
+const LONGEST_TERM: usize = 64;
+
+/// More rows than asked for that are ranked, so that equal ones can be put into the file's order.
+const SPARE: usize = 32;
+
+fn analyzer(indexing: &Indexing) -> TextAnalyzer {
+    let mut analyzer = TextAnalyzer::builder(SimpleTokenizer::default())
+        .filter(RemoveLongFilter::limit(LONGEST_TERM))
+        .filter(LowerCaser)
+        .dynamic();
+    if let (true, Some(filter)) = (indexing.stop_words, StopWordFilter::new(Language::English)) {
+        analyzer = analyzer.filter_dynamic(filter);
+    }
+    if indexing.stem {
+        analyzer = analyzer.filter_dynamic(Stemmer::new(Language::English));
+    }
+    analyzer.build()
+}
+
+impl Corpus {
+    /// Opens a corpus; its index is built in `folder` if it is not there.
+    ///
+    /// # Errors
+    /// [`DataError`] for a row that cannot be used, an empty corpus, or an index that cannot be written.
+    pub fn open(path: &Path, indexing: &Indexing, folder: &Path) -> Result<Self, DataError> {
+        let rows = Dataset::open(path, None)?;
+        if rows.is_empty() {
+            return Err(DataError::Empty { path: path.to_owned(), need: "a corpus needs rows to retrieve" });
+        }
+        let sha256 = rows.sha256();
+        let options = serde_json::json!({ "version": VERSION, "corpus": sha256, "indexing": indexing }).to_string();
+        let target = folder.join(&sha256_hex(options.as_bytes())[..32]);
+        let failed = |cause: TantivyError| DataError::Index { path: target.clone(), cause: cause.to_string() };
+        let analyzer = analyzer(indexing);
+        if !target.join("meta.json").is_file() {
+            build(&rows, indexing, &analyzer, &target)?;
+        }
+        let index = Index::open_in_dir(&target).map_err(failed)?;
+        let text = index.schema().get_field("text").map_err(failed)?;
+        let searcher = index.reader().map_err(failed)?.searcher();
+        if searcher.num_docs() != rows.len() as u64 {
+            let cause =
+                format!("it has {} rows, the corpus {}; remove the folder, it is built anew", searcher.num_docs(), rows.len());
+            return Err(DataError::Index { path: target, cause });
+        }
+        Ok(Self { rows, searcher, analyzer, text, sha256 })
+    }
+
+    /// The SHA-256 of the file.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// The `k` best rows for a query, the best first; fewer where fewer have any of its words.
+    ///
+    /// # Errors
+    /// What the index says, in words.
+    pub fn search(&self, query: &str, k: usize) -> Result<Vec<Example>, String> {
+        let mut terms: Vec<Term> = Vec::new();
+        let mut analyzer = self.analyzer.clone();
+        let mut tokens = analyzer.token_stream(query);
+        tokens.process(&mut |token| terms.push(Term::from_field_text(self.text, &token.text)));
+        if terms.is_empty() || k == 0 {
+            return Ok(Vec::new());
+        }
+        let clause = |term: Term| -> (Occur, Box<dyn Query>) {
+            (Occur::Should, Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)))
+        };
+        let query = BooleanQuery::new(terms.into_iter().map(clause).collect());
+        let best = self.searcher.search(&query, &TopDocs::with_limit(k + SPARE).order_by_score()).map_err(|e| e.to_string())?;
+        let mut ranked: Vec<(f32, u64)> = Vec::with_capacity(best.len());
+        for (score, address) in best {
+            let rows = self.searcher.segment_reader(address.segment_ord).fast_fields().u64("row").map_err(|e| e.to_string())?;
+            ranked.push((score, rows.first(address.doc_id).ok_or("the index lacks a row's number")?));
+        }
+        ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        ranked.truncate(k);
+        let row = |(_, row): (f32, u64)| {
+            let row = usize::try_from(row).map_err(|e| e.to_string())?;
+            self.rows.get(row).map_err(|e| e.to_string())
+        };
+        ranked.into_iter().map(row).collect()
+    }
+}
+
+/// Builds an index, which appears whole or not at all.
+fn build(rows: &Dataset, indexing: &Indexing, analyzer: &TextAnalyzer, target: &Path) -> Result<(), DataError> {
+    let failed = |cause: String| DataError::Index { path: target.to_owned(), cause };
+    let folder = target.parent().map(PathBuf::from).unwrap_or_default();
+    std::fs::create_dir_all(&folder).map_err(|e| failed(e.to_string()))?;
+    let unfinished = tempfile::Builder::new().prefix(".building-").tempdir_in(&folder).map_err(|e| failed(e.to_string()))?;
+
+    let mut schema = Schema::builder();
+    let terms = TextFieldIndexing::default().set_tokenizer(TOKENIZER).set_index_option(IndexRecordOption::WithFreqs);
+    let text = schema.add_text_field("text", TextOptions::default().set_indexing_options(terms));
+    let row = schema.add_u64_field("row", FAST);
+    let tantivy = |e: TantivyError| failed(e.to_string());
+    let index = Index::create_in_dir(unfinished.path(), schema.build()).map_err(tantivy)?;
+    index.tokenizers().register(TOKENIZER, analyzer.clone());
+    // One thread, so that rows stay in their order.
+    let mut writer = index.writer_with_num_threads(1, BUILDING).map_err(tantivy)?;
+    for number in 0..rows.len() {
+        let example = rows.get(number)?;
+        let mut document = TantivyDocument::default();
+        let texts: Vec<String> = indexing.fields.iter().filter_map(|field| example.text(field)).collect();
+        if texts.is_empty() {
+            return Err(rows.unusable(number, format!("none of the fields `{}` is there", indexing.fields.join("`, `"))));
+        }
+        document.add_text(text, texts.join("\n"));
+        document.add_u64(row, number as u64);
+        writer.add_document(document).map_err(tantivy)?;
+    }
+    writer.commit().map_err(tantivy)?;
+    writer.wait_merging_threads().map_err(tantivy)?;
+    match std::fs::rename(unfinished.path(), target) {
+        Ok(()) => Ok(()),
+        // Another process was faster: its index is the same.
+        Err(_) if target.join("meta.json").is_file() => Ok(()),
+        Err(error) => Err(failed(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn corpus(folder: &Path, rows: &[&str], stem: bool) -> Result<Corpus, DataError> {
+        let path = folder.join("corpus.jsonl");
+        std::fs::write(&path, rows.join("\n")).unwrap();
+        let indexing = Indexing { fields: vec!["title".into(), "text".into()], stem, stop_words: true };
+        Corpus::open(&path, &indexing, &folder.join("indexes"))
+    }
+
+    const ROWS: [&str; 4] = [
+        r#"{"title": "Cats", "text": "They were sleeping"}"#,
+        r#"{"title": "Dogs", "text": "They bark at cats"}"#,
+        r#"{"title": "Dogs too", "text": "They bark at cats"}"#,
+        r#"{"title": "Ü", "text": "nothing of the sort"}"#,
+    ];
+
+    fn titles(corpus: &Corpus, query: &str, k: usize) -> Vec<String> {
+        corpus.search(query, k).unwrap().iter().map(|row| row.text("title").unwrap()).collect()
+    }
+
+    #[test]
+    fn rows_are_ranked_and_equals_stand_in_the_file_s_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let corpus = corpus(folder.path(), &ROWS, true).unwrap();
+        assert_eq!(titles(&corpus, "Who barks at a CAT?", 7), ["Dogs", "Dogs too", "Cats"]);
+        assert_eq!(titles(&corpus, "sleep", 7), ["Cats"]);
+        assert_eq!(titles(&corpus, "bark", 1), ["Dogs"]);
+        assert_eq!(titles(&corpus, "the (of) AND \" *", 7), [""; 0]);
+        assert_eq!(titles(&corpus, "ü", 7), ["Ü"]);
+    }
+
+    #[test]
+    fn an_index_is_built_once_for_each_corpus_and_way_of_indexing() {
+        let folder = tempfile::tempdir().unwrap();
+        let count = || std::fs::read_dir(folder.path().join("indexes")).unwrap().count();
+        drop(corpus(folder.path(), &ROWS, true).unwrap());
+        drop(corpus(folder.path(), &ROWS, true).unwrap());
+        assert_eq!(count(), 1);
+        let unstemmed = corpus(folder.path(), &ROWS, false).unwrap();
+        assert_eq!((count(), titles(&unstemmed, "sleep", 7).len()), (2, 0));
+        assert_eq!(titles(&corpus(folder.path(), &ROWS[..1], true).unwrap(), "bark", 7).len(), 0);
+    }
+
+    #[test]
+    fn rows_that_cannot_be_used_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = corpus(folder.path(), &[ROWS[0], r#"{"body": "x"}"#], true).unwrap_err().to_string();
+        assert!(error.contains("corpus.jsonl:2: none of the fields `title`, `text` is there"), "{error}");
+        let error = corpus(folder.path(), &["{"], true).unwrap_err().to_string();
+        assert!(error.contains(":1: not valid JSON"), "{error}");
+        assert!(matches!(corpus(folder.path(), &[], true), Err(DataError::Empty { .. })));
+        let left: Vec<_> = std::fs::read_dir(folder.path().join("indexes")).unwrap().collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}

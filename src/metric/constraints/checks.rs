@@ -1,0 +1,285 @@
+//! What is counted and looked for in an answer, as IFEval's public checkers do it.
+//!
+//! Sentences, and words all in capitals, are counted by simple rules where the reference uses NLTK's tokenizers: the counts agree
+//! mostly, not always. Languages are told by `whatlang` where the reference uses `langdetect`.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use whatlang::Lang;
+
+/// The answers of `constrained_response`.
+pub(super) const ONE_OF_THREE: [&str; 3] = ["My answer is yes.", "My answer is no.", "My answer is maybe."];
+
+/// A fixed pattern, compiled once.
+macro_rules! pattern {
+    ($source:literal) => {{
+        static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new($source).ok());
+        PATTERN.as_ref()
+    }};
+}
+
+fn count(pattern: Option<&Regex>, text: &str) -> usize {
+    pattern.map_or(0, |pattern| pattern.find_iter(text).count())
+}
+
+/// What Python's `\w` matches.
+fn is_word(c: char) -> bool {
+    static WORD: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^[\p{L}\p{N}_]$").ok());
+    c.is_ascii_alphanumeric()
+        || c == '_'
+        || (!c.is_ascii() && WORD.as_ref().is_some_and(|word| word.is_match(c.encode_utf8(&mut [0; 4]))))
+}
+
+/// Runs of word characters.
+pub(super) fn words(text: &str) -> usize {
+    count(pattern!(r"[\p{L}\p{N}_]+"), text)
+}
+
+/// Whether a match stands between two borders of words.
+pub(super) fn occurs_as_word(pattern: &Regex, text: &str) -> bool {
+    let is_border = |at: usize| {
+        let before = text[..at].chars().next_back().is_some_and(is_word);
+        let after = text[at..].chars().next().is_some_and(is_word);
+        before != after
+    };
+    let mut from = 0;
+    while let Some(found) = pattern.find_at(text, from) {
+        if is_border(found.start()) && is_border(found.end()) {
+            return true;
+        }
+        match text[found.start()..].chars().next() {
+            Some(c) => from = found.start() + c.len_utf8(),
+            None => return false,
+        }
+    }
+    false
+}
+
+/// How often a lower-case letter occurs, whatever its case.
+pub(super) fn letters(text: &str, letter: char) -> usize {
+    text.to_lowercase().chars().filter(|&c| c == letter).count()
+}
+
+/// Parts between `***`; None where one in the middle is empty.
+pub(super) fn paragraphs(text: &str) -> Option<usize> {
+    let parts: Vec<&str> = pattern!(r"\s?\*\*\*\s?")?.split(text).collect();
+    let mut number = parts.len();
+    for (index, part) in parts.iter().enumerate() {
+        if part.trim().is_empty() {
+            if index != 0 && index != parts.len() - 1 {
+                return None;
+            }
+            number -= 1;
+        }
+    }
+    Some(number)
+}
+
+/// Whether there are so many paragraphs, and the nth of the parts between blank lines begins with a word.
+pub(super) fn paragraph_begins(text: &str, wanted: usize, nth: usize, word: &str) -> bool {
+    let parts: Vec<&str> = text.split("\n\n").collect();
+    let number = parts.iter().filter(|part| !part.trim().is_empty()).count();
+    let Some(part) = nth.checked_sub(1).filter(|_| nth <= number).and_then(|at| parts.get(at)) else {
+        return false;
+    };
+    let Some(first) = part.split_whitespace().next() else {
+        return false;
+    };
+    let first = first.trim_start_matches('\'').trim_start_matches('"');
+    let first: String = first.chars().take_while(|c| !".,?!'\"".contains(*c)).collect();
+    number == wanted && first.to_lowercase() == word
+}
+
+pub(super) fn placeholders(text: &str) -> usize {
+    count(pattern!(r"\[.*?\]"), text)
+}
+
+pub(super) fn bullets(text: &str) -> usize {
+    count(pattern!(r"(?m)^\s*\*[^*].*$"), text) + count(pattern!(r"(?m)^\s*-.*$"), text)
+}
+
+/// Parts between single asterisks and parts between double ones, each counted on its own.
+pub(super) fn highlights(text: &str) -> usize {
+    let filled = |pattern: Option<&Regex>, inside: &dyn Fn(&str) -> bool| {
+        pattern.map_or(0, |pattern| pattern.find_iter(text).filter(|found| inside(found.as_str())).count())
+    };
+    let single = |found: &str| !found.trim_matches('*').trim().is_empty();
+    let double = |found: &str| {
+        let inside = found.strip_prefix("**").unwrap_or(found);
+        !inside.strip_suffix("**").unwrap_or(inside).trim().is_empty()
+    };
+    filled(pattern!(r"\*[^\n*]*\*"), &single) + filled(pattern!(r"\*\*[^\n*]*\*\*"), &double)
+}
+
+/// JSON, in a fence or not.
+pub(super) fn is_json(text: &str) -> bool {
+    let mut text = text.trim();
+    for fence in ["```json", "```Json", "```JSON", "```"] {
+        text = text.strip_prefix(fence).unwrap_or(text);
+    }
+    let text = text.strip_suffix("```").unwrap_or(text).trim();
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+}
+
+pub(super) fn has_title(text: &str) -> bool {
+    let filled = |found: regex::Match<'_>| !found.as_str().trim_start_matches('<').trim_end_matches('>').trim().is_empty();
+    pattern!(r"<<[^\n]+>>").is_some_and(|title| title.find_iter(text).any(filled))
+}
+
+pub(super) fn two_responses(text: &str) -> bool {
+    let parts: Vec<&str> = text.split("******").collect();
+    let empty_inside = parts.iter().enumerate().any(|(i, part)| part.trim().is_empty() && i != 0 && i != parts.len() - 1);
+    let filled: Vec<&str> = parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty()).collect();
+    !empty_inside && matches!(filled.as_slice(), [one, other] if one != other)
+}
+
+fn is_title_case(c: char) -> bool {
+    !c.is_lowercase() && !c.is_uppercase() && c.to_lowercase().next() != Some(c)
+}
+
+/// Python's `isupper`: a capital, and no letter of another case.
+pub(super) fn is_upper(text: &str) -> bool {
+    !text.chars().any(|c| c.is_lowercase() || is_title_case(c)) && text.chars().any(char::is_uppercase)
+}
+
+/// Python's `islower`.
+pub(super) fn is_lower(text: &str) -> bool {
+    !text.chars().any(|c| c.is_uppercase() || is_title_case(c)) && text.chars().any(char::is_lowercase)
+}
+
+/// Words all in capitals; marks around and between words are no part of them, an apostrophe, a hyphen and a point are.
+pub(super) fn capital_words(text: &str) -> usize {
+    let ends = |c: char| c.is_whitespace() || ",;:@#$%&?!()[]{}<>\"*`".contains(c);
+    text.split(ends).filter(|word| is_upper(word)).count()
+}
+
+/// Abbreviations that end no sentence.
+const ABBREVIATIONS: [&str; 16] =
+    ["mr", "mrs", "ms", "dr", "prof", "st", "vs", "e.g", "i.e", "etc", "jr", "sr", "no", "fig", "u.s", "a.m"];
+
+/// Runs of text that end with `.`, `!` or `?` before white space or at the end; what is left over is one more.
+pub(super) fn sentences(text: &str) -> usize {
+    let Some(end) = pattern!(r#"[.!?]+["'”’)\]*]*(\s+|$)"#) else { return 0 };
+    let (mut number, mut from) = (0, 0);
+    for found in end.find_iter(text) {
+        let before = text[..found.start()].rsplit(char::is_whitespace).next().unwrap_or_default().to_lowercase();
+        let before = before.trim_start_matches(|c: char| !c.is_alphanumeric());
+        let initial = before.chars().count() == 1 && before.chars().all(char::is_alphabetic) && before != "i";
+        let only_point = found.as_str().starts_with('.') && !found.as_str().starts_with("..");
+        if only_point && (ABBREVIATIONS.contains(&before) || initial) && found.end() < text.len() {
+            continue;
+        }
+        if text[from..found.start()].chars().any(char::is_alphanumeric) {
+            number += 1;
+        }
+        from = found.end();
+    }
+    number + usize::from(text[from..].chars().any(char::is_alphanumeric))
+}
+
+/// How many of `texts` occur, whatever their case.
+pub(super) fn count_of(texts: &[String], text: &str) -> usize {
+    let lower = text.to_lowercase();
+    texts.iter().filter(|wanted| lower.contains(&wanted.to_lowercase())).count()
+}
+
+/// The language of an ISO 639-1 code.
+fn language(code: &str) -> Option<Lang> {
+    const CODES: [(&str, Lang); 44] = [
+        ("ar", Lang::Ara),
+        ("bg", Lang::Bul),
+        ("bn", Lang::Ben),
+        ("ca", Lang::Cat),
+        ("cs", Lang::Ces),
+        ("da", Lang::Dan),
+        ("de", Lang::Deu),
+        ("el", Lang::Ell),
+        ("en", Lang::Eng),
+        ("es", Lang::Spa),
+        ("et", Lang::Est),
+        ("fa", Lang::Pes),
+        ("fi", Lang::Fin),
+        ("fr", Lang::Fra),
+        ("gu", Lang::Guj),
+        ("he", Lang::Heb),
+        ("hi", Lang::Hin),
+        ("hr", Lang::Hrv),
+        ("hu", Lang::Hun),
+        ("id", Lang::Ind),
+        ("it", Lang::Ita),
+        ("ja", Lang::Jpn),
+        ("kn", Lang::Kan),
+        ("ko", Lang::Kor),
+        ("lt", Lang::Lit),
+        ("lv", Lang::Lav),
+        ("ml", Lang::Mal),
+        ("mr", Lang::Mar),
+        ("ne", Lang::Nep),
+        ("nl", Lang::Nld),
+        ("pa", Lang::Pan),
+        ("pl", Lang::Pol),
+        ("pt", Lang::Por),
+        ("ro", Lang::Ron),
+        ("ru", Lang::Rus),
+        ("sk", Lang::Slk),
+        ("sv", Lang::Swe),
+        ("ta", Lang::Tam),
+        ("te", Lang::Tel),
+        ("th", Lang::Tha),
+        ("tr", Lang::Tur),
+        ("uk", Lang::Ukr),
+        ("ur", Lang::Urd),
+        ("vi", Lang::Vie),
+    ];
+    CODES.iter().find(|(known, _)| *known == code).map(|(_, lang)| *lang)
+}
+
+pub(super) fn is_language(code: &str) -> bool {
+    language(code).is_some()
+}
+
+/// Whether a text is in a language; one that cannot be told passes, as in the reference.
+pub(super) fn is_in_language(text: &str, code: &str) -> bool {
+    whatlang::detect_lang(text).is_none_or(|found| Some(found) == language(code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_stand_alone() {
+        let word = Regex::new("(?i)cat").unwrap();
+        assert!(occurs_as_word(&word, "a Cat!"));
+        assert!(!occurs_as_word(&word, "concat cats"));
+        assert!(occurs_as_word(&word, "catcat cat"));
+        assert!(!occurs_as_word(&word, "écat"));
+    }
+
+    #[test]
+    fn sentences_end_with_a_mark() {
+        for (text, number) in [
+            ("One. Two! Three?", 3),
+            ("Mr. Smith came. He left", 2),
+            ("It costs 3.50 euros.", 1),
+            ("\"So?\" he said... Then nothing.", 3),
+            ("", 0),
+            ("J. R. came.", 1),
+        ] {
+            assert_eq!(sentences(text), number, "{text}");
+        }
+    }
+
+    #[test]
+    fn capitals_are_counted_by_word() {
+        assert_eq!(capital_words("The QUICK, brown FOX-TROT is A *GO*"), 4);
+    }
+
+    #[test]
+    fn languages_are_told() {
+        let german = "Das ist ein ganz gewöhnlicher Satz, der auf Deutsch geschrieben wurde.";
+        assert!(is_in_language(german, "de") && !is_in_language(german, "fr"));
+        assert!(is_language("sw") == language("sw").is_some());
+    }
+}

@@ -1,0 +1,191 @@
+//! `constraints`: does an answer keep to what was asked of its form?
+//!
+//! The vocabulary is IFEval's (arXiv 2311.07911), from the example's list of instructions, and some of our own, which a task file
+//! can ask of every answer. Scores are the share of the constraints that hold: strictly, of the answer as it is, and loosely, of any
+//! of eight variants of it (without its first line, its last line, both, and each without asterisks).
+
+mod checks;
+mod constraint;
+
+pub use constraint::Constraint;
+
+use serde_json::{Map, Value};
+
+use super::{Judgement, Metric, MetricError};
+use crate::data::Example;
+use crate::engine::Completion;
+use crate::program::Rollout;
+
+/// What the score is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Counting {
+    /// The share of constraints that hold loosely.
+    Loose,
+    /// The share of constraints that hold strictly.
+    Strict,
+    /// 1 if all hold loosely, else 0.
+    LooseAll,
+    /// 1 if all hold strictly, else 0.
+    StrictAll,
+}
+
+/// Where an example lists its constraints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The field with the names of their kinds.
+    pub kinds: String,
+    /// The field with an object of arguments for each, in the same order.
+    pub arguments: String,
+}
+
+/// Checks one output.
+#[derive(Debug, Clone)]
+pub struct Constraints {
+    /// The output.
+    pub output: String,
+    /// Where examples have constraints of their own.
+    pub listed: Option<Listed>,
+    /// What is asked of every answer.
+    pub always: Vec<Constraint>,
+    /// What the score is.
+    pub counting: Counting,
+}
+
+impl Constraints {
+    /// The constraints of an example, those of the task file last.
+    fn of(&self, example: &Example) -> Result<Vec<Constraint>, MetricError> {
+        let bad = |cause: String| MetricError::Example { id: example.id.clone(), cause };
+        let mut all = Vec::new();
+        if let Some(Listed { kinds, arguments }) = &self.listed {
+            let list = |field: &String| {
+                let items = example.fields.get(field).and_then(Value::as_array);
+                items.ok_or_else(|| bad(format!("`{field}` must be a list")))
+            };
+            let (kinds_of, arguments_of) = (list(kinds)?, list(arguments)?);
+            if kinds_of.len() != arguments_of.len() {
+                return Err(bad(format!("`{kinds}` and `{arguments}` must be of the same length")));
+            }
+            for (kind, arguments) in kinds_of.iter().zip(arguments_of) {
+                let empty = Map::new();
+                let arguments = arguments.as_object().unwrap_or(&empty);
+                all.push(Constraint::read(kind.as_str().unwrap_or_default(), arguments).map_err(bad)?);
+            }
+        }
+        all.extend(self.always.iter().cloned());
+        Ok(all)
+    }
+}
+
+impl Metric for Constraints {
+    fn required_fields(&self) -> Vec<String> {
+        self.listed.iter().flat_map(|listed| [listed.kinds.clone(), listed.arguments.clone()]).collect()
+    }
+
+    fn check(&self, example: &Example) -> Result<(), MetricError> {
+        self.of(example).map(drop)
+    }
+
+    fn judge(&self, example: &Example, rollout: &Rollout, _answers: &[Completion]) -> Result<Judgement, MetricError> {
+        let constraints = self.of(example)?;
+        let answer = rollout.output(&self.output).unwrap_or_default();
+        let variants = variants(answer);
+        let share = |held: usize| if constraints.is_empty() { 1.0 } else { held as f64 / constraints.len() as f64 };
+        let (mut strictly, mut loosely) = (0, 0);
+        let mut lines = Vec::new();
+        for constraint in &constraints {
+            let strict = holds_strictly(constraint, answer);
+            let loose = strict || variants.iter().any(|variant| constraint.holds(variant));
+            strictly += usize::from(strict);
+            loosely += usize::from(loose);
+            let found =
+                if strict { String::new() } else { constraint.found(answer).map_or_else(String::new, |f| format!(" ({f})")) };
+            lines.push(match (strict, loose) {
+                (true, _) => format!("- met: {}", constraint.asks()),
+                (false, true) => {
+                    format!("- met only without the first or last line, or without asterisks: {}{found}", constraint.asks())
+                }
+                (false, false) => format!("- NOT met: {}{found}", constraint.asks()),
+            });
+        }
+        let (strict, loose) = (share(strictly), share(loosely));
+        let all = |score: f64| if score >= 1.0 { 1.0 } else { 0.0 };
+        let score = match self.counting {
+            Counting::Loose => loose,
+            Counting::Strict => strict,
+            Counting::LooseAll => all(loose),
+            Counting::StrictAll => all(strict),
+        };
+        let words = format!("{strictly} of {} constraints are met.\n{}", constraints.len(), lines.join("\n"));
+        let mut judgement = Judgement::new(score, words.trim_end()).close(loose);
+        judgement.objectives = [("strict".to_owned(), strict), ("loose".to_owned(), loose)].into();
+        Ok(judgement)
+    }
+}
+
+/// An empty answer holds to nothing.
+#[must_use]
+pub fn holds_strictly(constraint: &Constraint, answer: &str) -> bool {
+    !answer.trim().is_empty() && constraint.holds(answer)
+}
+
+/// Whether it holds for any of the answer's variants.
+#[must_use]
+pub fn holds_loosely(constraint: &Constraint, answer: &str) -> bool {
+    variants(answer).iter().any(|variant| constraint.holds(variant))
+}
+
+/// The answer, and what is left of it without its first line, its last, both, and of each without asterisks; none that is empty.
+fn variants(answer: &str) -> Vec<String> {
+    let lines: Vec<&str> = answer.split('\n').collect();
+    let without = |first: usize, last: usize| {
+        let end = lines.len().saturating_sub(last);
+        lines.get(first..end).unwrap_or_default().join("\n").trim().to_owned()
+    };
+    let mut all = vec![answer.to_owned(), without(1, 0), without(0, 1), without(1, 1)];
+    all.extend(all.clone().iter().map(|variant| variant.replace('*', "")));
+    all.retain(|variant| !variant.trim().is_empty());
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::tests_support::{example, rollout};
+    use serde_json::json;
+
+    fn metric(counting: Counting) -> Constraints {
+        let listed = Listed { kinds: "instruction_id_list".into(), arguments: "kwargs".into() };
+        let short = Constraint::read("length", json!({ "max_words": 3 }).as_object().unwrap()).unwrap();
+        Constraints { output: "answer".into(), listed: Some(listed), always: vec![short], counting }
+    }
+
+    #[test]
+    fn what_is_met_and_what_is_not_is_told() {
+        let row = example(&json!({ "instruction_id_list": ["punctuation:no_comma", "startend:quotation"], "kwargs": [{}, {}] }));
+        let judge = |counting| metric(counting).judge(&row, &rollout(&[("answer", "Sure:\n\"one two\"")]), &[]).unwrap();
+        let verdict = judge(Counting::Strict);
+        assert!((verdict.score - 2.0 / 3.0).abs() < 1e-9);
+        assert_eq!(
+            verdict.feedback,
+            "2 of 3 constraints are met.\n- met: no commas\n\
+             - met only without the first or last line, or without asterisks: the whole answer stands in double quotation marks\n\
+             - met: at most 3 words"
+        );
+        assert_eq!(judge(Counting::Loose).score, 1.0);
+        assert_eq!((judge(Counting::StrictAll).score, judge(Counting::LooseAll).score), (0.0, 1.0));
+    }
+
+    #[test]
+    fn a_kind_that_nobody_knows_is_named() {
+        let row = example(&json!({ "instruction_id_list": ["words:palindrome"], "kwargs": [{}] }));
+        let error = metric(Counting::Loose).check(&row).unwrap_err().to_string();
+        assert!(error.contains("`words:palindrome`"), "{error}");
+    }
+
+    #[test]
+    fn an_empty_answer_meets_nothing() {
+        let row = example(&json!({ "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}] }));
+        assert_eq!(metric(Counting::Loose).judge(&row, &rollout(&[("answer", " ")]), &[]).unwrap().score, 0.0);
+    }
+}

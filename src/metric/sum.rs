@@ -1,0 +1,102 @@
+//! `sum`: several metrics with weights, each an objective.
+
+use super::{Judgement, Metric, MetricError};
+use crate::data::Example;
+use crate::engine::{Completion, Request};
+use crate::program::Rollout;
+
+/// One of the metrics.
+pub struct Part {
+    /// The name of its objective.
+    pub name: String,
+    /// Its weight, not negative.
+    pub weight: f64,
+    /// What it measures.
+    pub metric: Box<dyn Metric>,
+}
+
+/// The weighted mean of its parts.
+pub struct Sum {
+    parts: Vec<Part>,
+}
+
+impl Sum {
+    /// The sum of `parts`, of which at least one has a weight above 0.
+    #[must_use]
+    pub fn new(parts: Vec<Part>) -> Self {
+        Self { parts }
+    }
+}
+
+impl Metric for Sum {
+    fn required_fields(&self) -> Vec<String> {
+        self.parts.iter().flat_map(|part| part.metric.required_fields()).collect()
+    }
+
+    fn check(&self, example: &Example) -> Result<(), MetricError> {
+        self.parts.iter().try_for_each(|part| part.metric.check(example))
+    }
+
+    fn requests(&self, example: &Example, rollout: &Rollout) -> Vec<Request> {
+        self.parts.iter().flat_map(|part| part.metric.requests(example, rollout)).collect()
+    }
+
+    fn solution(&self, example: &Example) -> Option<String> {
+        self.parts.iter().find_map(|part| part.metric.solution(example))
+    }
+
+    fn judge(&self, example: &Example, rollout: &Rollout, answers: &[Completion]) -> Result<Judgement, MetricError> {
+        let mut sum = Judgement::new(0.0, String::new());
+        let weights: f64 = self.parts.iter().map(|part| part.weight).sum();
+        let (mut words, mut closeness, mut answers) = (Vec::new(), None, answers);
+        for Part { name, weight, metric } in &self.parts {
+            // Each part has its answers in the order in which it asked.
+            let (own, rest) = answers.split_at(metric.requests(example, rollout).len().min(answers.len()));
+            answers = rest;
+            let verdict = metric.judge(example, rollout, own)?;
+            let share = weight / weights;
+            sum.score += share * verdict.score;
+            closeness = match (closeness, verdict.closeness) {
+                (None, None) => None,
+                (sum, of_part) => Some(sum.unwrap_or(0.0) + share * of_part.unwrap_or(verdict.score)),
+            };
+            words.push(format!("{name} {:.2}: {}", verdict.score, verdict.feedback));
+            for (module, feedback) in verdict.module_feedback {
+                let all: &mut String = sum.module_feedback.entry(module).or_default();
+                if !all.is_empty() {
+                    all.push(' ');
+                }
+                all.push_str(&feedback);
+            }
+            sum.objectives.insert(name.clone(), verdict.score);
+            sum.objectives.extend(verdict.objectives.into_iter().map(|(part, score)| (format!("{name}.{part}"), score)));
+        }
+        // What rounding adds is no part of a score.
+        sum.score = sum.score.clamp(0.0, 1.0);
+        sum.closeness = closeness.map(|closeness: f64| closeness.clamp(0.0, 1.0));
+        sum.feedback = words.join("\n");
+        Ok(sum)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::tests_support::{example, rollout};
+    use crate::metric::{Comparison, Text};
+
+    #[test]
+    fn parts_are_weighed_and_told_apart() {
+        let part =
+            |name: &str, weight, how| Part { name: name.into(), weight, metric: Box::new(Text::new(how, "answer", "answer")) };
+        let sum = Sum::new(vec![part("exact", 3.0, Comparison::Exact), part("overlap", 1.0, Comparison::F1)]);
+        let row = example(&serde_json::json!({ "answer": "Kyle Busch" }));
+        let verdict = sum.judge(&row, &rollout(&[("answer", "Kyle")]), &[]).unwrap();
+        assert!((verdict.score - 0.25 * 2.0 / 3.0).abs() < 1e-9);
+        assert_eq!(verdict.objectives["exact"], 0.0);
+        assert!((verdict.objectives["overlap"] - 2.0 / 3.0).abs() < 1e-9);
+        assert!(verdict.feedback.starts_with("exact 0.00: Wrong."), "{}", verdict.feedback);
+        assert!(verdict.feedback.contains("\noverlap 0.67: "), "{}", verdict.feedback);
+        assert_eq!(sum.judge(&row, &rollout(&[("answer", "the Kyle Busch")]), &[]).unwrap().score, 1.0);
+    }
+}

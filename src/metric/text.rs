@@ -1,0 +1,229 @@
+//! `exact`, `f1`, `contains` and `regex`: an output against texts.
+//!
+//! Exact match and F1 are those of HotpotQA's official evaluation (arXiv 1809.09600, `hotpot_evaluate_v1.py`): lower case, no
+//! punctuation, no articles, single spaces.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde_json::Value;
+
+use super::{Judgement, Metric, MetricError, shorten};
+use crate::data::{Example, to_text};
+use crate::engine::Completion;
+use crate::program::Rollout;
+
+/// How an output is compared with what is expected.
+#[derive(Debug, Clone)]
+pub enum Comparison {
+    /// Equal after normalization; of several texts, one.
+    Exact,
+    /// The harmonic mean of precision and recall over words; of several texts, the best.
+    F1,
+    /// The share of the texts that occur in it, whatever their case.
+    Contains,
+    /// The pattern of the example's field is found in it.
+    Regex,
+    /// This pattern is found in it.
+    Pattern(Regex),
+}
+
+/// Compares one output with a field of the example: a text, or a list of them.
+#[derive(Debug, Clone)]
+pub struct Text {
+    how: Comparison,
+    field: String,
+    output: String,
+}
+
+/// The most characters of an answer in feedback.
+const SHOWN: usize = 400;
+
+impl Text {
+    /// The example's `field` has what is expected, the program writes it as `output`.
+    pub fn new(how: Comparison, field: impl Into<String>, output: impl Into<String>) -> Self {
+        Self { how, field: field.into(), output: output.into() }
+    }
+
+    fn expected(&self, example: &Example) -> Result<Vec<String>, MetricError> {
+        let bad = |cause: String| MetricError::Example { id: example.id.clone(), cause };
+        let texts = match example.fields.get(&self.field) {
+            None => return Err(bad(format!("it has no field `{}`", self.field))),
+            Some(Value::Array(items)) => items.iter().map(to_text).collect(),
+            Some(other) => vec![to_text(other)],
+        };
+        if texts.is_empty() { Err(bad(format!("`{}` is an empty list", self.field))) } else { Ok(texts) }
+    }
+
+    fn found(&self, pattern: &Regex, given: &str) -> Judgement {
+        if pattern.is_match(given) {
+            return Judgement::new(1.0, "Correct.");
+        }
+        let given = shorten(given, SHOWN);
+        Judgement::new(0.0, format!("Wrong. `{}` must match the pattern `{pattern}`, but was `{given}`.", self.output))
+    }
+}
+
+impl Metric for Text {
+    fn required_fields(&self) -> Vec<String> {
+        if matches!(self.how, Comparison::Pattern(_)) { Vec::new() } else { vec![self.field.clone()] }
+    }
+
+    fn check(&self, example: &Example) -> Result<(), MetricError> {
+        if let Comparison::Regex = self.how {
+            for pattern in self.expected(example)? {
+                let bad = |e| MetricError::Example { id: example.id.clone(), cause: format!("`{}`: {e}", self.field) };
+                Regex::new(&pattern).map_err(bad)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(&self, example: &Example, rollout: &Rollout, _answers: &[Completion]) -> Result<Judgement, MetricError> {
+        let given = rollout.output(&self.output).unwrap_or_default();
+        if let Comparison::Pattern(pattern) = &self.how {
+            return Ok(self.found(pattern, given));
+        }
+        let expected = self.expected(example)?;
+        let or = expected.iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join(" or ");
+        let shown = shorten(given, SHOWN);
+        let best = expected.iter().map(|text| f1(given, text)).fold(0.0, f64::max);
+        Ok(match &self.how {
+            Comparison::Exact if expected.iter().any(|text| exact(given, text)) => Judgement::new(1.0, format!("Correct: {or}.")),
+            Comparison::Exact => {
+                let words = format!("Wrong. `{}` should be {or} and nothing else, but was `{shown}`.", self.output);
+                Judgement::new(0.0, words).close(best)
+            }
+            Comparison::F1 if best >= 1.0 => Judgement::new(1.0, format!("Correct: {or}.")),
+            Comparison::F1 => {
+                let words = format!(
+                    "The words of `{}` and the right answer overlap by {best:.2} (F1). It should be {or}, but was `{shown}`.{}",
+                    self.output,
+                    advice(given, &expected)
+                );
+                Judgement::new(best, words)
+            }
+            Comparison::Contains => {
+                let text = given.to_lowercase();
+                let (there, missing): (Vec<&String>, Vec<&String>) =
+                    expected.iter().partition(|e| text.contains(&e.to_lowercase()));
+                match missing.as_slice() {
+                    [] => Judgement::new(1.0, "Correct: nothing is missing."),
+                    missing => {
+                        let missing: Vec<String> = missing.iter().map(|text| format!("`{text}`")).collect();
+                        let words = format!("`{}` lacks {}; it was `{shown}`.", self.output, missing.join(", "));
+                        Judgement::new(there.len() as f64 / expected.len() as f64, words)
+                    }
+                }
+            }
+            Comparison::Regex | Comparison::Pattern(_) => {
+                let mut verdict = Judgement::new(0.0, String::new());
+                for pattern in &expected {
+                    let bad = |e| MetricError::Example { id: example.id.clone(), cause: format!("`{}`: {e}", self.field) };
+                    verdict = self.found(&Regex::new(pattern).map_err(bad)?, given);
+                    if verdict.score > 0.0 {
+                        break;
+                    }
+                }
+                verdict
+            }
+        })
+    }
+}
+
+/// What is wrong with an answer that has some right words: more than the answer, or less.
+fn advice(given: &str, expected: &[String]) -> &'static str {
+    let words = |text: &str| normalize_answer(text).split(' ').filter(|word| !word.is_empty()).count();
+    let given = words(given);
+    let (least, most) = expected.iter().map(|text| words(text)).fold((usize::MAX, 0), |(a, b), n| (a.min(n), b.max(n)));
+    match given {
+        0 => " Nothing was given.",
+        given if given > 2 * most + 2 => " It must be the answer alone, as short as that.",
+        given if given < least => " It is not the whole answer.",
+        _ => "",
+    }
+}
+
+/// A text as HotpotQA compares answers.
+#[must_use]
+pub fn normalize_answer(text: &str) -> String {
+    static ARTICLES: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\b(a|an|the)\b").ok());
+    let lower: String = text.to_lowercase().chars().filter(|c| !c.is_ascii_punctuation()).collect();
+    let without = ARTICLES.as_ref().map_or_else(|| lower.clone(), |articles| articles.replace_all(&lower, " ").into_owned());
+    without.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether two answers are the same after normalization.
+#[must_use]
+pub fn exact(given: &str, expected: &str) -> bool {
+    normalize_answer(given) == normalize_answer(expected)
+}
+
+/// The F1 of two answers' words, from 0 to 1. A yes, a no or a `noanswer` is right or wrong as a whole.
+#[must_use]
+pub fn f1(given: &str, expected: &str) -> f64 {
+    const WHOLE: [&str; 3] = ["yes", "no", "noanswer"];
+    let (given, expected) = (normalize_answer(given), normalize_answer(expected));
+    if given != expected && (WHOLE.contains(&given.as_str()) || WHOLE.contains(&expected.as_str())) {
+        return 0.0;
+    }
+    let count = |text: &str| {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        text.split(' ').filter(|word| !word.is_empty()).for_each(|word| *counts.entry(word.to_owned()).or_default() += 1);
+        counts
+    };
+    let (ours, theirs) = (count(&given), count(&expected));
+    let same: usize = ours.iter().map(|(word, n)| (*n).min(theirs.get(word).copied().unwrap_or(0))).sum();
+    if same == 0 {
+        return 0.0;
+    }
+    let precision = same as f64 / ours.values().sum::<usize>() as f64;
+    let recall = same as f64 / theirs.values().sum::<usize>() as f64;
+    2.0 * precision * recall / (precision + recall)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::tests_support::{example, rollout};
+    use serde_json::json;
+
+    fn judge(how: Comparison, expected: Value, given: &str) -> Judgement {
+        let row = example(&json!({ "answer": expected }));
+        Text::new(how, "answer", "answer").judge(&row, &rollout(&[("answer", given)]), &[]).unwrap()
+    }
+
+    #[test]
+    fn case_marks_and_articles_do_not_count() {
+        assert_eq!(judge(Comparison::Exact, json!("the Eiffel Tower"), "Eiffel tower.").score, 1.0);
+        assert_eq!(judge(Comparison::Exact, json!(["nothing", "six"]), "The six").score, 1.0);
+        let wrong = judge(Comparison::Exact, json!("six"), "seven of them");
+        assert_eq!(wrong.feedback, "Wrong. `answer` should be `six` and nothing else, but was `seven of them`.");
+        assert_eq!(wrong.score, 0.0);
+    }
+
+    #[test]
+    fn words_that_are_right_count_in_part() {
+        let part = judge(Comparison::F1, json!("Kyle Busch"), "Kyle");
+        assert!((part.score - 2.0 / 3.0).abs() < 1e-9);
+        assert!(part.feedback.ends_with("It is not the whole answer."), "{}", part.feedback);
+        assert_eq!(judge(Comparison::F1, json!("no"), "no, it was not").score, 0.0);
+    }
+
+    #[test]
+    fn what_is_missing_is_told() {
+        let part = judge(Comparison::Contains, json!(["Anna", "Bob"]), "it was ANNA");
+        assert_eq!((part.score, part.feedback.as_str()), (0.5, "`answer` lacks `Bob`; it was `it was ANNA`."));
+    }
+
+    #[test]
+    fn a_pattern_comes_from_the_row_or_from_the_task() {
+        assert_eq!(judge(Comparison::Regex, json!(r"^\d+$"), "42").score, 1.0);
+        assert_eq!(judge(Comparison::Regex, json!(r"^\d+$"), "x").score, 0.0);
+        let fixed = Comparison::Pattern(Regex::new("^y").unwrap());
+        assert_eq!(judge(fixed, json!(null), "yes").score, 1.0);
+        let row = example(&json!({ "answer": "(" }));
+        assert!(Text::new(Comparison::Regex, "answer", "answer").check(&row).is_err());
+    }
+}

@@ -1,0 +1,192 @@
+//! Outside programs that live long and speak JSON, a line each way: steps and metrics of the user's own, in any language.
+//!
+//! A pool starts a program as often as calls overlap, at most once a slot. One that dies, hangs or writes no JSON is ended, the
+//! call fails with what it last wrote to its standard error, and the next call starts it anew.
+
+mod worker;
+
+use std::path::PathBuf;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use self::worker::Worker;
+
+/// How an outside program is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// The program and its arguments; never given to a shell.
+    pub argv: Vec<String>,
+    /// The folder it runs in.
+    pub folder: PathBuf,
+    /// The longest that one call may take.
+    pub timeout: Duration,
+    /// The most of them that run at a time.
+    pub slots: usize,
+}
+
+/// Why a call was not answered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// It cannot be started.
+    #[error("`{program}` cannot be started: {cause}")]
+    Start {
+        /// The program.
+        program: String,
+        /// What the system said.
+        cause: String,
+    },
+    /// It gave no answer in time, and was ended.
+    #[error("`{program}` gave no answer within {seconds} s and was ended{said}")]
+    Timeout {
+        /// The program.
+        program: String,
+        /// The limit.
+        seconds: u64,
+        /// What it wrote to its standard error.
+        said: String,
+    },
+    /// It ended before it had answered.
+    #[error("`{program}` ended before it had answered ({how}){said}")]
+    Died {
+        /// The program.
+        program: String,
+        /// Its exit code or signal.
+        how: String,
+        /// What it wrote to its standard error.
+        said: String,
+    },
+    /// Its answer is no JSON, or too long.
+    #[error("`{program}` answered what is {cause}{said}")]
+    Answer {
+        /// The program.
+        program: String,
+        /// What is wrong with it.
+        cause: String,
+        /// What it wrote to its standard error.
+        said: String,
+    },
+}
+
+/// Programs that wait for work, and how many are out.
+#[derive(Default)]
+struct Idle {
+    waiting: Vec<Worker>,
+    busy: usize,
+}
+
+/// A pool of one program.
+pub struct Pool {
+    command: Command,
+    idle: Mutex<Idle>,
+    freed: Condvar,
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool").field("command", &self.command).finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    /// A pool in which nothing runs yet.
+    #[must_use]
+    pub fn new(command: Command) -> Self {
+        Self { command, idle: Mutex::default(), freed: Condvar::new() }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a line of JSON and waits for the one that answers it. May be called from many threads.
+    ///
+    /// # Errors
+    /// [`CallError`]; the program that failed is gone then.
+    pub fn call(&self, message: &Value) -> Result<Value, CallError> {
+        let mut idle = self.idle();
+        while idle.busy >= self.command.slots.max(1) {
+            idle = self.freed.wait(idle).unwrap_or_else(PoisonError::into_inner);
+        }
+        idle.busy += 1;
+        let waiting = idle.waiting.pop();
+        drop(idle);
+        let answered = waiting.map_or_else(|| Worker::start(&self.command), Ok).and_then(|mut worker| {
+            let answer = worker.call(message, self.command.timeout)?;
+            Ok((worker, answer))
+        });
+        let mut idle = self.idle();
+        idle.busy -= 1;
+        self.freed.notify_one();
+        let (worker, answer) = answered?;
+        idle.waiting.push(worker);
+        Ok(answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn pool(script: &str, slots: usize) -> Pool {
+        let argv = ["python3", "-u", "-c", script].map(str::to_owned).to_vec();
+        Pool::new(Command { argv, folder: std::env::temp_dir(), timeout: Duration::from_secs(2), slots })
+    }
+
+    const ECHO: &str = "import sys, os\nfor line in sys.stdin: print('{\"pid\": %d, \"got\": %s}' % (os.getpid(), line.strip()))";
+
+    #[test]
+    fn one_program_answers_many_calls() {
+        let pool = pool(ECHO, 4);
+        let first = pool.call(&json!({ "a": "ü\n" })).unwrap();
+        assert_eq!(first["got"], json!({ "a": "ü\n" }));
+        assert_eq!(pool.call(&json!(2)).unwrap()["pid"], first["pid"]);
+    }
+
+    #[test]
+    fn calls_at_once_are_no_more_programs_than_slots() {
+        let pool = pool(ECHO, 2);
+        let pids: std::collections::BTreeSet<String> = std::thread::scope(|scope| {
+            let calls: Vec<_> = (0..6)
+                .map(|n| {
+                    scope.spawn({
+                        let pool = &pool;
+                        move || pool.call(&json!(n)).unwrap()["pid"].to_string()
+                    })
+                })
+                .collect();
+            calls.into_iter().map(|call| call.join().unwrap()).collect()
+        });
+        assert!(pids.len() <= 2, "{pids:?}");
+    }
+
+    #[test]
+    fn a_program_that_fails_is_told_apart_and_started_anew() {
+        let script = "import sys, json, time\nfor line in sys.stdin:\n  what = json.loads(line)\n  if what == 'die': sys.exit('no more')\n  \
+                      if what == 'hang': time.sleep(60)\n  print('nonsense' if what == 'babble' else '1', flush=True)";
+        let pool = pool(script, 1);
+        assert_eq!(pool.call(&json!("work")).unwrap(), json!(1));
+        let died = pool.call(&json!("die")).unwrap_err().to_string();
+        assert!(died.contains("ended before it had answered (exit code 1)") && died.contains("no more"), "{died}");
+        assert!(matches!(pool.call(&json!("hang")), Err(CallError::Timeout { seconds: 2, .. })));
+        let babble = pool.call(&json!("babble")).unwrap_err().to_string();
+        assert!(babble.contains("no JSON: nonsense"), "{babble}");
+        assert_eq!(pool.call(&json!("work")).unwrap(), json!(1));
+    }
+
+    #[test]
+    fn a_long_message_to_one_that_does_not_read_is_a_timeout() {
+        let pool = pool("import time\ntime.sleep(60)", 1);
+        let long = json!("x".repeat(1 << 20));
+        assert!(matches!(pool.call(&long), Err(CallError::Timeout { .. })));
+    }
+
+    #[test]
+    fn what_is_not_there_cannot_be_started() {
+        let command =
+            Command { argv: vec!["/no/such/program".into()], folder: "/".into(), timeout: Duration::from_secs(1), slots: 1 };
+        assert!(matches!(Pool::new(command).call(&json!(1)), Err(CallError::Start { .. })));
+    }
+}

@@ -1,0 +1,60 @@
+//! `retrieve`: the rows of a corpus that fit a query best.
+
+use std::sync::Arc;
+
+use super::{Act, Made};
+use crate::data::{Corpus, Example};
+
+/// Looks its first input up in a corpus.
+#[derive(Debug)]
+pub struct Retrieve {
+    /// What is searched.
+    pub corpus: Arc<Corpus>,
+    /// Rows that are taken at most.
+    pub k: usize,
+    /// The fields of a row that are shown, in order.
+    pub show: Vec<String>,
+    /// The field that names a row, for metrics and traces.
+    pub key: String,
+    /// The field that is written.
+    pub output: String,
+}
+
+impl Act for Retrieve {
+    fn act(&self, inputs: &[(String, String)]) -> Result<Made, String> {
+        let query = inputs.first().map_or("", |(_, value)| value.as_str());
+        let rows = self.corpus.search(query, self.k)?;
+        let shown = |(index, row): (usize, &Example)| {
+            let fields: Vec<String> = self.show.iter().filter_map(|field| row.text(field)).collect();
+            format!("[{}] {}", index + 1, fields.join(": "))
+        };
+        let text: Vec<String> = rows.iter().enumerate().map(shown).collect();
+        let retrieved = rows.iter().map(|row| row.text(&self.key).unwrap_or_else(|| row.id.clone())).collect();
+        Ok(Made { outputs: [(self.output.clone(), text.join("\n"))].into(), retrieved })
+    }
+
+    fn sha256(&self) -> Option<String> {
+        Some(self.corpus.sha256().to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Indexing;
+
+    #[test]
+    fn rows_are_numbered_and_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("corpus.jsonl");
+        std::fs::write(&path, "{\"title\": \"Cats\", \"text\": \"They sleep.\"}\n{\"title\": \"Dogs\", \"text\": \"Not cats.\"}")
+            .unwrap();
+        let indexing = Indexing { fields: vec!["title".into(), "text".into()], stem: true, stop_words: true };
+        let corpus = Arc::new(Corpus::open(&path, &indexing, folder.path()).unwrap());
+        let step = Retrieve { corpus, k: 2, show: indexing.fields, key: "title".into(), output: "passages".into() };
+        let made = step.act(&[("query".into(), "sleeping cats".into())]).unwrap();
+        assert_eq!(made.outputs["passages"], "[1] Cats: They sleep.\n[2] Dogs: Not cats.");
+        assert_eq!(made.retrieved, ["Cats", "Dogs"]);
+        assert_eq!(step.act(&[("query".into(), String::new())]).unwrap().outputs["passages"], "");
+    }
+}
