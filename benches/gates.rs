@@ -105,7 +105,7 @@ fn search(choices: &[&str], validation: u64, budget: u64, world: u64) -> [f64; 3
         (if right { "yes" } else { "no" }.into(), Ended::Stop)
     });
     let splits = split::load(&gepard::run::files(&plan), &["text".into(), "label".into()], &["text".into()]).unwrap();
-    let (program, metric) = (plan.program(Vec::new()), gepard::run::metric(&plan.metric));
+    let (program, metric) = (plan.program(Vec::new()), gepard::run::metric(&plan));
     let mut journal = Journal::open(&task.path("run"), &plan.fingerprint()).unwrap();
     let evaluator = Evaluator { program: &program, metric: &*metric, engine: &mut engine };
     let (interrupted, mut listener) = (AtomicBool::new(false), |_: &_| {});

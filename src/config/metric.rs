@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 
 use super::plan::ModulePlan;
 use super::section::{Section, nearest};
-use super::steps::StepPlan;
-use crate::metric::{Constraint, Counting};
+use super::steps::{StepKind, StepPlan};
+use crate::metric::{Constraint, Counting, Fetched};
 
 /// `[metric]`
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -85,6 +85,15 @@ pub enum MetricPlan {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         constraint: Vec<ConstraintPlan>,
     },
+    /// What steps fetched.
+    Retrieval {
+        /// The example's field with the keys that are wanted.
+        field: String,
+        /// The steps that count.
+        steps: Vec<String>,
+        /// What the score is.
+        score: Fetched,
+    },
     /// Several metrics with weights.
     Sum {
         /// The metrics.
@@ -118,7 +127,7 @@ impl MetricPlan {
     /// Whether its verdicts have named parts, which a front can be over.
     #[must_use]
     pub fn names_objectives(&self) -> bool {
-        matches!(self, Self::Json { .. } | Self::Constraints { .. } | Self::Sum { .. })
+        matches!(self, Self::Json { .. } | Self::Constraints { .. } | Self::Retrieval { .. } | Self::Sum { .. })
     }
 
     /// What stands in for a metric that could not be read.
@@ -128,7 +137,7 @@ impl MetricPlan {
 }
 
 /// The kinds, for who mistypes one.
-const KINDS: [&str; 9] = ["label", "number", "json", "exact", "f1", "contains", "regex", "constraints", "sum"];
+const KINDS: [&str; 10] = ["label", "number", "json", "exact", "f1", "contains", "regex", "constraints", "retrieval", "sum"];
 
 pub(super) fn read(root: &Section<'_>, modules: &[ModulePlan], steps: &[StepPlan]) -> MetricPlan {
     let Some(section) = root.table("metric") else {
@@ -180,6 +189,7 @@ impl Reader<'_, '_> {
             }
             "regex" => self.regex(),
             "constraints" => self.constraints(),
+            "retrieval" => self.retrieval(),
             "" => MetricPlan::nothing(),
             other => {
                 section.problem("kind", format!("there is no metric `{other}`; {}", nearest(other, &KINDS)));
@@ -271,6 +281,35 @@ impl Reader<'_, '_> {
             }
         };
         MetricPlan::Constraints { output: self.output(), fields, score, constraint }
+    }
+
+    fn retrieval(&self) -> MetricPlan {
+        let section = self.section;
+        let fetching: Vec<&str> = self
+            .steps
+            .iter()
+            .filter(|step| !matches!(step.does, StepKind::Template { .. }))
+            .map(|step| step.name.as_str())
+            .collect();
+        let steps = section.texts("steps").unwrap_or_else(|| {
+            let retrieve = self.steps.iter().filter(|step| matches!(step.does, StepKind::Retrieve { .. }));
+            retrieve.map(|step| step.name.clone()).collect()
+        });
+        if steps.is_empty() {
+            section.problem("steps", "must name a step that retrieves; there is no [[step]] with kind = \"retrieve\"");
+        }
+        for step in steps.iter().filter(|step| !fetching.contains(&step.as_str())) {
+            section.problem("steps", format!("no step `{step}` retrieves; {}", nearest(step, &fetching)));
+        }
+        let score = match section.text("score").as_deref() {
+            None | Some("recall") => Fetched::Recall,
+            Some("f1") => Fetched::F1,
+            Some(other) => {
+                section.problem("score", format!("there is no score `{other}`; {}", nearest(other, &["recall", "f1"])));
+                Fetched::Recall
+            }
+        };
+        MetricPlan::Retrieval { field: section.required_text("field"), steps, score }
     }
 
     fn sum(&self) -> MetricPlan {

@@ -4,6 +4,7 @@ mod constraints;
 mod json;
 mod label;
 mod number;
+mod retrieval;
 mod sum;
 mod text;
 
@@ -11,6 +12,7 @@ pub use constraints::{Constraint, Constraints, Counting, Listed, holds_loosely, 
 pub use json::Json;
 pub use label::Label;
 pub use number::Number;
+pub use retrieval::{Fetched, Hop, Retrieval};
 pub use sum::{Part, Sum};
 pub use text::{Comparison, Text, exact, f1, normalize_answer};
 

@@ -35,6 +35,7 @@ pub struct Step {
     /// What it cost.
     pub usage: Usage,
     /// How long it took, in seconds: of a model's call, the time until the last of its wave was answered.
+    #[serde(default)]
     pub seconds: f64,
 }
 

@@ -41,7 +41,7 @@ impl Diagnosis {
 /// [`RunError`], the same that a run would end with.
 pub fn diagnose(plan: &Plan, interrupted: &AtomicBool, listener: &mut dyn FnMut(&Event)) -> Result<Diagnosis, RunError> {
     let program = super::program(plan)?;
-    let metric = metric(&plan.metric);
+    let metric = metric(plan);
     let splits = split::load(&files(plan), &required_fields(&program, &*metric), &program.reads)?;
     feedback::check(&*metric, plan, &splits)?;
     super::check_budget(plan, &splits)?;

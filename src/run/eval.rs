@@ -63,7 +63,7 @@ pub fn evaluate(
     listener: &mut dyn FnMut(&Event),
 ) -> Result<EvalResult, RunError> {
     let program = super::program(plan)?;
-    let metric = metric(&plan.metric);
+    let metric = metric(plan);
     let examples = eval_examples(plan, request, &required_fields(&program, &*metric), &program)?;
     feedback::check_examples(&*metric, file_of(plan, request.split), &examples)?;
     let mut engine = open_engine(plan, &BTreeMap::new(), listener)?;

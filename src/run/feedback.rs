@@ -7,12 +7,16 @@ use regex::Regex;
 use crate::config::{MetricPlan, PartPlan, Plan};
 use crate::data::split::{Split, Splits};
 use crate::data::{DataError, Example};
-use crate::metric::{Comparison, Constraint, Constraints, Json, Label, Listed, Metric, Number, Part, Sum, Text};
+use crate::metric::{Comparison, Constraint, Constraints, Hop, Json, Label, Listed, Metric, Number, Part, Retrieval, Sum, Text};
 
 /// The feedback function of a plan.
 #[must_use]
-pub fn metric(plan: &MetricPlan) -> Box<dyn Metric> {
-    match plan {
+pub fn metric(plan: &Plan) -> Box<dyn Metric> {
+    build(&plan.metric, plan)
+}
+
+fn build(metric: &MetricPlan, plan: &Plan) -> Box<dyn Metric> {
+    match metric {
         MetricPlan::Label { field, output } => Box::new(Label::new(field, output)),
         MetricPlan::Number { field, output, solution } => Box::new(Number::new(field, output, solution.clone())),
         MetricPlan::Json { field, weights } => Box::new(Json::new(field.clone(), weights.clone())),
@@ -30,11 +34,21 @@ pub fn metric(plan: &MetricPlan) -> Box<dyn Metric> {
             always: constraint.iter().filter_map(|plan| Constraint::read(&plan.kind, &plan.arguments).ok()).collect(),
             counting: *score,
         }),
+        MetricPlan::Retrieval { field, steps, score } => {
+            Box::new(Retrieval { field: field.clone(), hops: steps.iter().map(|step| hop(plan, step)).collect(), score: *score })
+        }
         MetricPlan::Sum { part: parts } => {
-            let part = |part: &PartPlan| Part { name: part.name.clone(), weight: part.weight, metric: metric(&part.metric) };
+            let part = |part: &PartPlan| Part { name: part.name.clone(), weight: part.weight, metric: build(&part.metric, plan) };
             Box::new(Sum::new(parts.iter().map(part).collect()))
         }
     }
+}
+
+/// A step that fetches, and the module that writes what it searches with.
+fn hop(plan: &Plan, name: &str) -> Hop {
+    let query = plan.steps.iter().find(|step| step.name == name).and_then(|step| step.inputs().into_iter().next());
+    let writer = query.and_then(|query| plan.modules.iter().rfind(|module| module.writes(&query)));
+    Hop { step: name.to_owned(), asked_by: writer.map(|module| module.name.clone()) }
 }
 
 /// Asks the metric of every example whether it can judge it.

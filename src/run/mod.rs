@@ -151,7 +151,7 @@ pub fn optimize(
     listener: &mut dyn FnMut(&Event),
 ) -> Result<Summary, RunError> {
     let program = program(plan)?;
-    let metric = metric(&plan.metric);
+    let metric = metric(plan);
     let splits = split::load(&files(plan), &required_fields(&program, &*metric), &program.reads)?;
     feedback::check(&*metric, plan, &splits)?;
     check_budget(plan, &splits)?;

@@ -1,0 +1,240 @@
+//! Programs of several modules and steps, run from their task files with the scripted engine.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn gepard(arguments: &[&str], folder: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gepard"));
+    command.args(arguments).current_dir(folder).env("GEPARD_MODELS", folder.join("models")).output().unwrap()
+}
+
+/// Scores the seed on the training rows.
+fn eval(folder: &Path) -> Value {
+    let output = gepard(&["eval", "gepard.toml", "--split", "train", "--json", "--progress", "none"], folder);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn write(folder: &Path, files: &[(&str, &str)]) {
+    files.iter().for_each(|(name, text)| fs::write(folder.join(name), text).unwrap());
+}
+
+const CORPUS: &str = r#"{"title": "Ada", "text": "Ada lives in Zembla."}
+{"title": "Zembla", "text": "The capital of Zembla is Onhava."}
+{"title": "Bob", "text": "Bob lives elsewhere."}"#;
+
+const TWO_HOPS: &str = r#"
+[data]
+train = "train.jsonl"
+val = "val.jsonl"
+
+[[step]]
+name = "hop1"
+kind = "retrieve"
+corpus = "corpus.jsonl"
+query = "question"
+output = "first"
+k = 1
+
+[[module]]
+name = "query"
+inputs = ["question", "first"]
+outputs = ["search"]
+instruction = "What is to be looked up next?"
+
+[[step]]
+name = "hop2"
+kind = "retrieve"
+corpus = "corpus.jsonl"
+query = "search"
+output = "second"
+k = 1
+
+[[module]]
+name = "answer"
+inputs = ["question", "second"]
+outputs = ["answer"]
+instruction = "Answer."
+
+[metric]
+kind = "sum"
+[[metric.part]]
+kind = "f1"
+field = "answer"
+[[metric.part]]
+kind = "retrieval"
+field = "titles"
+
+[model.task]
+engine = "scripted"
+script = "script.jsonl"
+
+[optimize]
+budget = "40"
+"#;
+
+fn two_hops(search: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let row = |n| {
+        format!(r#"{{"id": "{n}", "question": "Where does Ada live ({n})?", "answer": "Onhava", "titles": ["Ada", "Zembla"]}}"#)
+    };
+    let script = format!(
+        "{{\"contains\": [\"[1] Zembla: The capital\"], \"text\": \"answer: Onhava\"}}\n\
+         {{\"contains\": [\"[1] Ada: Ada lives in Zembla.\"], \"text\": \"search: {search}\"}}\n{{\"text\": \"answer: unknown\"}}"
+    );
+    write(
+        folder.path(),
+        &[
+            ("gepard.toml", TWO_HOPS),
+            ("corpus.jsonl", CORPUS),
+            ("train.jsonl", &[row(1), row(2)].join("\n")),
+            ("val.jsonl", &[row(3), row(4)].join("\n")),
+            ("script.jsonl", &script),
+        ],
+    );
+    folder
+}
+
+#[test]
+fn what_one_hop_finds_is_what_the_next_one_asks_for() {
+    let folder = two_hops("capital of Zembla");
+    let result = eval(folder.path());
+    assert_eq!(result["score"], 1.0, "{result}");
+    let folder = two_hops("Bob");
+    let result = eval(folder.path());
+    let feedback = result["rows"][0]["feedback"].as_str().unwrap();
+    for words in ["retrieval 0.50: ", "`hop2` searched for \"Bob\" and found nothing of `Zembla`", "Still missing: `Zembla`"] {
+        assert!(feedback.contains(words), "{words} not in {feedback}");
+    }
+}
+
+#[test]
+fn such_a_program_is_optimized_resumed_and_its_plan_is_a_task_file() {
+    let folder = two_hops("Bob");
+    let run = |arguments: &[&str]| gepard(&[&["optimize", "gepard.toml", "--run", "run"], arguments].concat(), folder.path());
+    let first = run(&[]);
+    assert_eq!(first.status.code(), Some(0), "{}", String::from_utf8_lossy(&first.stderr));
+    let journal = fs::read(folder.path().join("run/journal.jsonl")).unwrap();
+    assert_eq!(run(&[]).status.code(), Some(0));
+    assert_eq!(fs::read(folder.path().join("run/journal.jsonl")).unwrap(), journal);
+    let again = gepard(&["optimize", "run/plan.toml", "--run", "run"], folder.path());
+    assert_eq!(again.status.code(), Some(0), "{}", String::from_utf8_lossy(&again.stderr));
+    // Another corpus is another run.
+    fs::write(folder.path().join("corpus.jsonl"), format!("{CORPUS}\n{{\"title\": \"New\", \"text\": \"x\"}}")).unwrap();
+    let other = run(&[]);
+    assert_eq!(other.status.code(), Some(6));
+    assert!(String::from_utf8_lossy(&other.stderr).contains("step.hop1.sha256"), "{other:?}");
+}
+
+const REFINE: &str = r#"
+[data]
+train = "train.jsonl"
+val = "val.jsonl"
+
+[[module]]
+name = "draft"
+inputs = ["question"]
+outputs = ["answer"]
+instruction = "Draft."
+
+[[module]]
+name = "revise"
+inputs = ["question", "answer"]
+outputs = ["answer"]
+instruction = "Revise."
+
+[[step]]
+name = "check"
+kind = "command"
+command = ["python3", "-u", "check.py"]
+inputs = ["answer"]
+outputs = ["verdict"]
+timeout = 20
+
+[[step]]
+name = "shout"
+kind = "template"
+template = "{{ answer | upper }}!"
+output = "reply"
+when = { field = "question", contains = "loud" }
+
+[[loop]]
+over = ["revise", "check"]
+repeat = 3
+until = { field = "verdict", equals = "good" }
+
+[metric]
+kind = "exact"
+field = "expected"
+output = "answer"
+
+[model.task]
+engine = "scripted"
+script = "script.jsonl"
+"#;
+
+fn refine(check: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = "{\"id\": \"1\", \"question\": \"easy\", \"expected\": \"b\"}\n{\"id\": \"2\", \"question\": \"hard and loud\", \"expected\": \"d\"}";
+    let script = "{\"contains\": [\"Draft.\"], \"text\": \"a\"}\n\
+         {\"contains\": [\"answer: a\"], \"text\": \"b\"}\n{\"contains\": [\"answer: b\"], \"text\": \"c\"}\n{\"contains\": [\"answer: c\"], \"text\": \"d\"}";
+    write(
+        folder.path(),
+        &[("gepard.toml", REFINE), ("check.py", check), ("train.jsonl", rows), ("val.jsonl", rows), ("script.jsonl", script)],
+    );
+    folder
+}
+
+const CHECK: &str = "import sys, json\nseen = {}\nfor line in sys.stdin:\n    answer = json.loads(line)['inputs']['answer']\n    print(json.dumps({'verdict': 'good' if answer == 'd' else 'bad'}))";
+
+#[test]
+fn a_loop_goes_on_until_a_program_of_the_user_s_own_is_content() {
+    let folder = refine(CHECK);
+    let result = eval(folder.path());
+    let rows = result["rows"].as_array().unwrap();
+    assert_eq!(rows[1]["outputs"]["answer"], "d", "{result}");
+    assert_eq!(rows[1]["outputs"]["reply"], "D!");
+    assert_eq!(rows[0]["outputs"].get("reply"), None);
+    let stopped = refine(&CHECK.replace("answer == 'd'", "answer == 'b'"));
+    assert_eq!(eval(stopped.path())["rows"][0]["score"], 1.0);
+}
+
+#[test]
+fn a_step_that_fails_is_the_rollout_s_failure() {
+    let folder = refine("import sys\nsys.stdin.readline()\nsys.exit('the check is broken')");
+    let result = eval(folder.path());
+    let feedback = result["rows"][0]["feedback"].as_str().unwrap();
+    assert_eq!(result["score"], 0.0);
+    assert!(feedback.contains("The step `check` failed") && feedback.contains("the check is broken"), "{feedback}");
+}
+
+#[test]
+fn what_does_not_fit_together_is_told() {
+    let folder = refine(CHECK);
+    let with = |from: &str, to: &str| {
+        assert!(REFINE.contains(from), "{from}");
+        fs::write(folder.path().join("bad.toml"), REFINE.replace(from, to)).unwrap();
+        let output = gepard(&["eval", "bad.toml", "--split", "train"], folder.path());
+        assert_eq!(output.status.code(), Some(2), "{to}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    for (from, to, says) in [
+        ("over = [\"revise\", \"check\"]", "over = [\"revise\", \"shout\"]", "must be neighbours"),
+        ("kind = \"template\"", "kind = \"tempalte\"", "did you mean `template`?"),
+        ("name = \"shout\"", "name = \"draft\"", "`draft` stands twice"),
+        ("inputs = [\"answer\"]", "inputs = [\"reply\"]", "`reply` is written by `shout`, which does not run before `check`"),
+        ("{{ answer | upper }}", "{{ answer | ", "cannot be read"),
+        ("[[loop]]", "[[loop]]\nuntl = 1", "did you mean `until`?"),
+        ("repeat = 3", "repeat = 0", "must be from 1 to 20"),
+        ("equals = \"good\"", "is = \"good\"", "give one of `equals`, `contains` and `empty`"),
+        ("kind = \"exact\"", "kind = \"retrieval\"", "must name a step that retrieves"),
+    ] {
+        let told = with(from, to);
+        assert!(told.contains(says), "{says} not in {told}");
+    }
+}
