@@ -77,7 +77,7 @@ struct Search {
 
 fn search(task: &Task, plan: &Plan, world: World, run: &str) -> Search {
     let splits = split::load(&gepard::run::files(plan), &["text".into()], &["text".into()]).unwrap();
-    let (program, metric) = (plan.program(Vec::new()), gepard::run::metric(&plan));
+    let (program, metric) = (plan.program(Vec::new()), gepard::run::metric(plan));
     let heard = Rc::new(RefCell::new(Heard::default()));
     let mut engine = world.engine(Rc::clone(&heard));
     let mut journal = Journal::open(&task.path(run), &plan.fingerprint()).unwrap();
