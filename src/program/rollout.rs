@@ -56,6 +56,13 @@ impl Rollout {
         self.steps.iter().rev().find_map(|step| step.outputs.get(name)).map(String::as_str)
     }
 
+    /// The call of a module that says most of it: the first that went wrong in its form, else the last. None where it never ran.
+    #[must_use]
+    pub fn telling(&self, module: &str) -> Option<&Step> {
+        let mut calls = self.steps.iter().filter(|step| step.module == module);
+        calls.clone().find(|step| step.problem.is_some()).or_else(|| calls.next_back())
+    }
+
     /// All that was spent.
     #[must_use]
     pub fn usage(&self) -> Usage {
@@ -287,6 +294,22 @@ mod tests {
         let example = |id: &str| Example { id: id.into(), fields: serde_json::Map::new() };
         assert_eq!(without(&text, &example("1")).demonstrations, [demonstration("2")]);
         assert_eq!(without(&text, &example("3")).demonstrations.len(), 2);
+    }
+
+    #[test]
+    fn of_several_calls_a_failed_one_tells_most_else_the_last() {
+        let step = |module: &str, answer: &str, problem: Option<&str>| Step {
+            module: module.into(),
+            answer: answer.into(),
+            problem: problem.map(str::to_owned),
+            ..Step::default()
+        };
+        let steps = vec![step("m", "1", None), step("m", "2", Some("cut off")), step("other", "x", None), step("m", "3", None)];
+        let mut rollout = Rollout { steps, failure: None };
+        assert_eq!(rollout.telling("m").unwrap().answer, "2");
+        rollout.steps[1].problem = None;
+        assert_eq!(rollout.telling("m").unwrap().answer, "3");
+        assert_eq!(rollout.telling("none"), None);
     }
 
     #[test]

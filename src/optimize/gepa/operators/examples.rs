@@ -42,7 +42,7 @@ fn labelled(work: &Work<'_>, example: &Example) -> Option<Demonstration> {
 fn succeeded(work: &Work<'_>) -> Vec<Demonstration> {
     let right = work.rollouts.iter().zip(work.minibatch).filter(|(scored, _)| scored.score() >= Some(1.0));
     let shown = right.filter_map(|(scored, example)| {
-        let step = scored.rollout.steps.iter().find(|step| step.module == work.module.name)?;
+        let step = scored.rollout.telling(&work.module.name)?;
         Some(Demonstration { id: example.id.clone(), inputs: step.inputs.clone(), answer: step.answer.trim().to_owned() })
     });
     shown.collect()

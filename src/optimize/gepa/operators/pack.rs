@@ -84,7 +84,7 @@ pub(super) fn lessons(work: &Work<'_>) -> String {
 
 /// One rollout as a reflector reads it; None where the module never ran.
 pub(super) fn example(module: &Module, scored: &Scored) -> Option<String> {
-    let step = scored.rollout.steps.iter().find(|step| step.module == module.name)?;
+    let step = scored.rollout.telling(&module.name)?;
     let mut text = String::new();
     for (name, value) in &step.inputs {
         text.push_str(&format!("{name}: {}\n", cut_middle(value.trim())));

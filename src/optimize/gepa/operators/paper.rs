@@ -18,7 +18,7 @@ const AFTER: &str = "\n```\n\nYour task is to write a new instruction for the as
 
 pub(super) fn ask(work: &Work<'_>) -> Result<Questions, Unusable> {
     let sample = |(index, scored): (usize, &&crate::journal::Scored)| {
-        let step = scored.rollout.steps.iter().find(|step| step.module == work.module.name)?;
+        let step = scored.rollout.telling(&work.module.name)?;
         let inputs: String = step.inputs.iter().map(|(name, value)| format!("### {name}\n{}\n\n", value.trim())).collect();
         let feedback = pack::feedback(&work.module.name, scored);
         let answer = step.answer.trim();
