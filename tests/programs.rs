@@ -190,7 +190,7 @@ fn refine(check: &str) -> tempfile::TempDir {
     folder
 }
 
-const CHECK: &str = "import sys, json\nseen = {}\nfor line in sys.stdin:\n    answer = json.loads(line)['inputs']['answer']\n    print(json.dumps({'verdict': 'good' if answer == 'd' else 'bad'}))";
+const CHECK: &str = "import sys, json\nfor line in sys.stdin:\n    answer = json.loads(line)['inputs']['answer']\n    print(json.dumps({'verdict': 'good' if answer == 'd' else 'bad'}))";
 
 #[test]
 fn a_loop_goes_on_until_a_program_of_the_user_s_own_is_content() {

@@ -9,19 +9,16 @@ use gepard::engine::llama::{self, Tuning};
 use gepard::engine::memory::{MemoryPlan, Share, mb};
 use gepard::run::{self, Diagnosis};
 
+use super::overrides::Overrides;
 use super::progress::{Mode, Progress};
-use super::{CliError, interrupt_flag, threads_setting};
+use super::{CliError, interrupt_flag};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The task file; without one, only this build and this machine are looked at.
     task: Option<PathBuf>,
-    /// Threads of llama.cpp [default: what is found fastest at a model's first use].
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
-    /// Set any key of the task file, like model.task.gguf=other.gguf; may be repeated.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    settings: Vec<String>,
+    #[command(flatten)]
+    overrides: Overrides,
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
@@ -30,9 +27,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
         writeln!(out, "device    {}, {} MB", device.name, mb(device.memory))?;
     }
     let Some(task) = &arguments.task else { return Ok(()) };
-    let mut settings = arguments.settings.clone();
-    settings.extend(threads_setting(arguments.threads));
-    let plan = config::load(task, &settings)?;
+    let plan = config::load(task, &arguments.overrides.settings())?;
     let interrupted = interrupt_flag()?;
     let found = {
         let mut progress = Progress::new(Mode::Plain);

@@ -12,8 +12,9 @@ use gepard::report::result::BestFile;
 use gepard::run::{self, EvalRequest, EvalResult};
 use serde_json::json;
 
+use super::overrides::Overrides;
 use super::progress::{Mode, Progress};
-use super::{CliError, interrupt_flag, threads_setting};
+use super::{CliError, interrupt_flag};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -32,12 +33,8 @@ pub(super) struct Arguments {
     /// Print JSON: the score, and every example with its outputs and feedback.
     #[arg(long)]
     json: bool,
-    /// Threads of llama.cpp [default: what is found fastest at a model's first use].
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
-    /// Set any key of the task file, like model.task.gguf=other.gguf; may be repeated.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    settings: Vec<String>,
+    #[command(flatten)]
+    overrides: Overrides,
     /// How to tell of progress, on stderr.
     #[arg(long, value_enum, default_value_t = Mode::Plain)]
     progress: Mode,
@@ -61,9 +58,7 @@ impl From<SplitName> for Split {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
-    let mut settings = arguments.settings.clone();
-    settings.extend(threads_setting(arguments.threads));
-    let plan = config::load(&arguments.task, &settings)?;
+    let plan = config::load(&arguments.task, &arguments.overrides.settings())?;
     let candidate = read_candidate(&arguments.candidate, &plan)?;
     if arguments.limit == Some(0) {
         return Err(CliError::Usage("--limit 0 leaves nothing to score; give 1 or more".into()));

@@ -5,6 +5,7 @@ mod doctor;
 mod eval;
 mod models;
 mod optimize;
+mod overrides;
 mod progress;
 
 use std::io::Write;
@@ -117,11 +118,6 @@ pub fn main() -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
-}
-
-/// `--threads` as a setting of the task file.
-fn threads_setting(threads: Option<usize>) -> Option<String> {
-    threads.map(|threads| format!("engine.threads={threads}"))
 }
 
 /// A flag that the first Ctrl-C sets; the second ends the process at once.

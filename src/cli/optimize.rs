@@ -7,8 +7,9 @@ use clap::Args;
 use gepard::report::Summary;
 use gepard::{config, run};
 
+use super::overrides::Overrides;
 use super::progress::{Mode, Progress};
-use super::{CliError, default_run_folder, interrupt_flag, threads_setting};
+use super::{CliError, default_run_folder, interrupt_flag};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -23,22 +24,17 @@ pub(super) struct Arguments {
     /// The seed of all randomness.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Threads of llama.cpp [default: what is found fastest at a model's first use].
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
-    /// Set any key of the task file, like model.task.gguf=other.gguf; may be repeated.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    settings: Vec<String>,
+    #[command(flatten)]
+    overrides: Overrides,
     /// How to tell of progress, on stderr.
     #[arg(long, value_enum, default_value_t = Mode::Plain)]
     progress: Mode,
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
-    let mut settings = arguments.settings.clone();
+    let mut settings = arguments.overrides.settings();
     settings.extend(arguments.budget.as_ref().map(|budget| format!("optimize.budget=\"{budget}\"")));
     settings.extend(arguments.seed.map(|seed| format!("optimize.seed={seed}")));
-    settings.extend(threads_setting(arguments.threads));
     let plan = config::load(&arguments.task, &settings)?;
     let folder = arguments.run.clone().unwrap_or_else(|| default_run_folder(&arguments.task, plan.optimize.seed));
     let interrupted = interrupt_flag()?;

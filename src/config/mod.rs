@@ -119,7 +119,7 @@ fn read_plan(reader: &Reader<'_>, table: &Table) -> Plan {
     let own_model = modules.first().map_or("task", |m| m.model.as_str());
     let plan = Plan {
         data: read_data(reader, &root),
-        metric: MetricPlan::Label { field: String::new(), output: String::new() },
+        metric: metric::read(&root, &modules, &steps),
         layout: layout::read(&root),
         optimize: optimize::read(&root, &names, own_model),
         engine: read_engine(&root),
@@ -129,13 +129,12 @@ fn read_plan(reader: &Reader<'_>, table: &Table) -> Plan {
         loops,
         models,
     };
-    let metric = metric::read(&root, &plan.modules, &plan.steps);
-    if plan.optimize.frontier != Frontier::Example && !metric.names_objectives() {
+    if plan.optimize.frontier != Frontier::Example && !plan.metric.names_objectives() {
         let message = "needs a metric that names objectives, like json, constraints or sum: leave it out";
         root.table_or_empty("optimize").problem("frontier", message);
     }
     root.finish();
-    Plan { metric, models: only_used(plan.models, &plan.modules, &plan.optimize), ..plan }
+    Plan { models: only_used(plan.models, &plan.modules, &plan.optimize), ..plan }
 }
 
 /// The models that somebody asks: no other is loaded.

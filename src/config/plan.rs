@@ -1,7 +1,7 @@
 //! What a run will do, fully resolved: every choice has its value, every path is absolute.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -9,6 +9,7 @@ use super::metric::MetricPlan;
 use super::optimize::OptimizePlan;
 use super::output::OutputPlan;
 use super::steps::{self, LoopPlan, ProgramPlan, StepPlan};
+use crate::data::split::Split;
 use crate::engine::memory::CacheType;
 use crate::engine::{ModelId, Shape};
 use crate::program::{Candidate, Condition, Layout, Module, ModuleText, Program, Tool};
@@ -55,6 +56,19 @@ pub struct DataPlan {
     pub test: Option<PathBuf>,
     /// Whether test examples may stand in the other files.
     pub allow_overlap: bool,
+}
+
+impl DataPlan {
+    /// The file that a split's rows are in: that of the training rows where it has none of its own.
+    #[must_use]
+    pub fn file(&self, split: Split) -> &Path {
+        let own = match split {
+            Split::Train => None,
+            Split::Val => self.val.as_deref(),
+            Split::Test => self.test.as_deref(),
+        };
+        own.unwrap_or(&self.train)
+    }
 }
 
 /// `[[module]]`

@@ -112,7 +112,7 @@ pub struct ProgramPlan {
 }
 
 /// The longest a call of an outside program may take, in seconds, unless the task file says otherwise.
-pub(super) const TIMEOUT: u64 = 30;
+const TIMEOUT: u64 = 30;
 
 /// The most rounds of a loop.
 const MOST_ROUNDS: usize = 20;
@@ -167,7 +167,7 @@ fn required_texts(section: &Section<'_>, key: &'static str) -> Vec<String> {
 }
 
 /// The program with its arguments, and the folder it runs in: the task file's, unless said otherwise.
-pub(super) fn read_command(section: &Section<'_>, base: &std::path::Path) -> (Vec<String>, PathBuf) {
+fn read_command(section: &Section<'_>, base: &std::path::Path) -> (Vec<String>, PathBuf) {
     let command = section.texts("command").unwrap_or_default();
     if command.first().is_none_or(|program| program.is_empty()) {
         section.problem("command", "must be a program and its arguments, like [\"python3\", \"metric.py\"]");
@@ -176,7 +176,7 @@ pub(super) fn read_command(section: &Section<'_>, base: &std::path::Path) -> (Ve
 }
 
 /// Programs at a time: one a core, unless said otherwise.
-pub(super) fn read_slots(section: &Section<'_>) -> usize {
+fn read_slots(section: &Section<'_>) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     section.integer("slots", 1..=1024).unwrap_or(cores)
 }

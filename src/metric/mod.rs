@@ -19,8 +19,9 @@ pub use text::{Comparison, Text, exact, f1, normalize_answer};
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::data::Example;
+use crate::data::{Example, to_text};
 use crate::engine::{Completion, Request};
 use crate::program::Rollout;
 
@@ -145,6 +146,17 @@ pub fn judge(
         words.push_str(problem);
     }
     Ok(judgement)
+}
+
+/// What an example's field expects: one text, or a list of them that is not empty.
+fn expected(example: &Example, field: &str) -> Result<Vec<String>, MetricError> {
+    let bad = |cause: String| MetricError::Example { id: example.id.clone(), cause };
+    let texts = match example.fields.get(field) {
+        None => return Err(bad(format!("it has no field `{field}`"))),
+        Some(Value::Array(items)) => items.iter().map(to_text).collect(),
+        Some(other) => vec![to_text(other)],
+    };
+    if texts.is_empty() { Err(bad(format!("`{field}` is an empty list"))) } else { Ok(texts) }
 }
 
 /// Text as labels are compared: without case, and without the marks that models put around them.

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
-use super::{Judgement, Metric, MetricError, shorten};
-use crate::data::{Example, to_text};
+use super::{Judgement, Metric, MetricError, expected, shorten};
+use crate::data::Example;
 use crate::engine::Completion;
 use crate::program::{Rollout, Step};
 
@@ -39,18 +37,6 @@ pub struct Retrieval {
     pub score: Fetched,
 }
 
-impl Retrieval {
-    fn wanted(&self, example: &Example) -> Result<Vec<String>, MetricError> {
-        let bad = |cause: String| MetricError::Example { id: example.id.clone(), cause };
-        let wanted = match example.fields.get(&self.field) {
-            None => return Err(bad(format!("it has no field `{}`", self.field))),
-            Some(Value::Array(keys)) => keys.iter().map(to_text).collect(),
-            Some(other) => vec![to_text(other)],
-        };
-        if wanted.is_empty() { Err(bad(format!("`{}` is an empty list", self.field))) } else { Ok(wanted) }
-    }
-}
-
 fn listed<'a>(keys: impl Iterator<Item = &'a String>) -> String {
     keys.map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
 }
@@ -64,11 +50,11 @@ impl Metric for Retrieval {
     }
 
     fn check(&self, example: &Example) -> Result<(), MetricError> {
-        self.wanted(example).map(drop)
+        expected(example, &self.field).map(drop)
     }
 
     fn judge(&self, example: &Example, rollout: &Rollout, _answers: &[Completion]) -> Result<Judgement, MetricError> {
-        let wanted = self.wanted(example)?;
+        let wanted = expected(example, &self.field)?;
         let mut found: BTreeSet<&String> = BTreeSet::new();
         let mut fetched: BTreeSet<&String> = BTreeSet::new();
         let mut judgement = Judgement::new(0.0, String::new());

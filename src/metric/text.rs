@@ -7,10 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use regex::Regex;
-use serde_json::Value;
 
-use super::{Judgement, Metric, MetricError, shorten};
-use crate::data::{Example, to_text};
+use super::{Judgement, Metric, MetricError, expected, shorten};
+use crate::data::Example;
 use crate::engine::Completion;
 use crate::program::Rollout;
 
@@ -46,16 +45,6 @@ impl Text {
         Self { how, field: field.into(), output: output.into() }
     }
 
-    fn expected(&self, example: &Example) -> Result<Vec<String>, MetricError> {
-        let bad = |cause: String| MetricError::Example { id: example.id.clone(), cause };
-        let texts = match example.fields.get(&self.field) {
-            None => return Err(bad(format!("it has no field `{}`", self.field))),
-            Some(Value::Array(items)) => items.iter().map(to_text).collect(),
-            Some(other) => vec![to_text(other)],
-        };
-        if texts.is_empty() { Err(bad(format!("`{}` is an empty list", self.field))) } else { Ok(texts) }
-    }
-
     fn found(&self, pattern: &Regex, given: &str) -> Judgement {
         if pattern.is_match(given) {
             return Judgement::new(1.0, "Correct.");
@@ -72,7 +61,7 @@ impl Metric for Text {
 
     fn check(&self, example: &Example) -> Result<(), MetricError> {
         if let Comparison::Regex = self.how {
-            for pattern in self.expected(example)? {
+            for pattern in expected(example, &self.field)? {
                 let bad = |e| MetricError::Example { id: example.id.clone(), cause: format!("`{}`: {e}", self.field) };
                 Regex::new(&pattern).map_err(bad)?;
             }
@@ -85,7 +74,7 @@ impl Metric for Text {
         if let Comparison::Pattern(pattern) = &self.how {
             return Ok(self.found(pattern, given));
         }
-        let expected = self.expected(example)?;
+        let expected = expected(example, &self.field)?;
         let or = expected.iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join(" or ");
         let shown = shorten(given, SHOWN);
         let best = expected.iter().map(|text| f1(given, text)).fold(0.0, f64::max);
@@ -187,7 +176,7 @@ pub fn f1(given: &str, expected: &str) -> f64 {
 mod tests {
     use super::*;
     use crate::metric::tests_support::{example, rollout};
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn judge(how: Comparison, expected: Value, given: &str) -> Judgement {
         let row = example(&json!({ "answer": expected }));

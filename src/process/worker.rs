@@ -102,7 +102,7 @@ impl Worker {
 }
 
 /// How a program ended, in words.
-pub(crate) fn how(status: ExitStatus) -> String {
+fn how(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit code {code}"),
         (None, Some(signal)) => format!("signal {signal}"),
@@ -121,7 +121,7 @@ fn keep_last(mut stderr: impl Read, said: &Mutex<Vec<u8>>) {
 }
 
 /// Ends a process and all of its group.
-pub(crate) fn end_group(child: &mut Child) {
+fn end_group(child: &mut Child) {
     if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     }

@@ -1,7 +1,7 @@
 //! Scoring a candidate without optimizing.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -65,7 +65,7 @@ pub fn evaluate(
     let program = super::program(plan)?;
     let metric = metric(plan);
     let examples = eval_examples(plan, request, &required_fields(&program, &*metric), &program)?;
-    feedback::check_examples(&*metric, file_of(plan, request.split), &examples)?;
+    feedback::check_examples(&*metric, plan.data.file(request.split), &examples)?;
     let mut engine = open_engine(plan, &BTreeMap::new(), listener)?;
     let mut evaluator = Evaluator { program: &program, metric: &*metric, engine: &mut *engine };
     let started = Instant::now();
@@ -86,17 +86,6 @@ pub fn evaluate(
     }
     let seconds = started.elapsed().as_secs_f64();
     Ok(EvalResult { examples, rollouts, usage, seconds, engine: engine.fingerprint().into_iter().collect() })
-}
-
-/// The file that a split's rows are in.
-fn file_of(plan: &Plan, split: Split) -> &Path {
-    let data = &plan.data;
-    let own = match split {
-        Split::Train => None,
-        Split::Val => data.val.as_deref(),
-        Split::Test => data.test.as_deref(),
-    };
-    own.unwrap_or(&data.train)
 }
 
 /// The rows to be scored; no others are read, unless validation must be split off from training.

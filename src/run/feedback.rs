@@ -53,13 +53,8 @@ fn hop(plan: &Plan, name: &str) -> Hop {
 
 /// Asks the metric of every example whether it can judge it.
 pub(super) fn check(metric: &dyn Metric, plan: &Plan, splits: &Splits) -> Result<(), DataError> {
-    let data = &plan.data;
-    let val = data.val.as_deref().unwrap_or(&data.train);
-    let test = data.test.as_deref().unwrap_or(&data.train);
-    for (split, path) in [(Split::Train, data.train.as_path()), (Split::Val, val), (Split::Test, test)] {
-        check_examples(metric, path, splits.of(split))?;
-    }
-    Ok(())
+    let mut splits_of = [Split::Train, Split::Val, Split::Test].into_iter();
+    splits_of.try_for_each(|split| check_examples(metric, plan.data.file(split), splits.of(split)))
 }
 
 /// The same of some examples of a file.

@@ -93,7 +93,7 @@ impl Settings {
 
     /// The most tokens that a batch may have.
     fn most_chunk(self) -> usize {
-        self.chunk.unwrap_or(Self::CHUNK.max(self.sequences))
+        self.chunk.unwrap_or(Self::CHUNK)
     }
 }
 

@@ -53,17 +53,16 @@ const CLEARLY: f64 = 0.1;
 /// The tuning of a model whose weights are loaded: what the settings say, else what its run had, else what was measured before,
 /// else what is measured now.
 pub(super) fn find(backend: &LlamaBackend, model: &LlamaModel, loaded: &Loaded, settings: Settings) -> Tuning {
-    let free = || loaded.file.tuning.unwrap_or_else(|| kept_or_measured(backend, model, loaded, settings.sequences));
     match (settings.threads, settings.chunk) {
         (Some(threads), Some(chunk)) => Tuning { threads, chunk },
         (threads, chunk) => {
-            let free = free();
+            let free = loaded.file.tuning.unwrap_or_else(|| kept_or_measured(backend, model, loaded));
             Tuning { threads: threads.unwrap_or(free.threads), chunk: chunk.unwrap_or(free.chunk.max(settings.sequences)) }
         }
     }
 }
 
-fn kept_or_measured(backend: &LlamaBackend, model: &LlamaModel, loaded: &Loaded, sequences: usize) -> Tuning {
+fn kept_or_measured(backend: &LlamaBackend, model: &LlamaModel, loaded: &Loaded) -> Tuning {
     let record = catalog::cache_dir().ok().map(|folder| folder.join(RECORD));
     let mut known = record.as_ref().map(read).unwrap_or_default();
     let key = key(loaded);
@@ -71,10 +70,9 @@ fn kept_or_measured(backend: &LlamaBackend, model: &LlamaModel, loaded: &Loaded,
         return *tuning;
     }
     let started = Instant::now();
-    let usual = Tuning { threads: cores(), chunk: Settings::CHUNK.max(sequences) };
     // A measurement that fails says nothing; loading will say what is wrong.
-    let Some(tuning) = Meter::new(backend, model).and_then(|meter| meter.fastest(usual)) else {
-        return usual;
+    let Some(tuning) = Meter::new(backend, model).and_then(|meter| meter.fastest()) else {
+        return usual();
     };
     let _ = loaded.measured.set(started.elapsed().as_secs_f64());
     known.insert(key, tuning);
@@ -96,6 +94,11 @@ fn key(loaded: &Loaded) -> String {
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// What stands unless another setting is clearly faster.
+fn usual() -> Tuning {
+    Tuning { threads: cores(), chunk: Settings::CHUNK }
 }
 
 /// A record that cannot be read is as good as none: all is measured again.
@@ -140,15 +143,15 @@ impl<'a> Meter<'a> {
     /// shortest prompt does.
     fn new(backend: &'a LlamaBackend, model: &'a LlamaModel) -> Option<Self> {
         let meter = Self { backend, model, prompt: SHORT };
-        let usual = Tuning { threads: cores(), chunk: Settings::CHUNK };
-        meter.seconds(usual)?;
-        let seconds = meter.seconds(usual)?;
+        meter.seconds(usual())?;
+        let seconds = meter.seconds(usual())?;
         let prompt = if seconds * f64::from(PROMPT / SHORT) < 2.0 { PROMPT } else { SHORT };
         Some(Self { prompt, ..meter })
     }
 
     /// The usual tuning, or one that is clearly faster.
-    fn fastest(&self, usual: Tuning) -> Option<Tuning> {
+    fn fastest(&self) -> Option<Tuning> {
+        let usual = usual();
         let physical = sysinfo::System::physical_core_count().unwrap_or(usual.threads).min(usual.threads).max(1);
         let mut best = (usual, self.seconds(usual)?.min(self.seconds(usual)?));
         let threads = [physical, (physical * 3).div_ceil(4), physical.div_ceil(2)];
