@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Layout;
 use crate::hash::sha256_hex;
 
 /// What evolution may change in one module.
@@ -15,12 +16,15 @@ pub struct ModuleText {
     /// Whether the model reasons before it answers.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reasoning: bool,
+    /// What stands where in its chat, where that is not as the plan says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<Layout>,
 }
 
 impl ModuleText {
     /// A prompt without worked examples, answered at once.
     pub fn new(instruction: impl Into<String>) -> Self {
-        Self { instruction: instruction.into(), demonstrations: Vec::new(), reasoning: false }
+        Self { instruction: instruction.into(), demonstrations: Vec::new(), reasoning: false, layout: None }
     }
 }
 

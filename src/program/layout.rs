@@ -1,15 +1,15 @@
 //! How an instruction, worked examples and the fields of an example become a chat.
 //!
-//! What stands where belongs to the plan, not to the candidate; the defaults were measured (see
-//! ARCHITECTURE.md, "Layout").
+//! What stands where is the plan's to say, until a run finds that another layout serves its model better; the
+//! defaults were measured (see ARCHITECTURE.md, "Layout").
 
 use serde::{Deserialize, Serialize};
 
-use super::{Demonstration, Module, ModuleText, language};
+use super::{Demonstration, Module, ModuleText, language, parse};
 use crate::engine::{Grammar, Message, Role, Shape};
 
 /// What stands where in the chat of a module.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Layout {
     /// Whose turn the instruction stands in.
     pub instruction: Turn,
@@ -22,7 +22,7 @@ pub struct Layout {
 }
 
 /// Whose turn the instruction stands in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Turn {
     /// At the top of the user's.
@@ -32,7 +32,7 @@ pub enum Turn {
 }
 
 /// Whether fields stand behind their names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fields {
     /// `name: value`, a line each.
@@ -42,7 +42,7 @@ pub enum Fields {
 }
 
 /// How the answer is led to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cue {
     /// The output's name is the last line of the user's turn; with several outputs, nothing is.
@@ -54,7 +54,7 @@ pub enum Cue {
 }
 
 /// How worked examples are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Examples {
     /// As earlier turns of the chat.
@@ -82,7 +82,7 @@ pub struct Prompt {
 /// Renders one call of `module`: its text, then its inputs in order.
 #[must_use]
 pub fn render(module: &Module, text: &ModuleText, inputs: &[(String, String)]) -> Prompt {
-    let layout = module.layout;
+    let layout = layout_of(module, text);
     let mut chat = Chat::default();
     let mut head = text.instruction.trim_end().to_owned();
     if text.reasoning || module.outputs.len() > 1 {
@@ -119,10 +119,16 @@ pub fn render(module: &Module, text: &ModuleText, inputs: &[(String, String)]) -
     Prompt { messages: chat.messages, breakpoints: vec![shared] }
 }
 
+/// The layout of a text: its own, else the module's.
+#[must_use]
+pub fn layout_of(module: &Module, text: &ModuleText) -> Layout {
+    text.layout.unwrap_or(module.layout)
+}
+
 /// What the assistant's turn begins with; empty where the layout leaves that to the model.
 #[must_use]
 pub fn begun(module: &Module, text: &ModuleText) -> String {
-    match (module.layout.answer, module.outputs.first()) {
+    match (layout_of(module, text).answer, module.outputs.first()) {
         (Cue::Begun, _) if text.reasoning => format!("{REASONING}:"),
         (Cue::Begun, Some(first)) => format!("{first}:"),
         _ => String::new(),
@@ -170,7 +176,7 @@ impl Chat {
 
 /// The fields, and the line that leads to the answer.
 fn question(module: &Module, text: &ModuleText, inputs: &[(String, String)]) -> String {
-    let bare = module.layout.fields == Fields::Bare && inputs.len() == 1;
+    let bare = layout_of(module, text).fields == Fields::Bare && inputs.len() == 1;
     let field = |(name, value): &(String, String)| match bare {
         true => value.trim().to_owned(),
         false => format!("{name}: {}", value.trim()),
@@ -184,12 +190,13 @@ fn question(module: &Module, text: &ModuleText, inputs: &[(String, String)]) -> 
 
 /// Whether the question ends with the output's name.
 fn cued(module: &Module, text: &ModuleText) -> bool {
-    module.layout.answer == Cue::Label && module.outputs.len() == 1 && !text.reasoning
+    layout_of(module, text).answer == Cue::Label && module.outputs.len() == 1 && !text.reasoning
 }
 
-/// A worked example's answer, as the assistant would write it.
+/// A worked example's answer, as the assistant would write it: one of several outputs has its own labels.
 fn answer(module: &Module, text: &ModuleText, demonstration: &Demonstration) -> String {
     match begun(module, text).as_str() {
+        _ if parse::begins_with_a_label(&module.outputs, &demonstration.answer) => demonstration.answer.clone(),
         "" => demonstration.answer.clone(),
         begun => format!("{begun} {}", demonstration.answer),
     }
@@ -279,6 +286,27 @@ mod tests {
         assert_eq!(turns[..4], wanted);
         assert_eq!(turns[4], "User text: so {{ it }} is\nlabel:");
         assert_eq!(shared, wanted.iter().map(|turn| turn.split_once(' ').unwrap().1.len()).sum::<usize>());
+    }
+
+    #[test]
+    fn the_label_of_a_worked_answer_is_written_once() {
+        let demonstration = |answer: &str| Demonstration { id: String::new(), inputs: Vec::new(), answer: answer.into() };
+        let shown = |answer: &str| {
+            let text = ModuleText { demonstrations: vec![demonstration(answer)], ..ModuleText::new("Label it.") };
+            render(&module(&["a", "b"], Layout::default()), &text, &[]).messages[1].content.clone()
+        };
+        assert_eq!(shown("a: x\nb: y"), "a: x\nb: y");
+        // The student's own words, which go on from what was begun for it.
+        assert_eq!(shown("x\nb: y"), "a: x\nb: y");
+    }
+
+    #[test]
+    fn a_text_can_have_a_layout_of_its_own() {
+        let own = Layout { instruction: Turn::System, answer: Cue::Label, ..Layout::default() };
+        let text = ModuleText { layout: Some(own), ..ModuleText::new("Label it.") };
+        let prompt = render(&module(&["label"], Layout::default()), &text, &[("text".into(), "x".into())]);
+        let turns: Vec<&str> = prompt.messages.iter().map(|message| message.content.as_str()).collect();
+        assert_eq!(turns, ["Label it.", "text: x\nlabel:"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::Summary;
 use crate::engine::Message;
 use crate::journal::JournalError;
 use crate::optimize::Pool;
-use crate::program::{Candidate, Demonstration, ModuleText, Program, layout};
+use crate::program::{Candidate, Demonstration, Layout, ModuleText, Program, layout};
 
 /// `best.json`: a candidate, and the chat that each of its modules really sends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,6 +35,9 @@ pub struct BestModule {
     /// Whether the model reasons before it answers.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reasoning: bool,
+    /// What stands where in its chat, where the run found another layout than the plan's to be better.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<Layout>,
     /// What is sent, with `{field}` where a field's text goes.
     pub messages: Vec<Message>,
 }
@@ -51,6 +54,7 @@ impl BestFile {
                 instruction: m.instruction.clone(),
                 demonstrations: m.demonstrations.clone(),
                 reasoning: m.reasoning,
+                layout: m.layout,
             };
             module.map(text).ok_or_else(|| (*name).to_owned())
         };
@@ -68,8 +72,8 @@ pub fn write(folder: &Path, program: &Program, pool: &Pool, summary: &Summary) -
     let module = |(module, text): (&crate::program::Module, &crate::program::ModuleText)| {
         let fields: Vec<(String, String)> = module.inputs.iter().map(|f| (f.clone(), format!("{{{f}}}"))).collect();
         let messages = layout::render(module, text, &fields).messages;
-        let ModuleText { instruction, demonstrations, reasoning } = text.clone();
-        BestModule { name: module.name.clone(), instruction, demonstrations, reasoning, messages }
+        let ModuleText { instruction, demonstrations, reasoning, layout } = text.clone();
+        BestModule { name: module.name.clone(), instruction, demonstrations, reasoning, layout, messages }
     };
     let modules: Vec<BestModule> = program.modules.iter().zip(&candidate.0).map(module).collect();
     let best = folder.join("best");

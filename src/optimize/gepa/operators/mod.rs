@@ -8,6 +8,7 @@ mod describe;
 mod drop;
 mod examples;
 mod format;
+mod layout;
 mod pack;
 mod paper;
 mod reason;
@@ -35,6 +36,8 @@ pub enum Operator {
     Examples,
     /// Lets the student reason before it answers, or no longer. No model is asked.
     Reason,
+    /// Moves one part of the chat: the instruction, the worked examples, or what leads to the answer. No model is asked.
+    Layout,
     /// Adds a few words on each value of a closed set, written from its training examples.
     Describe,
     /// Adds the rules that the failures teach.
@@ -51,8 +54,17 @@ pub enum Operator {
 
 impl Operator {
     /// All but the paper's, in the order in which they are first tried: the cheap ones first.
-    pub const ALL: [Self; 8] =
-        [Self::Format, Self::Examples, Self::Reason, Self::Describe, Self::Rule, Self::Rewrite, Self::Drop, Self::Shorten];
+    pub const ALL: [Self; 9] = [
+        Self::Format,
+        Self::Examples,
+        Self::Reason,
+        Self::Layout,
+        Self::Describe,
+        Self::Rule,
+        Self::Rewrite,
+        Self::Drop,
+        Self::Shorten,
+    ];
 
     /// Its name in a task file and in the summary.
     #[must_use]
@@ -61,6 +73,7 @@ impl Operator {
             Self::Format => "format",
             Self::Examples => "examples",
             Self::Reason => "reason",
+            Self::Layout => "layout",
             Self::Describe => "describe",
             Self::Rule => "rule",
             Self::Rewrite => "rewrite",
@@ -74,8 +87,8 @@ impl Operator {
     #[must_use]
     pub fn is_random(self) -> bool {
         match self {
-            Self::Examples | Self::Reason | Self::Describe | Self::Rewrite | Self::Drop | Self::Shorten | Self::Paper => true,
             Self::Format | Self::Rule => false,
+            _ => true,
         }
     }
 
@@ -84,7 +97,7 @@ impl Operator {
     pub fn asks(self) -> bool {
         match self {
             Self::Describe | Self::Rule | Self::Rewrite | Self::Shorten | Self::Paper => true,
-            Self::Format | Self::Examples | Self::Reason | Self::Drop => false,
+            Self::Format | Self::Examples | Self::Reason | Self::Layout | Self::Drop => false,
         }
     }
 
@@ -101,6 +114,7 @@ impl Operator {
             Self::Format => format::applies(work),
             Self::Examples => examples::applies(work),
             Self::Reason => reason::applies(work),
+            Self::Layout => layout::applies(work),
             Self::Describe => describe::applies(work),
             Self::Rule | Self::Rewrite | Self::Paper => true,
             Self::Drop => drop::applies(work),
@@ -117,6 +131,7 @@ impl Operator {
             Self::Format => Ok(Draft::Text(format::apply(work))),
             Self::Examples => Ok(Draft::Text(examples::apply(work, random))),
             Self::Reason => Ok(Draft::Text(reason::apply(work, random))),
+            Self::Layout => Ok(Draft::Text(layout::apply(work, random))),
             Self::Describe => Ok(Draft::Ask(describe::ask(work, random))),
             Self::Rule => rule::apply(work).map(Draft::Text),
             Self::Rewrite => rewrite::ask(work).map(Draft::Ask),
@@ -137,7 +152,7 @@ impl Operator {
             Self::Rewrite => rewrite::finish(work, only()?),
             Self::Shorten => shorten::finish(work, only()?),
             Self::Paper => paper::finish(work, only()?),
-            Self::Format | Self::Examples | Self::Reason | Self::Rule | Self::Drop => Err(Unusable::Empty),
+            Self::Format | Self::Examples | Self::Reason | Self::Layout | Self::Rule | Self::Drop => Err(Unusable::Empty),
         }
     }
 }

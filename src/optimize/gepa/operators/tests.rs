@@ -5,7 +5,7 @@ use crate::metric::Judgement;
 use crate::optimize::gepa::profile;
 use crate::optimize::randomness::stream;
 use crate::program::tests_support::module;
-use crate::program::{Rollout, Step};
+use crate::program::{Layout, Rollout, Step};
 use proptest::prelude::*;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -318,4 +318,25 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn the_layout_is_moved_part_by_part_and_back() {
+    let bare = held("Label it.");
+    assert!(!bare.with(|work| Operator::Layout.applies(work)));
+    let text = bare.apply(Operator::Examples, 0);
+    let held = Held { text, ..held("") };
+    let moved: BTreeSet<ModuleText> = (0..20).map(|seed| held.apply(Operator::Layout, seed)).collect();
+    let layouts: Vec<_> = moved.iter().map(|text| text.layout.unwrap()).collect();
+    assert_eq!(layouts.len(), 3, "{layouts:?}");
+    let parts = |a: Layout, b: Layout| {
+        [a.instruction != b.instruction, a.examples != b.examples, a.answer != b.answer]
+            .iter()
+            .filter(|differs| **differs)
+            .count()
+    };
+    assert!(layouts.iter().all(|layout| parts(*layout, held.module.layout) == 1));
+    let once = Held { text: moved.first().unwrap().clone(), ..held };
+    let again: BTreeSet<Option<Layout>> = (0..20).map(|seed| once.apply(Operator::Layout, seed).layout).collect();
+    assert!(again.contains(&None), "the plan's own layout has no other name");
 }
