@@ -72,6 +72,7 @@ fn declared(name: &str, shape: &Shape, train: &[Example]) -> Option<Kind> {
         }
         Shape::Number => Some(Kind::Number),
         Shape::Flag => Some(Kind::Flag),
+        Shape::List(_) => Some(Kind::List),
         Shape::Text | Shape::Json(_) => None,
     }
 }
