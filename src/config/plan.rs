@@ -224,7 +224,8 @@ impl Plan {
     #[must_use]
     pub fn seed_candidate(&self) -> Candidate {
         let text = |plan: &ModulePlan| {
-            let (module, text) = (self.module(plan), ModuleText { reasoning: plan.reasoning, ..ModuleText::new(&plan.instruction) });
+            let (module, text) =
+                (self.module(plan), ModuleText { reasoning: plan.reasoning, ..ModuleText::new(&plan.instruction) });
             let demonstrations = plan.demonstrations.iter().map(|shown| shown.shown(&module, &text)).collect();
             ModuleText { demonstrations, ..text }
         };

@@ -49,8 +49,7 @@ impl Csv {
         let Row { start, end, line } = rows.remove(0);
         let header = std::str::from_utf8(&bytes[start..end]).map_err(|_| (line, NOT_UTF8.to_owned()))?;
         let wrong = |cause: String| (line, cause);
-        let fields: Vec<String> =
-            record(separator, header).map_err(wrong)?.iter().map(|name| name.trim().to_owned()).collect();
+        let fields: Vec<String> = record(separator, header).map_err(wrong)?.iter().map(|name| name.trim().to_owned()).collect();
         check_names(separator, &fields).map_err(wrong)?;
         Ok((Self { separator, fields }, rows))
     }
@@ -166,7 +165,10 @@ mod tests {
         assert_eq!(rows[0].id, "7");
         assert_eq!(rows[0].text("message").unwrap(), "one, \"two\"\r\nthree");
         assert_eq!(rows[0].fields["label"], "007");
-        assert_eq!((rows[1].id.as_str(), &rows[1].fields["message"], &rows[1].fields["label"]), ("  8", &"".into(), &"true".into()));
+        assert_eq!(
+            (rows[1].id.as_str(), &rows[1].fields["message"], &rows[1].fields["label"]),
+            ("  8", &"".into(), &"true".into())
+        );
         assert_eq!(data.id(1).unwrap(), "  8");
     }
 

@@ -148,11 +148,7 @@ impl Dataset {
     ///
     /// # Errors
     /// [`DataError::Row`] for the first row that breaks a rule.
-    pub fn check_rows(
-        &self,
-        places: impl IntoIterator<Item = usize>,
-        required: &[String],
-    ) -> Result<Vec<Example>, DataError> {
+    pub fn check_rows(&self, places: impl IntoIterator<Item = usize>, required: &[String]) -> Result<Vec<Example>, DataError> {
         let mut examples = Vec::new();
         let mut lines: BTreeMap<String, usize> = BTreeMap::new();
         for index in places {
