@@ -130,7 +130,7 @@ fn public_files_become_rows_of_ours() {
     let wanted = json!({ "id": "5a8b", "question": "Who?", "answer": "Ada", "type": "bridge", "level": "hard", "supporting_titles": ["Zembla", "Ada"] });
     let corpus = [json!({ "title": "Ada", "text": "Ada lives. So it is." }), json!({ "title": "Zembla", "text": "A land." })];
     let found = convert("hotpotqa", "hotpot.json", hotpotqa.to_string().as_bytes(), &["--corpus", "corpus.jsonl"]).unwrap();
-    assert_eq!(found, [&[wanted.clone()], &corpus[..]].concat());
+    assert_eq!(found, [std::slice::from_ref(&wanted), &corpus[..]].concat());
     // The same as the Parquet files have it.
     let columns = json!({
         "id": "5a8b", "question": "Who?", "answer": "Ada", "type": "bridge", "level": "hard",
