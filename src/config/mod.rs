@@ -2,6 +2,7 @@
 //! line and key, before anything is loaded.
 
 mod budget;
+mod demonstrations;
 mod layout;
 mod metric;
 mod named;
@@ -13,6 +14,7 @@ mod steps;
 mod tree;
 
 pub use budget::{Auto, Budget, Rollouts};
+pub use demonstrations::DemonstrationPlan;
 pub use metric::{ConstraintPlan, MetricPlan, PartPlan};
 pub use optimize::{CandidateSelection, Frontier, Gate, Keep, ModuleSelection, OptimizePlan, Parents, Preset};
 pub use output::OutputPlan;
@@ -171,9 +173,11 @@ fn read_modules(reader: &Reader<'_>, root: &Section<'_>, models: &[&str]) -> (Ve
     if sections.is_empty() {
         root.problem("module", "is missing; a program has at least one [[module]]");
     }
+    let train = root.table("data").and_then(|data| data.path("train", reader.base));
     let mut modules: Vec<ModulePlan> = Vec::new();
     for section in &sections {
-        let module = read_module(reader, section, models);
+        let mut module = read_module(reader, section, models);
+        module.demonstrations = demonstrations::read(section, &module, reader.base, train.as_deref());
         if modules.iter().any(|m| m.name == module.name) {
             section.problem("name", format!("two modules are called `{}`", module.name));
         }
@@ -246,6 +250,7 @@ fn read_module(reader: &Reader<'_>, section: &Section<'_>, models: &[&str]) -> M
         reasoning: section.flag("reasoning").unwrap_or(false),
         when: steps::read_condition(section, "when"),
         model,
+        demonstrations: Vec::new(),
     }
 }
 

@@ -262,7 +262,16 @@ fn read_budget(section: &Section<'_>) -> Budget {
     })
 }
 
+/// The part of a context that instruction and worked examples may take, where the plan does not say: one in so many.
+const SHARE_OF_CONTEXT: usize = 3;
+
 impl OptimizePlan {
+    /// The most tokens of the instruction and the worked examples of a module whose model has a context of so many.
+    #[must_use]
+    pub fn most_instruction_tokens(&self, context: usize) -> usize {
+        self.max_instruction_tokens.unwrap_or(context / SHARE_OF_CONTEXT)
+    }
+
     /// What a preset says, without reflectors.
     #[must_use]
     pub fn of(preset: Preset) -> Self {

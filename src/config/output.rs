@@ -29,6 +29,12 @@ impl Serialize for OutputPlan {
             Shape::Values(values) => map.serialize_entry("values", values)?,
             Shape::Number => map.serialize_entry("kind", "number")?,
             Shape::Flag => map.serialize_entry("kind", "flag")?,
+            Shape::List(values) => {
+                map.serialize_entry("kind", "list")?;
+                if !values.is_empty() {
+                    map.serialize_entry("values", values)?;
+                }
+            }
             Shape::Json(schema) => map.serialize_entry("schema", &schema.to_string())?,
         }
         map.end()
@@ -36,7 +42,7 @@ impl Serialize for OutputPlan {
 }
 
 /// The kinds that need nothing else said.
-const KINDS: [&str; 3] = ["text", "number", "flag"];
+const KINDS: [&str; 4] = ["text", "number", "flag", "list"];
 
 /// Reads one that is a table.
 pub(super) fn read(section: Section<'_>, base: &Path) -> OutputPlan {
@@ -48,14 +54,16 @@ pub(super) fn read(section: Section<'_>, base: &Path) -> OutputPlan {
         (None | Some("text"), None, None) => Shape::Text,
         (Some("number"), None, None) => Shape::Number,
         (Some("flag"), None, None) => Shape::Flag,
-        (None, Some(values), None) => read_values(&section, values),
+        (Some("list"), None, None) => Shape::List(Vec::new()),
+        (Some("list"), Some(values), None) => Shape::List(read_values(&section, values)),
+        (None, Some(values), None) => Shape::Values(read_values(&section, values)),
         (None, None, Some(schema)) => read_schema(&section, &schema, base),
         (Some(kind), None, None) => {
             section.problem("kind", format!("there is no kind `{kind}`; {}", nearest(kind, &KINDS)));
             Shape::Text
         }
         _ => {
-            section.problem("name", "give one of `kind`, `values` and `schema`");
+            section.problem("name", "give one of `kind`, `values` and `schema`; only `kind = \"list\"` goes with `values`");
             Shape::Text
         }
     };
@@ -63,14 +71,14 @@ pub(super) fn read(section: Section<'_>, base: &Path) -> OutputPlan {
     OutputPlan { name, shape }
 }
 
-fn read_values(section: &Section<'_>, values: Vec<String>) -> Shape {
+fn read_values(section: &Section<'_>, values: Vec<String>) -> Vec<String> {
     if values.is_empty() {
         section.problem("values", "must name at least one");
     }
     if let Some(bad) = values.iter().find(|value| value.trim() != value.as_str() || value.is_empty() || value.contains('\n')) {
         section.problem("values", format!("{bad:?} cannot be one: no line break, no space at its ends, not empty"));
     }
-    Shape::Values(values)
+    values
 }
 
 /// A schema that is written out, or the path of one.

@@ -1,10 +1,11 @@
 //! What a run will do, fully resolved: every choice has its value, every path is absolute.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::demonstrations::DemonstrationPlan;
 use super::metric::MetricPlan;
 use super::optimize::OptimizePlan;
 use super::output::OutputPlan;
@@ -100,6 +101,9 @@ pub struct ModulePlan {
     pub when: Option<Condition>,
     /// The name of its model.
     pub model: String,
+    /// The seed's worked examples.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub demonstrations: Vec<DemonstrationPlan>,
 }
 
 impl ModulePlan {
@@ -196,7 +200,12 @@ impl Plan {
     /// The program, without its texts; `tools` are the steps of the plan, in its order.
     #[must_use]
     pub fn program(&self, tools: Vec<Tool>) -> Program {
-        let module = |plan: &ModulePlan| Module {
+        let flow = steps::flow(&self.program.order, &self.modules, &self.steps, &self.loops);
+        Program::of_flow(self.modules.iter().map(|plan| self.module(plan)).collect(), tools, flow)
+    }
+
+    fn module(&self, plan: &ModulePlan) -> Module {
+        Module {
             name: plan.name.clone(),
             inputs: plan.inputs.clone(),
             outputs: plan.outputs.iter().map(|output| output.name.clone()).collect(),
@@ -208,15 +217,18 @@ impl Plan {
             layout: self.layout,
             frozen: plan.frozen,
             keep: plan.keep.clone(),
-        };
-        let flow = steps::flow(&self.program.order, &self.modules, &self.steps, &self.loops);
-        Program::of_flow(self.modules.iter().map(module).collect(), tools, flow)
+        }
     }
 
     /// The candidate that the task file brings.
     #[must_use]
     pub fn seed_candidate(&self) -> Candidate {
-        let text = |plan: &ModulePlan| ModuleText { reasoning: plan.reasoning, ..ModuleText::new(plan.instruction.clone()) };
+        let text = |plan: &ModulePlan| {
+            let (module, text) =
+                (self.module(plan), ModuleText { reasoning: plan.reasoning, ..ModuleText::new(&plan.instruction) });
+            let demonstrations = plan.demonstrations.iter().map(|shown| shown.shown(&module, &text)).collect();
+            ModuleText { demonstrations, ..text }
+        };
         Candidate(self.modules.iter().map(text).collect())
     }
 
@@ -254,8 +266,11 @@ fn flatten(path: &str, value: &serde_json::Value, pairs: &mut BTreeMap<String, S
     match value {
         serde_json::Value::Object(map) => map.iter().for_each(|(key, inner)| flatten(&join(key), inner, pairs)),
         serde_json::Value::Array(items) if items.iter().any(serde_json::Value::is_object) => {
+            let name = |item: &serde_json::Value| item.get("name").and_then(serde_json::Value::as_str).map(str::to_owned);
+            // Worked examples may all have the same name.
+            let names: BTreeSet<Option<String>> = items.iter().map(name).collect();
             for (index, inner) in items.iter().enumerate() {
-                let name = inner.get("name").and_then(serde_json::Value::as_str).map_or_else(|| index.to_string(), str::to_owned);
+                let name = name(inner).filter(|_| names.len() == items.len()).unwrap_or_else(|| index.to_string());
                 flatten(&join(&name), inner, pairs);
             }
         }

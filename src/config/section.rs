@@ -98,6 +98,10 @@ impl<'a> Section<'a> {
         self.table.get(key).is_some()
     }
 
+    pub(super) fn is_text(&self, key: &str) -> bool {
+        matches!(self.table.get(key), Some(Entry { value: Value::Text(_), .. }))
+    }
+
     pub(super) fn text(&self, key: &'static str) -> Option<String> {
         match &self.entry(key)?.value {
             Value::Text(text) => Some(text.clone()),

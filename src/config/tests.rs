@@ -216,14 +216,16 @@ fn a_model_that_nobody_asks_is_not_in_the_plan() {
 #[test]
 fn outputs_can_say_what_they_must_be_and_a_plan_says_it_again() {
     let outputs = r#"outputs = ["urgency", { name = "team", values = ["a", "b c"] }, { name = "sum", kind = "number" },
-        { name = "late", kind = "flag" }, { name = "all", schema = '{"type": "object", "properties": {"x": {"enum": [null, 1]}}}' }]"#;
+        { name = "late", kind = "flag" }, { name = "all", schema = '{"type": "object", "properties": {"x": {"enum": [null, 1]}}}' },
+        { name = "tags", kind = "list", values = ["a", "b"] }, { name = "words", kind = "list" }]"#;
     let plan = load_with(&TASK.replace("outputs = [\"urgency\"]", outputs), &[]).unwrap();
     let shapes: Vec<&Shape> = plan.modules[0].outputs.iter().map(|output| &output.shape).collect();
     assert_eq!(shapes[..4], [&Shape::Text, &Shape::Values(vec!["a".into(), "b c".into()]), &Shape::Number, &Shape::Flag]);
     assert!(matches!(shapes[4], Shape::Json(schema) if schema["type"] == "object"));
+    assert_eq!(shapes[5..], [&Shape::List(vec!["a".into(), "b".into()]), &Shape::List(Vec::new())]);
     let written = toml::to_string(&plan).unwrap();
     assert_eq!(load_with(&written, &[]).unwrap(), plan, "{written}");
-    assert_eq!(plan.program(Vec::new()).modules[0].shapes.len(), 4);
+    assert_eq!(plan.program(Vec::new()).modules[0].shapes.len(), 6);
 }
 
 #[test]
@@ -241,4 +243,67 @@ fn outputs_that_cannot_be_are_told() {
         let problems = problems(&TASK.replace("outputs = [\"urgency\"]", &format!("outputs = [{output}]")), &[]);
         assert!(problems.iter().any(|(line, _, message)| *line == Some(8) && message.contains(told)), "{output}: {problems:?}");
     }
+}
+
+/// The task with worked examples; its folder has a file of them, and training rows.
+fn with_demonstrations(value: &str) -> Result<Plan, ConfigError> {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = "{\"id\": \"t1\", \"message\": \"fire\", \"urgency\": \"high\"}\n{\"id\": 2, \"message\": \"tea\"}";
+    std::fs::write(folder.path().join("train.jsonl"), rows).unwrap();
+    std::fs::write(folder.path().join("demos.csv"), "message,urgency\n\"smoke, and fire\",high\ntea,low\n").unwrap();
+    std::fs::write(folder.path().join("bad.jsonl"), "{\"message\": \"fire\", \"urgency\": \"high\"}\n{").unwrap();
+    let path = folder.path().join("gepard.toml");
+    std::fs::write(&path, TASK.replace("[metric]", &format!("demonstrations = {value}\n[metric]"))).unwrap();
+    load(&path, &[])
+}
+
+#[test]
+fn worked_examples_come_from_a_file_from_training_rows_or_from_the_task_file() {
+    let shown = |value: &str| {
+        let plan = with_demonstrations(value).unwrap();
+        let written = toml::to_string(&plan).unwrap();
+        assert_eq!(load_with(&written, &[]).unwrap(), plan, "{written}");
+        let text = plan.seed_candidate().0.remove(0);
+        text.demonstrations.into_iter().map(|d| (d.id, d.inputs[0].1.clone(), d.answer)).collect::<Vec<_>>()
+    };
+    let wanted = |id: &str, input: &str, answer: &str| (id.to_owned(), input.to_owned(), answer.to_owned());
+    assert_eq!(shown("\"demos.csv\""), [wanted("line-2", "smoke, and fire", "high"), wanted("line-3", "tea", "low")]);
+    assert_eq!(
+        shown("[\"t1\", { message = \"tea\", urgency = 3, comment = \"not read\" }]"),
+        [wanted("t1", "fire", "high"), wanted("demonstration-2", "tea", "3")]
+    );
+}
+
+#[test]
+fn worked_examples_that_cannot_be_shown_are_told() {
+    for (value, told) in [
+        ("[\"t1\", \"2\"]", "`2` has no `urgency`; a worked example needs all inputs and outputs of its module"),
+        ("[\"t3\"]", "train.jsonl has no row with the id `t3`"),
+        ("[\"t1\", \"t1\"]", "`t1` stands twice"),
+        ("[{ message = \"tea\" }]", "`demonstration-1` has no `urgency`"),
+        ("\"bad.jsonl\"", "bad.jsonl:2: not valid JSON"),
+        ("\"absent.jsonl\"", "cannot read"),
+        ("3", "must be a list of texts or tables, not a whole number"),
+    ] {
+        let Err(ConfigError::Invalid { problems, .. }) = with_demonstrations(value) else { panic!("{value}") };
+        let [problem] = problems.as_slice() else { panic!("{problems:?}") };
+        assert_eq!((problem.key.as_str(), problem.line), ("module.demonstrations", Some(11)), "{problem:?}");
+        assert!(problem.message.contains(told), "{value}: {problem:?}");
+    }
+}
+
+#[test]
+fn a_worked_example_goes_on_from_what_the_layout_has_begun() {
+    let source = TASK.replace("[\"urgency\"]", "[\"urgency\", \"team\"]").replace(
+        "[metric]",
+        "demonstrations = [{ name = \"x\", message = \"m\", urgency = \"high\", team = \"a\", reasoning = \"so\" }, { name = \"x\", \
+         message = \"n\", urgency = \"low\", team = \"b\", reasoning = \"so\" }]\n[metric]",
+    );
+    let answer = |settings: &[&str]| load_with(&source, settings).unwrap().seed_candidate().0[0].demonstrations[0].answer.clone();
+    assert_eq!(answer(&[]), "high\nteam: a");
+    assert_eq!(answer(&["layout.answer=label"]), "urgency: high\nteam: a");
+    assert_eq!(answer(&["module.triage.reasoning=true"]), "so\nurgency: high\nteam: a");
+    let fingerprint = |source: &str| load_with(source, &[]).unwrap().fingerprint();
+    assert_ne!(fingerprint(&source), fingerprint(&source.replace("message = \"m\"", "message = \"other\"")));
+    assert_ne!(fingerprint(&source), fingerprint(&source.replace("message = \"n\"", "message = \"other\"")));
 }

@@ -1,11 +1,13 @@
-//! Examples: memory-mapped JSONL files, their rows and how they are split.
+//! Examples: memory-mapped files, their rows and how they are split.
 
 pub mod corpus;
+mod csv;
+mod dataset;
 mod jsonl;
 pub mod split;
 
 pub use corpus::{Corpus, Indexing};
-pub use jsonl::Dataset;
+pub use dataset::Dataset;
 
 use std::path::PathBuf;
 

@@ -1,7 +1,9 @@
 //! Train, validation and test: which rows each has, and that test rows stand nowhere else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
 
 use super::{DataError, Dataset, Example};
 use crate::hash::{number, sha256_hex};
@@ -112,24 +114,58 @@ pub fn load(files: &Files, required: &[String], inputs: &[String]) -> Result<Spl
     Ok(Splits { train, val, test: test.unwrap_or_default(), val_from_train, hashes })
 }
 
-/// Takes half of the rows, at most 100, for validation: those whose ids hash lowest, so that the
-/// choice depends on the data alone.
+/// Takes a part of the rows for validation, by [`chosen`].
 fn carve(rows: Vec<Example>, path: &Path) -> Result<(Vec<Example>, Vec<Example>), DataError> {
-    let count = (rows.len() / 2).min(MOST_VALIDATION);
-    if count == 0 {
-        return Err(DataError::Empty {
-            path: path.to_owned(),
-            need: "at least two rows are needed to split off a validation set",
-        });
-    }
-    let mut ranked: Vec<(u64, usize)> = rows.iter().enumerate().map(|(i, e)| (number(&["val", &e.id]), i)).collect();
-    ranked.sort_unstable();
-    let chosen: std::collections::BTreeSet<usize> = ranked.iter().take(count).map(|&(_, i)| i).collect();
+    let chosen = chosen(rows.len(), path, |index| Ok(rows[index].id.clone()))?;
     let (mut train, mut val) = (Vec::new(), Vec::new());
     for (index, row) in rows.into_iter().enumerate() {
         if chosen.contains(&index) { val.push(row) } else { train.push(row) }
     }
     Ok((train, val))
+}
+
+/// The first `limit` rows of training (or of validation, where `split` says so) of a file that validation is taken from, as
+/// [`load`] divides it. Of the other rows nothing but the id is read, and they are not checked.
+///
+/// # Errors
+/// [`DataError`] for the first row that cannot be used, or too few of them.
+pub fn carved(path: &Path, split: Split, limit: Option<usize>, required: &[String]) -> Result<Vec<Example>, DataError> {
+    let data = Dataset::open(path, None)?;
+    let chosen = chosen(data.len(), path, |index| data.id(index))?;
+    let rows = (0..data.len()).filter(|index| chosen.contains(index) == (split == Split::Val));
+    data.check_rows(rows.take(limit.unwrap_or(usize::MAX)), required)
+}
+
+/// Which of `count` rows are for validation: half of them, at most 100, those whose ids hash lowest, so that the choice depends
+/// on the data alone.
+fn chosen(
+    count: usize,
+    path: &Path,
+    id: impl Fn(usize) -> Result<String, DataError> + Sync,
+) -> Result<BTreeSet<usize>, DataError> {
+    let most = (count / 2).min(MOST_VALIDATION);
+    if most == 0 {
+        return Err(DataError::Empty {
+            path: path.to_owned(),
+            need: "at least two rows are needed to split off a validation set",
+        });
+    }
+    let lowest = |mut a: BTreeSet<(u64, usize)>, b: BTreeSet<(u64, usize)>| {
+        a.extend(b);
+        while a.len() > most {
+            a.pop_last();
+        }
+        a
+    };
+    let add = |known: BTreeSet<(u64, usize)>, index: usize| {
+        let ranked = (number(&["val", &id(index)?]), index);
+        Ok(lowest(known, BTreeSet::from([ranked])))
+    };
+    let ranked: Result<_, DataError> =
+        (0..count).into_par_iter().try_fold(BTreeSet::new, add).try_reduce(BTreeSet::new, |a, b| Ok(lowest(a, b)));
+    // Of several bad rows, the first is told, whichever thread was faster.
+    let ranked = ranked.map_err(|error| (0..count).find_map(|index| id(index).err()).unwrap_or(error))?;
+    Ok(ranked.into_iter().map(|(_, index)| index).collect())
 }
 
 fn refuse_overlap(
@@ -178,6 +214,30 @@ mod tests {
             prop_assert_eq!(ids(&val), ids(&val_backward));
             prop_assert!(ids(&train).is_disjoint(&ids(&val)));
         }
+    }
+
+    #[test]
+    fn a_part_of_the_rows_is_the_same_as_of_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let train = folder.path().join("train.jsonl");
+        let rows: Vec<String> = (0..300).map(|n| format!(r#"{{"q": "{n}", "id": "{}"}}"#, n * 7)).collect();
+        std::fs::write(&train, rows.join("\n")).unwrap();
+        let files = Files { train: train.clone(), val: None, test: None, allow_overlap: false };
+        let whole = load(&files, &[], &["q".into()]).unwrap();
+        for split in [Split::Train, Split::Val] {
+            assert_eq!(carved(&train, split, None, &[]).unwrap(), whole.of(split));
+            assert_eq!(carved(&train, split, Some(7), &[]).unwrap(), whole.of(split)[..7]);
+        }
+    }
+
+    #[test]
+    fn of_bad_rows_the_first_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let train = folder.path().join("train.jsonl");
+        let rows: Vec<String> = (0..300).map(|n| if n % 100 == 50 { "{".into() } else { format!(r#"{{"id": {n}}}"#) }).collect();
+        std::fs::write(&train, rows.join("\n")).unwrap();
+        let error = carved(&train, Split::Val, Some(1), &[]).unwrap_err().to_string();
+        assert!(error.contains("train.jsonl:51: not valid JSON"), "{error}");
     }
 
     #[test]

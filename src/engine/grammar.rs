@@ -21,6 +21,8 @@ pub enum Shape {
     Number,
     /// `true` or `false`.
     Flag,
+    /// A JSON list of texts in one line: of these, or of any where there are none.
+    List(Vec<String>),
     /// JSON that fits this schema, in one line.
     Json(Value),
 }
@@ -101,6 +103,7 @@ impl Rules {
             Shape::Values(values) => values.iter().map(|value| quoted(value)).collect::<Vec<_>>().join(" | "),
             Shape::Number => r"/-?[0-9]{1,15}(\.[0-9]{1,9})?/".to_owned(),
             Shape::Flag => r#""true" | "false""#.to_owned(),
+            Shape::List(values) => format!("%json {}", compact(&list(values))),
             Shape::Json(schema) => format!("%json {}", compact(schema)),
         };
         self.0.push(format!("{name}: {rule}\n"));
@@ -118,6 +121,14 @@ impl Rules {
 /// A literal of Lark, which is spelled as in JSON.
 fn quoted(text: &str) -> String {
     Value::from(text).to_string()
+}
+
+/// The schema of a list of texts. One of given values is no longer than they are many, so that no model goes on for ever.
+fn list(values: &[String]) -> Value {
+    match values {
+        [] => json!({ "type": "array", "items": { "type": "string" } }),
+        values => json!({ "type": "array", "items": { "enum": values }, "maxItems": values.len() }),
+    }
 }
 
 /// The schema, without white space that nobody needs.
@@ -177,6 +188,24 @@ mod tests {
         }
         let wrong = Grammar::value(&Shape::Json(json!({ "type": "nonsense" }))).check().unwrap_err();
         assert!(wrong.contains("nonsense"), "{wrong}");
+    }
+
+    #[test]
+    fn lists_are_of_any_texts_or_of_given_ones() {
+        let any = Grammar::value(&Shape::List(Vec::new()));
+        let given = Grammar::value(&Shape::List(vec!["red".into(), "sky \"blue\"".into()]));
+        for (text, is_any, is_given) in [
+            (" []", true, true),
+            (r#"["red"]"#, true, true),
+            (r#"["sky \"blue\"", "red"]"#, true, true),
+            (r#"["red", "red", "red"]"#, true, false),
+            (r#"["green"]"#, true, false),
+            (r#"["red""#, false, false),
+            ("[1]", false, false),
+            ("red", false, false),
+        ] {
+            assert_eq!((accepts(&any, text), accepts(&given, text)), (is_any, is_given), "{text}");
+        }
     }
 
     #[test]

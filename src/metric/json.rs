@@ -1,5 +1,6 @@
 //! `json`: several fields at once, each with a weight; sets of flags by F1.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
@@ -89,27 +90,31 @@ impl Metric for Json {
 /// How well `given` matches `expected`, 0 to 1: sets of flags and lists by F1, numbers by value,
 /// text without regard to case.
 fn similarity(expected: &Value, given: &Value) -> f64 {
-    let parsed;
-    let given = match given {
-        // An output of its own is text, whatever it stands for.
-        Value::String(text) if !expected.is_string() => {
-            parsed = serde_json::from_str(text.trim()).unwrap_or_else(|_| given.clone());
-            &parsed
-        }
-        _ => given,
-    };
+    let given = &*read_as(expected, given);
     if let Some(expected) = flags(expected) {
         return flags(given).map_or(0.0, |given| f1(&expected, &given));
     }
     match (expected, given) {
         (Value::Number(a), Value::Number(b)) => f64::from(a.as_f64() == b.as_f64()),
-        (Value::Array(a), Value::Array(b)) => {
-            let set = |items: &[Value]| items.iter().map(|v| normalize(&to_text(v))).collect::<BTreeSet<_>>();
-            f1(&set(a), &set(b))
-        }
+        (Value::Array(a), Value::Array(b)) => f1(&normalized(a), &normalized(b)),
         (Value::Object(_), _) | (Value::Array(_), _) => f64::from(expected == given),
         _ => f64::from(normalize(&to_text(expected)) == normalize(&to_text(given))),
     }
+}
+
+/// What an output of its own, which is text, stands for.
+fn read_as<'a>(expected: &Value, given: &'a Value) -> Cow<'a, Value> {
+    match given {
+        Value::String(text) if !expected.is_string() => {
+            serde_json::from_str(text.trim()).map_or(Cow::Borrowed(given), Cow::Owned)
+        }
+        _ => Cow::Borrowed(given),
+    }
+}
+
+/// The items of a list as they are compared.
+fn normalized(items: &[Value]) -> BTreeSet<String> {
+    items.iter().map(|item| normalize(&to_text(item))).collect()
 }
 
 /// The names of the true flags, if `value` is an object of nothing but flags.
@@ -146,6 +151,19 @@ fn in_words(name: &str, expected: &Value, given: Option<&Value>, score: f64) -> 
             text.push_str(&format!("{} should be false", list(extra)));
         }
         return text + ".";
+    }
+    if let (Value::Array(wanted), Some(Value::Array(had))) = (expected, given.map(|given| read_as(expected, given)).as_deref()) {
+        let lacks = |list: &[Value], item: &Value| !normalized(list).contains(&normalize(&to_text(item)));
+        let named = |items: &[Value], others: &[Value]| {
+            let items: Vec<String> =
+                items.iter().filter(|item| lacks(others, item)).map(|item| format!("`{}`", to_text(item))).collect();
+            shorten(&items.join(", "), 300)
+        };
+        let (missed, extra) = (named(wanted, had), named(had, wanted));
+        let said = [("should also have", missed), ("should not have", extra)];
+        let said: Vec<String> =
+            said.into_iter().filter(|(_, items)| !items.is_empty()).map(|(what, items)| format!("{what} {items}")).collect();
+        return format!("`{name}` {}.", said.join(" and "));
     }
     match given {
         Some(given) => {
@@ -196,6 +214,19 @@ mod tests {
     }
 
     #[test]
+    fn of_lists_it_says_what_is_missing_and_what_is_too_much() {
+        let metric = Json::new(None, BTreeMap::from([("tags".into(), 1.0)]));
+        let said = |given: &str| judged(&metric, &json!({"tags": ["Red", "blue"]}), &[("tags", given)]);
+        assert_eq!(said(r#"["red", "green", "Blue"]"#).feedback, "`tags` should not have `green`.");
+        let verdict = said(r#"["red", "green"]"#);
+        assert_eq!(
+            (verdict.score, verdict.feedback.as_str()),
+            (0.5, "`tags` should also have `blue` and should not have `green`.")
+        );
+        assert_eq!(said("red").feedback, "`tags` should be `[\"Red\",\"blue\"]`, but was `red`.");
+    }
+
+    #[test]
     fn what_is_no_json_is_said() {
         let metric = Json::new(Some("answer".into()), BTreeMap::new());
         let verdict = judged(&metric, &json!({"answer": {"a": 1}}), &[("answer", "a is one")]);
@@ -210,6 +241,8 @@ mod tests {
             (json!(true), json!("true"), 1.0),
             (json!("High"), json!("high."), 1.0),
             (json!(["a", "b"]), json!(["B", "c"]), 0.5),
+            (json!(["a", "b"]), json!("[\"B\", \"c\"]"), 0.5),
+            (json!([]), json!("[]"), 1.0),
             (json!(["a"]), json!("a"), 0.0),
             (json!({"x": 1}), json!({"x": 1}), 1.0),
             (json!(null), json!(null), 1.0),

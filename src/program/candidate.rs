@@ -26,6 +26,12 @@ impl ModuleText {
     pub fn new(instruction: impl Into<String>) -> Self {
         Self { instruction: instruction.into(), demonstrations: Vec::new(), reasoning: false, layout: None }
     }
+
+    /// Tokens of the instruction and the worked examples, as `count` counts those of a text.
+    #[must_use]
+    pub fn tokens(&self, count: &dyn Fn(&str) -> usize) -> usize {
+        count(&self.instruction) + self.demonstrations.iter().map(|shown| shown.tokens(count)).sum::<usize>()
+    }
 }
 
 /// A worked example.
@@ -37,6 +43,18 @@ pub struct Demonstration {
     pub inputs: Vec<(String, String)>,
     /// What the assistant is to write.
     pub answer: String,
+}
+
+/// Tokens that a chat template takes for a turn of the user and one of the assistant, about.
+const TURNS: usize = 10;
+
+impl Demonstration {
+    /// Its tokens, with about as many as a chat template takes for two turns.
+    #[must_use]
+    pub fn tokens(&self, count: &dyn Fn(&str) -> usize) -> usize {
+        let inputs = self.inputs.iter().map(|(name, value)| count(name) + count(value) + 2);
+        inputs.sum::<usize>() + count(&self.answer) + TURNS
+    }
 }
 
 /// One text a module, in the program's order.

@@ -202,6 +202,18 @@ fn answer(module: &Module, text: &ModuleText, demonstration: &Demonstration) -> 
     }
 }
 
+/// What the assistant is to write, behind what the layout has begun: its reasoning, and a line for each output with its name.
+#[must_use]
+pub fn worked_answer(module: &Module, text: &ModuleText, reasoning: Option<&str>, outputs: &[(String, String)]) -> String {
+    if let ([(_, only)], None) = (outputs, reasoning) {
+        return only.clone();
+    }
+    let reasoning = reasoning.map(|words| (REASONING.to_owned(), words.trim().to_owned()));
+    let lines = reasoning.iter().chain(outputs).map(|(name, value)| format!("{name}: {value}"));
+    let answer = lines.collect::<Vec<_>>().join("\n");
+    answer.strip_prefix(&begun(module, text)).map_or_else(|| answer.clone(), |rest| rest.trim_start().to_owned())
+}
+
 /// Tells how reasoning and several outputs are to be written, so that [`super::parse`] can read them; without words where
 /// the instruction is in another language.
 fn answer_format(module: &Module, text: &ModuleText) -> String {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::flow::Next;
 use super::parse::{self, Outputs};
 use super::tools::{Made, Tool};
-use super::{Candidate, ModuleText, Program, layout};
+use super::{Candidate, Demonstration, ModuleText, Program, layout};
 use crate::data::Example;
 use crate::engine::{Completion, Decoding, Ended, EngineError, Request, Usage};
 
@@ -114,7 +114,7 @@ pub fn run(program: &Program, jobs: &[Job<'_>], generate: &mut Generate<'_>) -> 
             };
             let Some(module) = program.modules.get(index) else { continue };
             let inputs = gather(&module.inputs, &rollouts[place], job.example);
-            let text = without(text, job.example);
+            let text = without(text, job.example, &inputs);
             let prompt = layout::render(module, &text, &inputs);
             requests.push(Request {
                 model: module.model,
@@ -188,13 +188,14 @@ fn gather(names: &[String], rollout: &Rollout, example: &Example) -> Vec<(String
     names.iter().map(|name| (name.clone(), value(name))).collect()
 }
 
-/// The text without worked examples taken from `example` itself, which would give its answer away.
-fn without<'a>(text: &'a ModuleText, example: &Example) -> Cow<'a, ModuleText> {
-    if text.demonstrations.iter().all(|demonstration| demonstration.id != example.id) {
+/// The text without worked examples taken from `example` itself or of the same inputs, which would give its answer away.
+fn without<'a>(text: &'a ModuleText, example: &Example, inputs: &[(String, String)]) -> Cow<'a, ModuleText> {
+    let tells = |demonstration: &Demonstration| demonstration.id == example.id || demonstration.inputs == inputs;
+    if !text.demonstrations.iter().any(tells) {
         return Cow::Borrowed(text);
     }
     let mut text = text.clone();
-    text.demonstrations.retain(|demonstration| demonstration.id != example.id);
+    text.demonstrations.retain(|demonstration| !tells(demonstration));
     Cow::Owned(text)
 }
 
@@ -250,7 +251,6 @@ fn take_step(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::program::Demonstration;
     use crate::program::tests_support::module;
 
     fn two_modules() -> Program {
@@ -289,11 +289,13 @@ mod tests {
 
     #[test]
     fn a_worked_example_is_not_shown_to_itself() {
-        let demonstration = |id: &str| Demonstration { id: id.into(), inputs: Vec::new(), answer: String::new() };
+        let inputs = |text: &str| vec![("q".to_owned(), text.to_owned())];
+        let demonstration = |id: &str| Demonstration { id: id.into(), inputs: inputs(id), answer: String::new() };
         let text = ModuleText { demonstrations: vec![demonstration("1"), demonstration("2")], ..ModuleText::new("A.") };
         let example = |id: &str| Example { id: id.into(), fields: serde_json::Map::new() };
-        assert_eq!(without(&text, &example("1")).demonstrations, [demonstration("2")]);
-        assert_eq!(without(&text, &example("3")).demonstrations.len(), 2);
+        assert_eq!(without(&text, &example("1"), &inputs("x")).demonstrations, [demonstration("2")]);
+        assert_eq!(without(&text, &example("3"), &inputs("1")).demonstrations, [demonstration("2")]);
+        assert_eq!(without(&text, &example("3"), &inputs("x")).demonstrations.len(), 2);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use super::{feedback, files, metric, open_engine, required_fields};
+use super::{feedback, metric, open_engine, required_fields};
 use crate::config::Plan;
 use crate::data::split::{self, Split};
 use crate::data::{Dataset, Example};
@@ -16,7 +16,7 @@ use crate::journal::Scored;
 use crate::optimize::evaluator::{Asked, Evaluator, SUB_WAVE, salt, watch};
 use crate::optimize::failures::Failures;
 use crate::optimize::pool::mean;
-use crate::program::{Candidate, Program};
+use crate::program::Candidate;
 
 /// Which examples of which candidate to score, without optimizing.
 #[derive(Debug, Clone)]
@@ -64,7 +64,7 @@ pub fn evaluate(
 ) -> Result<EvalResult, RunError> {
     let program = super::program(plan)?;
     let metric = metric(plan);
-    let examples = eval_examples(plan, request, &required_fields(&program, &*metric), &program)?;
+    let examples = eval_examples(plan, request, &required_fields(&program, &*metric))?;
     feedback::check_examples(&*metric, plan.data.file(request.split), &examples)?;
     let mut engine = open_engine(plan, &BTreeMap::new(), listener)?;
     let mut evaluator = Evaluator { program: &program, metric: &*metric, engine: &mut *engine };
@@ -88,8 +88,8 @@ pub fn evaluate(
     Ok(EvalResult { examples, rollouts, usage, seconds, engine: engine.fingerprint().into_iter().collect() })
 }
 
-/// The rows to be scored; no others are read, unless validation must be split off from training.
-fn eval_examples(plan: &Plan, request: &EvalRequest, required: &[String], program: &Program) -> Result<Vec<Example>, RunError> {
+/// The rows to be scored; no others are read, but for the ids of training where validation must be split off from it.
+fn eval_examples(plan: &Plan, request: &EvalRequest, required: &[String]) -> Result<Vec<Example>, RunError> {
     let data = &plan.data;
     let file: Option<&PathBuf> = match request.split {
         Split::Test => Some(
@@ -100,18 +100,10 @@ fn eval_examples(plan: &Plan, request: &EvalRequest, required: &[String], progra
         Split::Val => data.val.as_ref(),
         Split::Train => data.val.as_ref().map(|_| &data.train),
     };
-    let limit = request.limit.unwrap_or(usize::MAX);
-    let mut examples = match file {
+    let examples = match file {
         Some(path) => Dataset::open(path, request.limit)?.check(required)?,
-        None => {
-            let mut splits = split::load(&files(plan), required, &program.reads)?;
-            std::mem::take(match request.split {
-                Split::Val => &mut splits.val,
-                _ => &mut splits.train,
-            })
-        }
+        None => split::carved(&data.train, request.split, request.limit, required)?,
     };
-    examples.truncate(limit);
     if examples.is_empty() {
         return Err(RunError::Plan(format!("there are no {} examples to score", request.split)));
     }

@@ -272,12 +272,24 @@ fn check_room(plan: &Plan, engine: &dyn Engine) -> Result<(), RunError> {
             )));
         }
     }
+    for (module, text) in plan.modules.iter().zip(plan.seed_candidate().0) {
+        let Some(id) = plan.model(&module.model).filter(|_| !text.demonstrations.is_empty()) else { continue };
+        let tokens = text.tokens(&|text| engine.count_tokens(id, text));
+        let most = plan.optimize.most_instruction_tokens(engine.context_length(id));
+        if tokens > most {
+            return Err(RunError::Plan(format!(
+                "the instruction and the `demonstrations` of module `{}` have {tokens} tokens, of which {most} are allowed; give \
+                 fewer, or raise `optimize.max_instruction_tokens`",
+                module.name
+            )));
+        }
+    }
     Ok(())
 }
 
 /// Counted up whenever the same plan would give other answers or scores: another layout, another
 /// reading of answers, another metric. Runs of different numbers are not to be mixed.
-const BEHAVIOUR: u32 = 5;
+const BEHAVIOUR: u32 = 6;
 
 /// All that the answers of a run depend on.
 fn fingerprint(plan: &Plan, program: &Program, splits: &Splits, engine: &dyn Engine) -> BTreeMap<String, String> {

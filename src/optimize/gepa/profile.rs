@@ -36,8 +36,8 @@ pub enum Kind {
     Flag,
     /// JSON objects with these fields.
     Object(Vec<(String, Kind)>),
-    /// JSON lists.
-    List,
+    /// JSON lists, of these items where they are a set.
+    List(Vec<String>),
     /// Text that stands word for word in the named input, or is the common value where there is one.
     Span {
         /// The input.
@@ -72,6 +72,11 @@ fn declared(name: &str, shape: &Shape, train: &[Example]) -> Option<Kind> {
         }
         Shape::Number => Some(Kind::Number),
         Shape::Flag => Some(Kind::Flag),
+        Shape::List(values) if values.is_empty() => {
+            let lists: Vec<Value> = train.iter().filter_map(|example| example.fields.get(name)).map(parsed).collect();
+            Some(list(&lists))
+        }
+        Shape::List(values) => Some(Kind::List(values.clone())),
         Shape::Text | Shape::Json(_) => None,
     }
 }
@@ -82,7 +87,7 @@ fn kind(rows: &[(&Example, &Value)], inputs: &[String]) -> Kind {
         return object(rows, &values, inputs);
     }
     if values.iter().all(Value::is_array) {
-        return Kind::List;
+        return list(&values);
     }
     if values.iter().all(Value::is_boolean) {
         return Kind::Flag;
@@ -101,6 +106,16 @@ fn kind(rows: &[(&Example, &Value)], inputs: &[String]) -> Kind {
         let short = counts.keys().filter(|value| !value.is_empty() && is_short(value)).take(2);
         Kind::Text(short.cloned().collect())
     })
+}
+
+/// Lists, whose items are told where they are nearly all that there are.
+fn list(values: &[Value]) -> Kind {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for item in values.iter().filter_map(Value::as_array).flatten() {
+        *counts.entry(to_text(item)).or_default() += 1;
+    }
+    let is_set = is_set(&counts, values.len());
+    Kind::List(if is_set { counts.into_keys().collect() } else { Vec::new() })
 }
 
 /// Text that holds JSON or a number counts as what it holds.
@@ -197,7 +212,8 @@ fn line(output: &Output) -> Option<String> {
         Kind::Number => format!("The `{name}` is a number."),
         Kind::Flag => format!("The `{name}` is true or false."),
         Kind::Object(fields) => format!("The `{name}` is one JSON object of this form:\n{}", form(fields, " or ", "a number")),
-        Kind::List => format!("The `{name}` is a JSON list."),
+        Kind::List(items) if items.is_empty() => format!("The `{name}` is a JSON list."),
+        Kind::List(items) => format!("The `{name}` is a JSON list of some of: {}.", quoted(items)),
         Kind::Span { of, otherwise: Some(otherwise) } => {
             format!("The `{name}` is copied from the `{of}`, or {otherwise} if it is not there.")
         }
@@ -215,13 +231,19 @@ fn signs(output: &Output) -> Option<String> {
         Kind::Number => "123".into(),
         Kind::Flag => "true | false".into(),
         Kind::Object(fields) => form(fields, " | ", "123"),
-        Kind::List => "[…]".into(),
+        Kind::List(items) if items.is_empty() => "[…]".into(),
+        Kind::List(items) => format!("[{} …]", quoted(items)),
         Kind::Span { of, otherwise: Some(otherwise) } => format!("`{of}` […] | {otherwise}"),
         Kind::Span { of, otherwise: None } => format!("`{of}` […]"),
         Kind::Text(samples) if samples.len() == 2 => format!("{} | {} | …", samples[0], samples[1]),
         Kind::Text(_) => return None,
     };
     Some(format!("`{}`: {said}", output.name))
+}
+
+/// Texts as JSON has them.
+fn quoted(items: &[String]) -> String {
+    items.iter().map(|item| format!("{item:?}")).collect::<Vec<_>>().join(", ")
 }
 
 /// The form of a JSON object, with `or` between values and `number` in the place of one.
@@ -231,7 +253,8 @@ fn form(fields: &[(String, Kind)], or: &str, number: &str) -> String {
         Kind::Number => number.into(),
         Kind::Flag => ["true", "false"].join(or),
         Kind::Object(fields) => form(fields, or, number),
-        Kind::List => "[…]".into(),
+        Kind::List(items) if items.is_empty() => "[…]".into(),
+        Kind::List(items) => format!("[{} …]", quoted(items)),
         Kind::Span { .. } | Kind::Text(_) => "\"…\"".into(),
     };
     let fields: Vec<String> = fields.iter().map(|(key, kind)| format!("{key:?}: {}", value(kind))).collect();
@@ -310,6 +333,14 @@ mod tests {
         assert_eq!(described(&as_text), wanted);
         let signs = "`out`: {\"mood\": \"bad\" | \"good\", \"flags\": {\"loud\": true | false, \"late\": true | false}}";
         assert_eq!(told(&rows, Wording::Signs), signs);
+    }
+
+    #[test]
+    fn the_items_of_lists_are_told_where_they_are_a_set() {
+        let rows = [json!(["b", "a"]), json!("[\"a\"]"), json!([]), json!(["b"])];
+        assert_eq!(described(&rows), "The `out` is a JSON list of some of: \"a\", \"b\".");
+        assert_eq!(told(&rows, Wording::Signs), "`out`: [\"a\", \"b\" …]");
+        assert_eq!(described(&[json!(["so"]), json!(["it", "is"])]), "The `out` is a JSON list.");
     }
 
     #[test]

@@ -16,9 +16,6 @@ use crate::event::Event;
 use crate::optimize::{Halt, Session};
 use crate::program::{Candidate, ModuleText};
 
-/// The part of a context that instruction and worked examples may take, where the plan does not say: one in so many.
-const SHARE_OF_CONTEXT: usize = 3;
-
 /// Draws for one proposal, of operators whose texts were tried before.
 const MOST_DRAWS: usize = 8;
 
@@ -365,7 +362,6 @@ impl Gepa {
         let plan = session.plan();
         let about = &session.program().modules[module];
         let rollouts: Vec<&Scored> = rollouts.iter().map(|scored| &**scored).collect();
-        let most_tokens = session.context_length(about.model) / SHARE_OF_CONTEXT;
         let nothing: &[String] = &[];
         act(&Work {
             module: about,
@@ -378,7 +374,7 @@ impl Gepa {
             diagnoses: scene.diagnoses.get(&(parent, module)).map_or(nothing, Vec::as_slice),
             room: scene.room,
             answer_tokens: plan.reflection_tokens,
-            most_tokens: plan.max_instruction_tokens.unwrap_or(most_tokens),
+            most_tokens: plan.most_instruction_tokens(session.context_length(about.model)),
             solution: &|example: &Example| session.solution(example),
             count: &|text: &str| session.count_tokens(scene.reflector.1, text),
         })

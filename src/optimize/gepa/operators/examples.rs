@@ -6,10 +6,9 @@ use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
 
 use super::{Work, format};
-use crate::data::{Example, to_text};
+use crate::data::Example;
 use crate::optimize::gepa::profile::Kind;
-use crate::program::layout::{self, REASONING};
-use crate::program::{Demonstration, ModuleText};
+use crate::program::{Demonstration, ModuleText, layout};
 
 /// The part of the room that is left to words: one in so many.
 const LEFT_TO_WORDS: usize = 4;
@@ -21,19 +20,10 @@ const HALVINGS: u32 = 2;
 /// solution before them, for a label alone would show it the wrong way.
 fn labelled(work: &Work<'_>, example: &Example) -> Option<Demonstration> {
     let module = work.module;
-    let values: Vec<(&String, String)> =
-        module.outputs.iter().map(|name| Some((name, to_text(example.fields.get(name)?)))).collect::<Option<_>>()?;
-    let answer = match values.as_slice() {
-        [(_, only)] if !work.text.reasoning => only.clone(),
-        several => several.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n"),
-    };
-    let answer = match work.text.reasoning {
-        true => {
-            let label = if layout::begun(module, work.text).is_empty() { format!("{REASONING}: ") } else { String::new() };
-            format!("{label}{}\n{answer}", (work.solution)(example)?.trim())
-        }
-        false => answer,
-    };
+    let values: Vec<(String, String)> =
+        module.outputs.iter().map(|name| Some((name.clone(), example.text(name)?))).collect::<Option<_>>()?;
+    let solution = if work.text.reasoning { Some((work.solution)(example)?) } else { None };
+    let answer = layout::worked_answer(module, work.text, solution.as_deref(), &values);
     let inputs = module.inputs.iter().map(|name| Some((name.clone(), example.text(name)?)));
     Some(Demonstration { id: example.id.clone(), inputs: inputs.collect::<Option<_>>()?, answer })
 }

@@ -157,9 +157,6 @@ impl Operator {
     }
 }
 
-/// Tokens that a chat template takes for a turn of the user and one of the assistant, about.
-const TURNS: usize = 10;
-
 /// Tokens of an instruction that is worth shortening.
 const LEAST_TO_SHORTEN: usize = 80;
 
@@ -221,13 +218,12 @@ impl Work<'_> {
 
     /// Tokens of a text with its worked examples.
     fn tokens(&self, text: &ModuleText) -> usize {
-        (self.count)(&text.instruction) + text.demonstrations.iter().map(|shown| self.tokens_shown(shown)).sum::<usize>()
+        text.tokens(self.count)
     }
 
-    /// Tokens of a worked example, with about as many as a chat template takes for two turns.
+    /// Tokens of a worked example.
     fn tokens_shown(&self, shown: &Demonstration) -> usize {
-        let inputs = shown.inputs.iter().map(|(name, value)| (self.count)(name) + (self.count)(value) + 2);
-        inputs.sum::<usize>() + (self.count)(&shown.answer) + TURNS
+        shown.tokens(self.count)
     }
 }
 

@@ -1,0 +1,236 @@
+//! CSV and TSV: the first row names the fields, all values are text.
+
+use std::path::Path;
+
+use csv::{ByteRecord, Reader, ReaderBuilder, StringRecord};
+use serde_json::{Map, Value};
+
+use super::dataset::Row;
+
+/// The header of a file.
+#[derive(Debug)]
+pub(super) struct Csv {
+    separator: u8,
+    fields: Vec<String>,
+}
+
+/// A line of the file, from 1, and what is wrong there.
+type Wrong = (usize, String);
+
+fn reader(separator: u8, bytes: &[u8]) -> Reader<&[u8]> {
+    ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(separator)
+        .buffer_capacity(bytes.len().clamp(1, 1 << 16))
+        .from_reader(bytes)
+}
+
+impl Csv {
+    /// What stands between two values, where the name of a file says that it is of this kind.
+    pub(super) fn separator(path: &Path) -> Option<u8> {
+        let ending = path.extension()?.to_str()?.to_ascii_lowercase();
+        match ending.as_str() {
+            "csv" => Some(b','),
+            "tsv" => Some(b'\t'),
+            _ => None,
+        }
+    }
+
+    /// The header that stands at `start`, and where the first `limit` rows below it are. Their values are not read.
+    ///
+    /// # Errors
+    /// Why the first row cannot name fields.
+    pub(super) fn read(separator: u8, bytes: &[u8], start: usize, limit: usize) -> Result<(Self, Vec<Row>), Wrong> {
+        let mut rows = find_rows(separator, bytes, start, limit.saturating_add(1));
+        if rows.is_empty() {
+            return Ok((Self { separator, fields: Vec::new() }, rows));
+        }
+        let Row { start, end, line } = rows.remove(0);
+        let header = std::str::from_utf8(&bytes[start..end]).map_err(|_| (line, NOT_UTF8.to_owned()))?;
+        let wrong = |cause: String| (line, cause);
+        let fields: Vec<String> = record(separator, header).map_err(wrong)?.iter().map(|name| name.trim().to_owned()).collect();
+        check_names(separator, &fields).map_err(wrong)?;
+        Ok((Self { separator, fields }, rows))
+    }
+
+    /// The fields of a row.
+    ///
+    /// # Errors
+    /// Why it has not one value for each field.
+    pub(super) fn fields(&self, text: &str) -> Result<Map<String, Value>, String> {
+        // A quote too many swallows the lines below it.
+        if text.contains('\n') && text.matches('"').count() % 2 == 1 {
+            return Err("a double quote that is opened in this row is not closed; write `\"\"` for one inside quotes".into());
+        }
+        let record = record(self.separator, text)?;
+        if record.len() != self.fields.len() {
+            let separator = if self.separator == b'\t' { "tab" } else { "comma" };
+            return Err(format!(
+                "the row has {} values, the first row names {} fields; a value with a {separator}, a quote or a line break in it \
+                 must stand in double quotes",
+                record.len(),
+                self.fields.len()
+            ));
+        }
+        if record.iter().all(|value| value.trim().is_empty()) {
+            return Err("the row has no values; remove it".into());
+        }
+        Ok(self.fields.iter().cloned().zip(record.iter().map(Value::from)).collect())
+    }
+}
+
+const NOT_UTF8: &str = "the names of the fields are not UTF-8; save the file as UTF-8";
+
+/// The values of one row.
+fn record(separator: u8, text: &str) -> Result<StringRecord, String> {
+    let mut record = StringRecord::new();
+    reader(separator, text.as_bytes()).read_record(&mut record).map_err(|error| error.to_string())?;
+    Ok(record)
+}
+
+fn check_names(separator: u8, fields: &[String]) -> Result<(), String> {
+    if let [only] = fields
+        && let Some(other) = [';', '\t', ','].into_iter().find(|&other| other != char::from(separator) && only.contains(other))
+    {
+        let remedy = match (other, separator) {
+            ('\t', _) => "end its name in .tsv",
+            (',', _) => "end its name in .csv",
+            _ => "save it with commas between the values",
+        };
+        return Err(format!("the first row names one field, `{only}`; if {other:?} stands between the values, {remedy}"));
+    }
+    for (place, name) in fields.iter().enumerate() {
+        if name.is_empty() {
+            return Err(format!("column {} has no name; the first row must name all fields", place + 1));
+        }
+        if fields[..place].contains(name) {
+            return Err(format!("two columns are called `{name}`; rename one of them"));
+        }
+    }
+    Ok(())
+}
+
+/// Where the rows are, the header among them. Line breaks inside of quotes end none; blank lines are none.
+fn find_rows(separator: u8, bytes: &[u8], start: usize, limit: usize) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut reader = reader(separator, &bytes[start..]);
+    let mut record = ByteRecord::new();
+    let place = |reader: &Reader<&[u8]>| start + usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
+    let (mut counted, mut line) = (start, 1);
+    let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    while rows.len() < limit {
+        let before = place(&reader);
+        // Bytes that are in memory can be read, and a flexible reader takes any number of values.
+        if !reader.read_byte_record(&mut record).unwrap_or(false) {
+            break;
+        }
+        let row = &bytes[before..place(&reader)];
+        let leading = row.iter().take_while(|byte| is_break(byte)).count();
+        let trailing = row[leading..].iter().rev().take_while(|byte| is_break(byte)).count();
+        let (start, end) = (before + leading, before + row.len() - trailing);
+        if bytes[start..end].iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        line += memchr::memchr_iter(b'\n', &bytes[counted..start]).count();
+        counted = start;
+        rows.push(Row { start, end, line });
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use proptest::prelude::*;
+
+    use crate::data::{DataError, Dataset};
+
+    fn dataset(ending: &str, content: &[u8], limit: Option<usize>) -> Result<Dataset, DataError> {
+        let mut file = tempfile::Builder::new().suffix(ending).tempfile().unwrap();
+        file.write_all(content).unwrap();
+        Dataset::open(file.path(), limit)
+    }
+
+    fn texts(data: &Dataset, field: &str) -> Vec<String> {
+        data.check(&[field.to_owned()]).unwrap().iter().map(|row| row.text(field).unwrap()).collect()
+    }
+
+    #[test]
+    fn the_first_row_names_the_fields_and_all_values_are_text() {
+        let content = b"\xef\xbb\xbfid,message, label \r\n7,\"one, \"\"two\"\"\r\nthree\",007\r\n\r\n  8,,true";
+        let data = dataset(".csv", content, None).unwrap();
+        let rows = data.check(&["message".into(), "label".into()]).unwrap();
+        assert_eq!(rows[0].id, "7");
+        assert_eq!(rows[0].text("message").unwrap(), "one, \"two\"\r\nthree");
+        assert_eq!(rows[0].fields["label"], "007");
+        assert_eq!(
+            (rows[1].id.as_str(), &rows[1].fields["message"], &rows[1].fields["label"]),
+            ("  8", &"".into(), &"true".into())
+        );
+        assert_eq!(data.id(1).unwrap(), "  8");
+    }
+
+    #[test]
+    fn lines_are_counted_as_an_editor_does() {
+        for line_break in ["\n", "\r\n"] {
+            let content = ["text", "\"a", "b\"", "", "c"].join(line_break);
+            let data = dataset(".CSV", content.as_bytes(), None).unwrap();
+            let ids: Vec<String> = data.check(&[]).unwrap().into_iter().map(|row| row.id).collect();
+            assert_eq!(ids, ["line-2", "line-5"], "{line_break:?}");
+        }
+    }
+
+    #[test]
+    fn tabs_separate_by_the_name_s_ending() {
+        assert_eq!(texts(&dataset(".tsv", b"a\tb\n1,2\t3", None).unwrap(), "a"), ["1,2"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_line() {
+        for (content, line, says) in [
+            (&b"a,b\n1,2\n1\n"[..], 3, "the row has 1 values, the first row names 2 fields; a value with a comma"),
+            (b"a,b\n\"1,2\n3,4\n5,6\n", 2, "a double quote that is opened in this row is not closed"),
+            (b"a,b\n1,\"x\n3,4\n", 2, "not closed"),
+            (b"a;b\n1;2\n", 1, "the first row names one field, `a;b`; if ';' stands between the values, save it with commas"),
+            (b"a\tb\n1\t2\n", 1, "end its name in .tsv"),
+            (b"a,a\n1,2\n", 1, "two columns are called `a`"),
+            (b"\na,\n1,2\n", 2, "column 2 has no name"),
+            (b"a,b\n,\n", 2, "the row has no values"),
+            (b"a\xe4,b\n1,2\n", 1, "the names of the fields are not UTF-8"),
+            (b"a,b\n1,2\n1,\xfc\n", 3, "not UTF-8 at byte 3 of the row; save the file as UTF-8"),
+            (b"id,a\n1,2\n1,3\n", 3, "the id `1` stands in line 2 already"),
+            (b"id,b\n1,2\n", 2, "the field `a` is missing; the row has `id`, `b`"),
+        ] {
+            let error = dataset(".csv", content, None).and_then(|data| data.check(&["a".into()])).unwrap_err();
+            let DataError::Row { line: at, cause, .. } = &error else { panic!("{error}") };
+            assert_eq!(*at, line, "{error}");
+            assert!(cause.contains(says), "{cause}");
+        }
+    }
+
+    #[test]
+    fn a_limit_leaves_the_rest_unread() {
+        let data = dataset(".csv", b"a,b\n1,2\n3\n", Some(1)).unwrap();
+        assert_eq!(texts(&data, "a"), ["1"]);
+        assert!(dataset(".csv", b"", None).unwrap().is_empty());
+        assert!(dataset(".csv", b"a,b\n", None).unwrap().is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_written_is_read_back(
+            rows in prop::collection::vec(("[a-z\",;\n\r ]{0,12}", "[\\PC\n]{0,12}x"), 0..8),
+            crlf in any::<bool>(),
+        ) {
+            let terminator = if crlf { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') };
+            let mut writer = csv::WriterBuilder::new().terminator(terminator).from_writer(Vec::new());
+            writer.write_record(["a", "b"]).unwrap();
+            rows.iter().for_each(|(a, b)| writer.write_record([a, b]).unwrap());
+            let data = dataset(".csv", &writer.into_inner().unwrap(), None).unwrap();
+            prop_assert_eq!(texts(&data, "a"), rows.iter().map(|(a, _)| a.clone()).collect::<Vec<_>>());
+            prop_assert_eq!(texts(&data, "b"), rows.iter().map(|(_, b)| b.clone()).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! A file of examples, mapped into memory: rows are found at once and parsed when asked for.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use memmap2::Mmap;
+use serde_json::{Map, Value};
+
+use super::csv::Csv;
+use super::{DataError, Example, jsonl};
+use crate::hash::sha256_hex;
+
+/// A file of examples and where its rows are: CSV or TSV by the ending of its name, else JSONL.
+#[derive(Debug)]
+pub struct Dataset {
+    path: PathBuf,
+    /// None for an empty file, which cannot be mapped.
+    bytes: Option<Mmap>,
+    form: Form,
+    rows: Vec<Row>,
+}
+
+/// How a row is written.
+#[derive(Debug)]
+enum Form {
+    Jsonl,
+    Csv(Csv),
+}
+
+/// Where a row stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// The line in the file that it begins in, from 1; blank lines count, though they are no rows.
+    pub(super) line: usize,
+}
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+impl Dataset {
+    /// Maps `path` and finds its rows, the first `limit` of them if there is a limit. Blank lines
+    /// are no rows; a byte order mark and carriage returns are passed over.
+    ///
+    /// # Errors
+    /// [`DataError::Read`] where the file cannot be read; [`DataError::Row`] where the first row of a CSV file cannot name
+    /// fields.
+    pub fn open(path: &Path, limit: Option<usize>) -> Result<Self, DataError> {
+        let read = |cause| DataError::Read { path: path.to_owned(), cause };
+        let file = File::open(path).map_err(read)?;
+        let length = file.metadata().map_err(read)?.len();
+        // SAFETY: the map is read-only. A file that another program shortens meanwhile would end
+        // the process by SIGBUS: a user's training data is taken to stand still during a run.
+        #[allow(unsafe_code)]
+        let bytes = if length == 0 { None } else { Some(unsafe { Mmap::map(&file) }.map_err(read)?) };
+        let content = bytes.as_deref().unwrap_or_default();
+        let start = if content.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        let limit = limit.unwrap_or(usize::MAX);
+        let (form, rows) = match Csv::separator(path) {
+            None => (Form::Jsonl, jsonl::find_rows(content, start, limit)),
+            Some(separator) => {
+                let bad = |(line, cause)| DataError::Row { path: path.to_owned(), line, cause };
+                let (csv, rows) = Csv::read(separator, content, start, limit).map_err(bad)?;
+                (Form::Csv(csv), rows)
+            }
+        };
+        Ok(Self { path: path.to_owned(), bytes, form, rows })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The number of rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are no rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The row at `index`, from 0.
+    ///
+    /// # Errors
+    /// [`DataError::Row`] where it is no JSON object in UTF-8 or no row of CSV with a value for each field, has an `id` that is
+    /// neither text nor a number, or `index` is past the end.
+    pub fn get(&self, index: usize) -> Result<Example, DataError> {
+        let (line, text) = self.text(index)?;
+        let fields = match &self.form {
+            Form::Jsonl => jsonl::fields(text),
+            Form::Csv(csv) => csv.fields(text),
+        };
+        let fields = fields.map_err(|cause| self.bad_row(line, cause))?;
+        let id = match fields.get("id") {
+            None => format!("line-{line}"),
+            Some(Value::String(id)) => id.clone(),
+            Some(Value::Number(id)) => id.to_string(),
+            Some(other) => {
+                return Err(self.bad_row(line, format!("`id` must be text or a number, not {other}")));
+            }
+        };
+        Ok(Example { id, fields })
+    }
+
+    /// The id of the row at `index`: of JSONL, no other field is kept.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::get`].
+    pub fn id(&self, index: usize) -> Result<String, DataError> {
+        if let Form::Jsonl = &self.form
+            && let (_, text) = self.text(index)?
+            && let Some(id) = jsonl::id(text)
+        {
+            return Ok(id.into_owned());
+        }
+        self.get(index).map(|example| example.id)
+    }
+
+    /// The line and the bytes of a row, which are UTF-8.
+    fn text(&self, index: usize) -> Result<(usize, &str), DataError> {
+        let Some(&Row { start, end, line }) = self.rows.get(index) else {
+            return Err(self.bad_row(0, format!("there is no row {index} among {}", self.rows.len())));
+        };
+        let bytes = &self.bytes.as_deref().unwrap_or_default()[start..end];
+        let text = std::str::from_utf8(bytes).map_err(|e| {
+            self.bad_row(line, format!("not UTF-8 at byte {} of the row; save the file as UTF-8", e.valid_up_to() + 1))
+        })?;
+        Ok((line, text))
+    }
+
+    /// Reads every row once: each must parse, have all `required` fields, and an id of its own.
+    /// Returns the examples.
+    ///
+    /// # Errors
+    /// [`DataError::Row`] for the first row that breaks a rule.
+    pub fn check(&self, required: &[String]) -> Result<Vec<Example>, DataError> {
+        self.check_rows(0..self.rows.len(), required)
+    }
+
+    /// The same of some rows, by their places; no others are read.
+    ///
+    /// # Errors
+    /// [`DataError::Row`] for the first row that breaks a rule.
+    pub fn check_rows(&self, places: impl IntoIterator<Item = usize>, required: &[String]) -> Result<Vec<Example>, DataError> {
+        let mut examples = Vec::new();
+        let mut lines: BTreeMap<String, usize> = BTreeMap::new();
+        for index in places {
+            let example = self.get(index)?;
+            let line = self.rows[index].line;
+            for field in required {
+                if !example.fields.contains_key(field) {
+                    return Err(self.bad_row(line, missing_field(field, &example.fields)));
+                }
+            }
+            if let Some(first) = lines.insert(example.id.clone(), line) {
+                return Err(
+                    self.bad_row(line, format!("the id `{}` stands in line {first} already; ids must be unique", example.id))
+                );
+            }
+            examples.push(example);
+        }
+        Ok(examples)
+    }
+
+    /// The SHA-256 of the file's bytes, in hexadecimal.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        sha256_hex(self.bytes.as_deref().unwrap_or_default())
+    }
+
+    /// That the row at `index` cannot be used.
+    pub(super) fn unusable(&self, index: usize, cause: String) -> DataError {
+        self.bad_row(self.rows.get(index).map_or(0, |row| row.line), cause)
+    }
+
+    fn bad_row(&self, line: usize, cause: String) -> DataError {
+        DataError::Row { path: self.path.clone(), line, cause }
+    }
+}
+
+fn missing_field(field: &str, fields: &Map<String, Value>) -> String {
+    let known: Vec<String> = fields.keys().map(|k| format!("`{k}`")).collect();
+    format!("the field `{field}` is missing; the row has {}", known.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn dataset(content: &[u8]) -> Dataset {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(content).unwrap();
+        Dataset::open(file.path(), None).unwrap()
+    }
+
+    #[test]
+    fn blank_lines_marks_and_carriage_returns_are_passed_over() {
+        let data = dataset(b"\xef\xbb\xbf{\"id\": 1}\r\n\r\n{\"x\": \"a\"}");
+        assert_eq!(data.len(), 2);
+        assert_eq!(data.get(0).unwrap().id, "1");
+        assert_eq!(data.get(1).unwrap().id, "line-3");
+    }
+
+    #[test]
+    fn errors_name_the_line() {
+        for (content, line, says) in [
+            (&b"{\"q\": 1}\n{oops}"[..], 2, "not valid JSON"),
+            (b"[{\"q\": 1}]", 1, "an array"),
+            (b"{\"q\": \"\xff\"}", 1, "not UTF-8 at byte 8 of the row"),
+            (b"\n{\"q\": 1, \"id\": []}", 2, "`id` must be"),
+            (b"{\"id\": 1, \"q\": 2}\n{\"id\": \"1\", \"q\": 2}", 2, "stands in line 1"),
+            (b"{\"id\": 1, \"w\": 2}", 1, "the field `q` is missing; the row has `id`, `w`"),
+        ] {
+            let error = dataset(content).check(&["q".into()]).unwrap_err();
+            let DataError::Row { line: at, cause, .. } = &error else { panic!("{error}") };
+            assert_eq!(*at, line, "{error}");
+            assert!(cause.contains(says), "{cause}");
+        }
+    }
+
+    #[test]
+    fn a_limit_leaves_the_rest_unread() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"{\"a\": 1}\nnot json").unwrap();
+        let data = Dataset::open(file.path(), Some(1)).unwrap();
+        assert_eq!(data.check(&[]).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn an_empty_file_has_no_rows() {
+        assert!(dataset(b"").is_empty());
+    }
+}
