@@ -46,7 +46,7 @@ impl DemonstrationPlan {
         Demonstration {
             id: self.id.clone(),
             inputs: module.inputs.iter().map(named).collect(),
-            answer: layout::worked_answer(module, text, reasoning.as_deref(), &outputs),
+            answer: layout::worked_answer(reasoning.as_deref(), &outputs),
         }
     }
 }

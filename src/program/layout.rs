@@ -110,8 +110,13 @@ pub fn render(module: &Module, text: &ModuleText, inputs: &[(String, String)]) -
             chat.say(Role::Assistant, &answer(module, text, demonstration));
         }
     }
-    let shared = chat.length();
-    chat.ask(&question(module, text, inputs));
+    let mut shared = chat.length();
+    let asked = question(module, text, inputs);
+    // The name of the first field stands at the head of every question.
+    if let Some((name, _)) = inputs.first().filter(|(name, _)| asked.starts_with(&format!("{name}:"))) {
+        shared += name.len() + 1;
+    }
+    chat.ask(&asked);
     let begun = begun(module, text);
     if !begun.is_empty() {
         chat.say(Role::Assistant, &begun);
@@ -193,25 +198,27 @@ fn cued(module: &Module, text: &ModuleText) -> bool {
     layout_of(module, text).answer == Cue::Label && module.outputs.len() == 1 && !text.reasoning
 }
 
-/// A worked example's answer, as the assistant would write it: one of several outputs has its own labels.
+/// A worked example's answer, as the assistant would write it.
 fn answer(module: &Module, text: &ModuleText, demonstration: &Demonstration) -> String {
-    match begun(module, text).as_str() {
-        _ if parse::begins_with_a_label(&module.outputs, &demonstration.answer) => demonstration.answer.clone(),
-        "" => demonstration.answer.clone(),
-        begun => format!("{begun} {}", demonstration.answer),
-    }
+    let space = if begun(module, text).is_empty() { "" } else { " " };
+    whole_answer(module, text, &format!("{space}{}", demonstration.answer)).trim_start().to_owned()
 }
 
-/// What the assistant is to write, behind what the layout has begun: its reasoning, and a line for each output with its name.
+/// What the assistant is to write: the only output, or its reasoning and a line for each output with its name.
 #[must_use]
-pub fn worked_answer(module: &Module, text: &ModuleText, reasoning: Option<&str>, outputs: &[(String, String)]) -> String {
+pub fn worked_answer(reasoning: Option<&str>, outputs: &[(String, String)]) -> String {
     if let ([(_, only)], None) = (outputs, reasoning) {
         return only.clone();
     }
     let reasoning = reasoning.map(|words| (REASONING.to_owned(), words.trim().to_owned()));
     let lines = reasoning.iter().chain(outputs).map(|(name, value)| format!("{name}: {value}"));
-    let answer = lines.collect::<Vec<_>>().join("\n");
-    answer.strip_prefix(&begun(module, text)).map_or_else(|| answer.clone(), |rest| rest.trim_start().to_owned())
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A model's answer with what the layout has begun: it goes on from there, or begins once more.
+#[must_use]
+pub fn whole_answer(module: &Module, text: &ModuleText, answer: &str) -> String {
+    if parse::begins_with_a_label(&module.outputs, answer) { answer.to_owned() } else { begun(module, text) + answer }
 }
 
 /// Tells how reasoning and several outputs are to be written, so that [`super::parse`] can read them; without words where
@@ -254,7 +261,7 @@ mod tests {
     fn the_answer_is_begun_with_the_output_s_name() {
         let (turns, shared) = rendered(&module(&["label"], Layout::default()), &[]);
         assert_eq!(turns, ["User Label it.\n\ntext: so {{ it }} is", "Assistant label:"]);
-        assert_eq!(shared, "Label it.\n\n".len());
+        assert_eq!(shared, "Label it.\n\ntext:".len());
     }
 
     #[test]
@@ -297,7 +304,7 @@ mod tests {
         let wanted = ["User Label it.\n\ntext: one\nlabel:", "Assistant x", "User text: two\nlabel:", "Assistant y"];
         assert_eq!(turns[..4], wanted);
         assert_eq!(turns[4], "User text: so {{ it }} is\nlabel:");
-        assert_eq!(shared, wanted.iter().map(|turn| turn.split_once(' ').unwrap().1.len()).sum::<usize>());
+        assert_eq!(shared, wanted.iter().map(|turn| turn.split_once(' ').unwrap().1.len()).sum::<usize>() + "text:".len());
     }
 
     #[test]

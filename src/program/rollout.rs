@@ -209,12 +209,7 @@ fn take_step(
     completion: Completion,
 ) {
     let module = &program.modules[index];
-    // Where the layout has begun the answer, the model goes on from there, or begins once more.
-    let begun = layout::begun(module, text);
-    let answer = match parse::begins_with_a_label(&module.outputs, &completion.text) {
-        true => completion.text.clone(),
-        false => begun + &completion.text,
-    };
+    let answer = layout::whole_answer(module, text, &completion.text);
     let outputs = match text.reasoning {
         true => parse::reasoned(&module.outputs, &answer),
         false => parse::outputs(&module.outputs, &answer),

@@ -23,7 +23,7 @@ fn labelled(work: &Work<'_>, example: &Example) -> Option<Demonstration> {
     let values: Vec<(String, String)> =
         module.outputs.iter().map(|name| Some((name.clone(), example.text(name)?))).collect::<Option<_>>()?;
     let solution = if work.text.reasoning { Some((work.solution)(example)?) } else { None };
-    let answer = layout::worked_answer(module, work.text, solution.as_deref(), &values);
+    let answer = layout::worked_answer(solution.as_deref(), &values);
     let inputs = module.inputs.iter().map(|name| Some((name.clone(), example.text(name)?)));
     Some(Demonstration { id: example.id.clone(), inputs: inputs.collect::<Option<_>>()?, answer })
 }
@@ -33,7 +33,8 @@ fn succeeded(work: &Work<'_>) -> Vec<Demonstration> {
     let right = work.rollouts.iter().zip(work.minibatch).filter(|(scored, _)| scored.score() >= Some(1.0));
     let shown = right.filter_map(|(scored, example)| {
         let step = scored.rollout.telling(&work.module.name)?;
-        Some(Demonstration { id: example.id.clone(), inputs: step.inputs.clone(), answer: step.answer.trim().to_owned() })
+        let answer = layout::whole_answer(work.module, work.text, step.answer.trim());
+        Some(Demonstration { id: example.id.clone(), inputs: step.inputs.clone(), answer })
     });
     shown.collect()
 }

@@ -7,19 +7,15 @@ use super::Work;
 use crate::program::layout::{Cue, Examples, Turn, layout_of};
 use crate::program::{Layout, ModuleText};
 
-/// The layouts that differ from the text's in one part. Fields keep their names: bare ones were never better. The cue
-/// of a student that reasons stays, for its worked examples are written for it.
+/// The layouts that differ from the text's in one part. Fields keep their names: bare ones were never better.
 fn others(work: &Work<'_>) -> Vec<Layout> {
     let now = layout_of(work.module, work.text);
     let turn = if now.instruction == Turn::User { Turn::System } else { Turn::User };
     let examples = if now.examples == Examples::Turns { Examples::Text } else { Examples::Turns };
     let cue = if now.answer == Cue::Begun { Cue::Label } else { Cue::Begun };
-    let mut others = vec![Layout { instruction: turn, ..now }];
+    let mut others = vec![Layout { instruction: turn, ..now }, Layout { answer: cue, ..now }];
     if !work.text.demonstrations.is_empty() {
         others.push(Layout { examples, ..now });
-    }
-    if !work.text.reasoning {
-        others.push(Layout { answer: cue, ..now });
     }
     others
 }
