@@ -111,6 +111,12 @@ fn what_one_hop_finds_is_what_the_next_one_asks_for() {
     for words in ["retrieval 0.50: ", "`hop2` searched for \"Bob\" and found nothing of `Zembla`", "Still missing: `Zembla`"] {
         assert!(feedback.contains(words), "{words} not in {feedback}");
     }
+    // The parts of the sum are objectives, with those of their own, and what a part says to a module comes through.
+    for (name, mean) in [("f1", 0.0), ("retrieval", 0.5), ("retrieval.recall", 0.5), ("retrieval.f1", 0.5)] {
+        assert_eq!(result["objectives"][name], mean, "{name}: {}", result["objectives"]);
+    }
+    let told = result["rows"][0]["module_feedback"]["query"].as_str().unwrap();
+    assert!(told.ends_with("The query must lead to `Zembla`."), "{told}");
 }
 
 #[test]

@@ -76,6 +76,13 @@ fn tell_seed(out: &mut dyn Write, found: &Diagnosis) -> Result<(), CliError> {
     let mean = seed.mean().map_or_else(|| "nothing could be scored".to_owned(), |mean| format!("scores {mean:.3}"));
     let failed = seed.rollouts.iter().filter(|scored| scored.rollout.failure.is_some()).count();
     writeln!(out, "seed      {mean} on {} training examples; {failed} of them failed", seed.rollouts.len())?;
+    for agreement in &seed.agreement {
+        writeln!(
+            out,
+            "judge     {}{agreement}",
+            if agreement.judge.is_empty() { String::new() } else { format!("`{}` ", agreement.judge) }
+        )?;
+    }
     let pace = found.pace();
     let budget = match found.most_rollouts {
         Some(most) => format!("about {:.0} min for {most}", (most as f64 / pace / 60.0).ceil()),

@@ -73,7 +73,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
             result.examples.iter().zip(&result.rollouts).map(|(example, scored)| row(&example.id, scored)).collect();
         let whole = json!({
             "score": result.mean(), "examples": result.rollouts.len(), "unscored": unscored, "split": request.split,
-            "candidate": request.candidate.key(), "seconds": result.seconds, "tokens": result.usage, "rows": rows,
+            "objectives": result.objectives(), "agreement": result.agreement, "candidate": request.candidate.key(), "seconds": result.seconds, "tokens": result.usage, "rows": rows,
         });
         writeln!(out, "{whole}")?;
     } else {
@@ -96,17 +96,30 @@ fn tell(result: &EvalResult, unscored: usize, split: Split, out: &mut dyn Write)
         write!(out, ", {unscored} not scored because the metric failed")?;
     }
     writeln!(out, " ({:.1} s, {:.2} rollouts/s)", result.seconds, count as f64 / result.seconds.max(1e-9))?;
+    let objectives: Vec<String> = result.objectives().iter().map(|(name, mean)| format!("{name} {mean:.3}")).collect();
+    if !objectives.is_empty() {
+        writeln!(out, "{}", objectives.join(", "))?;
+    }
+    for agreement in &result.agreement {
+        let name = if agreement.judge.is_empty() { String::new() } else { format!(" `{}`", agreement.judge) };
+        writeln!(out, "the judge{name} {agreement}")?;
+    }
     Ok(())
 }
 
 fn row(id: &str, scored: &Scored) -> serde_json::Value {
     let outputs: serde_json::Map<String, serde_json::Value> =
         scored.rollout.steps.iter().flat_map(|s| &s.outputs).map(|(name, value)| (name.clone(), json!(value))).collect();
-    let feedback = match &scored.verdict {
-        Verdict::Judged(judgement) => &judgement.feedback,
-        Verdict::Unscored(cause) => cause,
-    };
-    json!({ "id": id, "score": scored.score(), "outputs": outputs, "feedback": feedback })
+    let mut row = json!({ "id": id, "score": scored.score(), "outputs": outputs });
+    match &scored.verdict {
+        Verdict::Judged(judgement) => {
+            row["feedback"] = json!(judgement.feedback);
+            row["module_feedback"] = json!(judgement.module_feedback);
+            row["objectives"] = json!(judgement.objectives);
+        }
+        Verdict::Unscored(cause) => row["feedback"] = json!(cause),
+    }
+    row
 }
 
 /// `seed`, a run directory, a best.json or a prompt.

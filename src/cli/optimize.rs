@@ -84,9 +84,13 @@ fn tell(summary: &Summary, folder: &Path, out: &mut dyn Write) -> Result<(), Cli
     if summary.rollouts_unscored > 0 {
         writeln!(out, "the metric failed on {} rollouts; they count nowhere", summary.rollouts_unscored)?;
     }
+    let judge = match summary.engine.seconds.judge {
+        0.0 => String::new(),
+        seconds => format!(", {seconds:.0} s judging"),
+    };
     writeln!(
         out,
-        "{:.0} s: {:.0} s rollouts, {:.0} s reflection, {:.1} s all else; {:.0} s more for the test evaluations",
+        "{:.0} s: {:.0} s rollouts, {:.0} s reflection{judge}, {:.1} s all else; {:.0} s more for the test evaluations",
         summary.seconds.total,
         summary.engine.seconds.task,
         summary.engine.seconds.reflection,

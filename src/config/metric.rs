@@ -1,14 +1,17 @@
 //! `[metric]`: how answers are judged.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use regex::Regex;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::judge::{self, JudgePlan};
 use super::plan::ModulePlan;
+use super::privacy::{self, PrivacyPlan};
 use super::section::{Section, nearest};
-use super::steps::{StepKind, StepPlan};
+use super::steps::{self, StepKind, StepPlan};
 use crate::metric::{Constraint, Counting, Fetched};
 
 /// `[metric]`
@@ -94,6 +97,21 @@ pub enum MetricPlan {
         /// What the score is.
         score: Fetched,
     },
+    /// Leakage of personal data against quality.
+    Privacy(PrivacyPlan),
+    /// A model grades.
+    Judge(JudgePlan),
+    /// An outside program says.
+    Command {
+        /// The program and its arguments.
+        command: Vec<String>,
+        /// The folder it runs in.
+        folder: PathBuf,
+        /// Seconds that a call may take.
+        timeout: u64,
+        /// How many of them run at a time.
+        slots: usize,
+    },
     /// Several metrics with weights.
     Sum {
         /// The metrics.
@@ -127,7 +145,12 @@ impl MetricPlan {
     /// Whether its verdicts have named parts, which a front can be over.
     #[must_use]
     pub fn names_objectives(&self) -> bool {
-        matches!(self, Self::Json { .. } | Self::Constraints { .. } | Self::Retrieval { .. } | Self::Sum { .. })
+        match self {
+            Self::Json { .. } | Self::Constraints { .. } | Self::Retrieval { .. } | Self::Sum { .. } => true,
+            // A program may name some; whether it did is found out with the seed's verdicts.
+            Self::Privacy(_) | Self::Judge(_) | Self::Command { .. } => true,
+            _ => false,
+        }
     }
 
     /// What stands in for a metric that could not be read.
@@ -137,14 +160,33 @@ impl MetricPlan {
 }
 
 /// The kinds, for who mistypes one.
-const KINDS: [&str; 10] = ["label", "number", "json", "exact", "f1", "contains", "regex", "constraints", "retrieval", "sum"];
+const KINDS: [&str; 13] = [
+    "label",
+    "number",
+    "json",
+    "exact",
+    "f1",
+    "contains",
+    "regex",
+    "constraints",
+    "retrieval",
+    "privacy",
+    "judge",
+    "command",
+    "sum",
+];
 
-pub(super) fn read(root: &Section<'_>, modules: &[ModulePlan], steps: &[StepPlan]) -> MetricPlan {
+pub(super) fn read(
+    root: &Section<'_>,
+    (modules, steps): (&[ModulePlan], &[StepPlan]),
+    models: &[&str],
+    base: &Path,
+) -> MetricPlan {
     let Some(section) = root.table("metric") else {
         root.problem("metric", "is missing; say how answers are judged: [metric] kind = \"label\"");
         return MetricPlan::nothing();
     };
-    let reader = Reader { section: &section, modules, steps };
+    let reader = Reader { section: &section, modules, steps, models, base };
     let plan = match section.required_text("kind").as_str() {
         "sum" => Some(reader.sum()),
         kind => reader.metric(kind),
@@ -155,15 +197,20 @@ pub(super) fn read(root: &Section<'_>, modules: &[ModulePlan], steps: &[StepPlan
     plan
 }
 
-struct Reader<'s, 'a> {
-    section: &'s Section<'a>,
-    modules: &'s [ModulePlan],
-    steps: &'s [StepPlan],
+/// A metric's table, and what it may speak of.
+pub(super) struct Reader<'s, 'a> {
+    pub(super) section: &'s Section<'a>,
+    pub(super) modules: &'s [ModulePlan],
+    pub(super) steps: &'s [StepPlan],
+    /// The names of all models.
+    pub(super) models: &'s [&'s str],
+    /// The task file's folder.
+    pub(super) base: &'s Path,
 }
 
 impl Reader<'_, '_> {
     /// A metric that is no sum; None where there is no such kind.
-    fn metric(&self, kind: &str) -> Option<MetricPlan> {
+    pub(super) fn metric(&self, kind: &str) -> Option<MetricPlan> {
         let section = self.section;
         Some(match kind {
             "label" => {
@@ -190,6 +237,13 @@ impl Reader<'_, '_> {
             "regex" => self.regex(),
             "constraints" => self.constraints(),
             "retrieval" => self.retrieval(),
+            "privacy" => MetricPlan::Privacy(privacy::read(self)),
+            "judge" => MetricPlan::Judge(judge::read(self)),
+            "command" => {
+                let (command, folder) = steps::read_command(section, self.base);
+                let (timeout, slots) = (steps::read_timeout(section), steps::read_slots(section));
+                MetricPlan::Command { command, folder, timeout, slots }
+            }
             "" => MetricPlan::nothing(),
             other => {
                 section.problem("kind", format!("there is no metric `{other}`; {}", nearest(other, &KINDS)));
@@ -198,12 +252,12 @@ impl Reader<'_, '_> {
         })
     }
 
-    fn outputs(&self) -> Vec<String> {
+    pub(super) fn outputs(&self) -> Vec<String> {
         let of_modules = self.modules.iter().flat_map(|m| m.outputs.iter().map(|output| output.name.clone()));
         of_modules.chain(self.steps.iter().flat_map(StepPlan::outputs)).collect()
     }
 
-    fn check_output(&self, key: &str, name: &str) {
+    pub(super) fn check_output(&self, key: &str, name: &str) {
         let outputs = self.outputs();
         let outputs: Vec<&str> = outputs.iter().map(String::as_str).collect();
         if !name.is_empty() && !outputs.contains(&name) {
@@ -220,7 +274,7 @@ impl Reader<'_, '_> {
     }
 
     /// The output that is judged: the last module's, unless said otherwise.
-    fn output(&self) -> String {
+    pub(super) fn output(&self) -> String {
         let last = || self.modules.last().and_then(|m| m.outputs.last()).map(|output| output.name.clone()).unwrap_or_default();
         let output = self.section.text("output").unwrap_or_else(last);
         self.check_output("output", &output);
@@ -312,7 +366,7 @@ impl Reader<'_, '_> {
         MetricPlan::Retrieval { field: section.required_text("field"), steps, score }
     }
 
-    fn sum(&self) -> MetricPlan {
+    pub(super) fn sum(&self) -> MetricPlan {
         let sections = self.section.list_of_tables("part");
         if sections.len() < 2 {
             self.section.problem("part", "must be two [[metric.part]] or more, each with a kind of its own");
@@ -325,7 +379,7 @@ impl Reader<'_, '_> {
                 section.problem("name", format!("`{name}` stands twice; each part needs a name of its own"));
             }
             let weight = section.number("weight", 0.0..=1e6).unwrap_or(1.0);
-            let reader = Reader { section: &section, modules: self.modules, steps: self.steps };
+            let reader = Reader { section: &section, ..*self };
             let metric = match kind.as_str() {
                 "sum" => {
                     section.problem("kind", "a sum cannot be a part of a sum");

@@ -3,22 +3,26 @@
 
 mod budget;
 mod demonstrations;
+mod judge;
 mod layout;
 mod metric;
 mod named;
 mod optimize;
 mod output;
 mod plan;
+mod privacy;
 mod section;
 mod steps;
 mod tree;
 
 pub use budget::{Auto, Budget, Rollouts};
 pub use demonstrations::DemonstrationPlan;
+pub use judge::JudgePlan;
 pub use metric::{ConstraintPlan, MetricPlan, PartPlan};
 pub use optimize::{CandidateSelection, Frontier, Gate, Keep, ModuleSelection, OptimizePlan, Parents, Preset};
 pub use output::OutputPlan;
 pub use plan::*;
+pub use privacy::PrivacyPlan;
 pub use section::Problem;
 pub use steps::{LoopPlan, ProgramPlan, StepKind, StepPlan};
 
@@ -121,7 +125,7 @@ fn read_plan(reader: &Reader<'_>, table: &Table) -> Plan {
     let own_model = modules.first().map_or("task", |m| m.model.as_str());
     let plan = Plan {
         data: read_data(reader, &root),
-        metric: metric::read(&root, &modules, &steps),
+        metric: metric::read(&root, (&modules, &steps), &names, reader.base),
         layout: layout::read(&root),
         optimize: optimize::read(&root, &names, own_model),
         engine: read_engine(&root),
@@ -136,12 +140,15 @@ fn read_plan(reader: &Reader<'_>, table: &Table) -> Plan {
         root.table_or_empty("optimize").problem("frontier", message);
     }
     root.finish();
-    Plan { models: only_used(plan.models, &plan.modules, &plan.optimize), ..plan }
+    let judges = plan.metric.judges().into_iter().map(|judge| judge.model.clone()).collect();
+    Plan { models: only_used(plan.models, &plan.modules, &plan.optimize, judges), ..plan }
 }
 
 /// The models that somebody asks: no other is loaded.
-fn only_used(mut models: Vec<ModelPlan>, modules: &[ModulePlan], optimize: &OptimizePlan) -> Vec<ModelPlan> {
-    models.retain(|model| modules.iter().any(|m| m.model == model.name) || optimize.reflectors.contains(&model.name));
+fn only_used(mut models: Vec<ModelPlan>, modules: &[ModulePlan], optimize: &OptimizePlan, judges: Vec<String>) -> Vec<ModelPlan> {
+    let others = [&judges, &optimize.reflectors];
+    models
+        .retain(|model| modules.iter().any(|m| m.model == model.name) || others.iter().any(|names| names.contains(&model.name)));
     models
 }
 

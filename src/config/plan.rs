@@ -251,7 +251,9 @@ impl Plan {
         };
         // What only says when to stop may change: a finished run goes on under a larger budget.
         let stops = ["budget", "max_reflections", "stop_at_score", "patience"].map(|key| format!("optimize.{key}"));
-        pairs.retain(|key, _| !by_content(key) && !key.starts_with("engine.") && !stops.contains(key));
+        // How many outside programs run at a time changes nothing that they say.
+        let slots = |key: &str| key.ends_with(".slots") && (key.starts_with("step.") || key.starts_with("metric."));
+        pairs.retain(|key, _| !by_content(key) && !key.starts_with("engine.") && !stops.contains(key) && !slots(key));
         let names = |names: Vec<&str>| names.join(", ");
         pairs.insert("modules".into(), names(self.modules.iter().map(|m| m.name.as_str()).collect()));
         pairs.insert("models".into(), names(self.models.iter().map(|m| m.name.as_str()).collect()));

@@ -135,7 +135,7 @@ fn read_step(section: Section<'_>, base: &std::path::Path) -> Option<(usize, Ste
                 folder,
                 inputs: required_texts(&section, "inputs"),
                 outputs: required_texts(&section, "outputs"),
-                timeout: section.integer("timeout", 1..=86_400).unwrap_or(TIMEOUT),
+                timeout: read_timeout(&section),
                 slots: read_slots(&section),
             }
         }
@@ -167,7 +167,7 @@ fn required_texts(section: &Section<'_>, key: &'static str) -> Vec<String> {
 }
 
 /// The program with its arguments, and the folder it runs in: the task file's, unless said otherwise.
-fn read_command(section: &Section<'_>, base: &std::path::Path) -> (Vec<String>, PathBuf) {
+pub(super) fn read_command(section: &Section<'_>, base: &std::path::Path) -> (Vec<String>, PathBuf) {
     let command = section.texts("command").unwrap_or_default();
     if command.first().is_none_or(|program| program.is_empty()) {
         section.problem("command", "must be a program and its arguments, like [\"python3\", \"metric.py\"]");
@@ -175,8 +175,13 @@ fn read_command(section: &Section<'_>, base: &std::path::Path) -> (Vec<String>, 
     (command, section.path("folder", base).unwrap_or_else(|| base.to_owned()))
 }
 
+/// Seconds that a call may take.
+pub(super) fn read_timeout(section: &Section<'_>) -> u64 {
+    section.integer("timeout", 1..=86_400).unwrap_or(TIMEOUT)
+}
+
 /// Programs at a time: one a core, unless said otherwise.
-fn read_slots(section: &Section<'_>) -> usize {
+pub(super) fn read_slots(section: &Section<'_>) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     section.integer("slots", 1..=1024).unwrap_or(cores)
 }

@@ -221,6 +221,25 @@ mod tests {
         assert!(accepts(&Grammar::lines(&fields, false, Some("reasoning")), "reasoning: a\nurgency: low\nwhy: b"));
     }
 
+    #[test]
+    fn a_judge_s_verdict_says_why_before_it_says_what() {
+        let reason = json!({ "type": "string", "minLength": 1, "maxLength": 5 });
+        let schema = json!({
+            "type": "object", "properties": { "reason": reason, "grade": { "enum": [1, 2, 3] } },
+            "required": ["reason", "grade"], "additionalProperties": false,
+        });
+        let grammar = Grammar::value(&Shape::Json(schema));
+        for (answer, fits) in [
+            (r#"{"reason": "Gut ü", "grade": 3}"#, true),
+            (r#"{"grade": 3, "reason": "Gut"}"#, false),
+            (r#"{"reason": "Gut", "grade": 4}"#, false),
+            (r#"{"reason": "longer", "grade": 3}"#, false),
+            (r#"{"reason": "", "grade": 3}"#, false),
+        ] {
+            assert_eq!(accepts(&grammar, answer), fits, "{answer}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_values_make_a_grammar_of_themselves(values in prop::collection::vec("\\PC{1,12}", 1..5)) {

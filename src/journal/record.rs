@@ -147,7 +147,10 @@ pub struct Cost {
     pub usage: Usage,
     /// Seconds in the engine.
     pub engine: f64,
-    /// Seconds in the metric.
+    /// Seconds in the engine for the metric's questions; no part of `engine`.
+    #[serde(default)]
+    pub judge: f64,
+    /// Seconds in the metric itself.
     pub metric: f64,
     /// Seconds of work since the run began, when the record was written: the run's clock.
     pub elapsed: f64,

@@ -1,17 +1,23 @@
 //! μ_f: a rollout → a score and words about it. One feedback function a file.
 
+mod command;
 mod constraints;
 mod json;
+mod judge;
 mod label;
 mod number;
+mod privacy;
 mod retrieval;
 mod sum;
 mod text;
 
+pub use command::Command;
 pub use constraints::{Constraint, Constraints, Counting, Listed, holds_loosely, holds_strictly};
 pub use json::Json;
+pub use judge::{Judge, Labels};
 pub use label::Label;
 pub use number::Number;
+pub use privacy::{Found, Kind, Privacy, Searched, detect, iban_holds, luhn_holds};
 pub use retrieval::{Fetched, Hop, Retrieval};
 pub use sum::{Part, Sum};
 pub use text::{Comparison, Text, exact, f1, normalize_answer};
@@ -42,13 +48,16 @@ pub struct Judgement {
     /// Named parts of the score, each from 0 to 1.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub objectives: BTreeMap<String, f64>,
+    /// What models answered to the metric's questions, as it came.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Completion>,
 }
 
 impl Judgement {
     /// A score and its feedback, nothing else.
     pub fn new(score: f64, feedback: impl Into<String>) -> Self {
         let (module_feedback, objectives) = (BTreeMap::new(), BTreeMap::new());
-        Self { score, feedback: feedback.into(), closeness: None, module_feedback, objectives }
+        Self { score, feedback: feedback.into(), closeness: None, module_feedback, objectives, answers: Vec::new() }
     }
 }
 
@@ -79,6 +88,14 @@ pub enum MetricError {
         /// What the metric returned.
         score: f64,
     },
+    /// Whoever was asked, a model or a program, gave no verdict that can be read.
+    #[error("example `{id}`: {cause}")]
+    Unreadable {
+        /// The example's id.
+        id: String,
+        /// What was wrong with the answer.
+        cause: String,
+    },
     /// A metric of the library's user failed.
     #[error("{0}")]
     Other(String),
@@ -101,6 +118,17 @@ pub trait Metric: Send + Sync {
 
     /// What a model must be asked before the rollout can be judged: a judge's questions.
     fn requests(&self, _example: &Example, _rollout: &Rollout) -> Vec<Request> {
+        Vec::new()
+    }
+
+    /// What is asked where [`Metric::judge`] found no verdict in the answers: as many questions, in the same order. A greedy
+    /// answer would be the same again, so that a judge draws this one.
+    fn again(&self, example: &Example, rollout: &Rollout) -> Vec<Request> {
+        self.requests(example, rollout)
+    }
+
+    /// The judges in it that can be held against given grades, by the names of their objectives.
+    fn judges(&self) -> Vec<(String, &Judge)> {
         Vec::new()
     }
 
@@ -145,6 +173,7 @@ pub fn judge(
         }
         words.push_str(problem);
     }
+    judgement.answers = answers.to_vec();
     Ok(judgement)
 }
 

@@ -1,6 +1,6 @@
 //! `sum`: several metrics with weights, each an objective.
 
-use super::{Judgement, Metric, MetricError};
+use super::{Judge, Judgement, Metric, MetricError};
 use crate::data::Example;
 use crate::engine::{Completion, Request};
 use crate::program::Rollout;
@@ -41,6 +41,14 @@ impl Metric for Sum {
         self.parts.iter().flat_map(|part| part.metric.requests(example, rollout)).collect()
     }
 
+    fn again(&self, example: &Example, rollout: &Rollout) -> Vec<Request> {
+        self.parts.iter().flat_map(|part| part.metric.again(example, rollout)).collect()
+    }
+
+    fn judges(&self) -> Vec<(String, &Judge)> {
+        self.parts.iter().flat_map(|part| under(&part.name, part.metric.judges())).collect()
+    }
+
     fn solution(&self, example: &Example) -> Option<String> {
         self.parts.iter().find_map(|part| part.metric.solution(example))
     }
@@ -77,6 +85,12 @@ impl Metric for Sum {
         sum.feedback = words.join("\n");
         Ok(sum)
     }
+}
+
+/// The judges of a part, by its name; one that is the part itself has no name of its own.
+pub(super) fn under<'a>(part: &str, judges: Vec<(String, &'a Judge)>) -> Vec<(String, &'a Judge)> {
+    let named = |name: String| if name.is_empty() { part.to_owned() } else { format!("{part}.{name}") };
+    judges.into_iter().map(|(name, judge)| (named(name), judge)).collect()
 }
 
 #[cfg(test)]

@@ -12,11 +12,14 @@ use crate::engine::{Completion, Engine, EngineError, EngineProgress, Request, Us
 use crate::event::Event;
 use crate::hash::number;
 use crate::journal::{Cost, Scored, Verdict};
-use crate::metric::{self, Metric};
+use crate::metric::{self, Judgement, Metric, MetricError};
 use crate::program::{Candidate, Program, Rollout, rollout};
 
 /// Rollouts in a sub-wave: the unit of exactness, of the journal and of every stop.
 pub const SUB_WAVE: usize = 32;
+
+/// How often a metric is asked for a verdict.
+const ATTEMPTS: usize = 2;
 
 /// What the seeds of a sub-wave's requests depend on beside candidate and example: the run's seed,
 /// the data, and the how-manieth draw of the same rollouts it is.
@@ -81,25 +84,53 @@ impl Evaluator<'_> {
         let mut generate = |requests: &[Request]| generate(engine, requests, watch, &mut cost);
         let rollouts = rollout::run(self.program, &jobs, &mut generate)?;
 
-        let questions: Vec<Vec<Request>> =
-            asked.iter().zip(&rollouts).map(|(asked, rollout)| self.metric.requests(asked.example, rollout)).collect();
-        let all: Vec<Request> = questions.iter().flatten().cloned().collect();
-        let mut answers = if all.is_empty() { Vec::new() } else { generate(&all)? }.into_iter();
-        let answers: Vec<Vec<Completion>> = questions.iter().map(|q| answers.by_ref().take(q.len()).collect()).collect();
-
-        let started = Instant::now();
-        let metric = self.metric;
-        let scored = asked
-            .par_iter()
-            .zip(rollouts)
-            .zip(answers)
-            .map(|((asked, rollout), answers)| {
-                let verdict = verdict(metric, asked.example, &rollout, &answers);
-                Scored { rollout, verdict }
-            })
-            .collect();
-        cost.metric = started.elapsed().as_secs_f64();
+        let judged: Vec<(&Example, &Rollout)> = asked.iter().map(|asked| asked.example).zip(&rollouts).collect();
+        let verdicts = self.verdicts(self.metric, &judged, watch, &mut cost)?;
+        let scored = rollouts.into_iter().zip(verdicts).map(|(rollout, verdict)| Scored { rollout, verdict }).collect();
         Ok((scored, cost))
+    }
+
+    /// What a metric says of rollouts, each with its example. Whatever it must ask a model is one wave, and what it could not
+    /// judge then is asked and judged once more. Adds to `cost` what it took.
+    ///
+    /// # Errors
+    /// [`EngineError`], an interruption by `watch` among them.
+    pub fn verdicts(
+        &mut self,
+        metric: &dyn Metric,
+        of: &[(&Example, &Rollout)],
+        watch: &mut Watch<'_>,
+        cost: &mut Cost,
+    ) -> Result<Vec<Verdict>, EngineError> {
+        let mut verdicts: Vec<Verdict> = of.iter().map(|_| Verdict::Unscored(String::new())).collect();
+        for attempt in 0..ATTEMPTS {
+            let open: Vec<usize> = (0..of.len()).filter(|&place| matches!(verdicts[place], Verdict::Unscored(_))).collect();
+            let questions = open.iter().map(|&place| match of[place] {
+                // Of a rollout that failed, nothing is asked.
+                (_, rollout) if rollout.failure.is_some() => Vec::new(),
+                (example, rollout) if attempt == 0 => metric.requests(example, rollout),
+                (example, rollout) => metric.again(example, rollout),
+            });
+            let questions: Vec<Vec<Request>> = questions.collect();
+            let all: Vec<Request> = questions.iter().flatten().cloned().collect();
+            let mut asking = Cost::default();
+            let answers = if all.is_empty() { Vec::new() } else { generate(self.engine, &all, watch, &mut asking)? };
+            cost.judge += asking.engine;
+            cost.usage += asking.usage;
+            let mut answers = answers.into_iter();
+            let answers: Vec<Vec<Completion>> = questions.iter().map(|q| answers.by_ref().take(q.len()).collect()).collect();
+            let started = Instant::now();
+            let judge = |(&place, answers): (&usize, &Vec<Completion>)| {
+                let (example, rollout) = of[place];
+                metric::judge(metric, example, rollout, answers)
+            };
+            let judged: Vec<Result<Judgement, MetricError>> = open.par_iter().zip(&answers).map(judge).collect();
+            for (place, verdict) in open.into_iter().zip(judged) {
+                verdicts[place] = verdict.map_or_else(|error| Verdict::Unscored(error.to_string()), Verdict::Judged);
+            }
+            cost.metric += started.elapsed().as_secs_f64();
+        }
+        Ok(verdicts)
     }
 
     /// Asks requests that are no rollouts: reflections.
@@ -126,13 +157,4 @@ fn generate(
     completions.iter().for_each(|c| usage += c.usage);
     cost.usage += usage;
     Ok(completions)
-}
-
-/// What the metric says; if it fails, what it says when asked once more.
-fn verdict(metric: &dyn Metric, example: &Example, rollout: &Rollout, answers: &[Completion]) -> Verdict {
-    let ask = || metric::judge(metric, example, rollout, answers);
-    match ask().or_else(|_| ask()) {
-        Ok(judgement) => Verdict::Judged(judgement),
-        Err(error) => Verdict::Unscored(error.to_string()),
-    }
 }

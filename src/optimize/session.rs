@@ -53,7 +53,9 @@ pub struct Spent {
     pub task_seconds: f64,
     /// Seconds in the engine for reflections.
     pub reflection_seconds: f64,
-    /// Seconds in the metric.
+    /// Seconds in the engine for the metric's questions.
+    pub judge_seconds: f64,
+    /// Seconds in the metric itself.
     pub metric_seconds: f64,
     /// What the metric was asked, and what it failed on.
     pub metric: Failures,
@@ -330,6 +332,7 @@ impl<'a> Session<'a> {
         self.spent.rollouts += asked.len() as u64;
         self.spent.task += cost.usage;
         self.spent.task_seconds += cost.engine;
+        self.spent.judge_seconds += cost.judge;
         self.spent.metric_seconds += cost.metric;
         for (scored, asked) in rollouts.iter().zip(asked) {
             self.spent.metric.hear(scored, asked.example, self.listener)?;

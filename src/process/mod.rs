@@ -67,6 +67,16 @@ pub enum CallError {
         /// What it wrote to its standard error.
         said: String,
     },
+    /// It writes more than answers, so that what answers what cannot be told. It is not asked again.
+    #[error(
+        "`{program}` wrote more than one line for a call; its standard output is for answers alone, other words go to standard error: {line}"
+    )]
+    Noise {
+        /// The program.
+        program: String,
+        /// What was too much.
+        line: String,
+    },
 }
 
 /// Programs that wait for work, and how many are out.
@@ -74,6 +84,8 @@ pub enum CallError {
 struct Idle {
     waiting: Vec<Worker>,
     busy: usize,
+    /// Set where an answer may have been another's: no later one can be trusted either.
+    distrusted: Option<CallError>,
 }
 
 /// A pool of one program.
@@ -96,6 +108,12 @@ impl Pool {
         Self { command, idle: Mutex::default(), freed: Condvar::new() }
     }
 
+    /// The program's name.
+    #[must_use]
+    pub fn program(&self) -> &str {
+        self.command.argv.first().map_or("", String::as_str)
+    }
+
     fn idle(&self) -> MutexGuard<'_, Idle> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -109,6 +127,9 @@ impl Pool {
         while idle.busy >= self.command.slots.max(1) {
             idle = self.freed.wait(idle).unwrap_or_else(PoisonError::into_inner);
         }
+        if let Some(error) = &idle.distrusted {
+            return Err(error.clone());
+        }
         idle.busy += 1;
         let waiting = idle.waiting.pop();
         drop(idle);
@@ -119,6 +140,9 @@ impl Pool {
         let mut idle = self.idle();
         idle.busy -= 1;
         self.freed.notify_one();
+        if let Err(error @ CallError::Noise { .. }) = &answered {
+            idle.distrusted = Some(error.clone());
+        }
         let (worker, answer) = answered?;
         idle.waiting.push(worker);
         Ok(answer)
@@ -174,6 +198,25 @@ mod tests {
         let babble = pool.call(&json!("babble")).unwrap_err().to_string();
         assert!(babble.contains("no JSON: nonsense"), "{babble}");
         assert_eq!(pool.call(&json!("work")).unwrap(), json!(1));
+    }
+
+    #[test]
+    fn a_program_that_says_more_than_its_answer_is_not_trusted_again() {
+        let pool = pool("import sys\nfor line in sys.stdin: sys.stdout.write('0.1\\n0.9\\n'); sys.stdout.flush()", 1);
+        for _ in 0..2 {
+            let error = pool.call(&json!(1)).unwrap_err().to_string();
+            assert!(error.contains("wrote more than one line for a call") && error.ends_with("0.9"), "{error}");
+        }
+    }
+
+    #[test]
+    fn bytes_and_lines_that_are_no_answers_are_told() {
+        let script = "import sys\nfor line in sys.stdin: sys.stdout.buffer.write(b'\"\\xff\"\\n'); sys.stdout.flush()";
+        let error = pool(script, 1).call(&json!(1)).unwrap_err().to_string();
+        assert!(error.contains("no UTF-8: "), "{error}");
+        let long = "import sys\nfor line in sys.stdin: print('1' * (17 << 20), flush=True)";
+        let error = pool(long, 1).call(&json!(1)).unwrap_err().to_string();
+        assert!(error.contains("longer than 16 MB"), "{error}");
     }
 
     #[test]

@@ -17,6 +17,9 @@ const MOST: u64 = 16 << 20;
 /// The last bytes of standard error that are kept.
 const SAID: usize = 2000;
 
+/// How long a new program is listened to after its first answer: one that writes more than answers does so from the start.
+const LISTENED: Duration = Duration::from_millis(100);
+
 /// How long a program may take to end when its input is closed.
 const FAREWELL: Duration = Duration::from_millis(300);
 
@@ -26,6 +29,8 @@ pub(super) struct Worker {
     lines: Option<Sender<Vec<u8>>>,
     answers: Receiver<Vec<u8>>,
     said: Arc<Mutex<Vec<u8>>>,
+    /// Whether it has answered before.
+    is_known: bool,
 }
 
 impl Worker {
@@ -65,10 +70,13 @@ impl Worker {
             let said = Arc::clone(&said);
             move || keep_last(stderr, &said)
         });
-        Ok(Self { program, child, lines: Some(lines), answers, said })
+        Ok(Self { program, child, lines: Some(lines), answers, said, is_known: false })
     }
 
     pub(super) fn call(&mut self, message: &Value, timeout: Duration) -> Result<Value, CallError> {
+        if let Ok(line) = self.answers.try_recv() {
+            return Err(self.noise(&line));
+        }
         let mut line = message.to_string().into_bytes();
         line.push(b'\n');
         if let Some(lines) = &self.lines {
@@ -79,16 +87,24 @@ impl Worker {
             Ok(answer) if !answer.ends_with(b"\n") && answer.len() as u64 >= MOST => {
                 Err(CallError::Answer { program, cause: format!("longer than {} MB", MOST >> 20), said: self.said() })
             }
-            Ok(answer) => serde_json::from_slice(&answer).map_err(|_| {
-                let shown: String = String::from_utf8_lossy(&answer).trim().chars().take(200).collect();
-                CallError::Answer { program, cause: format!("no JSON: {shown}"), said: self.said() }
-            }),
+            Ok(answer) => {
+                let value = read(&answer).map_err(|cause| CallError::Answer { program, cause, said: self.said() })?;
+                let listened = if std::mem::replace(&mut self.is_known, true) { Duration::ZERO } else { LISTENED };
+                match self.answers.recv_timeout(listened) {
+                    Ok(line) => Err(self.noise(&line)),
+                    Err(_) => Ok(value),
+                }
+            }
             Err(RecvTimeoutError::Timeout) => Err(CallError::Timeout { program, seconds: timeout.as_secs(), said: self.said() }),
             Err(RecvTimeoutError::Disconnected) => {
                 let how = self.child.wait().map_or_else(|e| e.to_string(), how);
                 Err(CallError::Died { program, how, said: self.said() })
             }
         }
+    }
+
+    fn noise(&self, line: &[u8]) -> CallError {
+        CallError::Noise { program: self.program.clone(), line: shown(line) }
     }
 
     /// The last it wrote to its standard error, as the end of a message.
@@ -99,6 +115,20 @@ impl Worker {
             text => format!("; it said: {text}"),
         }
     }
+}
+
+/// A line of JSON, or what it is instead.
+fn read(line: &[u8]) -> Result<Value, String> {
+    let text = std::str::from_utf8(line).map_err(|_| format!("no UTF-8: {}", shown(line)))?;
+    serde_json::from_str(text).map_err(|_| match text.contains("NaN") || text.contains("Infinity") {
+        true => format!("no JSON, which has no NaN and no Infinity: {}", shown(line)),
+        false => format!("no JSON: {}", shown(line)),
+    })
+}
+
+/// The beginning of a line, for a message.
+fn shown(line: &[u8]) -> String {
+    String::from_utf8_lossy(line).trim().chars().take(200).collect()
 }
 
 /// How a program ended, in words.

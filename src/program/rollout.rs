@@ -53,7 +53,13 @@ impl Rollout {
     /// What the program wrote under `name`; the last module that did counts.
     #[must_use]
     pub fn output(&self, name: &str) -> Option<&str> {
-        self.steps.iter().rev().find_map(|step| step.outputs.get(name)).map(String::as_str)
+        self.writer(name).and_then(|step| step.outputs.get(name)).map(String::as_str)
+    }
+
+    /// The step that wrote `name` last.
+    #[must_use]
+    pub fn writer(&self, name: &str) -> Option<&Step> {
+        self.steps.iter().rfind(|step| step.outputs.contains_key(name))
     }
 
     /// The call of a module that says most of it: the first that went wrong in its form, else the last. None where it never ran.

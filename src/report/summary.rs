@@ -81,7 +81,9 @@ pub struct RoleSeconds {
     pub task: f64,
     /// Reflections.
     pub reflection: f64,
-    /// Test evaluations.
+    /// Questions of the metric, to a judge.
+    pub judge: f64,
+    /// Test evaluations, their judging included.
     pub test: f64,
 }
 
@@ -182,7 +184,7 @@ impl Summary {
                 test_engine += tested.engine;
             }
         }
-        let engine = spent.task_seconds + spent.reflection_seconds;
+        let engine = spent.task_seconds + spent.reflection_seconds + spent.judge_seconds;
         let entry = |(candidate, member): (usize, &Member)| PoolEntry {
             candidate,
             parents: member.parents.clone(),
@@ -217,7 +219,12 @@ impl Summary {
                 unique_prefill_tokens: usage.unique,
                 reused_tokens: usage.reused,
                 decode_tokens: usage.decoded,
-                seconds: RoleSeconds { task: spent.task_seconds, reflection: spent.reflection_seconds, test: test_engine },
+                seconds: RoleSeconds {
+                    task: spent.task_seconds,
+                    reflection: spent.reflection_seconds,
+                    judge: spent.judge_seconds,
+                    test: test_engine,
+                },
             },
             seconds: Seconds {
                 total: elapsed,

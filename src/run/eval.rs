@@ -5,18 +5,20 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use super::{feedback, metric, open_engine, required_fields};
+use super::agreement::agreement;
+use super::{feedback, files, metric, open_engine, required_fields};
 use crate::config::Plan;
 use crate::data::split::{self, Split};
 use crate::data::{Dataset, Example};
 use crate::engine::Usage;
 use crate::error::RunError;
 use crate::event::{Event, Purpose};
-use crate::journal::Scored;
+use crate::journal::{Scored, Verdict};
 use crate::optimize::evaluator::{Asked, Evaluator, SUB_WAVE, salt, watch};
 use crate::optimize::failures::Failures;
 use crate::optimize::pool::mean;
 use crate::program::Candidate;
+use crate::report::agreement::Agreement;
 
 /// Which examples of which candidate to score, without optimizing.
 #[derive(Debug, Clone)]
@@ -36,6 +38,8 @@ pub struct EvalResult {
     pub examples: Vec<Example>,
     /// Their rollouts and verdicts.
     pub rollouts: Vec<Scored>,
+    /// What the metric's judges say of texts that others have graded, where the examples have any.
+    pub agreement: Vec<Agreement>,
     /// Tokens.
     pub usage: Usage,
     /// Seconds, without loading models.
@@ -49,6 +53,18 @@ impl EvalResult {
     #[must_use]
     pub fn mean(&self) -> Option<f64> {
         mean(&self.rollouts.iter().map(Scored::score).collect::<Vec<_>>())
+    }
+
+    /// The means of the metric's objectives, over the rollouts that have them.
+    #[must_use]
+    pub fn objectives(&self) -> BTreeMap<&str, f64> {
+        let mut scores: BTreeMap<&str, Vec<Option<f64>>> = BTreeMap::new();
+        for scored in &self.rollouts {
+            if let Verdict::Judged(judgement) = &scored.verdict {
+                judgement.objectives.iter().for_each(|(name, score)| scores.entry(name).or_default().push(Some(*score)));
+            }
+        }
+        scores.into_iter().filter_map(|(name, scores)| Some((name, mean(&scores)?))).collect()
     }
 }
 
@@ -80,12 +96,14 @@ pub fn evaluate(
         let salt = salt(plan.optimize.seed, request.split, 0);
         let mut watch = watch(interrupted, &mut *listener);
         let (scored, cost) = evaluator.sub_wave(&asked, &salt, &mut watch)?;
-        scored.iter().try_for_each(|scored| failures.count(scored))?;
+        drop(watch);
+        scored.iter().zip(chunk).try_for_each(|(scored, example)| failures.hear(scored, example, listener))?;
         rollouts.extend(scored);
         usage += cost.usage;
     }
     let seconds = started.elapsed().as_secs_f64();
-    Ok(EvalResult { examples, rollouts, usage, seconds, engine: engine.fingerprint().into_iter().collect() })
+    let agreement = agreement(&mut evaluator, &*metric, &examples, &mut watch(interrupted, &mut *listener))?;
+    Ok(EvalResult { examples, rollouts, agreement, usage, seconds, engine: engine.fingerprint().into_iter().collect() })
 }
 
 /// The rows to be scored; no others are read, but for the ids of training where validation must be split off from it.

@@ -1,13 +1,21 @@
 //! From `[metric]` to a feedback function, and whether it can judge the data.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use regex::Regex;
 
-use crate::config::{MetricPlan, PartPlan, Plan};
+use crate::config::{JudgePlan, MetricPlan, PartPlan, Plan, PrivacyPlan};
 use crate::data::split::{Split, Splits};
 use crate::data::{DataError, Example};
-use crate::metric::{Comparison, Constraint, Constraints, Hop, Json, Label, Listed, Metric, Number, Part, Retrieval, Sum, Text};
+use crate::engine::ModelId;
+use crate::hash::sha256_hex;
+use crate::metric::{
+    Command, Comparison, Constraint, Constraints, Hop, Json, Judge, Label, Labels, Listed, Metric, Number, Part, Privacy,
+    Retrieval, Searched, Sum, Text,
+};
+use crate::process::{self, Pool};
 
 /// The feedback function of a plan.
 #[must_use]
@@ -37,10 +45,79 @@ fn build(metric: &MetricPlan, plan: &Plan) -> Box<dyn Metric> {
         MetricPlan::Retrieval { field, steps, score } => {
             Box::new(Retrieval { field: field.clone(), hops: steps.iter().map(|step| hop(plan, step)).collect(), score: *score })
         }
+        MetricPlan::Privacy(privacy) => Box::new(build_privacy(privacy, plan)),
+        MetricPlan::Judge(judge) => Box::new(build_judge(judge, plan)),
+        MetricPlan::Command { command, folder, timeout, slots } => {
+            let (argv, timeout) = (command.clone(), Duration::from_secs(*timeout));
+            let pool = Pool::new(process::Command { argv, folder: folder.clone(), timeout, slots: *slots });
+            Box::new(Command { pool: Arc::new(pool), modules: plan.program.order.clone() })
+        }
         MetricPlan::Sum { part: parts } => {
             let part = |part: &PartPlan| Part { name: part.name.clone(), weight: part.weight, metric: build(&part.metric, plan) };
             Box::new(Sum::new(parts.iter().map(part).collect()))
         }
+    }
+}
+
+fn build_judge(judge: &JudgePlan, plan: &Plan) -> Judge {
+    let is_written = |name: &str| {
+        plan.modules.iter().any(|module| module.writes(name))
+            || plan.steps.iter().any(|step| step.outputs().iter().any(|o| o == name))
+    };
+    Judge {
+        model: plan.model(&judge.model).unwrap_or(ModelId(0)),
+        rubric: judge.rubric.clone(),
+        inputs: judge.inputs.clone(),
+        required: judge.reads(is_written),
+        output: judge.output.clone(),
+        scale: judge.scale,
+        samples: judge.samples,
+        temperature: judge.temperature,
+        max_tokens: judge.max_tokens,
+        seed: plan.optimize.seed,
+        labels: judge.labels.clone().zip(judge.labelled.clone()).map(|(grade, text)| Labels { grade, text }),
+    }
+}
+
+fn build_privacy(privacy: &PrivacyPlan, plan: &Plan) -> Privacy {
+    let searched = match (&privacy.output, &privacy.sent_to) {
+        (None, Some(module)) => Searched::SentTo(module.clone()),
+        (output, _) => Searched::Output(output.clone().unwrap_or_default()),
+    };
+    let quality = privacy.quality.as_deref().map(|quality| {
+        let outputs = quality.outputs();
+        // The last that writes what is judged: in the order in which they run.
+        let writes =
+            |name: &&String| plan.modules.iter().any(|m| m.name == **name && outputs.iter().any(|output| m.writes(output)));
+        (build(quality, plan), plan.program.order.iter().rfind(writes).cloned())
+    });
+    Privacy {
+        searched,
+        listed: privacy.listed.clone(),
+        fields: privacy.fields.clone(),
+        detected: privacy.detect.clone(),
+        quality,
+    }
+}
+
+/// What outside metrics are made of: the SHA-256 of every file that stands among a command's arguments. Verdicts of two versions of
+/// a program are not to be mixed in one run.
+pub(super) fn programs(metric: &MetricPlan) -> Vec<(String, String)> {
+    match metric {
+        MetricPlan::Command { command, folder, .. } => {
+            // `metrics.py:name` is a name in a file. Where the program itself is a path of the system's, it is the system's.
+            let own = command.iter().enumerate().filter(|(place, part)| *place > 0 || !Path::new(part).is_absolute());
+            let file = |(_, part): (usize, &String)| {
+                let name = part.rsplit_once(':').map_or(part.as_str(), |(file, _)| file);
+                let path = Some(folder.join(name)).filter(|path| path.is_file())?;
+                let bytes = std::fs::read(path).ok()?;
+                Some((format!("metric.command.{name}.sha256"), sha256_hex(&bytes)))
+            };
+            own.filter_map(file).collect()
+        }
+        MetricPlan::Privacy(privacy) => privacy.quality.as_deref().map(programs).unwrap_or_default(),
+        MetricPlan::Sum { part } => part.iter().flat_map(|part| programs(&part.metric)).collect(),
+        _ => Vec::new(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! A run from plan to result: the library's front door.
 
+mod agreement;
 mod doctor;
 mod eval;
 mod feedback;
@@ -262,7 +263,9 @@ fn check_room(plan: &Plan, engine: &dyn Engine) -> Result<(), RunError> {
     let modules = plan.modules.iter().map(|m| (&m.model, m.max_tokens, format!("`max_tokens` of module `{}`", m.name)));
     let tokens = plan.optimize.reflection_tokens;
     let reflectors = plan.optimize.reflectors.iter().map(|name| (name, tokens, "`optimize.reflection_tokens`".to_owned()));
-    for (model, tokens, key) in modules.chain(reflectors) {
+    let judges =
+        plan.metric.judges().into_iter().map(|judge| (&judge.model, judge.max_tokens, "`max_tokens` of the judge".to_owned()));
+    for (model, tokens, key) in modules.chain(reflectors).chain(judges) {
         let Some(id) = plan.model(model) else { continue };
         let context = engine.context_length(id);
         if tokens as usize + LEAST_PROMPT > context {
@@ -297,6 +300,7 @@ fn fingerprint(plan: &Plan, program: &Program, splits: &Splits, engine: &dyn Eng
     pairs.extend(splits.hashes.iter().cloned());
     pairs.extend(engine.fingerprint());
     pairs.extend(program.tools.iter().filter_map(|tool| Some((format!("step.{}.sha256", tool.name), tool.does.sha256()?))));
+    pairs.extend(feedback::programs(&plan.metric));
     pairs.insert("gepard".into(), format!("{} behaviour {BEHAVIOUR}", env!("CARGO_PKG_VERSION")));
     pairs
 }

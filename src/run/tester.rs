@@ -40,7 +40,7 @@ impl Tester<'_> {
             }
             tested.scores.extend(rollouts.iter().map(Scored::score));
             tested.usage += cost.usage;
-            tested.engine += cost.engine;
+            tested.engine += cost.engine + cost.judge;
             tested.seconds += cost.elapsed;
         }
         (self.listener)(&Event::Tested { candidate: place, mean: mean(&tested.scores) });

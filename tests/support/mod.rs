@@ -5,6 +5,8 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::panic)]
 
+pub mod asking;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};

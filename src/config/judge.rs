@@ -1,0 +1,113 @@
+//! `kind = "judge"`: a model that grades.
+
+use serde::Serialize;
+
+use super::metric::{MetricPlan, Reader};
+use super::section::nearest;
+
+/// `[metric]` with `kind = "judge"`
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct JudgePlan {
+    /// The name of its model.
+    pub model: String,
+    /// What makes a grade good or bad.
+    pub rubric: String,
+    /// What it is shown beside the output: fields of the example, or outputs of the program.
+    pub inputs: Vec<String>,
+    /// The program's output.
+    pub output: String,
+    /// The best grade; the worst is 1.
+    pub scale: u32,
+    /// How often it is asked; the median counts.
+    pub samples: usize,
+    /// 0 is greedy.
+    pub temperature: f32,
+    /// The most tokens of its answer.
+    pub max_tokens: u32,
+    /// The example's field with a grade that others gave.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<String>,
+    /// The example's field with the text that got it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labelled: Option<String>,
+}
+
+/// Tokens of its answer, unless said otherwise: a sentence and a number.
+const MAX_TOKENS: u32 = 256;
+
+/// The temperature of several samples, unless said otherwise.
+const TEMPERATURE: f64 = 0.7;
+
+pub(super) fn read(reader: &Reader<'_, '_>) -> JudgePlan {
+    let section = reader.section;
+    let model = section.required_text("model");
+    if !model.is_empty() && !reader.models.contains(&model.as_str()) {
+        section.problem("model", format!("there is no [model.{model}]; {}", nearest(&model, reader.models)));
+    }
+    let rubric = match (section.text("rubric"), section.path("rubric_file", reader.base)) {
+        (Some(_), Some(_)) => Err("stands beside `rubric_file`; give one of them".to_owned()),
+        (Some(text), None) => Ok(text),
+        (None, Some(file)) => std::fs::read_to_string(&file).map_err(|e| format!("{} cannot be read: {e}", file.display())),
+        (None, None) => Err("is missing; say what makes a grade good or bad in `rubric` or `rubric_file`".to_owned()),
+    };
+    let rubric = rubric.and_then(|text| match text.trim() {
+        "" => Err("is empty; say what makes a grade good or bad".to_owned()),
+        text => Ok(text.to_owned()),
+    });
+    let rubric = rubric.unwrap_or_else(|problem| {
+        section.problem("rubric", problem);
+        String::new()
+    });
+    let samples = section.integer("samples", 1..=99).unwrap_or(1usize);
+    if samples.is_multiple_of(2) {
+        section.problem("samples", format!("must be odd, so that there is a median; not {samples}"));
+    }
+    let temperature = section.number("temperature", 0.0..=2.0);
+    if samples > 1 && temperature == Some(0.0) {
+        section.problem("temperature", "is 0, where all samples say the same; leave `samples` out, or let it be higher");
+    }
+    if samples == 1 && temperature.is_some_and(|temperature| temperature > 0.0) {
+        section.problem("temperature", "draws a grade by chance; leave it out, or set `samples` to 3 or more");
+    }
+    let (labels, labelled) = (section.text("labels"), section.text("labelled"));
+    if labels.is_some() != labelled.is_some() {
+        let key = if labels.is_some() { "labels" } else { "labelled" };
+        section.problem(
+            key,
+            "needs the other: `labels` is the field with a grade that others gave, `labelled` that with the text that got it",
+        );
+    }
+    JudgePlan {
+        model,
+        rubric,
+        inputs: section.texts("inputs").unwrap_or_default(),
+        output: reader.output(),
+        scale: section.integer("scale", 2..=10).unwrap_or(5),
+        samples,
+        temperature: temperature.unwrap_or(if samples > 1 { TEMPERATURE } else { 0.0 }) as f32,
+        max_tokens: section.integer("max_tokens", 1..=100_000).unwrap_or(MAX_TOKENS),
+        labels,
+        labelled,
+    }
+}
+
+impl JudgePlan {
+    /// What it is shown that no module or step writes: the example must have it.
+    #[must_use]
+    pub fn reads(&self, is_written: impl Fn(&str) -> bool) -> Vec<String> {
+        self.inputs.iter().filter(|name| !is_written(name)).cloned().collect()
+    }
+}
+
+impl MetricPlan {
+    /// The judges in it.
+    #[must_use]
+    pub fn judges(&self) -> Vec<&JudgePlan> {
+        match self {
+            Self::Judge(judge) => vec![judge],
+            Self::Privacy(plan) => plan.quality.iter().flat_map(|quality| quality.judges()).collect(),
+            Self::Sum { part } => part.iter().flat_map(|part| part.metric.judges()).collect(),
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! `command`: a metric of the user's own, in any language: an outside program that stays.
+//!
+//! It reads, a line each, `{"id", "example": {…}, "outputs": {…}, "trace": [{"module", "inputs", "answer", "outputs", …}]}`, and
+//! writes a number, or `{"score": 0.5, "feedback": "…", "module_feedback": {…}, "objectives": {…}}`, or `{"error": "…"}`.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::{Judgement, Metric, MetricError};
+use crate::data::Example;
+use crate::engine::Completion;
+use crate::process::Pool;
+use crate::program::{Rollout, Step};
+
+/// Asks an outside program for its verdict.
+#[derive(Debug, Clone)]
+pub struct Command {
+    /// The running programs.
+    pub pool: Arc<Pool>,
+    /// The names of modules and steps, which feedback may be given to.
+    pub modules: Vec<String>,
+}
+
+fn step(step: &Step) -> Value {
+    let texts = |pairs: &mut dyn Iterator<Item = (&String, &String)>| -> Map<String, Value> {
+        pairs.map(|(name, value)| (name.clone(), value.as_str().into())).collect()
+    };
+    let mut object = json!({
+        "module": step.module,
+        "inputs": texts(&mut step.inputs.iter().map(|(name, value)| (name, value))),
+        "answer": step.answer,
+        "outputs": texts(&mut step.outputs.iter()),
+    });
+    if let Some(problem) = &step.problem {
+        object["problem"] = problem.as_str().into();
+    }
+    if !step.retrieved.is_empty() {
+        object["retrieved"] = json!(step.retrieved);
+    }
+    object
+}
+
+/// What the program is sent.
+fn message(example: &Example, rollout: &Rollout) -> Value {
+    let outputs = rollout.steps.iter().flat_map(|step| &step.outputs);
+    let outputs: Map<String, Value> = outputs.map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+    let trace: Vec<Value> = rollout.steps.iter().map(step).collect();
+    json!({ "id": example.id, "example": example.fields, "outputs": outputs, "trace": trace })
+}
+
+/// What is there instead of what was wanted.
+fn is(value: &Value) -> String {
+    match value {
+        Value::String(_) => "a text".into(),
+        Value::Array(_) => "a list".into(),
+        Value::Object(_) => "an object".into(),
+        other => other.to_string(),
+    }
+}
+
+impl Command {
+    fn read(&self, id: &str, answer: &Value) -> Result<Judgement, String> {
+        let fields = match answer {
+            Value::Number(number) => return Ok(scored(number.as_f64().unwrap_or(f64::NAN))),
+            Value::Object(fields) => fields,
+            other => return Err(format!("it must answer a number or an object with `score`, not {}", is(other))),
+        };
+        // Null is what many languages make of what is not there.
+        let given = |key: &str| fields.get(key).filter(|value| !value.is_null());
+        if let Some(error) = given("error") {
+            return Err(format!("it says: {}", crate::data::to_text(error)));
+        }
+        if given("id").is_some_and(|other| other != id) {
+            return Err(format!("it answered for the id {}; a line must be answered before the next", fields["id"]));
+        }
+        let score = match fields.get("score") {
+            None => return Err(format!("its answer has no `score`: {}", super::shorten(&answer.to_string(), 200))),
+            Some(score) => score.as_f64().ok_or_else(|| format!("its `score` is {}, not a number from 0 to 1", is(score)))?,
+        };
+        let mut judgement = scored(score);
+        if let Some(feedback) = given("feedback") {
+            judgement.feedback =
+                feedback.as_str().ok_or_else(|| format!("its `feedback` is {}, not a text", is(feedback)))?.to_owned();
+        }
+        let table = |key: &str| match given(key) {
+            None => Ok(Vec::new()),
+            Some(Value::Object(table)) => Ok(table.iter().collect()),
+            Some(other) => Err(format!("its `{key}` is {}, not an object", is(other))),
+        };
+        for (module, words) in table("module_feedback")? {
+            if !self.modules.contains(module) {
+                let known = self.modules.join("`, `");
+                return Err(format!("its `module_feedback` is for `{module}`, but the program has `{known}`"));
+            }
+            let words = words.as_str().ok_or_else(|| format!("its feedback for `{module}` is {}, not a text", is(words)))?;
+            judgement.module_feedback.insert(module.clone(), words.to_owned());
+        }
+        for (name, score) in table("objectives")? {
+            let score = score.as_f64().ok_or_else(|| format!("its objective `{name}` is {}, not a number", is(score)))?;
+            judgement.objectives.insert(name.clone(), score);
+        }
+        Ok(judgement)
+    }
+}
+
+fn scored(score: f64) -> Judgement {
+    Judgement::new(score, format!("The score is {score}."))
+}
+
+impl Metric for Command {
+    fn judge(&self, example: &Example, rollout: &Rollout, _answers: &[Completion]) -> Result<Judgement, MetricError> {
+        let unreadable = |cause: String| MetricError::Unreadable { id: example.id.clone(), cause };
+        let answer = self.pool.call(&message(example, rollout)).map_err(|e| unreadable(e.to_string()))?;
+        let named = |cause: String| unreadable(format!("`{}`: {cause}", self.pool.program()));
+        self.read(&example.id, &answer).map_err(named)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::tests_support::{example, rollout};
+    use std::time::Duration;
+
+    fn metric(script: &str) -> Command {
+        let argv = ["python3", "-u", "-c", script].map(str::to_owned).to_vec();
+        let command = crate::process::Command { argv, folder: std::env::temp_dir(), timeout: Duration::from_secs(20), slots: 1 };
+        Command { pool: Arc::new(Pool::new(command)), modules: vec!["m".into()] }
+    }
+
+    /// A program that answers every line with the text.
+    fn says(answer: &str) -> Result<Judgement, MetricError> {
+        let metric = metric(&format!("import sys\nfor line in sys.stdin: print({answer:?})"));
+        crate::metric::judge(&metric, &example(&json!({ "a": "ü" })), &rollout(&[("answer", "x")]), &[])
+    }
+
+    #[test]
+    fn a_number_or_an_object_is_a_verdict() {
+        assert_eq!(says("0.5").unwrap(), Judgement::new(0.5, "The score is 0.5."));
+        let whole =
+            says(r#"{"id": "1", "score": 1, "feedback": "Good.", "module_feedback": {"m": "So."}, "objectives": {"o": 0.5}}"#);
+        let whole = whole.unwrap();
+        assert_eq!((whole.score, whole.feedback.as_str()), (1.0, "Good."));
+        assert_eq!((whole.module_feedback["m"].as_str(), whole.objectives["o"]), ("So.", 0.5));
+        assert_eq!(says(r#"{"score": 0, "feedback": null, "objectives": null}"#).unwrap().score, 0.0);
+    }
+
+    #[test]
+    fn what_is_sent_has_the_example_the_outputs_and_every_step() {
+        let metric = metric("import sys, json\nfor line in sys.stdin: print(json.dumps({'score': 1, 'feedback': line.strip()}))");
+        let verdict = metric.judge(&example(&json!({ "a": ["ü"] })), &rollout(&[("answer", "x\ny")]), &[]).unwrap();
+        let sent: Value = serde_json::from_str(&verdict.feedback).unwrap();
+        let step = json!({ "module": "m", "inputs": {}, "answer": "", "outputs": { "answer": "x\ny" } });
+        assert_eq!(sent, json!({ "id": "1", "example": { "a": ["ü"] }, "outputs": { "answer": "x\ny" }, "trace": [step] }));
+    }
+
+    #[test]
+    fn every_wrong_reply_is_told_as_what_it_is() {
+        for (answer, wanted) in [
+            ("hello", "no JSON: hello"),
+            ("", "no JSON"),
+            ("true", "must answer a number or an object with `score`, not true"),
+            ("[1]", "not a list"),
+            ("{}", "has no `score`: {}"),
+            (r#"{"score": null}"#, "its `score` is null, not a number"),
+            (r#"{"score": "0.5"}"#, "its `score` is a text"),
+            (r#"{"score": NaN}"#, "no JSON, which has no NaN and no Infinity"),
+            (r#"{"score": 1e999}"#, "no JSON"),
+            (r#"{"score": 1.5}"#, "the score is 1.5, not a number from 0 to 1"),
+            ("-0.1", "the score is -0.1"),
+            (r#"{"score": 1, "objectives": {"o": 2}}"#, "the score is 2"),
+            (r#"{"score": 1, "objectives": {"o": "x"}}"#, "objective `o` is a text"),
+            (r#"{"score": 1, "feedback": ["x"]}"#, "its `feedback` is a list"),
+            (r#"{"score": 1, "module_feedback": {"n": "x"}}"#, "is for `n`, but the program has `m`"),
+            (r#"{"score": 1, "module_feedback": "x"}"#, "its `module_feedback` is a text"),
+            (r#"{"score": 1, "id": "2"}"#, "it answered for the id \"2\""),
+            (r#"{"error": "the file is gone"}"#, "it says: the file is gone"),
+        ] {
+            let error = says(answer).unwrap_err().to_string();
+            assert!(error.contains(wanted) && error.contains("example `1`"), "{answer}: {error}");
+        }
+    }
+}
