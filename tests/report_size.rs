@@ -28,7 +28,8 @@ fn scored(candidate: usize, example: usize) -> Scored {
     let input: Vec<String> = (0..80).map(|n| word(example * 80 + n)).collect();
     // An answer of its own for every rollout: 40 words.
     let answer: Vec<String> = (0..40).map(|n| word((candidate * 300 + example) * 17 % 5000 + n * 7 % 400)).collect();
-    let score = f64::from((candidate * 7 + example * 13).is_multiple_of(5));
+    // Later candidates tend to be better, each on examples of its own.
+    let score = f64::from(example * 31 % 300 < candidate || (candidate * 7 + example * 13).is_multiple_of(5));
     let judgement = Judgement::new(score, format!("The right answer is {}, the answer was {}.", word(example), answer[0]));
     Scored {
         rollout: Rollout { steps: vec![step(input.join(" "), answer.join(" "))], failure: None },

@@ -40,7 +40,30 @@ const difference = (before, after) => {
     else { add(1, right[j]); j += 1; }
   }
   add(0, a.slice(a.length - end).join(""));
-  return pieces;
+  return gathered(pieces);
+};
+
+/** The same, with what was removed before what was added, and no pieces of mere space between two changes. */
+const gathered = (pieces) => {
+  const whole = [];
+  let [gone, come] = ["", ""];
+  const close = () => {
+    if (gone) whole.push([-1, gone]);
+    if (come) whole.push([1, come]);
+    [gone, come] = ["", ""];
+  };
+  pieces.forEach(([kind, text], at) => {
+    const isGap = kind === 0 && !/\S/.test(text) && (gone || come) && at + 1 < pieces.length;
+    if (kind === 0 && !isGap) {
+      close();
+      whole.push([0, text]);
+      return;
+    }
+    if (kind <= 0) gone += text;
+    if (kind >= 0) come += text;
+  });
+  close();
+  return whole;
 };
 
 /** The difference of two texts, coloured; screen readers know `ins` and `del`. */

@@ -10,8 +10,10 @@ const visible = (text) => String(text)
 /** Fills an element: attributes, listeners (`on…`), children; texts become text nodes. */
 const filled = (element, attributes, children) => {
   for (const [name, value] of Object.entries(attributes ?? {})) {
-    if (value === null || value === undefined || value === false) continue;
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    const isState = name.startsWith("aria-") && typeof value === "boolean";
+    if (value === null || value === undefined || (value === false && !isState)) continue;
+    if (isState) element.setAttribute(name, String(value));
+    else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value === true ? "" : value);
   }
   for (const child of children.flat(3)) {

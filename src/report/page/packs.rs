@@ -16,6 +16,13 @@ use crate::report::texts::Text;
 /// How hard to deflate, from 0 to 10.
 const LEVEL: u8 = 7;
 
+/// Gives the number that a text has in a pack.
+type Take<'a> = dyn FnMut(Text) -> usize + 'a;
+/// Goes through the texts of a pack.
+type Read<'a> = dyn FnMut(&mut Take<'_>) + 'a;
+/// Writes a pack.
+type Write<'a> = dyn FnMut(&mut Take<'_>) -> Value + 'a;
+
 /// All packs of a page.
 pub(super) struct Packs {
     pub(super) encoded: Encoded,
@@ -85,7 +92,7 @@ fn pack(history: &History, kept: &[usize], chats: bool) -> Packs {
         table.count(&mut |take| drop(rollouts(&history.runs[run], take)));
     }
     table.close();
-    let packed = |write: &mut dyn FnMut(&mut dyn FnMut(Text) -> usize) -> Value| {
+    let packed = |write: &mut Write<'_>| {
         let mut own = Own { table: &table, places: BTreeMap::new(), texts: Vec::new() };
         let value = write(&mut |text| own.place(text));
         let texts: Vec<&str> = own.texts.iter().map(|text| history.texts.get(*text)).collect();
@@ -120,7 +127,7 @@ struct Table {
 }
 
 impl Table {
-    fn count(&mut self, read: &mut dyn FnMut(&mut dyn FnMut(Text) -> usize)) {
+    fn count(&mut self, read: &mut Read<'_>) {
         let pack = self.packs;
         self.packs += 1;
         let seen = &mut self.seen;
@@ -157,8 +164,6 @@ impl Own<'_> {
         })
     }
 }
-
-type Take<'a> = dyn FnMut(Text) -> usize + 'a;
 
 fn pairs(pairs: &[(Text, Text)], take: &mut Take<'_>) -> Value {
     pairs.iter().map(|(name, text)| json!([take(*name), take(*text)])).collect()

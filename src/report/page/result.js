@@ -15,14 +15,12 @@ const intervalView = (paired) => {
   const reach = Math.max(Math.abs(low), Math.abs(high), 0.02) * 1.15;
   const x = (value) => 110 + (value / reach) * 100;
   const words = `95% interval from ${signed(low)} to ${signed(high)}`;
-  return svg("svg", { width: 220, height: 46, viewBox: "0 0 220 46", role: "img", "aria-label": words },
+  return svg("svg", { width: 220, height: 40, viewBox: "0 0 220 40", role: "img", "aria-label": words },
     svg("line", { class: "axis", x1: 5, x2: 215, y1: 16, y2: 16 }),
     svg("line", { class: "zero", x1: 110, x2: 110, y1: 4, y2: 28 }),
     svg("line", { class: "interval", x1: x(low), x2: Math.max(x(high), x(low) + 1), y1: 16, y2: 16 }),
     svg("circle", { cx: x(paired.difference), cy: 16, r: 5, fill: "currentColor" }),
-    svg("text", { class: "tick", x: 110, y: 42, "text-anchor": "middle" }, "0"),
-    svg("text", { class: "tick", x: Math.min(186, Math.max(24, x(low))), y: 42, "text-anchor": x(high) - x(low) < 70 ? "end" : "middle" }, Math.abs(x(low) - 110) < 16 ? "" : signed(low)),
-    svg("text", { class: "tick", x: Math.min(196, Math.max(34, x(high))), y: 42, "text-anchor": x(high) - x(low) < 70 ? "start" : "middle" }, Math.abs(x(high) - 110) < 16 ? "" : signed(high)));
+    svg("text", { class: "tick", x: 110, y: 39, "text-anchor": "middle" }, "0"));
 };
 
 const figures = (paired, on) => {
@@ -76,7 +74,7 @@ const resultSection = () => {
     test && validation && h("p", { class: "soft" },
       `On validation, which chose the answer: ${score(validation.first)} before, ${score(validation.second)} after.`),
     test === null && best === 0 && h("p", null, `The seed scores ${score(run.candidates[0].mean)} on validation.`),
-    run.learned && h("p", { class: "soft" }, `${run.learned}. The search stopped because ${run.stopped}.`),
+    run.learned && h("p", { class: "soft" }, `${run.learned[0].toUpperCase()}${run.learned.slice(1)}. The search stopped because ${run.stopped}.`),
     !run.finished && note("This is the run as far as its journal goes: it is still going on, or was interrupted. The same command goes on with it."),
     run.notes.map(note), run.warnings.map(note),
     best !== null && [

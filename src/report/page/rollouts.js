@@ -71,6 +71,8 @@ const rolloutsSection = () => {
   const best = run.candidates[run.outcome.best ?? 0]?.run ?? 0;
   const state = { a: best, b: seed === best ? null : seed, split: run.runs[best][1][2] > 0 ? 2 : 1, words: "", show: "all" };
   const detail = h("div", { id: "trace", role: "region", "aria-label": "The chosen example" });
+  const heads = h("div", { class: "heads soft small", "aria-hidden": "true" });
+  const short = (place) => nameOf(place).split(" ")[0].replace(",", "");
   const found = h("span", { class: "soft small", role: "status" });
   const controls = h("div", { class: "row" });
   let turn = 0;
@@ -133,6 +135,7 @@ const rolloutsSection = () => {
       if (there.length === 0) refill(detail, h("p", null, "No rollout fits these choices."));
       set(there, Math.max(0, there.findIndex((item) => item.example === example)));
       refill(found, count(there.length, "example"));
+      refill(heads, h("span", null, "example"), h("span", null, "begins with"), h("span", { class: "score" }, short(state.a)), h("span", { class: "score" }, state.b === null ? "" : short(state.b)));
     } catch (error) {
       refill(detail, h("p", { class: "note" }, `Cannot be shown: ${error.message}`));
     }
@@ -163,7 +166,7 @@ const rolloutsSection = () => {
   const whole = section("rollouts", "Every rollout",
     h("p", { class: "soft" }, "What a candidate answered, example by example, beside another. Arrow keys move in the list."),
     run.leftOut > 0 && h("p", { class: "note" }, `The traces of ${count(run.leftOut, "candidate")} found no room in this page, which is kept below 10 MB; their scores are here, their traces in journal.jsonl.`),
-    controls, list, detail);
+    controls, heads, list, detail);
   return [whole, show, fill];
 };
 
