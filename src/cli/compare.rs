@@ -72,6 +72,7 @@ fn tell_pair(pair: &Pair, letters: &[String], out: &mut dyn Write) -> Result<(),
     let words = match paired.sure() {
         Sure::Better => format!("{second} is better"),
         Sure::Worse => format!("{first} is better"),
+        Sure::Unclear if paired.higher + paired.lower == 0 => "no difference".to_owned(),
         Sure::Unclear => "may be luck".to_owned(),
     };
     writeln!(out, " on {} examples, {} up, {} down; {words}", paired.examples, paired.higher, paired.lower)?;

@@ -28,10 +28,10 @@ impl Outcome {
         let best = history.best();
         let pair = |split| Paired::of(&history.scores(0, split), &history.scores(best?, split));
         let (test, validation) = (pair(Split::Test), pair(Split::Val));
-        let headline = headline(best, test.as_ref(), validation.as_ref());
+        let headline = headline(best, history.end.is_some(), test.as_ref(), validation.as_ref());
         let luck = match (best, &test, &validation) {
             (None, ..) => "The seed is being scored on the validation examples; nothing can be said yet.".into(),
-            (Some(0), ..) => "There is no difference to judge: the answer is the prompt that the run began with.".into(),
+            (Some(0), ..) => "There is no difference to judge: the best is the prompt that the run began with.".into(),
             (_, Some(test), _) => on_test(test),
             (_, None, Some(validation)) => on_validation(validation, history),
             (_, None, None) => String::new(),
@@ -40,10 +40,10 @@ impl Outcome {
     }
 }
 
-fn headline(best: Option<usize>, test: Option<&Paired>, validation: Option<&Paired>) -> String {
+fn headline(best: Option<usize>, is_over: bool, test: Option<&Paired>, validation: Option<&Paired>) -> String {
     let Some(best) = best else { return "No result yet".into() };
     if best == 0 {
-        return "No better prompt than the seed was found".into();
+        return if is_over { "No better prompt than the seed was found" } else { "No better prompt than the seed yet" }.into();
     }
     match (test, validation) {
         (Some(test), _) => match test.sure() {
@@ -112,14 +112,15 @@ mod tests {
     #[test]
     fn luck_is_told_by_the_interval() {
         let sure = paired(0.2, [0.1, 0.3]);
-        assert_eq!(headline(Some(3), Some(&sure), None), "The prompt got better");
+        assert_eq!(headline(Some(3), true, Some(&sure), None), "The prompt got better");
         assert!(on_test(&sure).contains("above zero. On 80 test examples it scored higher on 9, lower on 2, the same on 69."));
         let unsure = paired(0.02, [-0.05, 0.09]);
-        assert_eq!(headline(Some(3), Some(&unsure), None), "The prompt seems better, but it may be luck");
+        assert_eq!(headline(Some(3), true, Some(&unsure), None), "The prompt seems better, but it may be luck");
         assert!(on_test(&unsure).starts_with("It may be luck"));
         let worse = paired(-0.2, [-0.3, -0.1]);
-        assert_eq!(headline(Some(3), Some(&worse), None), "The prompt got worse on test");
-        assert_eq!(headline(Some(0), Some(&worse), None), "No better prompt than the seed was found");
+        assert_eq!(headline(Some(3), true, Some(&worse), None), "The prompt got worse on test");
+        assert_eq!(headline(Some(0), true, Some(&worse), None), "No better prompt than the seed was found");
+        assert_eq!(headline(Some(0), false, None, None), "No better prompt than the seed yet");
     }
 
     #[test]

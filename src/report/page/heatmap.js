@@ -28,6 +28,8 @@ const heatmapSection = (open) => {
     }
   };
 
+  // The map is drawn once; what is chosen moves over it.
+  const map = document.createElement("canvas");
   const draw = () => {
     const room = Math.max(280, (box.clientWidth || 1000) - LEFT - 4);
     const wide = Math.max(3, Math.min(22, Math.floor(room / columns.length)));
@@ -35,9 +37,9 @@ const heatmapSection = (open) => {
     size = [wide, high];
     const [width, height] = [LEFT + wide * columns.length + 2, high * rows.length + 2];
     const dense = window.devicePixelRatio || 1;
-    [canvas.width, canvas.height] = [width * dense, height * dense];
+    for (const of of [map, canvas]) [of.width, of.height] = [width * dense, height * dense];
     [canvas.style.width, canvas.style.height] = [`${width}px`, `${height}px`];
-    const pen = canvas.getContext("2d");
+    const pen = map.getContext("2d");
     pen.scale(dense, dense);
     const [gap, mark, ink] = [wide > 5 ? 1 : 0, colour("--mark"), colour("--soft")];
     pen.font = "11px system-ui, sans-serif";
@@ -47,21 +49,29 @@ const heatmapSection = (open) => {
       const y = row * high;
       if (row % every === 0) {
         pen.fillStyle = ink;
-        pen.fillText(`#${place}`, 4, y + high / 2);
+        pen.fillText(`#${place}`, 4, Math.max(7, y + high / 2));
       }
       columns.forEach((example, column) => {
         const value = run.candidates[place].scores[example];
         if (value === null || value === undefined) return;
         const { best, who } = winners()[example];
-        const wins = best > 0 && value === best;
-        if (only === "wins" && !wins) return;
+        if (only === "wins" && (best === 0 || value !== best)) return;
         pen.fillStyle = only === "wins" && who.length === 1 ? mark : shade(value);
         pen.fillRect(LEFT + column * wide, y, wide - gap, high - (high > 5 ? 1 : 0));
       });
     });
+    choose();
+  };
+  const choose = () => {
+    const dense = window.devicePixelRatio || 1;
+    const pen = canvas.getContext("2d");
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.clearRect(0, 0, canvas.width, canvas.height);
+    pen.drawImage(map, 0, 0);
+    pen.scale(dense, dense);
     pen.strokeStyle = colour("--focus");
     pen.lineWidth = 2;
-    pen.strokeRect(LEFT + at[1] * wide - 1, at[0] * high - 1, wide + 1, high + 1);
+    pen.strokeRect(LEFT + at[1] * size[0] - 1, at[0] * size[1] - 1, size[0] + 1, size[1] + 1);
   };
 
   const say = () => {
@@ -76,7 +86,7 @@ const heatmapSection = (open) => {
 
   const go = (row, column) => {
     at = [Math.min(rows.length - 1, Math.max(0, row)), Math.min(columns.length - 1, Math.max(0, column))];
-    draw();
+    choose();
     say();
   };
   const trace = () => {
@@ -103,13 +113,20 @@ const heatmapSection = (open) => {
       go(...to);
     } else if (event.key === "Enter") trace();
   });
-  const again = () => { order(); go(...at); };
+  const again = () => { order(); draw(); go(...at); };
   const [rowChoice] = choice("candidates", [["score", "the best first"], ["place", "in their order"]], byRow, (value) => { byRow = value; again(); });
   const [columnChoice] = choice("examples", [["hardest", "the hardest first"], ["place", "in their order"]], byColumn, (value) => { byColumn = value; again(); });
   const [onlyChoice] = choice("show", [["scores", "all scores"], ["wins", "only who is best"]], only, (value) => { only = value; again(); });
-  new ResizeObserver(() => draw()).observe(box);
+  // A change of the width, not of the height that drawing itself brings about.
+  let width = 0;
+  new ResizeObserver(() => {
+    if (box.clientWidth === width) return;
+    width = box.clientWidth;
+    draw();
+  }).observe(box);
   order();
-  drawn(() => go(...at));
+  drawn(draw);
+  say();
 
   const top = winners().map(({ best }) => best);
   const all = top.reduce((sum, value) => sum + value, 0) / examples;

@@ -23,13 +23,13 @@ const spendingSection = () => {
     h("thead", null, h("tr", null, ["", "prompt tokens computed", "at best", "reused", "written"].map((name, at) => h("th", { scope: "col", class: at > 0 && "number" }, name)))),
     h("tbody", null, Object.entries(roles).map(([name, role]) => h("tr", null, h("th", { scope: "row" }, name),
       [role.prefilled, role.unique, role.reused, role.decoded].map((value) => number(value.toLocaleString("en")))))));
-  return section("time", "Where the time went", stack, table,
+  return section("time", "Where the time went", stack, h("div", { class: "wide" }, table),
     estimated && h("p", { class: "soft small" }, "The engine reads prompts and writes answers in the same batches. How its seconds divide is an estimate: the price of a token of each, fitted to the run's records."),
-    h("h3", null, "Tokens"), tokens);
+    h("h3", null, "Tokens"), h("div", { class: "wide" }, tokens));
 };
 
 const planSection = () => section("plan", "What was run",
   h("details", null, h("summary", null, "Everything that the answers depend on"),
-    h("table", null, h("caption", null, "The run's fingerprint: plan, data, models, build. A run goes on only under the same."),
+    h("div", { class: "wide" }, h("table", null, h("caption", null, "The run's fingerprint: plan, data, models, build. A run goes on only under the same."),
       h("thead", null, h("tr", null, h("th", { scope: "col" }, "what"), h("th", { scope: "col" }, "value"))),
-      h("tbody", null, Object.entries(run.fingerprint).map(([name, value]) => h("tr", null, h("th", { scope: "row" }, name), h("td", null, value)))))));
+      h("tbody", null, Object.entries(run.fingerprint).map(([name, value]) => h("tr", null, h("th", { scope: "row" }, name), h("td", null, value))))))));

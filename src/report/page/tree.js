@@ -29,12 +29,15 @@ const treeView = (choose) => {
   const width = 120 + Math.max(0, ...spots.map((spot) => spot.depth)) * STEP_X;
   const height = 36 + (rows - 1) * STEP_Y;
   const edges = run.candidates.flatMap((candidate, place) => candidate.parents.map((parent, nth) => {
-    const [ax, ay, bx, by] = [x(parent) + 8, y(parent), x(place) - 8, y(place)];
+    const [ax, ay, bx, by] = [x(parent), y(parent), x(place), y(place)];
+    const down = by >= ay ? 1 : -1;
+    if (nth > 0) {
+      // From rim to rim in a bow to the left, where there are no labels.
+      const [start, end, bow] = [ay + 8 * down, by - 9 * down, Math.min(ax, bx) - 34];
+      return svg("path", { class: "edge merge", d: ay === by ? `M${ax} ${ay - 8}Q${(ax + bx) / 2} ${ay - 30} ${bx} ${by - 9}` : `M${ax} ${start}C${bow} ${start} ${bow} ${end} ${bx} ${end}` });
+    }
     // An edge leaves its parent's row at once, so that it does not run through the labels of others.
-    const path = ay === by
-      ? `M${ax + 62} ${ay}H${bx}`
-      : `M${ax - 8} ${ay + (by > ay ? 8 : -8)}C${ax - 8} ${by} ${ax} ${by} ${ax + 12} ${by}H${bx}`;
-    return svg("path", { class: candidate.parents.length > 1 && nth > 0 ? "edge merge" : "edge", d: path });
+    return svg("path", { class: "edge", d: ay === by ? `M${ax + 70} ${ay}H${bx - 8}` : `M${ax} ${ay + 8 * down}C${ax} ${by} ${ax + 8} ${by} ${ax + 20} ${by}H${bx - 8}` });
   }));
   const nodes = run.candidates.map((candidate, place) => {
     const words = `Candidate ${place}, ${score(candidate.mean)}, ${origin(candidate)}${candidate.complete ? "" : ", validated in part"}${isBest(place) ? ", the answer" : ""}`;
