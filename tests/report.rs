@@ -312,7 +312,7 @@ fn runs_on_other_data_are_not_mixed_in_silence() {
     rows("item number 203,", "item number 203, really,");
     optimize(&task, "b", &[]);
     let (_, words) = said(&gepard(&task, &["compare", "a", "b"]));
-    for part in ["a and b have different test data", "1 test examples have the same id", "on 11 examples"] {
+    for part in ["a and b have different test data", "1 id stands for another test example in a than in b", "on 11 examples"] {
         assert!(words.contains(part), "{part} not in:\n{words}");
     }
     rows("\"id\": \"test-", "\"id\": \"other-");

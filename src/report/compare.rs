@@ -162,13 +162,9 @@ fn missing(folders: &[PathBuf], histories: &[History], pair: &Pair) -> Vec<Strin
         words.push(format!("{} have no {} example in common", names.join(" and "), pair.split));
     }
     if pair.other_content > 0 {
-        words.push(format!(
-            "{} {} examples have the same id in {} and {}, but another content; they are left out",
-            pair.other_content,
-            pair.split,
-            folders[pair.first].display(),
-            folders[pair.second].display()
-        ));
+        let (first, second) = (folders[pair.first].display(), folders[pair.second].display());
+        let ids = if pair.other_content == 1 { "1 id stands".to_owned() } else { format!("{} ids stand", pair.other_content) };
+        words.push(format!("{ids} for another {} example in {first} than in {second}; these are left out", pair.split));
     }
     words
 }
