@@ -1,12 +1,14 @@
 //! The command line: one file a subcommand. The only place that prints: results to stdout, all
 //! else to stderr.
 
+mod compare;
 mod doctor;
 mod eval;
 mod models;
 mod optimize;
 mod overrides;
 mod progress;
+mod report;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -34,6 +36,10 @@ enum Command {
     Optimize(optimize::Arguments),
     /// Score a prompt on examples.
     Eval(eval::Arguments),
+    /// A run as one page of HTML, to look at offline.
+    Report(report::Arguments),
+    /// Runs side by side, on the same examples.
+    Compare(compare::Arguments),
     /// What a task will meet on this machine: memory, speed, the seed's score.
     Doctor(doctor::Arguments),
     /// See and manage the model files in the cache.
@@ -104,6 +110,8 @@ pub fn main() -> ExitCode {
     let result = match &arguments.command {
         Command::Optimize(arguments) => optimize::run(arguments, &mut out),
         Command::Eval(arguments) => eval::run(arguments, &mut out),
+        Command::Report(arguments) => report::run(arguments, &mut out),
+        Command::Compare(arguments) => compare::run(arguments, &mut out),
         Command::Doctor(arguments) => doctor::run(arguments, &mut out),
         Command::Models(command) => models::run(command, &mut out),
     };

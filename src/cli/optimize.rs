@@ -106,7 +106,7 @@ fn tell(summary: &Summary, folder: &Path, out: &mut dyn Write) -> Result<(), Cli
     if best.worked_examples > 0 {
         writeln!(out, "… and {} worked examples from the training data: best.json has the whole chat", best.worked_examples)?;
     }
-    writeln!(out, "\nthe run is in {}", folder.display())?;
+    writeln!(out, "\nthe run is in {}; report.html there shows all of it", folder.display())?;
     Ok(())
 }
 

@@ -8,8 +8,10 @@
 //! was torn by a crash and is dropped; anything else that is broken is an error naming the line.
 
 mod line;
+mod read;
 mod record;
 
+pub use read::read;
 pub use record::{CandidateAsk, Cost, Record, RolloutAsk, Scored, Verdict};
 
 use std::collections::BTreeMap;
@@ -36,6 +38,14 @@ pub enum JournalError {
         path: PathBuf,
         /// What the system said.
         cause: std::io::Error,
+    },
+    /// A folder that is no run directory.
+    #[error(
+        "{path} holds no run: there is no journal in it, or nothing in the journal; give a folder that `gepard optimize` made"
+    )]
+    NoRun {
+        /// The folder.
+        path: PathBuf,
     },
     /// Another process works on the run.
     #[error("another gepard is working on {path}; wait for it or give another --run")]
@@ -196,12 +206,7 @@ impl Journal {
             let outline = Outline::of(&record, place.line).ok_or_else(|| damaged("a second header".into()))?;
             found.push((place, outline));
             if let Record::Header { version, fingerprint: recorded } = record {
-                if version > VERSION {
-                    return Err(JournalError::Newer { path: self.path.clone(), version });
-                }
-                if version < VERSION {
-                    return Err(JournalError::Older { path: self.path.clone(), version });
-                }
+                read::supported(&self.path, version)?;
                 let differences = differences(&recorded, fingerprint);
                 if !differences.is_empty() {
                     return Err(JournalError::OtherPlan { path: folder.to_owned(), differences });

@@ -37,7 +37,7 @@ use crate::program::tools::{Act, Command, Retrieve, Template};
 use crate::program::{Program, Tool};
 use crate::report::summary::{BeforeAfter, Tested};
 use crate::report::tally::Tally;
-use crate::report::{Summary, result};
+use crate::report::{Summary, page, result};
 
 /// The program of a plan, its corpora opened.
 ///
@@ -216,6 +216,7 @@ pub fn optimize(
     journal.sync()?;
     let summary = Summary { notes: notes(plan, &splits), ..Summary::new(&pool, spent, tally, elapsed, test.as_ref()) };
     result::write(folder, &program, &pool, &summary)?;
+    page::write(folder, &folder.join("report.html"))?;
     Ok(summary)
 }
 

@@ -181,3 +181,9 @@ pub fn result(run: &Path, file: &str) -> serde_json::Value {
     }
     value
 }
+
+/// A block of JSON in the page of a run.
+pub fn block(page: &str, id: &str) -> serde_json::Value {
+    let rest = page.split_once(&format!("<script type=\"application/json\" id=\"{id}\">")).unwrap().1;
+    serde_json::from_str(rest.split_once("</script>").unwrap().0).unwrap()
+}

@@ -1,0 +1,26 @@
+//! `gepard report`
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use gepard::error::RunError;
+use gepard::report::page;
+
+use super::CliError;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The run directory; the run may still be going on.
+    run: PathBuf,
+    /// Where to write the page [default: report.html in the run directory].
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
+    let file = arguments.output.clone().unwrap_or_else(|| arguments.run.join("report.html"));
+    page::write(&arguments.run, &file).map_err(RunError::from)?;
+    writeln!(out, "the report is in {}", file.display())?;
+    Ok(())
+}

@@ -1,0 +1,345 @@
+//! From the records of a journal, one after the other, to a [`History`].
+//!
+//! A record of rollouts names candidates by a key, decisions name them by their place. Who is who follows from the order:
+//! the children of an iteration are run in the order in which they were proposed, judged in that order, and validated in
+//! that order.
+
+mod naming;
+
+use std::collections::BTreeMap;
+
+use self::naming::{Identity, reasoning};
+use super::decision::Decision;
+use super::history::{Asked, Chat, Entry, Fate, History, Iteration, Proposal, Runs, Seen, Who, place_of};
+use super::trace;
+use crate::data::split::Split;
+use crate::engine::{Completion, Message};
+use crate::journal::{self, Record, RolloutAsk};
+
+/// A history in the making.
+#[derive(Debug, Default)]
+pub(super) struct Chronicle {
+    history: History,
+    /// Places in `history.runs` by key.
+    keys: BTreeMap<String, usize>,
+    /// Places in `history.examples` by split and id.
+    examples: [BTreeMap<String, usize>; 3],
+    /// Whose rollouts those of a text are.
+    known: BTreeMap<Identity, usize>,
+    /// Runs on training examples since the iteration's first proposal, and runs on validation examples since it began:
+    /// each once, in order.
+    gate: Vec<usize>,
+    validation: Vec<usize>,
+    /// Questions that have no answers yet, by their places among `asked` of the last iteration.
+    awaited: Vec<usize>,
+    /// Why validations were given up, by the candidates' places.
+    given_up: BTreeMap<usize, String>,
+    elapsed: f64,
+}
+
+impl Chronicle {
+    /// Takes the next record.
+    pub(super) fn take(&mut self, record: Record) -> Result<(), String> {
+        match record {
+            Record::Header { fingerprint, .. } => self.history.fingerprint = fingerprint,
+            Record::Rollouts { ask, rollouts, cost } => {
+                self.elapsed = cost.elapsed;
+                self.history.rollouts += rollouts.len() as u64;
+                self.history.spending.rollouts(&cost);
+                self.rollouts(&ask, rollouts)?;
+            }
+            Record::Test { ask, rollouts, cost, .. } => {
+                self.history.spending.test(&cost);
+                self.rollouts(&ask, rollouts)?;
+            }
+            Record::Reflections { read, completions, cost, .. } => {
+                self.elapsed = cost.elapsed;
+                self.history.spending.reflections(&cost);
+                self.answered(read, &completions);
+            }
+            Record::Note { event } => {
+                let decision = serde_json::from_value(event).map_err(|e| format!("the decision cannot be read: {e}"))?;
+                self.decided(decision);
+            }
+        }
+        Ok(())
+    }
+
+    /// The history of all that was taken.
+    pub(super) fn finish(mut self) -> History {
+        // What is under way: children that are at the gate, in their order.
+        for proposal in 0..self.iteration().proposals.len() {
+            let (fate, named) = (self.iteration().proposals[proposal].fate, self.iteration().proposals[proposal].run);
+            if fate == Fate::Open && named.is_none() {
+                self.name_proposal(proposal);
+            }
+        }
+        if self.history.members.is_empty()
+            && let Some(seed) = self.history.runs.first_mut()
+        {
+            seed.who = Who::Candidate(0);
+        }
+        self.history.iterations.retain(|iteration| iteration.number > 0);
+        self.history
+    }
+
+    fn rollouts(&mut self, ask: &RolloutAsk, rollouts: Vec<journal::Scored>) -> Result<(), String> {
+        let asked: usize = ask.of.iter().map(|of| of.examples.len()).sum();
+        if asked != rollouts.len() {
+            return Err(format!("{asked} rollouts were asked for, {} are there", rollouts.len()));
+        }
+        let mut rollouts = rollouts.into_iter();
+        for of in &ask.of {
+            let run = self.run(&of.candidate);
+            let wave = match ask.split {
+                Split::Train => &mut self.gate,
+                Split::Val => &mut self.validation,
+                Split::Test => &mut Vec::new(),
+            };
+            if !wave.contains(&run) {
+                wave.push(run);
+            }
+            for (id, scored) in of.examples.iter().zip(rollouts.by_ref()) {
+                let example = self.example(ask.split, id, &scored);
+                let scored = trace::scored(&mut self.history.texts, ask.split, example, &scored);
+                self.history.runs[run].rollouts.push(scored);
+            }
+        }
+        Ok(())
+    }
+
+    /// The place of a key's rollouts.
+    fn run(&mut self, key: &str) -> usize {
+        if let Some(&run) = self.keys.get(key) {
+            return run;
+        }
+        let run = self.history.runs.len();
+        self.history.runs.push(Runs { key: key.to_owned(), who: Who::Unknown, rollouts: Vec::new() });
+        self.keys.insert(key.to_owned(), run);
+        run
+    }
+
+    fn example(&mut self, split: Split, id: &str, scored: &journal::Scored) -> usize {
+        let place = place_of(split);
+        if let Some(&example) = self.examples[place].get(id) {
+            return example;
+        }
+        let example = self.history.examples[place].len();
+        let texts = &mut self.history.texts;
+        let inputs = scored.rollout.steps.first().map_or_else(Vec::new, |step| trace::pairs(texts, &step.inputs));
+        self.history.examples[place].push(Seen { id: id.to_owned(), inputs });
+        self.examples[place].insert(id.to_owned(), example);
+        example
+    }
+
+    /// The iteration that is under way; one without a number before the first.
+    fn iteration(&mut self) -> &mut Iteration {
+        if self.history.iterations.is_empty() {
+            self.history.iterations.push(Iteration::default());
+        }
+        let last = self.history.iterations.len() - 1;
+        &mut self.history.iterations[last]
+    }
+
+    fn begin(&mut self, iteration: Iteration) {
+        self.history.iterations.push(iteration);
+        self.gate.clear();
+        self.validation.clear();
+        self.awaited.clear();
+    }
+
+    fn proposal(&mut self, number: usize) -> Option<(usize, &mut Proposal)> {
+        self.iteration().proposals.iter_mut().enumerate().find(|(_, proposal)| proposal.number == number)
+    }
+
+    fn decided(&mut self, decision: Decision) {
+        match decision {
+            Decision::Iteration { iteration, parents, minibatch } => {
+                self.begin(Iteration { number: iteration, parents, examples: minibatch, ..Iteration::default() });
+            }
+            Decision::Perfect { parent } => self.iteration().perfect.push(parent),
+            Decision::Diagnosing { parent, module, reflector, questions, left_out } => self.ask(Asked {
+                parent: Some(parent),
+                module,
+                operator: "diagnosis".into(),
+                reflector: Some(reflector),
+                left_out,
+                questions,
+                ..Asked::default()
+            }),
+            Decision::Diagnosed { parent, module, sentences } => {
+                let is_it =
+                    |asked: &&mut Asked| asked.proposal.is_none() && asked.module == module && asked.parent == Some(parent);
+                if let Some(asked) = self.iteration().asked.iter_mut().rev().find(is_it) {
+                    asked.sentences = sentences;
+                }
+            }
+            Decision::Reflecting { proposal, parent, module, operator, reflector, questions, left_out, again, .. } => {
+                let (proposal, parent, reflector) = (Some(proposal), Some(parent), Some(reflector));
+                let asked =
+                    Asked { proposal, parent, module, operator, reflector, again, left_out, questions, ..Asked::default() };
+                self.ask(asked);
+            }
+            Decision::Unusable { proposal, module, operator, reason, text } => {
+                let unusable = Some((reason, self.history.texts.take(&text)));
+                let is_it = |asked: &&mut Asked| asked.proposal == Some(proposal) && asked.module == module;
+                match self.iteration().asked.iter_mut().rev().find(is_it).filter(|asked| asked.unusable.is_none()) {
+                    Some(asked) => asked.unusable = unusable,
+                    None => {
+                        let asked = Asked { proposal: Some(proposal), module, operator, unusable, ..Asked::default() };
+                        self.iteration().asked.push(asked);
+                    }
+                }
+            }
+            Decision::Proposed { proposal: number, parent, operators, instructions, demonstrations } => {
+                if self.iteration().proposals.is_empty() {
+                    self.gate.clear();
+                }
+                let proposal = Proposal { number, parent, operators, instructions, demonstrations, ..Proposal::default() };
+                self.iteration().proposals.push(proposal);
+            }
+            Decision::Rejected { proposal, parent_sum, child_sum, run } => {
+                let cut = run < self.iteration().examples.len();
+                let rest = if cut { "; the rest could not have helped" } else { "" };
+                let why = format!("{} on {}{rest}", sums(parent_sum, child_sum), examples(run));
+                self.judged(proposal, Fate::Rejected, why, run > 0);
+            }
+            Decision::Passed { proposal, parent_sum, child_sum } => {
+                let run = self.iteration().examples.len();
+                self.judged(proposal, Fate::Open, format!("{} on {}", sums(parent_sum, child_sum), examples(run)), true);
+            }
+            Decision::PassedOver { proposal } => {
+                if let Some((_, proposal)) = self.proposal(proposal) {
+                    proposal.fate = Fate::PassedOver;
+                    proposal.why += ", but another proposal gained more";
+                }
+            }
+            Decision::Merging { iteration, parents, ancestor, instructions, examples } => {
+                let (parents, ancestor) = (parents.to_vec(), Some(ancestor));
+                let merge = Some(Proposal { parent: parents[0], ancestor, instructions, ..Proposal::default() });
+                self.begin(Iteration { number: iteration, parents, examples, merge, ..Iteration::default() });
+            }
+            Decision::MergeRejected { parent_sums: [first, second], child_sum } => {
+                let number = self.iteration().number;
+                let run = self.fresh_on_validation();
+                self.is(run, Who::Merge(number));
+                if let Some(merge) = &mut self.iteration().merge {
+                    merge.fate = Fate::Rejected;
+                    merge.run = run;
+                    merge.why = format!("its parents' sums {first:.2} and {second:.2}, its own {child_sum:.2}");
+                }
+            }
+            Decision::ValidationGivenUp { candidate, validated, of, lead, behind } => {
+                let why = format!("validation given up after {validated} of {of} examples: {} ({lead:+.2})", behind.words());
+                self.given_up.insert(candidate, why);
+            }
+            Decision::NothingToMerge {} | Decision::Idle { .. } => {}
+            accepted @ Decision::Accepted { .. } => self.accepted(accepted),
+        }
+    }
+
+    fn ask(&mut self, asked: Asked) {
+        let place = self.iteration().asked.len();
+        self.iteration().asked.push(asked);
+        self.awaited.push(place);
+    }
+
+    /// The answers to all questions that were asked since the last ones.
+    fn answered(&mut self, read: Vec<Vec<Message>>, completions: &[Completion]) {
+        let texts = &mut self.history.texts;
+        let mut read = read.into_iter();
+        let mut chats: Vec<Chat> =
+            completions.iter().map(|answer| trace::chat(texts, read.next().unwrap_or_default(), answer)).collect();
+        for place in std::mem::take(&mut self.awaited) {
+            let asked = &mut self.iteration().asked[place];
+            asked.chats = chats.drain(..asked.questions.min(chats.len())).collect();
+        }
+    }
+
+    fn judged(&mut self, number: usize, fate: Fate, why: String, was_run: bool) {
+        let Some((place, proposal)) = self.proposal(number) else { return };
+        (proposal.fate, proposal.why) = (fate, why);
+        if was_run {
+            self.name_proposal(place);
+        }
+    }
+
+    fn accepted(&mut self, decision: Decision) {
+        let Decision::Accepted {
+            iteration,
+            candidate,
+            parents,
+            proposal,
+            instructions,
+            demonstrations,
+            prompt_tokens,
+            mean,
+            scores,
+            objectives,
+            complete,
+            spent,
+        } = decision
+        else {
+            return;
+        };
+        let given_up = self.given_up.remove(&candidate);
+        let fate = if complete { Fate::Accepted } else { Fate::Partial };
+        let tried = match parents.as_slice() {
+            [] => None,
+            [_] => self.proposal(proposal).map(|(_, proposal)| proposal),
+            _ => self.iteration().merge.as_mut(),
+        };
+        let mut tried = tried.map(|tried| {
+            (tried.fate, tried.candidate) = (fate, Some(candidate));
+            if let Some(words) = &given_up {
+                tried.why = format!("{}{}{words}", tried.why, if tried.why.is_empty() { "" } else { "; " });
+            }
+            tried.clone()
+        });
+        let run = tried.as_ref().and_then(|tried| tried.run).or_else(|| self.fresh_on_validation());
+        self.is(run, Who::Candidate(candidate));
+        if let Some(merge) = self.iteration().merge.as_mut().filter(|_| parents.len() > 1) {
+            merge.run = run;
+        }
+        let operators = tried.as_mut().map_or_else(Vec::new, |tried| std::mem::take(&mut tried.operators));
+        let reasoning = match parents.as_slice() {
+            [] => self.seed_reasoning(&instructions),
+            [parent] => reasoning(&self.history.members.get(*parent).map_or(Vec::new(), |p| p.reasoning.clone()), &operators),
+            several => self.merged_reasoning(several, &instructions),
+        };
+        let mut shown = demonstrations.clone();
+        shown.sort();
+        if let Some(run) = run {
+            self.known.insert((instructions.clone(), shown, reasoning.clone()), run);
+        }
+        let ancestor = tried.and_then(|tried| tried.ancestor);
+        let elapsed = self.elapsed;
+        self.history.members.push(Entry {
+            iteration,
+            parents,
+            ancestor,
+            proposal,
+            operators,
+            instructions,
+            demonstrations,
+            reasoning,
+            prompt_tokens,
+            mean,
+            scores,
+            objectives,
+            complete,
+            given_up,
+            spent,
+            elapsed,
+            run,
+        });
+    }
+}
+
+fn sums(parent: f64, child: f64) -> String {
+    format!("its parent {parent:.2}, it {child:.2}")
+}
+
+fn examples(count: usize) -> String {
+    if count == 1 { "1 example".into() } else { format!("{count} examples") }
+}

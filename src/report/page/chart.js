@@ -1,0 +1,59 @@
+// The score over rollouts and over time.
+
+/** About `most` round numbers from 0 to `top`. */
+const ticks = (top, most) => {
+  const raw = top / most || 1;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= raw);
+  return Array.from({ length: Math.floor(top / step + 1e-9) + 1 }, (_, at) => at * step);
+};
+
+const chartView = (by) => {
+  const [width, height, left, right, top, bottom] = [920, 300, 46, 16, 14, 38];
+  const points = run.candidates.map((candidate, place) => ({ place, at: candidate[by], mean: candidate.mean, complete: candidate.complete }));
+  const end = Math.max(by === "spent" ? run.rollouts : run.spending.search, ...points.map((point) => point.at)) || 1;
+  const means = points.map((point) => point.mean);
+  const low = Math.max(0, Math.floor((Math.min(...means) - 0.05) * 10) / 10);
+  const high = Math.min(1, Math.ceil((Math.max(...means) + 0.02) * 10) / 10);
+  const x = (value) => left + (value / end) * (width - left - right);
+  const y = (value) => height - bottom - ((value - low) / Math.max(0.1, high - low)) * (height - top - bottom);
+  let best = null;
+  let path = "";
+  const rises = new Set();
+  for (const point of points) {
+    if (!point.complete || (best !== null && point.mean <= best)) continue;
+    path += best === null ? `M${x(point.at)} ${y(point.mean)}` : `H${x(point.at)}V${y(point.mean)}`;
+    best = point.mean;
+    rises.add(point.place);
+  }
+  if (best !== null) path += `H${x(end)}`;
+  const label = (value) => (by === "spent" ? value.toLocaleString("en") : duration(value));
+  const steps = ticks(high - low, 5).map((step) => low + step);
+  const words = `Best score on validation over ${by === "spent" ? "rollouts" : "time"}: from ${score(means[0])} to ${score(best)} in ${by === "spent" ? count(end, "rollout") : duration(end)}`;
+  return svg("svg", { viewBox: `0 0 ${width} ${height}`, width: "100%", role: "img", "aria-label": words },
+    steps.map((value) => [
+      svg("line", { class: "axis", x1: left, x2: width - right, y1: y(value), y2: y(value) }),
+      svg("text", { class: "tick", x: left - 8, y: y(value) + 4, "text-anchor": "end" }, value.toFixed(2)),
+    ]),
+    ticks(end, 7).map((value) => svg("text", { class: "tick", x: x(value), y: height - bottom + 18, "text-anchor": "middle" }, label(value))),
+    svg("text", { class: "tick", x: width - right, y: height - 4, "text-anchor": "end" }, by === "spent" ? "rollouts" : "time of the search"),
+    svg("path", { class: "line", d: path }),
+    points.map((point) => svg("circle", { class: rises.has(point.place) ? "dot new" : "dot", cx: x(point.at), cy: y(point.mean), r: rises.has(point.place) ? 5 : 3.5 },
+      svg("title", null, `#${point.place}: ${score(point.mean)}`))));
+};
+
+const progressSection = () => {
+  if (run.candidates.length === 0) return section("progress", "Score over rollouts and time", h("p", null, "There is no score yet."));
+  const box = h("div");
+  const buttons = [["spent", "over rollouts"], ["elapsed", "over time"]].map(([by, words]) =>
+    h("button", { type: "button", "aria-pressed": by === "spent", onclick: () => show(by) }, words));
+  const show = (by) => {
+    buttons[0].setAttribute("aria-pressed", by === "spent");
+    buttons[1].setAttribute("aria-pressed", by === "elapsed");
+    refill(box, chartView(by));
+  };
+  show("spent");
+  return section("progress", "Score over rollouts and time",
+    h("p", { class: "soft" }, "The line is the best candidate so far, of those validated in full. Each dot is a candidate that joined; the table of the family has the same numbers."),
+    h("div", { class: "row" }, buttons), box);
+};

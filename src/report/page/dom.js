@@ -1,0 +1,78 @@
+// Elements from text alone: nothing that a model or a user's data says is ever read as markup.
+
+/** Text as it is, with what cannot be seen made visible: control characters, and marks that turn the direction of text. */
+const visible = (text) => String(text)
+  .replace(/[\u0000-\u0008\u000b-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
+  .replace(/[\u007f-\u009f]/g, "\ufffd")
+  .replace(/[\u2028\u2029]/g, "\n")
+  .replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (c) => `⟨U+${c.charCodeAt(0).toString(16).toUpperCase()}⟩`);
+
+/** Fills an element: attributes, listeners (`on…`), children; texts become text nodes. */
+const filled = (element, attributes, children) => {
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    const isState = name.startsWith("aria-") && typeof value === "boolean";
+    if (value === null || value === undefined || (value === false && !isState)) continue;
+    if (isState) element.setAttribute(name, String(value));
+    else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  for (const child of children.flat(3)) {
+    if (child === null || child === undefined || child === false) continue;
+    element.append(child instanceof Node ? child : document.createTextNode(visible(child)));
+  }
+  return element;
+};
+
+const h = (name, attributes, ...children) => filled(document.createElement(name), attributes, children);
+const svg = (name, attributes, ...children) =>
+  filled(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
+
+/** Puts new children in the place of all others. */
+const refill = (element, ...children) => {
+  element.replaceChildren();
+  return filled(element, null, children);
+};
+
+const score = (value) => (value === null || value === undefined ? "–" : value.toFixed(3));
+const signed = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(3);
+const count = (number, one, many = `${one}s`) => `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+const duration = (seconds) => {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
+  return `${Math.floor(whole / 3600)} h ${String(Math.floor(whole / 60) % 60).padStart(2, "0")} min`;
+};
+
+/** A labelled list of choices: values with their words. */
+const choice = (label, options, value, changed) => {
+  const select = h("select", { onchange: () => changed(select.value) },
+    options.map(([of, words]) => h("option", { value: of, selected: String(of) === String(value) }, words)));
+  return [h("label", null, label, select), select];
+};
+
+/** A section of the page, with a heading that can be linked to. */
+const section = (id, title, ...children) =>
+  h("section", { id, "aria-labelledby": `${id}-title` }, h("h2", { id: `${id}-title` }, title), ...children);
+
+/** A mark between two colours of the style, for a share from 0 to 1. */
+const shade = (() => {
+  let ends = null;
+  const read = (name) => {
+    const hex = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+    return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+  };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { ends = null; });
+  return (share) => {
+    ends ??= [read("--scale-low"), read("--scale-high")];
+    const at = Math.min(1, Math.max(0, share));
+    return `rgb(${ends[0].map((low, i) => Math.round(low + (ends[1][i] - low) * at)).join(" ")})`;
+  };
+})();
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+/** Calls `draw` now and whenever the colours change. */
+const drawn = (draw) => {
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTimeout(draw));
+  draw();
+};

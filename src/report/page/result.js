@@ -1,0 +1,84 @@
+// The first screen: did it get better, by how much, was it luck, what is the prompt.
+
+const header = () => {
+  const state = run.finished ? h("span", { class: "chip" }, "finished") : h("span", { class: "chip live" }, "not finished");
+  const what = `${count(run.rollouts, "rollout")}, ${count(run.candidates.length, "candidate")}, ${duration(run.spending.search)}`;
+  document.title = visible(`${run.name} · gepard report`);
+  filled(document.getElementById("top"), null, [
+    h("div", { class: "title" }, h("h1", null, run.name), state, h("span", { class: "soft small" }, what)),
+  ]);
+};
+
+/** An interval of a difference on a line with zero. */
+const intervalView = (paired) => {
+  const [low, high] = paired.interval_95;
+  const reach = Math.max(Math.abs(low), Math.abs(high), 0.02) * 1.15;
+  const x = (value) => 110 + (value / reach) * 100;
+  const words = `95% interval from ${signed(low)} to ${signed(high)}`;
+  return svg("svg", { width: 220, height: 40, viewBox: "0 0 220 40", role: "img", "aria-label": words },
+    svg("line", { class: "axis", x1: 5, x2: 215, y1: 16, y2: 16 }),
+    svg("line", { class: "zero", x1: 110, x2: 110, y1: 4, y2: 28 }),
+    svg("line", { class: "interval", x1: x(low), x2: Math.max(x(high), x(low) + 1), y1: 16, y2: 16 }),
+    svg("circle", { cx: x(paired.difference), cy: 16, r: 5, fill: "currentColor" }),
+    svg("text", { class: "tick", x: 110, y: 39, "text-anchor": "middle" }, "0"));
+};
+
+const figures = (paired, on) => {
+  const kind = paired.difference > 0 ? "better" : paired.difference < 0 ? "worse" : "";
+  const figure = (term, value, of = "") => h("div", { class: "figure" }, h("dt", null, term), h("dd", { class: of }, value));
+  const interval = paired.interval_95;
+  return h("dl", { class: "figures" },
+    figure(`before, on ${on}`, score(paired.first)),
+    figure(`after, on ${on}`, score(paired.second)),
+    figure("difference", signed(paired.difference), kind),
+    interval && h("div", { class: "figure" }, h("dt", null, `95% interval ${signed(interval[0])} to ${signed(interval[1])}`), h("dd", null, intervalView(paired))));
+};
+
+/** The prompts of a candidate: each module's text, and what changed from another's. */
+const promptViews = (place, from, fromWords) => run.candidates[place].instructions.map(([module, text]) => {
+  const candidate = run.candidates[place];
+  const before = (run.candidates[from].instructions.find(([name]) => name === module) ?? ["", ""])[1];
+  const said = h("span", { class: "soft small", role: "status" });
+  const copy = h("button", {
+    type: "button",
+    onclick: () => copied(text).then((done) => refill(said, done ? "copied" : "select the text to copy it")),
+  }, "Copy");
+  const shown = candidate.demonstrations.find(([name]) => name === module);
+  return h("div", null,
+    h("div", { class: "row" }, h("h3", null, module), copy, said,
+      candidate.reasoning.includes(module) && h("span", { class: "chip" }, "reasons before it answers")),
+    h("div", { class: "two" },
+      h("div", null, h("div", { class: "soft small" }, "The prompt"),
+        h("pre", { class: "prompt", tabindex: "0", role: "region", "aria-label": `Prompt of ${module}` }, text)),
+      place !== from && h("div", null, h("div", { class: "soft small" }, `What changed from ${fromWords}`),
+        differenceView(before, text, `What changed in ${module} from ${fromWords}`))),
+    shown && h("p", { class: "small" }, `With ${count(shown[1].length, "worked example")} from the training data: ${shown[1].join(", ")}. The whole chat is in best.json of the run directory.`));
+});
+
+const copied = async (text) => {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+const resultSection = () => {
+  const { best, test, validation, headline, luck } = run.outcome;
+  const note = (words) => h("p", { class: "note" }, words);
+  return h("section", { id: "result", "aria-labelledby": "result-title" },
+    h("h2", { id: "result-title", class: "headline" }, headline),
+    test ? figures(test, "test") : validation && best !== 0 ? figures(validation, "validation") : null,
+    h("p", null, luck),
+    test && validation && h("p", { class: "soft" },
+      `On validation, which chose the answer: ${score(validation.first)} before, ${score(validation.second)} after.`),
+    test === null && best === 0 && h("p", null, `The seed scores ${score(run.candidates[0].mean)} on validation.`),
+    run.learned && h("p", { class: "soft" }, `${run.learned[0].toUpperCase()}${run.learned.slice(1)}. The search stopped because ${run.stopped}.`),
+    !run.finished && note("This is the run as far as its journal goes: it is still going on, or was interrupted. The same command goes on with it."),
+    run.notes.map(note), run.warnings.map(note),
+    best !== null && [
+      h("h2", { id: "prompt" }, best === 0 ? "The prompt, as it was" : `The prompt (candidate #${best})`),
+      promptViews(best, 0, "the seed"),
+    ]);
+};
