@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use super::agreement::agreement;
-use super::{feedback, files, metric, open_engine, required_fields};
+use super::{feedback, metric, open_engine, required_fields};
 use crate::config::Plan;
 use crate::data::split::{self, Split};
 use crate::data::{Dataset, Example};
