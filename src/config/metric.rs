@@ -1,15 +1,17 @@
 //! `[metric]`: how answers are judged.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use regex::Regex;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::code;
 use super::plan::ModulePlan;
 use super::section::{Section, nearest};
 use super::steps::{StepKind, StepPlan};
-use crate::metric::{Constraint, Counting, Fetched};
+use crate::metric::{CodeSettings, Constraint, Counting, Fetched};
 
 /// `[metric]`
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -94,6 +96,8 @@ pub enum MetricPlan {
         /// What the score is.
         score: Fetched,
     },
+    /// Tests that are run on code.
+    Code(CodeSettings),
     /// Several metrics with weights.
     Sum {
         /// The metrics.
@@ -127,7 +131,8 @@ impl MetricPlan {
     /// Whether its verdicts have named parts, which a front can be over.
     #[must_use]
     pub fn names_objectives(&self) -> bool {
-        matches!(self, Self::Json { .. } | Self::Constraints { .. } | Self::Retrieval { .. } | Self::Sum { .. })
+        let named = matches!(self, Self::Json { .. } | Self::Constraints { .. } | Self::Retrieval { .. });
+        named || matches!(self, Self::Code(_) | Self::Sum { .. })
     }
 
     /// What stands in for a metric that could not be read.
@@ -137,14 +142,15 @@ impl MetricPlan {
 }
 
 /// The kinds, for who mistypes one.
-const KINDS: [&str; 10] = ["label", "number", "json", "exact", "f1", "contains", "regex", "constraints", "retrieval", "sum"];
+const KINDS: [&str; 11] =
+    ["label", "number", "json", "exact", "f1", "contains", "regex", "constraints", "retrieval", "code", "sum"];
 
-pub(super) fn read(root: &Section<'_>, modules: &[ModulePlan], steps: &[StepPlan]) -> MetricPlan {
+pub(super) fn read(root: &Section<'_>, base: &Path, modules: &[ModulePlan], steps: &[StepPlan]) -> MetricPlan {
     let Some(section) = root.table("metric") else {
         root.problem("metric", "is missing; say how answers are judged: [metric] kind = \"label\"");
         return MetricPlan::nothing();
     };
-    let reader = Reader { section: &section, modules, steps };
+    let reader = Reader { section: &section, base, modules, steps };
     let plan = match section.required_text("kind").as_str() {
         "sum" => Some(reader.sum()),
         kind => reader.metric(kind),
@@ -157,6 +163,8 @@ pub(super) fn read(root: &Section<'_>, modules: &[ModulePlan], steps: &[StepPlan
 
 struct Reader<'s, 'a> {
     section: &'s Section<'a>,
+    /// The task file's folder.
+    base: &'s Path,
     modules: &'s [ModulePlan],
     steps: &'s [StepPlan],
 }
@@ -190,6 +198,7 @@ impl Reader<'_, '_> {
             "regex" => self.regex(),
             "constraints" => self.constraints(),
             "retrieval" => self.retrieval(),
+            "code" => MetricPlan::Code(code::read(section, self.base, self.output())),
             "" => MetricPlan::nothing(),
             other => {
                 section.problem("kind", format!("there is no metric `{other}`; {}", nearest(other, &KINDS)));
@@ -325,7 +334,7 @@ impl Reader<'_, '_> {
                 section.problem("name", format!("`{name}` stands twice; each part needs a name of its own"));
             }
             let weight = section.number("weight", 0.0..=1e6).unwrap_or(1.0);
-            let reader = Reader { section: &section, modules: self.modules, steps: self.steps };
+            let reader = Reader { section: &section, base: self.base, modules: self.modules, steps: self.steps };
             let metric = match kind.as_str() {
                 "sum" => {
                     section.problem("kind", "a sum cannot be a part of a sum");

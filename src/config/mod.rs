@@ -2,6 +2,7 @@
 //! line and key, before anything is loaded.
 
 mod budget;
+mod code;
 mod layout;
 mod metric;
 mod named;
@@ -119,7 +120,7 @@ fn read_plan(reader: &Reader<'_>, table: &Table) -> Plan {
     let own_model = modules.first().map_or("task", |m| m.model.as_str());
     let plan = Plan {
         data: read_data(reader, &root),
-        metric: metric::read(&root, &modules, &steps),
+        metric: metric::read(&root, reader.base, &modules, &steps),
         layout: layout::read(&root),
         optimize: optimize::read(&root, &names, own_model),
         engine: read_engine(&root),

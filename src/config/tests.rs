@@ -242,3 +242,33 @@ fn outputs_that_cannot_be_are_told() {
         assert!(problems.iter().any(|(line, _, message)| *line == Some(8) && message.contains(told)), "{output}: {problems:?}");
     }
 }
+
+#[test]
+fn the_metric_code_in_full_is_a_task_file_again() {
+    let with = |metric: &str| {
+        TASK.replace("kind = \"label\"\nfield = \"urgency\"", &format!("kind = \"code\"\nfield = \"tests\"\n{metric}"))
+    };
+    for metric in [
+        "",
+        "language = \"python\"\npython = \"venv/bin/python\"\nsetup = \"imports\"\nentry = \"name\"\nscore = \"all\"\nunsafe = true",
+        "command = [\"./a\"]\nbuild = [\"cc\", \"a.c\"]\nfile = \"a.c\"\nread = [\"lib\"]\ntimeout = 0.5\nmemory = 64\nprints = 1\ndisk = 2",
+    ] {
+        let plan = load_with(&with(metric), &[]).unwrap();
+        assert!(plan.metric.names_objectives());
+        let written = toml::to_string(&plan).unwrap();
+        assert_eq!(load_with(&written, &[]).unwrap(), plan, "{written}");
+    }
+    for (metric, key, says) in [
+        ("language = \"rust\"", "metric.language", "`command` names a program"),
+        ("build = [\"cc\"]", "metric.build", "goes with `command` only"),
+        ("command = [\"node\"]\nentry = \"f\"", "metric.entry", "goes with Python"),
+        ("command = []", "metric.command", "must be a program"),
+        ("command = [\"node\"]\nfile = \"../x\"", "metric.file", "in the scratch folder"),
+        ("score = \"al\"", "metric.score", "did you mean `all`?"),
+        ("timeout = 0", "metric.timeout", "must be from 0.1 to 3600"),
+        ("safe = true", "metric.safe", "did you mean `unsafe`?"),
+    ] {
+        let told = problems(&with(metric), &[]);
+        assert!(told.iter().any(|(line, k, m)| line.is_some() && k == key && m.contains(says)), "{metric}: {told:?}");
+    }
+}

@@ -1,5 +1,6 @@
 //! μ_f: a rollout → a score and words about it. One feedback function a file.
 
+mod code;
 mod constraints;
 mod json;
 mod label;
@@ -8,6 +9,7 @@ mod retrieval;
 mod sum;
 mod text;
 
+pub use code::{Code, CodeSettings, Language, Passing, sandbox_available};
 pub use constraints::{Constraint, Constraints, Counting, Listed, holds_loosely, holds_strictly};
 pub use json::Json;
 pub use label::Label;
@@ -89,6 +91,14 @@ pub trait Metric: Send + Sync {
     /// The fields that an example must have for this metric.
     fn required_fields(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Whether it can judge anything on this machine: asked once, before a run begins.
+    ///
+    /// # Errors
+    /// [`MetricError::Other`] with what is missing and what to do.
+    fn prepare(&self) -> Result<(), MetricError> {
+        Ok(())
     }
 
     /// Whether the metric can judge this example at all: asked of every example before a run begins.

@@ -7,7 +7,9 @@ use regex::Regex;
 use crate::config::{MetricPlan, PartPlan, Plan};
 use crate::data::split::{Split, Splits};
 use crate::data::{DataError, Example};
-use crate::metric::{Comparison, Constraint, Constraints, Hop, Json, Label, Listed, Metric, Number, Part, Retrieval, Sum, Text};
+use crate::metric::{
+    Code, Comparison, Constraint, Constraints, Hop, Json, Label, Listed, Metric, Number, Part, Retrieval, Sum, Text,
+};
 
 /// The feedback function of a plan.
 #[must_use]
@@ -37,6 +39,7 @@ fn build(metric: &MetricPlan, plan: &Plan) -> Box<dyn Metric> {
         MetricPlan::Retrieval { field, steps, score } => {
             Box::new(Retrieval { field: field.clone(), hops: steps.iter().map(|step| hop(plan, step)).collect(), score: *score })
         }
+        MetricPlan::Code(settings) => Box::new(Code::new(settings.clone())),
         MetricPlan::Sum { part: parts } => {
             let part = |part: &PartPlan| Part { name: part.name.clone(), weight: part.weight, metric: build(&part.metric, plan) };
             Box::new(Sum::new(parts.iter().map(part).collect()))
