@@ -5,6 +5,7 @@ use crate::config::ConfigError;
 use crate::data::DataError;
 use crate::engine::EngineError;
 use crate::journal::JournalError;
+use crate::metric::MetricError;
 
 /// Any error of a run. Each kind has its exit code on the command line.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,9 @@ pub enum RunError {
     /// A model or llama.cpp.
     #[error(transparent)]
     Engine(EngineError),
+    /// The metric can judge nothing on this machine.
+    #[error("the metric cannot be used here: {0}")]
+    Unready(#[from] MetricError),
     /// The metric failed too often; the last failure.
     #[error("the metric failed on {failed} of {judged} rollouts, the last time with: {cause}")]
     Metric {

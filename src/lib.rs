@@ -35,3 +35,4 @@ pub mod process;
 pub mod program;
 pub mod report;
 pub mod run;
+pub mod sandbox;

@@ -244,3 +244,78 @@ fn what_does_not_fit_together_is_told() {
         assert!(told.contains(says), "{says} not in {told}");
     }
 }
+
+const WRITE: &str = r#"
+[data]
+train = "train.jsonl"
+val = "val.jsonl"
+
+[[module]]
+name = "write"
+inputs = ["prompt"]
+outputs = ["code"]
+instruction = "Write the function."
+
+[metric]
+kind = "code"
+field = "tests"
+setup = "imports"
+timeout = 5
+
+[model.task]
+engine = "scripted"
+script = "script.jsonl"
+
+[optimize]
+budget = "20"
+"#;
+
+fn write_code() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let row = |id: &str, number: u32| {
+        format!(
+            r#"{{"id": "{id}", "prompt": "double {number}", "imports": ["import math"], "tests": ["assert double({number}) == {}", "assert double(0) == 0"]}}"#,
+            2 * number
+        )
+    };
+    // A model that computes the second example wrong, until a rule says what doubling is.
+    let answer = |body: &str| format!("```python\\ndef double(x):\\n    return math.trunc({body})\\n```");
+    let script =
+        format!("{{\"contains\": [\"double 2\"], \"text\": \"{}\"}}\n{{\"text\": \"{}\"}}", answer("x * 3"), answer("x + x"));
+    write(
+        folder.path(),
+        &[
+            ("gepard.toml", WRITE),
+            ("train.jsonl", &[row("1", 1), row("2", 2)].join("\n")),
+            ("val.jsonl", &[row("3", 3), row("4", 4)].join("\n")),
+            ("script.jsonl", &script),
+        ],
+    );
+    folder
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn code_is_judged_by_its_tests_and_resumed_without_running_them_again() {
+    let folder = write_code();
+    let result = eval(folder.path());
+    assert_eq!(result["score"], 0.75, "{result}");
+    let feedback = result["rows"][1]["feedback"].as_str().unwrap();
+    assert!(feedback.contains("`assert double(2) == 4` failed: expected 4, but `double(2)` is 6"), "{feedback}");
+    let run = || gepard(&["optimize", "gepard.toml", "--run", "run", "--progress", "none"], folder.path());
+    assert_eq!(run().status.code(), Some(0));
+    let journal = fs::read(folder.path().join("run/journal.jsonl")).unwrap();
+    assert_eq!(run().status.code(), Some(0));
+    assert_eq!(fs::read(folder.path().join("run/journal.jsonl")).unwrap(), journal);
+}
+
+#[test]
+fn what_code_needs_is_looked_for_before_a_run_begins() {
+    let folder = write_code();
+    fs::write(folder.path().join("gepard.toml"), WRITE.replace("timeout = 5", "python = \"./no-python\"")).unwrap();
+    let output = gepard(&["optimize", "gepard.toml", "--run", "run"], folder.path());
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(5), "{told}");
+    assert!(told.contains("the metric cannot be used here: the Python interpreter") && told.contains("no-python"), "{told}");
+    assert!(!folder.path().join("run").exists());
+}

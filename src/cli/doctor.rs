@@ -26,6 +26,10 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
     for device in llama::devices() {
         writeln!(out, "device    {}, {} MB", device.name, mb(device.memory))?;
     }
+    match gepard::metric::sandbox_available() {
+        Ok(means) => writeln!(out, "sandbox   {means}: generated code can be run")?,
+        Err(error) => writeln!(out, "sandbox   none: {error}")?,
+    }
     let Some(task) = &arguments.task else { return Ok(()) };
     let plan = config::load(task, &arguments.overrides.settings())?;
     let interrupted = interrupt_flag()?;

@@ -9,6 +9,8 @@ mod optimize;
 mod overrides;
 mod progress;
 mod report;
+#[cfg(target_os = "linux")]
+mod sandboxed;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -87,7 +89,7 @@ impl CliError {
                 RunError::Config(_) | RunError::Plan(_) => 2,
                 RunError::Data(_) => 3,
                 RunError::ModelFile(_) | RunError::Engine(_) => 4,
-                RunError::Metric { .. } => 5,
+                RunError::Metric { .. } | RunError::Unready(_) => 5,
                 RunError::Journal(_) => 6,
                 RunError::Interrupted => 130,
             },
@@ -97,6 +99,11 @@ impl CliError {
 
 /// Parses, runs, tells.
 pub fn main() -> ExitCode {
+    // No command for people, and asked for before every piece of generated code: nothing else is done before.
+    #[cfg(target_os = "linux")]
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == "sandboxed") {
+        return sandboxed::run(&std::env::args_os().skip(2).collect::<Vec<_>>());
+    }
     let mut command = Arguments::command();
     // Looking for devices takes time and may print: only for who asks.
     if std::env::args_os().any(|argument| argument == "--version") {

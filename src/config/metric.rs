@@ -7,12 +7,13 @@ use regex::Regex;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::code;
 use super::judge::{self, JudgePlan};
 use super::plan::ModulePlan;
 use super::privacy::{self, PrivacyPlan};
 use super::section::{Section, nearest};
 use super::steps::{self, StepKind, StepPlan};
-use crate::metric::{Constraint, Counting, Fetched};
+use crate::metric::{CodeSettings, Constraint, Counting, Fetched};
 
 /// `[metric]`
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -112,6 +113,8 @@ pub enum MetricPlan {
         /// How many of them run at a time.
         slots: usize,
     },
+    /// Tests that are run on code.
+    Code(CodeSettings),
     /// Several metrics with weights.
     Sum {
         /// The metrics.
@@ -146,7 +149,7 @@ impl MetricPlan {
     #[must_use]
     pub fn names_objectives(&self) -> bool {
         match self {
-            Self::Json { .. } | Self::Constraints { .. } | Self::Retrieval { .. } | Self::Sum { .. } => true,
+            Self::Json { .. } | Self::Constraints { .. } | Self::Retrieval { .. } | Self::Code(_) | Self::Sum { .. } => true,
             // A program may name some; whether it did is found out with the seed's verdicts.
             Self::Privacy(_) | Self::Judge(_) | Self::Command { .. } => true,
             _ => false,
@@ -160,7 +163,7 @@ impl MetricPlan {
 }
 
 /// The kinds, for who mistypes one.
-const KINDS: [&str; 13] = [
+const KINDS: [&str; 14] = [
     "label",
     "number",
     "json",
@@ -170,6 +173,7 @@ const KINDS: [&str; 13] = [
     "regex",
     "constraints",
     "retrieval",
+    "code",
     "privacy",
     "judge",
     "command",
@@ -244,6 +248,7 @@ impl Reader<'_, '_> {
                 let (timeout, slots) = (steps::read_timeout(section), steps::read_slots(section));
                 MetricPlan::Command { command, folder, timeout, slots }
             }
+            "code" => MetricPlan::Code(code::read(section, self.base, self.output())),
             "" => MetricPlan::nothing(),
             other => {
                 section.problem("kind", format!("there is no metric `{other}`; {}", nearest(other, &KINDS)));

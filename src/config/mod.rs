@@ -2,6 +2,7 @@
 //! line and key, before anything is loaded.
 
 mod budget;
+mod code;
 mod demonstrations;
 mod judge;
 mod layout;

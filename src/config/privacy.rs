@@ -99,6 +99,7 @@ impl MetricPlan {
             | Self::Regex { output, .. }
             | Self::Constraints { output, .. } => vec![output],
             Self::Judge(judge) => vec![&judge.output],
+            Self::Code(settings) => vec![&settings.output],
             Self::Json { field: Some(field), .. } => vec![field],
             Self::Json { weights, .. } => weights.keys().map(String::as_str).collect(),
             Self::Sum { part } => part.iter().flat_map(|part| part.metric.outputs()).collect(),

@@ -293,17 +293,46 @@ fn worked_examples_that_cannot_be_shown_are_told() {
 }
 
 #[test]
-fn a_worked_example_goes_on_from_what_the_layout_has_begun() {
+fn a_worked_example_is_kept_whole() {
     let source = TASK.replace("[\"urgency\"]", "[\"urgency\", \"team\"]").replace(
         "[metric]",
         "demonstrations = [{ name = \"x\", message = \"m\", urgency = \"high\", team = \"a\", reasoning = \"so\" }, { name = \"x\", \
          message = \"n\", urgency = \"low\", team = \"b\", reasoning = \"so\" }]\n[metric]",
     );
     let answer = |settings: &[&str]| load_with(&source, settings).unwrap().seed_candidate().0[0].demonstrations[0].answer.clone();
-    assert_eq!(answer(&[]), "high\nteam: a");
-    assert_eq!(answer(&["layout.answer=label"]), "urgency: high\nteam: a");
-    assert_eq!(answer(&["module.triage.reasoning=true"]), "so\nurgency: high\nteam: a");
+    assert_eq!(answer(&[]), "urgency: high\nteam: a");
+    assert_eq!(answer(&["module.triage.reasoning=true"]), "reasoning: so\nurgency: high\nteam: a");
     let fingerprint = |source: &str| load_with(source, &[]).unwrap().fingerprint();
     assert_ne!(fingerprint(&source), fingerprint(&source.replace("message = \"m\"", "message = \"other\"")));
     assert_ne!(fingerprint(&source), fingerprint(&source.replace("message = \"n\"", "message = \"other\"")));
+}
+
+#[test]
+fn the_metric_code_in_full_is_a_task_file_again() {
+    let with = |metric: &str| {
+        TASK.replace("kind = \"label\"\nfield = \"urgency\"", &format!("kind = \"code\"\nfield = \"tests\"\n{metric}"))
+    };
+    for metric in [
+        "",
+        "language = \"python\"\npython = \"venv/bin/python\"\nsetup = \"imports\"\nentry = \"name\"\nscore = \"all\"\nunsafe = true",
+        "command = [\"./a\"]\nbuild = [\"cc\", \"a.c\"]\nfile = \"a.c\"\nread = [\"lib\"]\ntimeout = 0.5\nmemory = 64\nprints = 1\ndisk = 2",
+    ] {
+        let plan = load_with(&with(metric), &[]).unwrap();
+        assert!(plan.metric.names_objectives());
+        let written = toml::to_string(&plan).unwrap();
+        assert_eq!(load_with(&written, &[]).unwrap(), plan, "{written}");
+    }
+    for (metric, key, says) in [
+        ("language = \"rust\"", "metric.language", "`command` names a program"),
+        ("build = [\"cc\"]", "metric.build", "goes with `command` only"),
+        ("command = [\"node\"]\nentry = \"f\"", "metric.entry", "goes with Python"),
+        ("command = []", "metric.command", "must be a program"),
+        ("command = [\"node\"]\nfile = \"../x\"", "metric.file", "in the scratch folder"),
+        ("score = \"al\"", "metric.score", "did you mean `all`?"),
+        ("timeout = 0", "metric.timeout", "must be from 0.1 to 3600"),
+        ("safe = true", "metric.safe", "did you mean `unsafe`?"),
+    ] {
+        let told = problems(&with(metric), &[]);
+        assert!(told.iter().any(|(line, k, m)| line.is_some() && k == key && m.contains(says)), "{metric}: {told:?}");
+    }
 }

@@ -1,5 +1,6 @@
 //! μ_f: a rollout → a score and words about it. One feedback function a file.
 
+mod code;
 mod command;
 mod constraints;
 mod json;
@@ -11,6 +12,7 @@ mod retrieval;
 mod sum;
 mod text;
 
+pub use code::{Code, CodeSettings, Language, Passing, sandbox_available};
 pub use command::Command;
 pub use constraints::{Constraint, Constraints, Counting, Listed, holds_loosely, holds_strictly};
 pub use json::Json;
@@ -106,6 +108,14 @@ pub trait Metric: Send + Sync {
     /// The fields that an example must have for this metric.
     fn required_fields(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Whether it can judge anything on this machine: asked once, before a run begins.
+    ///
+    /// # Errors
+    /// [`MetricError::Other`] with what is missing and what to do.
+    fn prepare(&self) -> Result<(), MetricError> {
+        Ok(())
     }
 
     /// Whether the metric can judge this example at all: asked of every example before a run begins.

@@ -33,6 +33,10 @@ impl Metric for Sum {
         self.parts.iter().flat_map(|part| part.metric.required_fields()).collect()
     }
 
+    fn prepare(&self) -> Result<(), MetricError> {
+        self.parts.iter().try_for_each(|part| part.metric.prepare())
+    }
+
     fn check(&self, example: &Example) -> Result<(), MetricError> {
         self.parts.iter().try_for_each(|part| part.metric.check(example))
     }

@@ -44,6 +44,7 @@ pub fn diagnose(plan: &Plan, interrupted: &AtomicBool, listener: &mut dyn FnMut(
     let metric = metric(plan);
     let splits = split::load(&files(plan), &required_fields(&program, &*metric), &program.reads)?;
     feedback::check(&*metric, plan, &splits)?;
+    metric.prepare()?;
     super::check_budget(plan, &splits)?;
     let models = llama_models(plan, &BTreeMap::new())?;
     let memory = match models.as_slice() {

@@ -82,6 +82,7 @@ pub fn evaluate(
     let metric = metric(plan);
     let examples = eval_examples(plan, request, &required_fields(&program, &*metric))?;
     feedback::check_examples(&*metric, plan.data.file(request.split), &examples)?;
+    metric.prepare()?;
     let mut engine = open_engine(plan, &BTreeMap::new(), listener)?;
     let mut evaluator = Evaluator { program: &program, metric: &*metric, engine: &mut *engine };
     let started = Instant::now();

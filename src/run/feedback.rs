@@ -12,7 +12,7 @@ use crate::data::{DataError, Example};
 use crate::engine::ModelId;
 use crate::hash::sha256_hex;
 use crate::metric::{
-    Command, Comparison, Constraint, Constraints, Hop, Json, Judge, Label, Labels, Listed, Metric, Number, Part, Privacy,
+    Code, Command, Comparison, Constraint, Constraints, Hop, Json, Judge, Label, Labels, Listed, Metric, Number, Part, Privacy,
     Retrieval, Searched, Sum, Text,
 };
 use crate::process::{self, Pool};
@@ -52,6 +52,7 @@ fn build(metric: &MetricPlan, plan: &Plan) -> Box<dyn Metric> {
             let pool = Pool::new(process::Command { argv, folder: folder.clone(), timeout, slots: *slots });
             Box::new(Command { pool: Arc::new(pool), modules: plan.program.order.clone() })
         }
+        MetricPlan::Code(settings) => Box::new(Code::new(settings.clone())),
         MetricPlan::Sum { part: parts } => {
             let part = |part: &PartPlan| Part { name: part.name.clone(), weight: part.weight, metric: build(&part.metric, plan) };
             Box::new(Sum::new(parts.iter().map(part).collect()))

@@ -155,6 +155,7 @@ pub fn optimize(
     let metric = metric(plan);
     let splits = split::load(&files(plan), &required_fields(&program, &*metric), &program.reads)?;
     feedback::check(&*metric, plan, &splits)?;
+    metric.prepare()?;
     check_budget(plan, &splits)?;
     let examples = [splits.train.len(), splits.val.len(), splits.test.len()];
     let most_rollouts = plan.optimize.budget.most_rollouts(program.modules.len(), splits.val.len());

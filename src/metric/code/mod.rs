@@ -1,0 +1,269 @@
+//! `code`: runs the tests of an example on the code in an answer.
+//!
+//! The code is hostile until it has proved otherwise, and it never does: it runs in [`crate::sandbox`]. The score is the share of
+//! the tests that pass. Its feedback has what a programmer would look at: the error with the lines that it went through, the
+//! assertion that failed with the value that was expected and the one that came, and for a test that takes too long, the lines
+//! where the time went.
+//!
+//! Code shares the interpreter with its tests. It cannot leave the sandbox, and printing, exiting, killing its interpreter or a
+//! value that claims to be equal to everything gains it nothing; but code that searches the interpreter's memory for its judge
+//! can forge a verdict on itself.
+
+mod command;
+mod extract;
+mod python;
+mod words;
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use self::python::Python;
+use super::{Judgement, Metric, MetricError, expected};
+use crate::data::{Example, to_text};
+use crate::engine::Completion;
+use crate::program::Rollout;
+use crate::sandbox::{Limits, Sandbox, SandboxError};
+
+/// What the score is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Passing {
+    /// The share of the tests that pass.
+    Share,
+    /// 1 if all pass, else 0.
+    All,
+}
+
+/// What runs the code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Language {
+    /// Python, in our harness.
+    Python {
+        /// The interpreter.
+        python: String,
+    },
+    /// Any program, once for each test: it passes if the exit code is 0.
+    Command {
+        /// The program and its arguments.
+        command: Vec<String>,
+        /// What is run once before: a compiler. Empty: nothing.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        build: Vec<String>,
+        /// The file that the code is written into.
+        file: String,
+        /// The file that a test is written into; it is the program's standard input, too.
+        test_file: String,
+    },
+}
+
+/// How code is judged.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CodeSettings {
+    /// The program's output that holds the code.
+    pub output: String,
+    /// The example's field with the tests: a list of them, or one text.
+    pub field: String,
+    /// The example's field with what runs before the code: a list of lines, or one text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub setup: Option<String>,
+    /// The example's field with the name of what is tested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
+    /// What runs it.
+    #[serde(flatten)]
+    pub language: Language,
+    /// What the score is.
+    pub score: Passing,
+    /// Seconds of computing that a test may take; twice as many may pass.
+    pub timeout: f64,
+    /// Megabytes of memory.
+    pub memory: u64,
+    /// Kilobytes that the code may print.
+    pub prints: u64,
+    /// Megabytes that the code may write into its folder.
+    pub disk: u64,
+    /// Files and folders that the code may read, besides the system's and the interpreter's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub read: Vec<PathBuf>,
+    /// Whether the code runs without a sandbox.
+    #[serde(rename = "unsafe", skip_serializing_if = "std::ops::Not::not")]
+    pub without_sandbox: bool,
+}
+
+/// The most processes and threads of a program.
+const TASKS: u64 = 256;
+
+/// Runs the tests of examples.
+#[derive(Debug)]
+pub struct Code {
+    settings: CodeSettings,
+    ready: OnceLock<Result<Ready, MetricError>>,
+}
+
+/// What was found on this machine.
+#[derive(Debug, Clone)]
+struct Ready {
+    sandbox: Sandbox,
+    /// None where a command runs the code.
+    python: Option<Python>,
+}
+
+/// The sandbox of this machine, in words.
+///
+/// # Errors
+/// [`SandboxError`] with what is missing.
+pub fn sandbox_available() -> Result<String, SandboxError> {
+    Sandbox::find().map(|sandbox| sandbox.means().to_owned())
+}
+
+impl Code {
+    /// Nothing is looked for yet.
+    #[must_use]
+    pub fn new(settings: CodeSettings) -> Self {
+        Self { settings, ready: OnceLock::new() }
+    }
+
+    /// The same with a sandbox that was found already: for programs that have `gepard` elsewhere.
+    ///
+    /// # Errors
+    /// [`MetricError::Other`] where there is no such interpreter.
+    pub fn with_sandbox(settings: CodeSettings, sandbox: Sandbox) -> Result<Self, MetricError> {
+        let ready = Ready { sandbox, python: python_of(&settings)? };
+        Ok(Self { settings, ready: OnceLock::from(Ok(ready)) })
+    }
+
+    fn ready(&self) -> Result<&Ready, MetricError> {
+        let look = || {
+            let sandbox = if self.settings.without_sandbox { Ok(Sandbox::none()) } else { Sandbox::find() };
+            let advice = "generated code is not run without one, unless the task file says `unsafe = true` under [metric]";
+            let sandbox = sandbox.map_err(|e| MetricError::Other(format!("{e}; {advice}")))?;
+            Ok(Ready { sandbox, python: python_of(&self.settings)? })
+        };
+        self.ready.get_or_init(look).as_ref().map_err(Clone::clone)
+    }
+
+    fn limits(&self, tests: usize) -> Limits {
+        let CodeSettings { timeout, memory, prints, disk, .. } = self.settings;
+        // Each test is watched on its own; this is for who escapes the watch.
+        let cpu = (timeout * (tests as f64 + 2.0)).ceil() as u64 + 5;
+        // The verdicts of the harness go the same way as what is printed.
+        let output = (prints << 10) + (64 << 10) + 2048 * tests as u64;
+        Limits { memory: memory << 20, cpu, output, disk: disk << 20, tasks: TASKS }
+    }
+
+    /// An example's field as lines of code; empty where the task names none.
+    fn text_of(example: &Example, field: Option<&String>) -> String {
+        let Some(value) = field.and_then(|field| example.fields.get(field)) else { return String::new() };
+        match value {
+            Value::Array(lines) => lines.iter().map(to_text).collect::<Vec<_>>().join("\n"),
+            Value::Null => String::new(),
+            other => to_text(other),
+        }
+    }
+}
+
+fn python_of(settings: &CodeSettings) -> Result<Option<Python>, MetricError> {
+    match &settings.language {
+        Language::Python { python } => Python::find(python).map(Some).map_err(MetricError::Other),
+        Language::Command { .. } => Ok(None),
+    }
+}
+
+/// The names that a block of code goes by, in an answer.
+fn tags(language: &Language) -> Vec<String> {
+    match language {
+        Language::Python { .. } => ["python", "py", "python3", "py3"].map(str::to_owned).into(),
+        Language::Command { file, .. } => {
+            let ending = file.rsplit_once('.').map_or("", |(_, ending)| ending);
+            let name = match ending {
+                "rs" => "rust",
+                "js" | "mjs" => "javascript",
+                "ts" => "typescript",
+                "rb" => "ruby",
+                "hs" => "haskell",
+                "sh" => "bash",
+                "cpp" | "cc" => "c++",
+                "cs" => "csharp",
+                "kt" => "kotlin",
+                "pl" => "perl",
+                "py" => "python",
+                "go" => "golang",
+                other => other,
+            };
+            vec![ending.to_owned(), name.to_owned()]
+        }
+    }
+}
+
+impl Metric for Code {
+    fn required_fields(&self) -> Vec<String> {
+        let CodeSettings { field, setup, entry, .. } = &self.settings;
+        std::iter::once(field).chain(setup).chain(entry).cloned().collect()
+    }
+
+    fn prepare(&self) -> Result<(), MetricError> {
+        self.ready().map(drop)
+    }
+
+    fn check(&self, example: &Example) -> Result<(), MetricError> {
+        let tests = expected(example, &self.settings.field)?;
+        if tests.iter().all(|test| test.trim().is_empty()) {
+            let cause = format!("`{}` holds no test", self.settings.field);
+            return Err(MetricError::Example { id: example.id.clone(), cause });
+        }
+        Ok(())
+    }
+
+    fn judge(&self, example: &Example, rollout: &Rollout, _answers: &[Completion]) -> Result<Judgement, MetricError> {
+        let settings = &self.settings;
+        let tests = expected(example, &settings.field)?;
+        let entry = Self::text_of(example, settings.entry.as_ref());
+        let answer = rollout.output(&settings.output).unwrap_or_default();
+        if answer.trim().is_empty() {
+            return Ok(words::judgement(settings.score, &words::Report::refused("The answer holds no code.")));
+        }
+        let code = extract::code(answer, &tags(&settings.language), &format!("{}\n{entry}", tests.join("\n")));
+        let ready = self.ready()?;
+        let job = Job {
+            code: &code,
+            setup: Self::text_of(example, settings.setup.as_ref()),
+            entry,
+            tests: &tests,
+            timeout: settings.timeout,
+            prints: settings.prints,
+            limits: self.limits(tests.len()),
+            read: &settings.read,
+        };
+        let report = match (&settings.language, &ready.python) {
+            (Language::Command { command, build, file, test_file }, _) => {
+                let program = command::Program { command, build, file, test_file };
+                program.run(&ready.sandbox, &job).map_err(|error| MetricError::Other(error.to_string()))?
+            }
+            (Language::Python { .. }, Some(python)) => python.run(&ready.sandbox, &job).map_err(|failure| match failure {
+                python::Failure::Tests(cause) => {
+                    MetricError::Example { id: example.id.clone(), cause: format!("`{}`: {cause}", settings.field) }
+                }
+                python::Failure::Other(cause) => MetricError::Other(cause),
+            })?,
+            (Language::Python { python }, None) => return Err(MetricError::Other(format!("`{python}` was not looked for"))),
+        };
+        Ok(words::judgement(settings.score, &report))
+    }
+}
+
+/// A piece of code and its tests.
+struct Job<'a> {
+    code: &'a str,
+    setup: String,
+    entry: String,
+    tests: &'a [String],
+    timeout: f64,
+    /// Kilobytes.
+    prints: u64,
+    limits: Limits,
+    read: &'a [PathBuf],
+}

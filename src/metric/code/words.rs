@@ -1,0 +1,120 @@
+//! From what became of the tests to a score and words.
+
+use super::{Job, Passing};
+use crate::metric::{Judgement, shorten};
+use crate::sandbox::Exceeded;
+
+/// What became of a test.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Outcome {
+    /// All is well; where the time went, if it took long.
+    Passed { slow: String },
+    /// What went wrong.
+    Failed(String),
+    /// It took too long; where the time went.
+    Late(String),
+    /// Why it was not run.
+    NotRun,
+}
+
+/// What became of all of them.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Report {
+    /// Why no test could be run, a sentence.
+    pub refused: Option<String>,
+    /// Each test by its text.
+    pub tests: Vec<(String, Outcome)>,
+    /// The seconds that a test may take.
+    pub timeout: f64,
+}
+
+impl Report {
+    /// No test was run.
+    pub(super) fn refused(why: &str) -> Self {
+        Self { refused: Some(why.to_owned()), tests: Vec::new(), timeout: 0.0 }
+    }
+}
+
+/// The most tests that are told of.
+const TOLD: usize = 5;
+
+/// The most characters of a test, and of what is said about it.
+const SHOWN: (usize, usize) = (200, 700);
+
+pub(super) fn judgement(counting: Passing, report: &Report) -> Judgement {
+    let passed = report.tests.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Passed { .. })).count();
+    let all = report.tests.len();
+    let share = if all == 0 || report.refused.is_some() { 0.0 } else { passed as f64 / all as f64 };
+    let whole = if share >= 1.0 { 1.0 } else { 0.0 };
+    let mut lines = match &report.refused {
+        Some(why) => vec![why.clone()],
+        None if passed == all => vec![format!("All {all} tests passed.")],
+        None => vec![format!("{passed} of {all} tests passed.")],
+    };
+    let timeout = report.timeout;
+    let mut told: Vec<String> = Vec::new();
+    for (name, outcome) in &report.tests {
+        let name = shorten(name, SHOWN.0);
+        let went = |profile: &str| if profile.is_empty() { String::new() } else { format!("; where the time went: {profile}") };
+        told.extend(match outcome {
+            Outcome::Passed { slow } if slow.is_empty() => None,
+            Outcome::Passed { slow } => Some(format!("- passed, but slow: `{name}`{}", went(slow))),
+            Outcome::Failed(why) if why.contains(&name) => Some(format!("- FAILED: {}", shorten(why, SHOWN.1))),
+            Outcome::Failed(why) => Some(format!("- FAILED: `{name}`: {}", shorten(why, SHOWN.1))),
+            Outcome::Late(profile) => Some(format!("- TIMED OUT: `{name}` took longer than {timeout} s{}", went(profile))),
+            Outcome::NotRun => Some(format!("- not run: `{name}`, for others before it had to be ended")),
+        });
+    }
+    // Of failures, the first say most.
+    let more = told.len().saturating_sub(TOLD);
+    lines.extend(told.into_iter().take(TOLD));
+    if more > 0 {
+        lines.push(format!("- and {more} more"));
+    }
+    let score = match counting {
+        Passing::Share => share,
+        Passing::All => whole,
+    };
+    let mut judgement = Judgement::new(score, lines.join("\n")).close(share);
+    judgement.objectives = [("share".to_owned(), share), ("all".to_owned(), whole)].into();
+    judgement
+}
+
+/// What was used too much of, in words.
+pub(super) fn exceeded(what: Exceeded, job: &Job<'_>) -> String {
+    let Job { limits, prints, .. } = job;
+    match what {
+        Exceeded::Output => format!("the code printed more than {prints} KB and was ended"),
+        Exceeded::Disk => format!("the code wrote more than {} MB of files, or too many files, and was ended", limits.disk >> 20),
+        Exceeded::Memory => format!("the code took more than {} MB of memory and was ended", limits.memory >> 20),
+        Exceeded::Tasks => format!("the code started more than {} threads or processes and was ended", limits.tasks),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_told_and_the_share_counts() {
+        let passed = Outcome::Passed { slow: String::new() };
+        let tests = vec![
+            ("assert f(1)".into(), passed.clone()),
+            ("assert f(2)".into(), Outcome::Failed("`assert f(2)` failed: `f(2)` returned 0".into())),
+            ("assert f(3)".into(), Outcome::Late("90% in line 2: `while x:`".into())),
+            ("assert f(4)".into(), Outcome::NotRun),
+        ];
+        let report = Report { refused: None, tests, timeout: 3.0 };
+        let verdict = judgement(Passing::Share, &report);
+        assert_eq!(
+            verdict.feedback,
+            "1 of 4 tests passed.\n- FAILED: `assert f(2)` failed: `f(2)` returned 0\n- TIMED OUT: `assert f(3)` took longer than 3 s; \
+             where the time went: 90% in line 2: `while x:`\n- not run: `assert f(4)`, for others before it had to be ended"
+        );
+        assert_eq!((verdict.score, verdict.objectives["share"], verdict.objectives["all"]), (0.25, 0.25, 0.0));
+        assert_eq!(judgement(Passing::All, &report).score, 0.0);
+        let good = Report { refused: None, tests: vec![("a".into(), passed)], timeout: 3.0 };
+        assert_eq!(judgement(Passing::All, &good).score, 1.0);
+        assert_eq!(judgement(Passing::Share, &Report::refused("No.")).score, 0.0);
+    }
+}

@@ -1,0 +1,307 @@
+//! The outside: starts a program, listens to it, watches what it uses, ends it with all that it started.
+
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+
+use super::{Cell, Limits, REFUSED, Sandbox, SandboxError, Scratch, scratch};
+
+/// How often what a program uses is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The last bytes of what it says that are kept.
+const SAID: usize = 8000;
+
+/// The longest that the dead may take to be gone.
+const GONE: Duration = Duration::from_secs(2);
+
+/// What a program used more of than it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exceeded {
+    /// Written to standard output and error.
+    Output,
+    /// Written into the scratch folder.
+    Disk,
+    /// Memory, together with all that it started.
+    Memory,
+    /// Processes and threads.
+    Tasks,
+}
+
+/// What a program did next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// It wrote to its standard output.
+    Out(Vec<u8>),
+    /// It used too much, and was ended.
+    Exceeded(Exceeded),
+    /// It ended; how, in words.
+    Ended {
+        /// Exit code or signal, in words.
+        how: String,
+        /// Whether the exit code was 0.
+        well: bool,
+    },
+    /// Nothing happened until the given moment.
+    Silence,
+}
+
+enum Heard {
+    Out(Vec<u8>),
+    Err(Vec<u8>),
+}
+
+/// A program that runs. Dropped, it and all that it started is gone.
+pub struct Running {
+    child: Child,
+    heard: Receiver<Heard>,
+    limits: Limits,
+    scratch: PathBuf,
+    refusal: String,
+    alone: bool,
+    written: u64,
+    said: Vec<u8>,
+    looked: Instant,
+    exited: Option<ExitStatus>,
+}
+
+impl Sandbox {
+    /// Starts a program; `input` is its standard input. `read` are files and folders that it may read besides the system's.
+    ///
+    /// # Errors
+    /// [`SandboxError::Start`]
+    pub fn start(
+        &self,
+        argv: &[OsString],
+        scratch: &Scratch,
+        (read, processes, limits): (&[PathBuf], bool, Limits),
+        input: Vec<u8>,
+    ) -> Result<Running, SandboxError> {
+        let program = argv.first().cloned().unwrap_or_default();
+        let failed = |cause: String| SandboxError::Start { program: program.display().to_string(), cause };
+        let folder = scratch.path().canonicalize().map_err(|e| failed(e.to_string()))?;
+        let refusal = super::secret();
+        let cell = Cell { scratch: folder.clone(), read: read.to_vec(), processes, limits, refusal: refusal.clone() };
+        let mut command = match &self.launcher {
+            Some(launcher) => {
+                let mut command = Command::new(launcher);
+                let cell = serde_json::to_string(&cell).map_err(|e| failed(e.to_string()))?;
+                command.arg("sandboxed").arg(cell).arg("--").args(argv).current_dir(&folder);
+                command
+            }
+            None => {
+                let mut command = Command::new(&program);
+                command.args(argv.iter().skip(1)).current_dir(&folder).env("HOME", &folder).env("TMPDIR", &folder);
+                command.env("PYTHONHASHSEED", "0");
+                command
+            }
+        };
+        // A group of its own: it is what is ended, and nobody in the sandbox can leave it.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let mut child = command.spawn().map_err(|e| failed(e.to_string()))?;
+        let (Some(mut stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
+            return Err(failed("it has no pipes".into()));
+        };
+        // Who does not read hinders nobody: it ends with the program.
+        std::thread::spawn(move || drop(stdin.write_all(&input)));
+        let (tell, heard) = sync_channel(8);
+        std::thread::spawn({
+            let tell = tell.clone();
+            move || listen(stdout, &tell, Heard::Out)
+        });
+        std::thread::spawn(move || listen(stderr, &tell, Heard::Err));
+        Ok(Running {
+            child,
+            heard,
+            limits,
+            scratch: folder,
+            refusal,
+            alone: !processes && self.holds(),
+            written: 0,
+            said: Vec::new(),
+            looked: Instant::now(),
+            exited: None,
+        })
+    }
+}
+
+fn listen(mut pipe: impl Read, tell: &SyncSender<Heard>, heard: fn(Vec<u8>) -> Heard) {
+    let mut buffer = vec![0; 16 << 10];
+    while let Ok(count @ 1..) = pipe.read(&mut buffer) {
+        if tell.send(heard(buffer[..count].to_vec())).is_err() {
+            return;
+        }
+    }
+}
+
+impl Running {
+    /// What it does next, until the moment given.
+    ///
+    /// # Errors
+    /// [`SandboxError`] where it is not the program that ended, but the sandbox that refused it.
+    pub fn next(&mut self, until: Instant) -> Result<Event, SandboxError> {
+        loop {
+            let now = Instant::now();
+            if let Some(exceeded) = self.look(now) {
+                self.end();
+                return Ok(Event::Exceeded(exceeded));
+            }
+            if now >= until {
+                return Ok(Event::Silence);
+            }
+            match self.heard.recv_timeout(LOOK.min(until - now)) {
+                Ok(heard) => {
+                    let (Heard::Out(bytes) | Heard::Err(bytes)) = &heard;
+                    self.written += bytes.len() as u64;
+                    if self.written > self.limits.output {
+                        self.end();
+                        return Ok(Event::Exceeded(Exceeded::Output));
+                    }
+                    match heard {
+                        Heard::Out(bytes) => return Ok(Event::Out(bytes)),
+                        Heard::Err(bytes) => {
+                            self.said.extend(bytes);
+                            let surplus = self.said.len().saturating_sub(SAID);
+                            self.said.drain(..surplus);
+                        }
+                    }
+                }
+                // It may have ended while something that it started holds its pipes: then one more silence is its last word.
+                Err(RecvTimeoutError::Timeout) => match self.exited {
+                    Some(status) => return self.ended(status),
+                    None => self.exited = self.child.try_wait().ok().flatten(),
+                },
+                Err(RecvTimeoutError::Disconnected) => {
+                    if let Some(status) = self.exited.or_else(|| self.child.try_wait().ok().flatten()) {
+                        self.exited = Some(status);
+                        return self.ended(status);
+                    }
+                    // It is about to end, or closed its pipes and goes on.
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+        }
+    }
+
+    fn ended(&self, status: ExitStatus) -> Result<Event, SandboxError> {
+        let said = self.said();
+        if status.code() == Some(REFUSED.into())
+            && let Some((_, cause)) = said.split_once(&self.refusal)
+        {
+            return Err(SandboxError::Refused(cause.trim().to_owned()));
+        }
+        Ok(Event::Ended { how: how(status), well: status.success() })
+    }
+
+    /// The last of what it wrote to its standard error.
+    #[must_use]
+    pub fn said(&self) -> String {
+        String::from_utf8_lossy(&self.said).into_owned()
+    }
+
+    /// Ends it, and waits until all that it started is gone.
+    pub fn end(&mut self) {
+        if self.alone && self.exited.is_some() {
+            return;
+        }
+        let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if let Some(group) = group {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        drop(self.child.kill());
+        drop(self.child.wait());
+        let Some(group) = group.filter(|_| !self.alone) else { return };
+        let started = Instant::now();
+        while test_kill_process_group(group).is_ok() && started.elapsed() < GONE {
+            let _ = kill_process_group(group, Signal::KILL);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// What it uses too much of.
+    fn look(&mut self, now: Instant) -> Option<Exceeded> {
+        if now < self.looked {
+            return None;
+        }
+        self.looked = now + LOOK;
+        let Usage { tasks, memory, unlinked } = usage(self.child.id(), self.alone);
+        let disk = scratch::size(&self.scratch).map(|bytes| bytes + unlinked);
+        if disk.is_none_or(|bytes| bytes > self.limits.disk) {
+            return Some(Exceeded::Disk);
+        }
+        if tasks > self.limits.tasks {
+            return Some(Exceeded::Tasks);
+        }
+        (memory > self.limits.memory).then_some(Exceeded::Memory)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// How a program ended, in words.
+fn how(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(4)) => "an illegal instruction".into(),
+        (None, Some(6)) => "it aborted".into(),
+        (None, Some(9)) => "it was killed".into(),
+        (None, Some(11)) => "a segmentation fault".into(),
+        (None, Some(24)) => "its time of computing was used up".into(),
+        (None, Some(25)) => "a file grew larger than it may".into(),
+        (None, Some(31)) => "a system call that it may not make".into(),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => status.to_string(),
+    }
+}
+
+/// What processes use.
+#[derive(Debug, Clone, Copy, Default)]
+struct Usage {
+    /// Processes and threads.
+    tasks: u64,
+    /// Bytes of memory.
+    memory: u64,
+    /// Bytes of files that are open and in no folder any more.
+    unlinked: u64,
+}
+
+/// Bytes of a page of memory, as the kernel counts it here.
+const PAGE: u64 = 4096;
+
+/// What a process group uses: its leader only, where it is alone.
+fn usage(group: u32, alone: bool) -> Usage {
+    let of = |process: PathBuf| {
+        let stat = std::fs::read_to_string(process.join("stat")).ok()?;
+        // The name of a program may hold anything; what follows its last parenthesis are numbers.
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+        if number(2)? != u64::from(group) {
+            return None;
+        }
+        let open = std::fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
+        let files = open.filter_map(|file| std::fs::metadata(file.path()).ok());
+        let unlinked = files.filter(|file| file.is_file() && file.nlink() == 0).map(|file| file.len()).sum();
+        Some(Usage { tasks: number(17)?, memory: number(21)? * PAGE, unlinked })
+    };
+    if alone {
+        return of(PathBuf::from(format!("/proc/{group}"))).unwrap_or_default();
+    }
+    let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = all.filter(|entry| entry.file_name().as_encoded_bytes().first().is_some_and(u8::is_ascii_digit));
+    numbers.filter_map(|entry| of(entry.path())).fold(Usage::default(), |sum, one| Usage {
+        tasks: sum.tasks + one.tasks,
+        memory: sum.memory + one.memory,
+        unlinked: sum.unlinked + one.unlinked,
+    })
+}

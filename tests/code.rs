@@ -1,0 +1,384 @@
+//! The sandbox against programs that mean harm. Each is a model's answer, judged as a run judges it: it must not get what it
+//! wants, its feedback must name what stopped it, and nothing of it may be left.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
+
+use std::fs;
+use std::net::{TcpListener, UdpSocket};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use gepard::data::Example;
+use gepard::metric::{Code, CodeSettings, Judgement, Language, Metric, Passing};
+use gepard::program::{Rollout, Step};
+use gepard::sandbox::Sandbox;
+use serde_json::json;
+
+fn settings(language: Language) -> CodeSettings {
+    CodeSettings {
+        output: "code".into(),
+        field: "tests".into(),
+        setup: None,
+        entry: None,
+        language,
+        score: Passing::Share,
+        timeout: 1.0,
+        memory: 512,
+        prints: 64,
+        disk: 8,
+        read: Vec::new(),
+        without_sandbox: false,
+    }
+}
+
+fn python() -> Code {
+    metric(settings(Language::Python { python: "python3".into() }))
+}
+
+fn command(command: &[&str], build: &[&str], file: &str) -> Code {
+    let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+    let (command, build) = (texts(command), texts(build));
+    metric(settings(Language::Command { command, build, file: file.into(), test_file: "test".into() }))
+}
+
+fn metric(settings: CodeSettings) -> Code {
+    Code::with_sandbox(settings, Sandbox::with_launcher(Path::new(env!("CARGO_BIN_EXE_gepard"))).unwrap()).unwrap()
+}
+
+fn judge(metric: &Code, code: &str, tests: &[&str]) -> Judgement {
+    let fields = json!({ "tests": tests }).as_object().unwrap().clone();
+    let step = Step { module: "write".into(), outputs: [("code".into(), code.into())].into(), ..Step::default() };
+    metric.judge(&Example { id: "1".into(), fields }, &Rollout { steps: vec![step], failure: None }, &[]).unwrap()
+}
+
+/// What is left is looked for in the whole process, so that only one test may run in it.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Scratch folders of this process, and processes that run in one, deleted or not.
+fn nothing_is_left() {
+    let mark = format!("gepard-code-{}-", std::process::id());
+    let folders = fs::read_dir(std::env::temp_dir()).unwrap().flatten();
+    let folders: Vec<_> = folders.filter(|entry| entry.file_name().to_string_lossy().starts_with(&mark)).collect();
+    assert!(folders.is_empty(), "{folders:?}");
+    let runs_in = |entry: &fs::DirEntry| {
+        fs::read_link(entry.path().join("cwd")).is_ok_and(|folder| folder.to_string_lossy().contains(&mark))
+    };
+    let processes: Vec<_> = fs::read_dir("/proc").unwrap().flatten().filter(runs_in).collect();
+    assert!(processes.is_empty(), "{processes:?}");
+}
+
+/// Python whose `f` returns "done" if these lines get through.
+fn f(lines: &str) -> String {
+    let body: String = lines.lines().map(|line| format!("    {line}\n")).collect();
+    format!(
+        "```python\nimport ctypes, os, signal, socket, sys, threading, time\nC = ctypes.CDLL(None, use_errno=True)\n\n\
+             def need(result):\n    if result < 0: raise OSError(ctypes.get_errno(), 'denied')\n\n\
+             def f():\n{body}    return 'done'\n```\nThat will do."
+    )
+}
+
+const DENIED: &str = "PermissionError";
+
+#[test]
+fn hostile_python_gets_nothing_is_named_and_leaves_nothing() {
+    let _alone = alone();
+    let outside = tempfile::tempdir().unwrap();
+    let secret = outside.path().join("secret");
+    fs::write(&secret, "the password").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let datagrams = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let name = format!("gepard-test-{}", std::process::id());
+    let abstract_listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+    let unix_listener = UnixListener::bind(outside.path().join("socket")).unwrap();
+    let home = std::env::var("HOME").unwrap();
+    let path = |name: &str| outside.path().join(name).display().to_string();
+    let (secret_path, socket_path, new_path) = (path("secret"), path("socket"), path("new"));
+    let (tcp, udp) = (listener.local_addr().unwrap().port(), datagrams.local_addr().unwrap().port());
+
+    #[rustfmt::skip]
+    let programs: Vec<(&str, String, &[&str])> = vec![
+        ("reads a file", format!("open('{secret_path}').read()"), &[DENIED, "secret", "without network, processes, and files outside"]),
+        ("reads what every system has", "open('/etc/passwd').read()".into(), &[DENIED, "/etc/passwd"]),
+        ("lists the home folder", format!("os.listdir('{home}')"), &[DENIED]),
+        ("writes a file", format!("open('{new_path}', 'w')"), &[DENIED]),
+        ("deletes a file", format!("os.remove('{secret_path}')"), &[DENIED]),
+        ("takes a file away", format!("os.rename('{secret_path}', 'mine')"), &["Error"]),
+        ("empties a file", format!("os.truncate('{secret_path}', 0)"), &[DENIED]),
+        ("empties a file that it may read", "os.open(os.__file__, os.O_RDONLY | os.O_TRUNC)".into(), &[DENIED]),
+        ("changes rights", format!("os.chmod('{secret_path}', 0)"), &[DENIED]),
+        ("changes dates", format!("os.utime('{secret_path}', (0, 0))"), &[DENIED]),
+        ("links out", format!("os.symlink('{secret_path}', 'link')\nopen('link').read()"), &[DENIED]),
+        ("links in", format!("os.link('{secret_path}', 'mine')\nopen('mine').read()"), &["Error"]),
+        ("reads a process", "open(f'/proc/{os.getppid()}/environ').read()".into(), &[DENIED]),
+        ("reads the environment", "os.environ['CARGO_BIN_EXE_gepard']\nos.environ['CARGO_MANIFEST_DIR']".into(), &["KeyError"]),
+        ("connects", format!("socket.create_connection(('127.0.0.1', {tcp}))"), &[DENIED]),
+        ("sends a datagram", format!("socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', {udp}))"), &[DENIED]),
+        ("connects to a socket file", format!("socket.socket(socket.AF_UNIX).connect('{socket_path}')"), &[DENIED]),
+        ("connects to a name", format!("socket.socket(socket.AF_UNIX).connect('\\0{name}')"), &[DENIED]),
+        ("connects a pair elsewhere", format!("a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)\na.connect('\\0{name}')"), &[DENIED]),
+        ("forks", "os.fork()".into(), &[DENIED, "line"]),
+        ("forks by another name", "os.posix_spawn('/bin/true', ['true'], {})".into(), &[DENIED]),
+        ("is a fork bomb", "while True:\n    os.fork()".into(), &[DENIED]),
+        ("becomes a daemon", "if os.fork() == 0:\n    os.setsid()\n    time.sleep(1000)".into(), &[DENIED]),
+        ("leaves its group", "os.setpgid(0, 0)\nos.setsid()".into(), &[DENIED]),
+        ("runs a program", "import subprocess\nsubprocess.run(['/bin/true'])".into(), &[DENIED]),
+        ("becomes a shell", "os.execv('/bin/sh', ['sh', '-c', 'exit 0'])".into(), &["ended the interpreter", "exit code 0"]),
+        ("is a bomb of threads", "threading.stack_size(65536)\nwhile True:\n    threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()".into(), &["thread"]),
+        ("kills its parent", "os.kill(os.getppid(), signal.SIGKILL)".into(), &[DENIED]),
+        ("kills everybody", "os.kill(-1, signal.SIGKILL)".into(), &[DENIED]),
+        ("stops its parent another way", "need(C.tgkill(os.getppid(), os.getppid(), 19))".into(), &[DENIED]),
+        ("looks into its parent", "need(C.ptrace(16, os.getppid(), 0, 0))".into(), &[DENIED]),
+        ("limits its parent", "import resource\nresource.prlimit(os.getppid(), resource.RLIMIT_CPU, (1, 1))".into(), &[DENIED]),
+        ("takes its limits off", "import resource\nresource.setrlimit(resource.RLIMIT_AS, (-1, -1))".into(), &["Error"]),
+        ("takes a namespace", "need(C.unshare(0x10000000))".into(), &[DENIED]),
+        ("mounts", "need(C.mount(b'none', b'.', b'tmpfs', 0, None))".into(), &[DENIED]),
+        ("allocates 10 GB", "bytearray(10 << 30)".into(), &["MemoryError", "more memory than is allowed"]),
+        ("allocates bit by bit", "x = []\nwhile True:\n    x.append(bytearray(1 << 20))".into(), &["MemoryError"]),
+        ("maps 10 GB", "import mmap\nmmap.mmap(-1, 10 << 30)".into(), &["Error", "memory"]),
+        ("prints without end", "while True:\n    print('x' * 1000)".into(), &["printed more than 64 KB"]),
+        ("complains without end", "while True:\n    os.write(2, b'x' * 1000)".into(), &["printed more than 64 KB"]),
+        ("writes without end", "with open('big', 'wb') as big:\n    while True:\n        big.write(b'x' * 100000)".into(), &["File too large"]),
+        ("writes a file with holes", "open('big', 'wb').truncate(10 << 30)".into(), &["Error"]),
+        ("writes many files", "n = 0\nwhile True:\n    n += 1\n    open(str(n), 'w').write('x' * 1000)".into(), &["too many files"]),
+        ("hides what it writes", "n = 0\nwhile True:\n    n += 1\n    open(str(n), 'wb').write(b'x' * 1000) if n > 100 else None\n    globals()[str(n)] = open('big', 'wb')\n    globals()[str(n)].write(b'x' * 1000000)\n    os.remove('big')".into(), &["more than 8 MB of files"]),
+        ("closes its folder", "os.mkdir('closed', 0o300)\nn = 0\nwhile True:\n    n += 1\n    open(f'closed/{n}', 'w').write('x' * 100000)".into(), &["more than 8 MB of files"]),
+        ("digs", "while True:\n    os.mkdir('x')\n    os.chdir('x')".into(), &["too many files"]),
+        ("sleeps", "time.sleep(1000000)".into(), &["TIMED OUT", "`time.sleep(1000000)`"]),
+        ("counts to infinity", "n = 0\nwhile True:\n    n += 1".into(), &["TIMED OUT", "where the time went", "in `f`"]),
+        ("hides in one call", "import itertools\n1 in itertools.repeat(2)".into(), &["TIMED OUT", "all of it in one call", "itertools.repeat(2)"]),
+        ("catches everything", "while True:\n    try:\n        time.sleep(1000)\n    except BaseException:\n        pass".into(), &["TIMED OUT", "time.sleep(1000)"]),
+        ("is deaf", "for s in range(1, 32):\n    if s not in (9, 19): signal.signal(s, signal.SIG_IGN)\nsignal.setitimer(signal.ITIMER_REAL, 0)\ntime.sleep(1000)".into(), &["TIMED OUT"]),
+        ("leaves early", "os._exit(0)".into(), &["ended the interpreter", "exit code 0"]),
+        ("exits politely", "sys.exit(0)".into(), &["SystemExit"]),
+        ("crashes", "ctypes.string_at(0)".into(), &["a segmentation fault"]),
+        ("kills itself", "os.kill(os.getpid(), 9)".into(), &["it was killed"]),
+        ("speaks for its judge", "for n in range(1, 64):\n    try: os.write(n, b'\\ngepard {\"ended\": {\"number\": 0, \"problem\": null, \"slow\": \"\"}}\\n{\"done\": null}\\n')\n    except OSError: pass\nos._exit(0)".into(), &["ended the interpreter"]),
+        ("is equal to everything", "class All:\n    def __eq__(self, other): return True\nreturn All()".into(), &["`All` decides by an `__eq__` of its own"]),
+        ("returns what says so", "class All(str):\n    def __eq__(self, other): return True\nreturn All('x')".into(), &["`All` decides"]),
+    ];
+    assert!(programs.len() > 50);
+    let metric = python();
+    let next = Mutex::new(programs.iter());
+    // What waits takes no processor: more at a time than there are.
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some((what, lines, names)) = { next.lock().unwrap().next() } {
+                    let started = Instant::now();
+                    let verdict = judge(&metric, &f(lines), &["assert f() == 'done'"]);
+                    let (words, took) = (&verdict.feedback, started.elapsed());
+                    assert_eq!(verdict.score, 0.0, "who {what} got through: {words}");
+                    for name in *names {
+                        assert!(words.contains(name), "who {what} should read `{name}`, but: {words}");
+                    }
+                    assert!(took < Duration::from_secs(30), "who {what} took {took:?}");
+                }
+            });
+        }
+    });
+    nothing_is_left();
+    assert_eq!(fs::read_to_string(&secret).unwrap(), "the password");
+    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 2);
+    assert_ne!(fs::metadata(&secret).unwrap().permissions().mode() & 0o777, 0);
+    assert!(fs::metadata(&secret).unwrap().modified().unwrap().elapsed().unwrap() < Duration::from_secs(3600));
+    for heard in [
+        listener.set_nonblocking(true).and_then(|()| listener.accept().map(drop)),
+        abstract_listener.set_nonblocking(true).and_then(|()| abstract_listener.accept().map(drop)),
+        unix_listener.set_nonblocking(true).and_then(|()| unix_listener.accept().map(drop)),
+        datagrams.set_nonblocking(true).and_then(|()| datagrams.recv(&mut [0; 8]).map(drop)),
+    ] {
+        assert_eq!(heard.unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    }
+}
+
+#[test]
+fn hostile_commands_get_nothing_and_leave_nothing() {
+    let _alone = alone();
+    let outside = tempfile::tempdir().unwrap();
+    let secret = outside.path().join("secret");
+    fs::write(&secret, "the password").unwrap();
+    let secret_path = secret.display().to_string();
+    let metric = command(&["sh", "code.sh"], &[], "code.sh");
+    #[rustfmt::skip]
+    let programs: Vec<(&str, String, &[&str])> = vec![
+        ("reads a file", format!("cat {secret_path}"), &["Permission denied"]),
+        ("writes a file", format!("echo x > {secret_path}"), &["Permission denied"]),
+        ("kills its parent", "kill -9 $PPID".into(), &["not permitted"]),
+        ("is a fork bomb", "b() { b | b & }; b; sleep 100".into(), &["more than 256 threads or processes"]),
+        ("sleeps", "sleep 1000".into(), &["TIMED OUT"]),
+        ("leaves a daemon that holds its pipes", "sleep 1000 & exit 3".into(), &["exit code 3"]),
+        ("leaves a daemon in a session of its own", "setsid sleep 1000 </dev/null >/dev/null 2>&1 || exit 4".into(), &["exit code"]),
+        ("prints without end", "yes".into(), &["printed more than 64 KB"]),
+        ("reads the environment", "test -n \"$CARGO_MANIFEST_DIR\"".into(), &["exit code 1"]),
+    ];
+    for (what, code, names) in &programs {
+        let verdict = judge(&metric, code, &["a test"]);
+        let words = &verdict.feedback;
+        assert_eq!(verdict.score, 0.0, "who {what} got through: {words}");
+        for name in *names {
+            assert!(words.contains(name), "who {what} should read `{name}`, but: {words}");
+        }
+        nothing_is_left();
+    }
+    let quiet = judge(&metric, "(sleep 1000 &) </dev/null >/dev/null 2>&1; exit 0", &["a test"]);
+    assert_eq!(quiet.score, 1.0, "{}", quiet.feedback);
+    nothing_is_left();
+    assert_eq!(fs::read_to_string(&secret).unwrap(), "the password");
+}
+
+#[test]
+fn tests_are_counted_and_one_that_ends_the_interpreter_costs_itself_alone() {
+    let _alone = alone();
+    let code = f("").replace("def f():\n", "def f(x):\n    if x == 1: os._exit(0)\n    if x == 2: return 7\n");
+    let tests = ["assert f(0) == 'done'", "assert f(1) == 'done'", "assert f(2) == 'done'", "assert f(3) == 'done'"];
+    let verdict = judge(&python(), &code, &tests);
+    assert_eq!(verdict.score, 0.5, "{}", verdict.feedback);
+    assert_eq!((verdict.objectives["share"], verdict.objectives["all"]), (0.5, 0.0));
+    let wanted = "2 of 4 tests passed.\n- FAILED: `assert f(1) == 'done'`: the code ended the interpreter (exit code 0)\n\
+                  - FAILED: `assert f(2) == 'done'` failed: expected 'done' (str), but `f(2)` is 7 (int)";
+    assert_eq!(verdict.feedback, wanted);
+    nothing_is_left();
+}
+
+#[test]
+fn what_does_not_load_is_told_with_its_line() {
+    let _alone = alone();
+    for (code, says) in [
+        ("def f(x) return x", "SyntaxError: expected ':' (line 1: `def f(x) return x`)"),
+        ("import nothing_like_this\ndef f(x): return x", "ModuleNotFoundError: No module named 'nothing_like_this'; line 1"),
+        ("while True:\n    pass", "took longer than 1 s to load; where the time went: "),
+        ("import os\nos._exit(3)", "the code ended the interpreter (exit code 3)"),
+    ] {
+        let verdict = judge(&python(), code, &["assert f(1) == 1", "assert f(2) == 2"]);
+        assert_eq!(verdict.score, 0.0);
+        assert!(verdict.feedback.contains(says), "{says} not in {}", verdict.feedback);
+    }
+    assert_eq!(judge(&python(), "  \n", &["assert f(1) == 1"]).feedback, "The answer holds no code.");
+}
+
+#[test]
+fn a_language_that_is_compiled() {
+    let _alone = alone();
+    if std::process::Command::new("cc").arg("--version").output().is_err() {
+        eprintln!("NOT CHECKED: there is no C compiler");
+        return;
+    }
+    let metric = command(&["./code"], &["cc", "code.c", "-o", "code"], "code.c");
+    let tests = ["1", "2"];
+    let code = "```c\n#include <stdio.h>\nint main(void) { int n; scanf(\"%d\", &n); printf(\"got %d\", n); return n - 1; }\n```";
+    let verdict = judge(&metric, code, &tests);
+    assert_eq!(verdict.score, 0.5, "{}", verdict.feedback);
+    assert!(verdict.feedback.contains("- FAILED: `2`: it ended with exit code 1 and said: got 2"), "{}", verdict.feedback);
+    let verdict = judge(&metric, "int main(void) { return x; }", &tests);
+    assert!(
+        verdict.feedback.contains("cannot be built") && verdict.feedback.contains("‘x’ undeclared")
+            || verdict.feedback.contains("'x'"),
+        "{}",
+        verdict.feedback
+    );
+    nothing_is_left();
+}
+
+#[test]
+fn no_launcher_is_no_sandbox() {
+    let missing = Sandbox::with_launcher(Path::new("/bin/true")).unwrap_err().to_string();
+    assert!(
+        missing.contains("there is no sandbox for generated code here: /bin/true: it is no gepard of this version"),
+        "{missing}"
+    );
+    assert!(Sandbox::with_launcher(Path::new("/no/such/file")).is_err());
+}
+
+/// Reads rows of MBPP, replaces the first `return` of each reference by `return None`, and finds out without gepard whether its
+/// tests see that: in five rows they do not.
+const MUTATE: &str = r#"
+import ast, json, signal, sys
+def late(*_): raise TimeoutError
+signal.signal(signal.SIGALRM, late)
+def mutated(code):
+    first = min((n for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Return)), key=lambda n: (n.lineno, n.col_offset))
+    lines, a, b = code.split("\n"), first.lineno - 1, first.end_lineno - 1
+    lines[a : b + 1] = [lines[a].encode()[: first.col_offset].decode() + "return None" + lines[b].encode()[first.end_col_offset :].decode()]
+    return "\n".join(lines)
+for line in sys.stdin:
+    row = json.loads(line)
+    row["mutant"], row["share"] = mutated(row["reference"]), 0
+    for test in row["tests"]:
+        space = {}
+        signal.alarm(10)
+        try:
+            exec("\n".join(row["test_imports"]) + "\n" + row["mutant"], space)
+            exec(test, space)
+            row["share"] += 1 / len(row["tests"])
+        except Exception:
+            pass
+        signal.alarm(0)
+    print(json.dumps(row))
+"#;
+
+fn mbpp() -> Vec<serde_json::Value> {
+    let Some(folder) = std::env::var_os("GEPARD_CONFORMANCE") else {
+        eprintln!("NOT CHECKED: GEPARD_CONFORMANCE is not set, so MBPP was not read");
+        return Vec::new();
+    };
+    let mut rows = String::new();
+    for split in ["train", "val"] {
+        let path = Path::new(&folder).join("../data/mbpp").join(format!("{split}.jsonl"));
+        match fs::read_to_string(&path) {
+            Ok(text) => rows.push_str(&text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                eprintln!("NOT CHECKED: there is no {}", path.display());
+                return Vec::new();
+            }
+            Err(error) => panic!("{}: {error}", path.display()),
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("rows"), rows).unwrap();
+    let input = fs::File::open(folder.path().join("rows")).unwrap();
+    let output = std::process::Command::new("python3").args(["-c", MUTATE]).stdin(input).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().lines().map(|row| serde_json::from_str(row).unwrap()).collect()
+}
+
+#[test]
+fn the_references_of_mbpp_pass_and_what_returns_nothing_fails_with_both_values() {
+    use rayon::prelude::*;
+
+    let _alone = alone();
+    let rows = mbpp();
+    let settings = CodeSettings {
+        setup: Some("test_imports".into()),
+        entry: Some("entry_point".into()),
+        timeout: 10.0,
+        ..settings(Language::Python { python: "python3".into() })
+    };
+    let metric = metric(settings);
+    let verdict = |row: &serde_json::Value, code: &str| {
+        let example = Example { id: "1".into(), fields: row.as_object().unwrap().clone() };
+        let answer = format!("Here it is:\n\n```python\n{}\n```\n", row[code].as_str().unwrap());
+        let step = Step { module: "write".into(), outputs: [("code".into(), answer)].into(), ..Step::default() };
+        metric.judge(&example, &Rollout { steps: vec![step], failure: None }, &[]).unwrap()
+    };
+    let failing: usize = rows
+        .par_iter()
+        .map(|row| {
+            let (good, bad) = (verdict(row, "reference"), verdict(row, "mutant"));
+            let (id, words) = (&row["id"], &bad.feedback);
+            assert_eq!(good.score, 1.0, "{id}: {}", good.feedback);
+            assert!((bad.score - row["share"].as_f64().unwrap()).abs() < 1e-9, "{id}: {} {words}", bad.score);
+            assert!(bad.score == 1.0 || (words.contains("expected ") && words.contains("None")), "{id}: {words}");
+            usize::from(bad.score < 1.0)
+        })
+        .sum();
+    assert!(rows.is_empty() || failing + 5 == rows.len(), "{failing} of {}", rows.len());
+    nothing_is_left();
+}
