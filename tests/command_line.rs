@@ -109,8 +109,12 @@ fn doctor_tells_what_a_task_will_meet() {
     for words in [
         "build     llama-cpp-2",
         "12 train, 12 val, 12 test",
-        "scores 0.000 on 8 training examples; 0 of them failed",
+        "scores 0.000 on 12 training examples; 0 of them failed",
         "min for 150;",
+        "MB for the run directory",
+        "constant  label = even scores 0.500 on validation",
+        "- always answering label = even scores 0.500 on validation, the seed 0.000",
+        "- nothing scores: neither the seed nor the seed with 8 worked examples",
     ] {
         assert!(out(&output).contains(words), "{words} not in:\n{}", out(&output));
     }

@@ -3,10 +3,13 @@
 
 mod doctor;
 mod eval;
+mod export;
+mod init;
 mod models;
 mod optimize;
 mod overrides;
 mod progress;
+mod terminal;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -19,6 +22,7 @@ use gepard::catalog::ModelFileError;
 use gepard::config::ConfigError;
 use gepard::error::RunError;
 use gepard::gguf::GgufError;
+use gepard::report::export::ExportError;
 
 /// Better prompts for small local models: GEPA (reflective prompt evolution) on the device.
 #[derive(Debug, Parser)]
@@ -30,10 +34,14 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a project that runs as it is, from a template or from your own rows.
+    Init(init::Arguments),
     /// Look for a better prompt; on an existing run directory, go on where it stopped.
     Optimize(optimize::Arguments),
     /// Score a prompt on examples.
     Eval(eval::Arguments),
+    /// Hand the result of a run on: as text, JSON, a Modelfile, a request, a DSPy state, or a llama-server command.
+    Export(export::Arguments),
     /// What a task will meet on this machine: memory, speed, the seed's score.
     Doctor(doctor::Arguments),
     /// See and manage the model files in the cache.
@@ -63,6 +71,9 @@ pub enum CliError {
     /// A GGUF file.
     #[error(transparent)]
     Gguf(#[from] GgufError),
+    /// A run's result that cannot be handed on.
+    #[error(transparent)]
+    Export(#[from] ExportError),
     /// What was given on the command line.
     #[error("{0}")]
     Usage(String),
@@ -77,6 +88,7 @@ impl CliError {
             Self::Config(_) | Self::Usage(_) => 2,
             Self::ModelFile(_) | Self::Gguf(_) => 4,
             Self::Output(_) => 1,
+            Self::Export(_) => 6,
             Self::Run(error) => match error {
                 RunError::Config(_) | RunError::Plan(_) => 2,
                 RunError::Data(_) => 3,
@@ -102,8 +114,10 @@ pub fn main() -> ExitCode {
     };
     let mut out = std::io::stdout().lock();
     let result = match &arguments.command {
+        Command::Init(arguments) => init::run(arguments, &mut out),
         Command::Optimize(arguments) => optimize::run(arguments, &mut out),
         Command::Eval(arguments) => eval::run(arguments, &mut out),
+        Command::Export(arguments) => export::run(arguments, &mut out),
         Command::Doctor(arguments) => doctor::run(arguments, &mut out),
         Command::Models(command) => models::run(command, &mut out),
     };

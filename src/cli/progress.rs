@@ -8,6 +8,8 @@ use clap::ValueEnum;
 use gepard::engine::EngineProgress;
 use gepard::event::{Behind, Event, Purpose};
 
+use super::terminal::printable;
+
 /// The least time between two signs of life within one step.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
@@ -278,11 +280,6 @@ fn duration(seconds: f64) -> String {
     }
 }
 
-/// Text of a model or a file without control sequences, safe for a terminal.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
-}
-
 /// A line on stderr. Where nobody listens any more, the run goes on.
 fn line(text: &str) {
     drop(writeln!(std::io::stderr(), "{text}"));
@@ -291,11 +288,6 @@ fn line(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn control_sequences_do_not_reach_the_terminal() {
-        assert_eq!(printable("a\x1b[31mb\u{9b}c\nd"), "a\u{fffd}[31mb\u{fffd}c\nd");
-    }
 
     #[test]
     fn durations_have_units() {

@@ -1,5 +1,6 @@
 //! What a run comes to: its summary, and the files that a user takes home.
 
+pub mod export;
 pub mod interval;
 pub mod result;
 pub mod summary;

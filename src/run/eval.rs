@@ -68,6 +68,21 @@ pub fn evaluate(
     feedback::check_examples(&*metric, plan.data.file(request.split), &examples)?;
     let mut engine = open_engine(plan, &BTreeMap::new(), listener)?;
     let mut evaluator = Evaluator { program: &program, metric: &*metric, engine: &mut *engine };
+    score(&mut evaluator, plan, request, examples, interrupted, listener)
+}
+
+/// Scores a candidate with an engine that is there already.
+///
+/// # Errors
+/// [`RunError`]
+pub(super) fn score(
+    evaluator: &mut Evaluator<'_>,
+    plan: &Plan,
+    request: &EvalRequest,
+    examples: Vec<Example>,
+    interrupted: &AtomicBool,
+    listener: &mut dyn FnMut(&Event),
+) -> Result<EvalResult, RunError> {
     let started = Instant::now();
     listener(&Event::Evaluating { purpose: Purpose::Test, split: request.split, fresh: examples.len(), reused: 0 });
     let mut rollouts = Vec::new();
@@ -85,7 +100,7 @@ pub fn evaluate(
         usage += cost.usage;
     }
     let seconds = started.elapsed().as_secs_f64();
-    Ok(EvalResult { examples, rollouts, usage, seconds, engine: engine.fingerprint().into_iter().collect() })
+    Ok(EvalResult { examples, rollouts, usage, seconds, engine: evaluator.engine.fingerprint().into_iter().collect() })
 }
 
 /// The rows to be scored; no others are read, unless validation must be split off from training.
