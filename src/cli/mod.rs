@@ -5,11 +5,13 @@ mod doctor;
 mod eval;
 mod export;
 mod init;
+mod manual;
 mod models;
 mod optimize;
 mod overrides;
 mod progress;
 mod terminal;
+mod view;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -47,6 +49,10 @@ enum Command {
     /// See and manage the model files in the cache.
     #[command(subcommand)]
     Models(models::ModelsCommand),
+    /// Print completions for a shell.
+    Completions(manual::Completions),
+    /// Print the manual page.
+    Man(manual::Page),
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 2 usage or configuration; 3 data; 4 model; 5 metric; \
@@ -120,6 +126,8 @@ pub fn main() -> ExitCode {
         Command::Export(arguments) => export::run(arguments, &mut out),
         Command::Doctor(arguments) => doctor::run(arguments, &mut out),
         Command::Models(command) => models::run(command, &mut out),
+        Command::Completions(arguments) => manual::completions(arguments, &mut Arguments::command(), &mut out),
+        Command::Man(arguments) => manual::page(arguments, &Arguments::command(), &mut out),
     };
     let result = result.and_then(|()| Ok(out.flush()?));
     match result {
@@ -128,7 +136,7 @@ pub fn main() -> ExitCode {
         Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             // Where even this cannot be written, the exit code has to do.
-            drop(writeln!(std::io::stderr(), "gepard: {error}"));
+            drop(writeln!(std::io::stderr(), "gepard: {}", terminal::printable(&error.to_string())));
             ExitCode::from(error.exit_code())
         }
     }

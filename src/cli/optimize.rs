@@ -27,9 +27,9 @@ pub(super) struct Arguments {
     seed: Option<u64>,
     #[command(flatten)]
     overrides: Overrides,
-    /// How to tell of progress, on stderr.
-    #[arg(long, value_enum, default_value_t = Mode::Plain)]
-    progress: Mode,
+    /// How to tell of progress, on stderr [default: bar on a terminal, else plain].
+    #[arg(long, value_enum)]
+    progress: Option<Mode>,
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
@@ -39,8 +39,10 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
     let plan = config::load(&arguments.task, &settings)?;
     let folder = arguments.run.clone().unwrap_or_else(|| default_run_folder(&arguments.task, plan.optimize.seed));
     let interrupted = interrupt_flag()?;
-    let mut progress = Progress::new(arguments.progress);
+    let mut progress = Progress::new(Mode::or_fitting(arguments.progress));
     let summary = run::optimize(&plan, &folder, &interrupted, &mut |event| progress.hear(event))?;
+    // The view gives way to the result.
+    drop(progress);
     tell(&summary, &folder, out)
 }
 
