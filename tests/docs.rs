@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
+mod support;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -60,6 +62,7 @@ fn json_type(source: &str, of: &str) -> String {
     match of {
         "PathBuf" | "String" | "&'static str" => "text".into(),
         "bool" => "true or false".into(),
+        "Split" => "`\"train\"`, `\"val\"`, `\"test\"`".into(),
         "u64" | "usize" | "f64" => "number".into(),
         "EngineProgress" => "`{\"answered\", \"prefilled\", \"decoded\"}`".into(),
         "BTreeMap<String, f64>" => "object of numbers".into(),
@@ -165,5 +168,24 @@ fn the_page_of_metrics_has_every_kind_and_key_and_no_other() {
         let mut known = known(&of_kind(&kind), &format!("metric.{UNKNOWN}"));
         known.remove("kind");
         assert_eq!(keys, known, "{kind}");
+    }
+}
+
+#[test]
+fn what_a_run_streams_is_what_the_page_of_events_has() {
+    let task = support::Task::of_two_modules(&[]);
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_gepard"))
+        .args(["optimize", "gepard.toml", "--progress", "json"])
+        .current_dir(task.folder.path())
+        .output()
+        .unwrap();
+    let page = told("events.md");
+    let lines = String::from_utf8(output.stderr).unwrap();
+    assert!(lines.lines().count() > 20);
+    for line in lines.lines() {
+        let event: BTreeMap<String, serde_json::Value> = serde_json::from_str(line).unwrap();
+        let fields: BTreeSet<String> = event.keys().filter(|key| *key != "event").cloned().collect();
+        let name = event["event"].as_str().unwrap();
+        assert_eq!(page.get(name), Some(&fields), "{name}");
     }
 }
