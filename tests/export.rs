@@ -44,11 +44,11 @@ fn run(task: &Task) {
 /// Rollouts of the best candidate on the test examples, as the journal has them.
 fn best_rollouts(run: &Path) -> Vec<Value> {
     let journal = std::fs::read_to_string(run.join("journal.jsonl")).unwrap();
-    let tests = journal.lines().filter_map(|line| {
+    let mut tests = journal.lines().filter_map(|line| {
         let record: Value = serde_json::from_str(line).unwrap();
         (record["record"]["kind"] == "test").then(|| record["record"]["rollouts"].as_array().unwrap().clone())
     });
-    tests.last().unwrap_or_default()
+    tests.next_back().unwrap_or_default()
 }
 
 #[test]

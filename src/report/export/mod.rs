@@ -208,12 +208,15 @@ pub fn open(folder: &Path) -> Result<Vec<Deployed>, ExportError> {
     Ok(deployed)
 }
 
+/// Writes a module's file: its content, and its notes.
+type Writer = fn(&Deployed) -> Result<(String, Vec<String>), ExportError>;
+
 /// The files of an export: one for each module, or one for all where the form holds a whole program.
 ///
 /// # Errors
 /// [`ExportError::Form`] where the form cannot hold a text unchanged.
 pub fn files(modules: &[Deployed], format: Format) -> Result<Vec<File>, ExportError> {
-    let each = |ending: &str, write: &dyn Fn(&Deployed) -> Result<(String, Vec<String>), ExportError>| {
+    let each = |ending: &str, write: Writer| {
         let file = |one: &Deployed| {
             let (content, notes) = write(one)?;
             Ok(File { name: format!("{}.{ending}", one.module.name), content, notes })
@@ -221,10 +224,10 @@ pub fn files(modules: &[Deployed], format: Format) -> Result<Vec<File>, ExportEr
         modules.iter().map(file).collect()
     };
     match format {
-        Format::Text => each("txt", &|one| Ok((plain::text(one), Vec::new()))),
-        Format::Modelfile => each("Modelfile", &modelfile::write),
-        Format::OpenAi => each("json", &|one| Ok(request::openai(one))),
-        Format::LlamaServer => each("sh", &|one| Ok(request::llama_server(one))),
+        Format::Text => each("txt", |one| Ok((plain::text(one), Vec::new()))),
+        Format::Modelfile => each("Modelfile", modelfile::write),
+        Format::OpenAi => each("json", |one| Ok(request::openai(one))),
+        Format::LlamaServer => each("sh", |one| Ok(request::llama_server(one))),
         Format::Json => Ok(vec![plain::json(modules)]),
         Format::Dspy => Ok(vec![dspy::state(modules)?]),
     }
