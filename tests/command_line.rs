@@ -109,8 +109,12 @@ fn doctor_tells_what_a_task_will_meet() {
     for words in [
         "build     llama-cpp-2",
         "12 train, 12 val, 12 test",
-        "scores 0.000 on 8 training examples; 0 of them failed",
+        "scores 0.000 on 12 training examples; 0 of them failed",
         "min for 150;",
+        "MB for the run directory",
+        "constant  label = even scores 0.500 on validation",
+        "- always answering label = even scores 0.500 on validation, the seed 0.000",
+        "- nothing scores: neither the seed nor the seed with 8 worked examples",
     ] {
         assert!(out(&output).contains(words), "{words} not in:\n{}", out(&output));
     }
@@ -393,4 +397,67 @@ fn a_stop_file_ends_a_run_and_the_same_command_goes_on() {
     let on_again = on(&task, &["optimize", "gepard.toml", "--run", "run"]);
     assert_eq!(code(&on_again), 0);
     assert_eq!(result(&task.path("run"), "summary.json"), result(&task.path("whole"), "summary.json"));
+}
+
+#[test]
+fn completions_and_manual_pages_come_from_the_command_line_itself() {
+    let task = Task::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = out(&on(&task, &["completions", shell]));
+        assert!(script.contains("optimize") && script.contains("budget"), "{shell}");
+    }
+    let page = out(&on(&task, &["man"]));
+    assert!(page.contains(".TH gepard") && page.contains("130 interrupted"), "{page}");
+    assert!(out(&on(&task, &["man", "optimize"])).contains("budget"), "no page of a subcommand");
+    assert_eq!(code(&on(&task, &["man", "nothing"])), 2);
+}
+
+#[test]
+fn a_model_of_another_program_is_found_and_linked() {
+    let task = Task::new();
+    let Ok(model) = std::env::var("GEPARD_TEST_MODEL") else {
+        eprintln!("NOT CHECKED: GEPARD_TEST_MODEL names no model file");
+        return;
+    };
+    let hub = task.path("hub");
+    std::fs::create_dir_all(hub.join("models--a--b/snapshots/0")).unwrap();
+    std::fs::copy(model, hub.join("models--a--b/snapshots/0/tiny.gguf")).unwrap();
+    let run = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_gepard"))
+            .args(arguments)
+            .env("HF_HUB_CACHE", &hub)
+            .env("HOME", task.path("home"))
+            .env("GEPARD_MODELS", task.path("models"))
+            .output()
+            .unwrap()
+    };
+    assert!(out(&run(&["models", "find"])).contains("tiny"));
+    let added = run(&["models", "add", "tiny"]);
+    assert!(out(&added).contains("was added without a copy"), "{}{}", out(&added), err(&added));
+    assert!(out(&run(&["models", "add", "tiny"])).contains("is already here"));
+}
+
+#[test]
+fn nothing_of_a_model_or_a_file_moves_the_cursor() {
+    let task = Task::with_reflector(&[
+        r#"{"contains": ["Write a better instruction"], "text": "\u001b[2J\u009b31m RULE1 RULE2 \u202e!"}"#,
+    ]);
+    let rows = std::fs::read_to_string(task.path("train.jsonl")).unwrap();
+    std::fs::write(task.path("train.jsonl"), rows.replace("train-1\"", "train-\\u001b]0;1\\u0007\"")).unwrap();
+    let output = on(&task, &["optimize", "gepard.toml", "--run", "run"]);
+    assert!(out(&output).contains("RULE1 RULE2"), "{}", out(&output));
+    let broken = on(&task, &["eval", "gepard.toml", "--candidate", "\u{1b}[2J"]);
+    for said in [out(&output), err(&output), err(&broken)] {
+        let moves = said.chars().find(|c| (c.is_control() && !matches!(c, '\n' | '\t')) || *c == '\u{202e}');
+        assert_eq!(moves, None, "{said:?}");
+    }
+}
+
+/// Where stderr is no terminal there is no view, even for who asks for one.
+#[test]
+fn a_view_needs_a_terminal() {
+    let task = Task::new();
+    let output = on(&task, &["optimize", "gepard.toml", "--run", "run", "--progress", "bar"]);
+    assert!(err(&output).contains("seed scores 0.000 on validation"), "{}", err(&output));
+    assert!(!err(&output).contains('\u{1b}'));
 }

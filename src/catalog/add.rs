@@ -1,10 +1,10 @@
-//! Taking a user's own model file into the cache: checked, copied, hashed, recorded.
+//! Taking a user's own model file into the cache: checked, copied or linked, hashed, recorded.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 use super::ModelFileError;
 use super::cache::{self, Cache, RECORD, Recorded};
@@ -26,6 +26,8 @@ pub struct Added {
     pub already: bool,
     /// Whether it is a model of the catalog.
     pub in_catalog: bool,
+    /// Whether it takes no room of its own: the file has a second name.
+    pub linked: bool,
 }
 
 fn write_error(path: &Path) -> impl FnOnce(io::Error) -> ModelFileError {
@@ -49,8 +51,18 @@ fn name_of(file: &Path) -> String {
 }
 
 impl Cache {
-    /// Takes the file into the cache.
+    /// Takes a copy of the file into the cache.
     pub(super) fn add(&self, file: &Path, name: Option<&str>) -> Result<Added, ModelFileError> {
+        self.take(file, name, false)
+    }
+
+    /// Takes the file itself, where it can have a second name; else a copy.
+    pub(super) fn link(&self, file: &Path, name: Option<&str>) -> Result<Added, ModelFileError> {
+        // A link to a link would be one more name of the link.
+        self.take(&fs::canonicalize(file).map_err(read_error(file))?, name, true)
+    }
+
+    fn take(&self, file: &Path, name: Option<&str>, link: bool) -> Result<Added, ModelFileError> {
         let header = gguf::read(file)?;
         let name = name.map_or_else(|| name_of(file), str::to_owned);
         if !is_name(&name) {
@@ -59,12 +71,29 @@ impl Cache {
         fs::create_dir_all(&self.folder).map_err(write_error(&self.folder))?;
         // One adder at a time: the record is read, changed and written.
         let _lock = self.lock()?;
-        let (copy, sha256, bytes) = self.copy(file)?;
+        let linked = if link { self.second_name(file) } else { None };
+        let is_linked = linked.is_some();
+        let (copy, sha256, bytes) = match linked {
+            Some(path) => {
+                let bytes = fs::metadata(&path).map_err(read_error(file))?.len();
+                let sha256 = sha256(&path)?;
+                (path, sha256, bytes)
+            }
+            None => self.copy(file)?,
+        };
 
         if let Some(entry) = self.catalog.with_sha256(&sha256) {
             let path = self.folder.join(&entry.file);
             let already = put(copy, &path, &sha256, &entry.name, true)?;
-            return Ok(Added { name: entry.name.clone(), path, bytes, sha256, already, in_catalog: true });
+            return Ok(Added {
+                name: entry.name.clone(),
+                path,
+                bytes,
+                sha256,
+                already,
+                in_catalog: true,
+                linked: is_linked && !already,
+            });
         }
         if self.catalog.get(&name).is_some() {
             return Err(ModelFileError::NameTaken { name });
@@ -88,7 +117,7 @@ impl Cache {
             });
             self.write_record(&record)?;
         }
-        Ok(Added { name, path, bytes, sha256, already, in_catalog: false })
+        Ok(Added { name, path, bytes, sha256, already, in_catalog: false, linked: is_linked && !already })
     }
 
     /// The lock of the record; it is let go when the file is closed, however the process ends.
@@ -99,8 +128,14 @@ impl Cache {
         Ok(file)
     }
 
+    /// The file under a second name beside where it will lie; None where the file system or its rights allow none.
+    fn second_name(&self, file: &Path) -> Option<TempPath> {
+        let made = tempfile::Builder::new().prefix(".adding-").make_in(&self.folder, |path| fs::hard_link(file, path));
+        made.ok().map(NamedTempFile::into_temp_path)
+    }
+
     /// Copies the file beside where it will lie, with its SHA-256 and size.
-    fn copy(&self, file: &Path) -> Result<(NamedTempFile, String, u64), ModelFileError> {
+    fn copy(&self, file: &Path) -> Result<(TempPath, String, u64), ModelFileError> {
         let mut source = File::open(file).map_err(read_error(file))?;
         let mut copy = self.temporary()?;
         let (sha256, bytes) = each_piece(&mut source, file, |piece| {
@@ -108,7 +143,7 @@ impl Cache {
             copy.write_all(piece).map_err(write_error(&target))
         })?;
         copy.as_file().sync_all().map_err(write_error(copy.path()))?;
-        Ok((copy, sha256, bytes))
+        Ok((copy.into_temp_path(), sha256, bytes))
     }
 
     /// A file of the cache that is gone again unless it gets a name. Others of the machine may read
@@ -137,10 +172,10 @@ impl Cache {
 
 /// Gives the copy its name; whether the same bytes were there before. Other bytes are replaced only
 /// where these are the ones that the name `is_pinned` to.
-fn put(copy: NamedTempFile, path: &Path, sha256: &str, name: &str, is_pinned: bool) -> Result<bool, ModelFileError> {
+fn put(copy: TempPath, path: &Path, sha256: &str, name: &str, is_pinned: bool) -> Result<bool, ModelFileError> {
     let copy = match copy.persist_noclobber(path) {
         Ok(_) => return Ok(false),
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => error.file,
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => error.path,
         Err(error) => return Err(write_error(path)(error.error)),
     };
     if self::sha256(path)? == sha256 {

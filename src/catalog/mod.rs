@@ -6,6 +6,7 @@ mod add;
 mod cache;
 mod digest;
 mod error;
+mod find;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use serde::Deserialize;
 pub use add::Added;
 pub use cache::{Listed, Outcome, Source, Verified};
 pub use error::ModelFileError;
+pub use find::{Found, Owner};
 
 use cache::Cache;
 
@@ -131,6 +133,27 @@ pub fn sha256(path: &Path) -> Result<String, ModelFileError> {
 /// so that [`verify`] can tell later whether it is still the same.
 pub fn add(file: &Path, name: Option<&str>) -> Result<Added, ModelFileError> {
     open()?.add(file, name)
+}
+
+/// The same without a copy, where the file system can give the same file a second name; copied where it cannot. For files
+/// that nobody writes to: those of other programs' caches.
+///
+/// # Errors
+/// [`ModelFileError`]
+pub fn link(file: &Path, name: Option<&str>) -> Result<Added, ModelFileError> {
+    open()?.link(file, name)
+}
+
+/// Model files that other programs have brought to this machine.
+#[must_use]
+pub fn find() -> Vec<Found> {
+    find::in_folders(&find::folders())
+}
+
+/// The one of them that `name` means, like `qwen2.5:0.5b`; None where it is a file itself, or none is called so.
+#[must_use]
+pub fn found(name: &str) -> Option<Found> {
+    find::called(name, &find())
 }
 
 /// Every model that has a name here: the catalog's, present or not, then those of the cache.

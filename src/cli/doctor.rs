@@ -11,6 +11,7 @@ use gepard::run::{self, Diagnosis};
 
 use super::overrides::Overrides;
 use super::progress::{Mode, Progress};
+use super::terminal::one_line;
 use super::{CliError, interrupt_flag};
 
 #[derive(Debug, Args)]
@@ -43,7 +44,8 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
         tell_memory(out, memory, machine.ram)?;
         tell_tuning(out, memory, &found)?;
     }
-    tell_seed(out, &found)
+    tell_seed(out, &found)?;
+    tell_findings(out, &found)
 }
 
 fn tell_memory(out: &mut dyn Write, memory: &MemoryPlan, ram: u64) -> Result<(), CliError> {
@@ -79,6 +81,10 @@ fn tell_seed(out: &mut dyn Write, found: &Diagnosis) -> Result<(), CliError> {
     let seed = &found.seed;
     let mean = seed.mean().map_or_else(|| "nothing could be scored".to_owned(), |mean| format!("scores {mean:.3}"));
     let failed = seed.rollouts.iter().filter(|scored| scored.rollout.failure.is_some()).count();
+    if let Some(constant) = &found.constant {
+        let said: Vec<String> = constant.outputs.iter().map(|(output, value)| format!("{output} = {value}")).collect();
+        writeln!(out, "constant  {} scores {:.3} on validation", one_line(&said.join(", ")), constant.score)?;
+    }
     writeln!(out, "seed      {mean} on {} training examples; {failed} of them failed", seed.rollouts.len())?;
     for agreement in &seed.agreement {
         writeln!(
@@ -88,10 +94,31 @@ fn tell_seed(out: &mut dyn Write, found: &Diagnosis) -> Result<(), CliError> {
         )?;
     }
     let pace = found.pace();
-    let budget = match found.most_rollouts {
-        Some(most) => format!("about {:.0} min for {most}", (most as f64 / pace / 60.0).ceil()),
-        None => format!("about {:.0} in 10 min", pace * 600.0),
+    let by_rollouts = found.most_rollouts.map(|most| (most as f64 / pace / 60.0).ceil());
+    let by_time = found.most_seconds.map(|seconds| (seconds as f64 / 60.0).ceil());
+    let budget = match (found.most_rollouts, by_rollouts.into_iter().chain(by_time).reduce(f64::min)) {
+        (Some(most), Some(minutes)) => format!("about {minutes:.0} min for {most}"),
+        (None, Some(minutes)) => format!("about {:.0} in {minutes:.0} min", pace * minutes * 60.0),
+        (_, None) => format!("about {:.0} in 10 min", pace * 600.0),
     };
     writeln!(out, "pace      {pace:.2} rollouts a second with the seed, {budget}; longer prompts and reflections come on top")?;
+    writeln!(
+        out,
+        "disk      about {:.1} MB for the run directory, which holds the data that was read",
+        found.disk() as f64 / 1e6
+    )?;
+    Ok(())
+}
+
+fn tell_findings(out: &mut dyn Write, found: &Diagnosis) -> Result<(), CliError> {
+    if found.findings.is_empty() {
+        writeln!(out, "\nNothing stands in the way that could be seen from here.")?;
+    }
+    for finding in &found.findings {
+        write!(out, "\n- {}", one_line(&finding.to_string()))?;
+    }
+    if !found.findings.is_empty() {
+        writeln!(out)?;
+    }
     Ok(())
 }

@@ -35,9 +35,9 @@ pub(super) struct Arguments {
     json: bool,
     #[command(flatten)]
     overrides: Overrides,
-    /// How to tell of progress, on stderr.
-    #[arg(long, value_enum, default_value_t = Mode::Plain)]
-    progress: Mode,
+    /// How to tell of progress, on stderr [default: bar on a terminal, else plain].
+    #[arg(long, value_enum)]
+    progress: Option<Mode>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -65,8 +65,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
     }
     let request = EvalRequest { candidate, split: arguments.split.into(), limit: arguments.limit };
     let interrupted = interrupt_flag()?;
-    let mut progress = Progress::new(arguments.progress);
+    let mut progress = Progress::new(Mode::or_fitting(arguments.progress));
     let result = run::evaluate(&plan, &request, &interrupted, &mut |event| progress.hear(event))?;
+    drop(progress);
     let unscored = result.rollouts.iter().filter(|r| r.score().is_none()).count();
     if arguments.json {
         let rows: Vec<_> =

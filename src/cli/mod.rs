@@ -4,6 +4,9 @@
 mod compare;
 mod doctor;
 mod eval;
+mod export;
+mod init;
+mod manual;
 mod models;
 mod optimize;
 mod overrides;
@@ -11,6 +14,8 @@ mod progress;
 mod report;
 #[cfg(target_os = "linux")]
 mod sandboxed;
+mod terminal;
+mod view;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -23,6 +28,7 @@ use gepard::catalog::ModelFileError;
 use gepard::config::ConfigError;
 use gepard::error::RunError;
 use gepard::gguf::GgufError;
+use gepard::report::export::ExportError;
 
 /// Better prompts for small local models: GEPA (reflective prompt evolution) on the device.
 #[derive(Debug, Parser)]
@@ -34,6 +40,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a project that runs as it is, from a template or from your own rows.
+    Init(init::Arguments),
     /// Look for a better prompt; on an existing run directory, go on where it stopped.
     Optimize(optimize::Arguments),
     /// Score a prompt on examples.
@@ -42,11 +50,17 @@ enum Command {
     Report(report::Arguments),
     /// Runs side by side, on the same examples.
     Compare(compare::Arguments),
+    /// Hand the result of a run on: as text, JSON, a Modelfile, a request, a DSPy state, or a llama-server command.
+    Export(export::Arguments),
     /// What a task will meet on this machine: memory, speed, the seed's score.
     Doctor(doctor::Arguments),
     /// See and manage the model files in the cache.
     #[command(subcommand)]
     Models(models::ModelsCommand),
+    /// Print completions for a shell.
+    Completions(manual::Completions),
+    /// Print the manual page.
+    Man(manual::Page),
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 2 usage or configuration; 3 data; 4 model; 5 metric; \
@@ -71,6 +85,9 @@ pub enum CliError {
     /// A GGUF file.
     #[error(transparent)]
     Gguf(#[from] GgufError),
+    /// A run's result that cannot be handed on.
+    #[error(transparent)]
+    Export(#[from] ExportError),
     /// What was given on the command line.
     #[error("{0}")]
     Usage(String),
@@ -85,6 +102,7 @@ impl CliError {
             Self::Config(_) | Self::Usage(_) => 2,
             Self::ModelFile(_) | Self::Gguf(_) => 4,
             Self::Output(_) => 1,
+            Self::Export(_) => 6,
             Self::Run(error) => match error {
                 RunError::Config(_) | RunError::Plan(_) => 2,
                 RunError::Data(_) => 3,
@@ -115,12 +133,16 @@ pub fn main() -> ExitCode {
     };
     let mut out = std::io::stdout().lock();
     let result = match &arguments.command {
+        Command::Init(arguments) => init::run(arguments, &mut out),
         Command::Optimize(arguments) => optimize::run(arguments, &mut out),
         Command::Eval(arguments) => eval::run(arguments, &mut out),
         Command::Report(arguments) => report::run(arguments, &mut out),
         Command::Compare(arguments) => compare::run(arguments, &mut out),
+        Command::Export(arguments) => export::run(arguments, &mut out),
         Command::Doctor(arguments) => doctor::run(arguments, &mut out),
         Command::Models(command) => models::run(command, &mut out),
+        Command::Completions(arguments) => manual::completions(arguments, &mut Arguments::command(), &mut out),
+        Command::Man(arguments) => manual::page(arguments, &Arguments::command(), &mut out),
     };
     let result = result.and_then(|()| Ok(out.flush()?));
     match result {
@@ -129,7 +151,7 @@ pub fn main() -> ExitCode {
         Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             // Where even this cannot be written, the exit code has to do.
-            drop(writeln!(std::io::stderr(), "gepard: {error}"));
+            drop(writeln!(std::io::stderr(), "gepard: {}", terminal::printable(&error.to_string())));
             ExitCode::from(error.exit_code())
         }
     }

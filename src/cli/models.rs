@@ -6,20 +6,23 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::CliError;
+use super::terminal::{one_line, printable};
 use gepard::catalog::{self, Catalog, ModelFileError, Outcome, Source, Verified};
 use gepard::gguf::{self, Header};
 
 /// What to do with the model files in the cache.
 #[derive(Debug, Clone, Subcommand)]
 pub enum ModelsCommand {
-    /// Copy a GGUF file into the cache, so that task files can use it by name
+    /// Take a GGUF file into the cache, so that task files can use it by name
     Add {
-        /// The model file
+        /// The model file, which is copied, or another program's name for one (see `find`), which is linked where possible
         file: PathBuf,
         /// What to call it [default: the file's name in lower case; a known model keeps its own]
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
     },
+    /// Look for model files that Ollama, LM Studio, the hub and llama.cpp have brought to this machine
+    Find,
     /// Show the models that have a name, and which of them are here
     List,
     /// Hash the files in the cache and compare them with what they must be
@@ -38,6 +41,7 @@ pub enum ModelsCommand {
 pub fn run(command: &ModelsCommand, out: &mut dyn Write) -> Result<(), CliError> {
     match command {
         ModelsCommand::Add { file, name } => add(file, name.as_deref(), out),
+        ModelsCommand::Find => find(out),
         ModelsCommand::List => list(out),
         ModelsCommand::Verify { name } => verify(name.as_deref(), out),
         ModelsCommand::Inspect { file } => inspect(file, out),
@@ -45,14 +49,37 @@ pub fn run(command: &ModelsCommand, out: &mut dyn Write) -> Result<(), CliError>
 }
 
 fn add(file: &Path, name: Option<&str>, out: &mut dyn Write) -> Result<(), CliError> {
-    let added = catalog::add(file, name)?;
-    let how = if added.already { "is already here" } else { "was added" };
+    let added = match catalog::found(&file.to_string_lossy()) {
+        Some(found) => {
+            let own = found.name.to_lowercase().replace([':', '/'], "-");
+            catalog::link(&found.path, Some(name.unwrap_or(&own)))?
+        }
+        None => catalog::add(file, name)?,
+    };
+    let how = match (added.already, added.linked) {
+        (true, _) => "is already here",
+        (false, true) => "was added without a copy",
+        (false, false) => "was added",
+    };
     writeln!(out, "{} {how}: {}", added.name, added.path.display())?;
     writeln!(out, "Its sha256 is {}; `gepard models verify` will hold it to that.", added.sha256)?;
     if added.in_catalog && name.is_some_and(|name| name != added.name) {
         writeln!(out, "It is a known model and keeps its name.")?;
     }
     writeln!(out, "Use it in a task file: gguf = \"{}\"", added.name)?;
+    Ok(())
+}
+
+fn find(out: &mut dyn Write) -> Result<(), CliError> {
+    let found = catalog::find();
+    if found.is_empty() {
+        writeln!(out, "No model files of Ollama, LM Studio, the hub or llama.cpp were found.")?;
+        return Ok(());
+    }
+    let mut rows = vec![["NAME", "SIZE", "OF", "FILE"].map(str::to_owned)];
+    rows.extend(found.into_iter().map(|one| [one.name, size(one.bytes), one.from.to_string(), one.path.display().to_string()]));
+    table(&rows, out)?;
+    writeln!(out, "\nTake one into the cache: gepard models add NAME")?;
     Ok(())
 }
 
@@ -172,11 +199,6 @@ fn facts(header: &Header) -> Vec<[String; 2]> {
     .to_vec()
 }
 
-/// A text from a file, with nothing in it that moves the cursor or rings a bell.
-fn one_line(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
-}
-
 fn shortened(text: &str, length: usize) -> String {
     if text.chars().count() <= length {
         return text.to_owned();
@@ -210,7 +232,7 @@ fn table<const N: usize>(rows: &[[String; N]], out: &mut dyn Write) -> std::io::
     for row in rows {
         let mut line = String::new();
         for (width, cell) in widths.into_iter().zip(row) {
-            line.push_str(&format!("{cell:width$}  "));
+            line.push_str(&format!("{:width$}  ", printable(cell)));
         }
         writeln!(out, "{}", line.trim_end())?;
     }
@@ -239,8 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_of_a_file_stay_on_their_line() {
-        assert_eq!(one_line("a\u{1b}[31m\nb"), "a [31m b");
+    fn long_texts_are_cut() {
         assert_eq!(shortened("äöü", 2), "äö…");
     }
 }

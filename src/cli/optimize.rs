@@ -9,6 +9,7 @@ use gepard::{config, run};
 
 use super::overrides::Overrides;
 use super::progress::{Mode, Progress};
+use super::terminal::printable;
 use super::{CliError, default_run_folder, interrupt_flag};
 
 #[derive(Debug, Args)]
@@ -26,9 +27,9 @@ pub(super) struct Arguments {
     seed: Option<u64>,
     #[command(flatten)]
     overrides: Overrides,
-    /// How to tell of progress, on stderr.
-    #[arg(long, value_enum, default_value_t = Mode::Plain)]
-    progress: Mode,
+    /// How to tell of progress, on stderr [default: bar on a terminal, else plain].
+    #[arg(long, value_enum)]
+    progress: Option<Mode>,
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
@@ -38,8 +39,10 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
     let plan = config::load(&arguments.task, &settings)?;
     let folder = arguments.run.clone().unwrap_or_else(|| default_run_folder(&arguments.task, plan.optimize.seed));
     let interrupted = interrupt_flag()?;
-    let mut progress = Progress::new(arguments.progress);
+    let mut progress = Progress::new(Mode::or_fitting(arguments.progress));
     let summary = run::optimize(&plan, &folder, &interrupted, &mut |event| progress.hear(event))?;
+    // The view gives way to the result.
+    drop(progress);
     tell(&summary, &folder, out)
 }
 
@@ -97,10 +100,13 @@ fn tell(summary: &Summary, folder: &Path, out: &mut dyn Write) -> Result<(), Cli
         summary.seconds.metric + summary.seconds.optimizer,
         summary.seconds.test,
     )?;
+    for note in &summary.notes {
+        writeln!(out, "note: {note}")?;
+    }
     writeln!(out, "\nthe best prompt:")?;
     for file in prompt_files(&folder.join("best"))? {
         writeln!(out, "── {} ──", file.display())?;
-        writeln!(out, "{}", super::progress::printable(std::fs::read_to_string(&file)?.trim_end()))?;
+        writeln!(out, "{}", printable(std::fs::read_to_string(&file)?.trim_end()))?;
     }
     let best = &summary.pool[summary.best_candidate];
     if best.worked_examples > 0 {

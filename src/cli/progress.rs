@@ -1,12 +1,16 @@
-//! Progress on stderr: events as plain lines or as JSON.
+//! Progress on stderr: a view that stays where it is, plain lines, or JSON.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use gepard::engine::EngineProgress;
 use gepard::event::{Behind, Event, Purpose};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::terminal::printable;
+use super::view::View;
 
 /// The least time between two signs of life within one step.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
@@ -17,6 +21,8 @@ const STANDSTILL: Duration = Duration::from_secs(30);
 /// How to tell of progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Mode {
+    /// A few lines that stay where they are; on what is no terminal, as plain.
+    Bar,
     /// A line for every step.
     Plain,
     /// A JSON object a line for every event.
@@ -25,9 +31,22 @@ pub(super) enum Mode {
     None,
 }
 
+impl Mode {
+    /// What is told where nothing was said: the view on a terminal, plain lines elsewhere.
+    pub(super) fn or_fitting(said: Option<Self>) -> Self {
+        match said {
+            None | Some(Self::Bar) if std::io::stderr().is_terminal() => Self::Bar,
+            None | Some(Self::Bar) => Self::Plain,
+            Some(mode) => mode,
+        }
+    }
+}
+
 /// Listens to a run and tells of it.
 pub(super) struct Progress {
     mode: Mode,
+    /// The view, and where it is drawn; None in all other modes.
+    view: Option<(View, ProgressBar)>,
     most_rollouts: Option<u64>,
     most_seconds: Option<u64>,
     /// Events that repeat what the journal holds are not told again.
@@ -50,6 +69,7 @@ impl Progress {
     pub(super) fn new(mode: Mode) -> Self {
         Self {
             mode,
+            view: (mode == Mode::Bar).then(|| (View::default(), drawn())),
             most_rollouts: None,
             most_seconds: None,
             replaying: false,
@@ -69,11 +89,21 @@ impl Progress {
     pub(super) fn hear(&mut self, event: &Event) {
         match self.mode {
             Mode::None => {}
+            Mode::Bar => {
+                if let Some((view, bar)) = &mut self.view {
+                    if let Some(text) = view.hear(event) {
+                        bar.println(printable(&text));
+                    }
+                    let width = console::Term::stderr().size_checked().map_or(80, |(_, columns)| usize::from(columns));
+                    bar.set_message(view.lines(width.saturating_sub(1)).join("\n"));
+                    bar.tick();
+                }
+            }
             Mode::Json => line(&serde_json::json!(event).to_string()),
             Mode::Plain => {
                 if let Some(text) = self.plain(event) {
                     self.told = Instant::now();
-                    line(&text);
+                    line(&printable(&text));
                 }
             }
         }
@@ -248,17 +278,40 @@ impl Progress {
             Some(most) => format!("{}/{most} rollouts", self.spent),
             None => format!("{} rollouts", self.spent),
         };
-        let by_rollouts = self.most_rollouts.filter(|_| self.spent > 0);
-        let by_rollouts = by_rollouts.map(|most| self.elapsed * most.saturating_sub(self.spent) as f64 / self.spent as f64);
-        let by_time = self.most_seconds.map(|most| (most as f64 - self.elapsed).max(0.0));
-        let left = by_rollouts.into_iter().chain(by_time).reduce(f64::min);
+        let left = time_left(self.spent, self.elapsed, self.most_rollouts, self.most_seconds);
         let left = left.map_or(String::new(), |seconds| format!(", about {} left", duration(seconds)));
         let rate = self.rate;
         format!("[{spent}, best {:.3}, {candidates}, {rate:.0} tokens/s, {}{left}]", self.best, duration(self.elapsed))
     }
 }
 
-fn words_for(purpose: Purpose) -> &'static str {
+/// Seconds until the budget is spent, at the pace so far; None where that cannot be said.
+pub(super) fn time_left(spent: u64, elapsed: f64, most_rollouts: Option<u64>, most_seconds: Option<u64>) -> Option<f64> {
+    let by_rollouts = most_rollouts.filter(|_| spent > 0);
+    let by_rollouts = by_rollouts.map(|most| elapsed * most.saturating_sub(spent) as f64 / spent as f64);
+    let by_time = most_seconds.map(|most| (most as f64 - elapsed).max(0.0));
+    by_rollouts.into_iter().chain(by_time).reduce(f64::min)
+}
+
+/// Where the view is drawn: a few times a second at most, cleared when it goes.
+fn drawn() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(4));
+    // One message and nothing else: no colour, so that NO_COLOR has nothing to take away.
+    if let Ok(style) = ProgressStyle::with_template("{msg}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some((_, bar)) = &self.view {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+pub(super) fn words_for(purpose: Purpose) -> &'static str {
     match purpose {
         Purpose::SeedValidation => "validating the seed",
         Purpose::Parent => "running the parent",
@@ -278,11 +331,6 @@ pub(super) fn duration(seconds: f64) -> String {
     }
 }
 
-/// Text of a model or a file without control sequences, safe for a terminal.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
-}
-
 /// A line on stderr. Where nobody listens any more, the run goes on.
 fn line(text: &str) {
     drop(writeln!(std::io::stderr(), "{text}"));
@@ -291,11 +339,6 @@ fn line(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn control_sequences_do_not_reach_the_terminal() {
-        assert_eq!(printable("a\x1b[31mb\u{9b}c\nd"), "a\u{fffd}[31mb\u{fffd}c\nd");
-    }
 
     #[test]
     fn durations_have_units() {

@@ -197,14 +197,13 @@ impl Plan {
         self.models.iter().position(|m| m.name == name).map(ModelId)
     }
 
-    /// The program, without its texts; `tools` are the steps of the plan, in its order.
+    /// The module at a place of the plan.
     #[must_use]
-    pub fn program(&self, tools: Vec<Tool>) -> Program {
-        let flow = steps::flow(&self.program.order, &self.modules, &self.steps, &self.loops);
-        Program::of_flow(self.modules.iter().map(|plan| self.module(plan)).collect(), tools, flow)
+    pub fn module(&self, place: usize) -> Option<Module> {
+        self.modules.get(place).map(|plan| self.built(plan))
     }
 
-    fn module(&self, plan: &ModulePlan) -> Module {
+    fn built(&self, plan: &ModulePlan) -> Module {
         Module {
             name: plan.name.clone(),
             inputs: plan.inputs.clone(),
@@ -218,6 +217,13 @@ impl Plan {
             frozen: plan.frozen,
             keep: plan.keep.clone(),
         }
+    }
+
+    /// The program, without its texts; `tools` are the steps of the plan, in its order.
+    #[must_use]
+    pub fn program(&self, tools: Vec<Tool>) -> Program {
+        let flow = steps::flow(&self.program.order, &self.modules, &self.steps, &self.loops);
+        Program::of_flow(self.modules.iter().map(|plan| self.built(plan)).collect(), tools, flow)
     }
 
     /// The candidate that the task file brings.

@@ -67,6 +67,12 @@ impl Grammar {
         rules.start(&parts.join(" "))
     }
 
+    /// Its text, in llguidance's dialect of Lark.
+    #[must_use]
+    pub fn lark(&self) -> &str {
+        &self.0
+    }
+
     /// Tries the grammar without a model.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ pub mod agreement;
 mod chronicle;
 pub mod compare;
 pub mod decision;
+pub mod export;
 pub mod history;
 pub mod interval;
 pub mod outcome;

@@ -203,7 +203,7 @@ impl Summary {
             test_difference: test.and_then(|t| mean(&differences(t).into_iter().map(Some).collect::<Vec<_>>())),
             test_difference_95: test.and_then(|t| super::interval::paired(&differences(t))),
             outcome: outcome(pool, best, &tally),
-            notes: Vec::new(),
+            notes: (!tally.anything).then(|| NOTHING_SCORED.to_owned()).into_iter().collect(),
             rollouts: spent.rollouts,
             test_rollouts: test.map_or(0, BeforeAfter::rollouts),
             rollouts_reused: spent.reused,
@@ -238,6 +238,10 @@ impl Summary {
         }
     }
 }
+
+/// Of a run in which not one rollout of any candidate was right.
+const NOTHING_SCORED: &str = "not one rollout of any candidate scored anything: if no answer comes near, no prompt will save it; \
+    fine-tuning or a larger model will. If the metric may be too strict, look at feedback with `gepard eval --json`";
 
 fn differences(test: &BeforeAfter) -> Vec<f64> {
     let pairs = test.seed.scores.iter().zip(&test.best.scores);

@@ -31,6 +31,9 @@ pub struct Tally {
     /// The candidates' means.
     #[serde(skip)]
     pub(super) means: Vec<f64>,
+    /// Whether any rollout scored anything.
+    #[serde(skip)]
+    pub(super) anything: bool,
     /// Minibatches on which a parent was perfect: no reflection was asked.
     pub perfect_minibatches: u64,
     /// Merged candidates that joined the pool.
@@ -59,6 +62,7 @@ impl Tally {
     pub fn hear(&mut self, event: &Event) {
         match event {
             Event::Iteration { .. } => self.of_proposal.clear(),
+            Event::Evaluated { mean, .. } => self.anything |= *mean > Some(0.0),
             Event::Reflecting { proposal, reflector, .. } => {
                 self.asked += 1;
                 self.of_proposal.entry(*proposal).or_default().1 = Some(reflector.clone());

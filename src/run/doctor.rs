@@ -1,18 +1,26 @@
-//! What a task will meet on this machine, before an hour is spent on it.
+//! What a task will meet on this machine, and what is wrong with it, before an hour is spent on it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
-use super::{EvalRequest, EvalResult, evaluate, feedback, files, llama_models, metric, required_fields, settings};
+use super::constant::{self, Constant};
+use super::findings::{self, Finding};
+use super::{EvalRequest, EvalResult, eval, feedback, files, llama_models, metric, open_engine, required_fields, settings};
 use crate::config::Plan;
 use crate::data::split::{self, Split};
+use crate::data::{Example, to_text};
 use crate::engine::llama;
 use crate::engine::memory::{Machine, MemoryPlan};
 use crate::error::RunError;
 use crate::event::Event;
+use crate::optimize::evaluator::Evaluator;
+use crate::program::{Candidate, Demonstration, Module, Program, layout};
 
 /// Training examples that the seed is tried on.
-pub const TRIED: usize = 8;
+pub const TRIED: usize = 16;
+
+/// Worked examples that it is tried with where it scores nothing without.
+pub const SHOWN: usize = 8;
 
 /// What was found.
 #[derive(Debug)]
@@ -23,8 +31,14 @@ pub struct Diagnosis {
     pub memory: Option<(MemoryPlan, Machine)>,
     /// The seed on a few training examples.
     pub seed: EvalResult,
+    /// The best constant answer; None where nothing in the rows says what an answer would be.
+    pub constant: Option<Constant>,
     /// Rollouts that the budget allows; None: no end of them.
     pub most_rollouts: Option<u64>,
+    /// Seconds that the budget allows; None: no end of them.
+    pub most_seconds: Option<u64>,
+    /// What stands in the way of a good run; empty where nothing was seen.
+    pub findings: Vec<Finding>,
 }
 
 impl Diagnosis {
@@ -32,6 +46,17 @@ impl Diagnosis {
     #[must_use]
     pub fn pace(&self) -> f64 {
         self.seed.rollouts.len() as f64 / self.seed.seconds.max(f64::MIN_POSITIVE)
+    }
+
+    /// Bytes that the run directory will have, about: what the seed's rollouts take in a journal, as often as the budget and
+    /// the test evaluations hold one.
+    #[must_use]
+    pub fn disk(&self) -> u64 {
+        let written: usize = self.seed.rollouts.iter().map(|scored| serde_json::json!(scored).to_string().len()).sum();
+        let each = written as f64 / self.seed.rollouts.len().max(1) as f64;
+        let in_time = self.most_seconds.map(|seconds| seconds as f64 * self.pace());
+        let rollouts = self.most_rollouts.map(|most| most as f64).into_iter().chain(in_time).reduce(f64::min).unwrap_or(0.0);
+        (each * (rollouts + 2.0 * self.examples[2] as f64)) as u64
     }
 }
 
@@ -51,12 +76,65 @@ pub fn diagnose(plan: &Plan, interrupted: &AtomicBool, listener: &mut dyn FnMut(
         [] => None,
         models => Some(llama::memory_plan(models, settings(plan))?),
     };
-    let request = EvalRequest { candidate: plan.seed_candidate(), split: Split::Train, limit: Some(TRIED) };
-    let seed = evaluate(plan, &request, interrupted, listener)?;
+    let mut findings = findings::of_data(&program, &*metric, &splits);
+    let constant = constant::best(&program, &*metric, &splits.train, &splits.val);
+
+    let mut engine = open_engine(plan, &BTreeMap::new(), listener)?;
+    super::check_room(plan, &*engine)?;
+    let mut evaluator = Evaluator { program: &program, metric: &*metric, engine: &mut *engine };
+    let tried: Vec<Example> = splits.train.iter().take(TRIED).cloned().collect();
+    let mut score = |candidate: Candidate, listener: &mut dyn FnMut(&Event)| {
+        let request = EvalRequest { candidate, split: Split::Train, limit: None };
+        eval::score(&mut evaluator, plan, &request, tried.clone(), interrupted, listener)
+    };
+    let seed = score(plan.seed_candidate(), listener)?;
+    findings.extend(findings::of_seed(&program, &seed, constant.as_ref()));
+    if seed.mean().is_some_and(|mean| mean <= 0.0) {
+        let (taught, shown) = with_examples(&program, &plan.seed_candidate(), &splits.train);
+        let with = if shown > 0 { score(taught, listener)?.mean() } else { Some(0.0) };
+        let tried = seed.rollouts.len();
+        findings.push(match with {
+            Some(score) if score > 0.0 => Finding::OnlyWithExamples { tried, shown, score },
+            _ => Finding::NothingScores { tried, shown },
+        });
+    }
+    let budget = &plan.optimize.budget;
     Ok(Diagnosis {
         examples: [splits.train.len(), splits.val.len(), splits.test.len()],
         memory,
         seed,
-        most_rollouts: plan.optimize.budget.most_rollouts(program.modules.len(), splits.val.len()),
+        constant,
+        most_rollouts: budget.most_rollouts(program.modules.len(), splits.val.len()),
+        most_seconds: budget.time.map(|time| time.as_secs()),
+        findings,
     })
+}
+
+/// The candidate with the last training rows as worked examples, in every module that they say the outputs of, and how many
+/// there are. The last: the first are what it is tried on, and no rollout is shown its own row.
+fn with_examples(program: &Program, candidate: &Candidate, train: &[Example]) -> (Candidate, usize) {
+    let mut taught = candidate.clone();
+    let mut shown = 0;
+    for (module, text) in program.modules.iter().zip(&mut taught.0) {
+        // A label alone would show the wrong way to who reasons.
+        if text.reasoning {
+            continue;
+        }
+        let is_begun = !layout::begun(module, text).is_empty();
+        text.demonstrations = train.iter().rev().filter_map(|row| worked(module, is_begun, row)).take(SHOWN).collect();
+        shown = shown.max(text.demonstrations.len());
+    }
+    (taught, shown)
+}
+
+fn worked(module: &Module, is_begun: bool, row: &Example) -> Option<Demonstration> {
+    let inputs: Option<Vec<(String, String)>> = module.inputs.iter().map(|name| Some((name.clone(), row.text(name)?))).collect();
+    let values: Option<Vec<String>> = module.outputs.iter().map(|name| Some(to_text(row.fields.get(name)?))).collect();
+    let (mut answer, several) = (String::new(), module.outputs.len() > 1);
+    for (place, (name, value)) in module.outputs.iter().zip(values?).enumerate() {
+        let line_break = if place > 0 { "\n" } else { "" };
+        let label = if several && !(is_begun && place == 0) { format!("{name}: ") } else { String::new() };
+        answer += &format!("{line_break}{label}{value}");
+    }
+    Some(Demonstration { id: row.id.clone(), inputs: inputs?, answer })
 }

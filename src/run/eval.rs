@@ -85,6 +85,21 @@ pub fn evaluate(
     metric.prepare()?;
     let mut engine = open_engine(plan, &BTreeMap::new(), listener)?;
     let mut evaluator = Evaluator { program: &program, metric: &*metric, engine: &mut *engine };
+    score(&mut evaluator, plan, request, examples, interrupted, listener)
+}
+
+/// Scores a candidate with an engine that is there already.
+///
+/// # Errors
+/// [`RunError`]
+pub(super) fn score(
+    evaluator: &mut Evaluator<'_>,
+    plan: &Plan,
+    request: &EvalRequest,
+    examples: Vec<Example>,
+    interrupted: &AtomicBool,
+    listener: &mut dyn FnMut(&Event),
+) -> Result<EvalResult, RunError> {
     let started = Instant::now();
     listener(&Event::Evaluating { purpose: Purpose::Test, split: request.split, fresh: examples.len(), reused: 0 });
     let mut rollouts = Vec::new();
@@ -103,8 +118,9 @@ pub fn evaluate(
         usage += cost.usage;
     }
     let seconds = started.elapsed().as_secs_f64();
-    let agreement = agreement(&mut evaluator, &*metric, &examples, &mut watch(interrupted, &mut *listener))?;
-    Ok(EvalResult { examples, rollouts, agreement, usage, seconds, engine: engine.fingerprint().into_iter().collect() })
+    let agreement = agreement(evaluator, evaluator.metric, &examples, &mut watch(interrupted, &mut *listener))?;
+    let engine = evaluator.engine.fingerprint().into_iter().collect();
+    Ok(EvalResult { examples, rollouts, agreement, usage, seconds, engine })
 }
 
 /// The rows to be scored; no others are read, but for the ids of training where validation must be split off from it.

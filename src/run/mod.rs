@@ -1,14 +1,19 @@
 //! A run from plan to result: the library's front door.
 
 mod agreement;
+mod constant;
 mod doctor;
 mod eval;
 mod feedback;
+mod findings;
+pub mod start;
 mod tester;
 
+pub use constant::Constant;
 pub use doctor::{Diagnosis, diagnose};
 pub use eval::{EvalRequest, EvalResult, evaluate};
 pub use feedback::metric;
+pub use findings::Finding;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -151,10 +156,24 @@ pub fn optimize(
     interrupted: &AtomicBool,
     listener: &mut dyn FnMut(&Event),
 ) -> Result<Summary, RunError> {
-    let program = program(plan)?;
-    let metric = metric(plan);
-    let splits = split::load(&files(plan), &required_fields(&program, &*metric), &program.reads)?;
-    feedback::check(&*metric, plan, &splits)?;
+    optimize_own(plan, &program(plan)?, &*metric(plan), folder, interrupted, listener)
+}
+
+/// The same with a program and a metric of the caller's own; the plan's modules and metric count only where `program` has them.
+/// `examples/own_program.rs` shows it. A run directory cannot know that such code has changed: begin a new one then.
+///
+/// # Errors
+/// [`RunError`]
+pub fn optimize_own(
+    plan: &Plan,
+    program: &Program,
+    metric: &dyn Metric,
+    folder: &Path,
+    interrupted: &AtomicBool,
+    listener: &mut dyn FnMut(&Event),
+) -> Result<Summary, RunError> {
+    let splits = split::load(&files(plan), &required_fields(program, metric), &program.reads)?;
+    feedback::check(metric, plan, &splits)?;
     metric.prepare()?;
     check_budget(plan, &splits)?;
     let examples = [splits.train.len(), splits.val.len(), splits.test.len()];
@@ -165,7 +184,7 @@ pub fn optimize(
 
     let mut engine = open_engine(plan, &journal::recorded_fingerprint(folder), listener)?;
     check_room(plan, &*engine)?;
-    let mut journal = Journal::open(folder, &fingerprint(plan, &program, &splits, &*engine))?;
+    let mut journal = Journal::open(folder, &fingerprint(plan, program, &splits, &*engine))?;
     let written = toml::to_string(plan).map_err(|e| RunError::Plan(format!("the plan has no TOML form: {e}")))?;
     result::write_file(&folder.join("plan.toml"), written.as_bytes())?;
 
@@ -174,7 +193,7 @@ pub fn optimize(
     let names = plan.optimize.reflectors.iter();
     let reflectors = names.filter_map(|name| Some((name.clone(), plan.model(name)?))).collect();
     let mut gepa = Gepa::new(seed.clone(), reflectors);
-    let evaluator = Evaluator { program: &program, metric: &*metric, engine: &mut *engine };
+    let evaluator = Evaluator { program, metric, engine: &mut *engine };
     let mut tell = |event: &Event| {
         tally.hear(event);
         listener(event);
@@ -194,7 +213,7 @@ pub fn optimize(
 
     let best = pool.best();
     let mut tester = Tester {
-        evaluator: Evaluator { program: &program, metric: &*metric, engine: &mut *engine },
+        evaluator: Evaluator { program, metric, engine: &mut *engine },
         seed: plan.optimize.seed,
         examples: &splits.test,
         journal: &mut journal,
@@ -215,8 +234,9 @@ pub fn optimize(
         }
     };
     journal.sync()?;
-    let summary = Summary { notes: notes(plan, &splits), ..Summary::new(&pool, spent, tally, elapsed, test.as_ref()) };
-    result::write(folder, &program, &pool, &summary)?;
+    let mut summary = Summary::new(&pool, spent, tally, elapsed, test.as_ref());
+    summary.notes.extend(notes(plan, &splits));
+    result::write(folder, program, &pool, &summary)?;
     page::write(folder, &folder.join("report.html"))?;
     Ok(summary)
 }

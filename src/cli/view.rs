@@ -1,0 +1,233 @@
+//! The calm view of a run on a terminal: a few lines that stay where they are. What it shows is made by a pure function of the
+//! events, so that it can be tested without a terminal.
+
+use std::collections::BTreeMap;
+
+use gepard::engine::EngineProgress;
+use gepard::event::{Event, Purpose};
+
+use super::progress::{duration, time_left, words_for};
+use super::terminal::one_line;
+
+/// Columns of the bar and of the sparkline.
+const COLUMNS: usize = 24;
+
+/// What is known of a run under way.
+#[derive(Debug, Default)]
+pub(super) struct View {
+    run: String,
+    most_rollouts: Option<u64>,
+    most_seconds: Option<u64>,
+    spent: u64,
+    elapsed: f64,
+    candidates: usize,
+    /// Where the best validation score changed: rollouts, score.
+    best: Vec<(u64, f64)>,
+    last: String,
+    doing: String,
+    answered: Option<(usize, usize)>,
+    rates: Option<(f64, f64)>,
+    /// Proposals that brought nothing to try, by reason.
+    unusable: BTreeMap<&'static str, u64>,
+    operators: BTreeMap<usize, String>,
+}
+
+impl View {
+    /// Takes note of an event. Returns a line that is to stay above the view, if there is one.
+    pub(super) fn hear(&mut self, event: &Event) -> Option<String> {
+        match event {
+            Event::Started { run, most_rollouts, most_seconds, .. } => {
+                self.run = run.display().to_string();
+                (self.most_rollouts, self.most_seconds) = (*most_rollouts, *most_seconds);
+                self.doing = "loading the models".into();
+            }
+            Event::Evaluating { purpose, fresh, .. } => {
+                self.doing = format!("{} of {fresh} rollouts", words_for(*purpose));
+                self.answered = None;
+                if *purpose == Purpose::Test {
+                    self.last = "the search is over".into();
+                }
+            }
+            Event::Progress { done: EngineProgress { answered, prefilled, decoded }, of, seconds } => {
+                self.answered = Some((*answered, *of));
+                if *seconds > 0.0 {
+                    self.rates = Some((*prefilled as f64 / seconds, *decoded as f64 / seconds));
+                }
+            }
+            Event::Evaluated { spent, elapsed, .. } => (self.spent, self.elapsed) = (*spent, *elapsed),
+            Event::Reflected { elapsed } => self.elapsed = *elapsed,
+            Event::Iteration { .. } => self.operators.clear(),
+            Event::Diagnosing { reflector, module, .. } => self.asking(format!("`{reflector}` reads failures of `{module}`")),
+            Event::Reflecting { reflector, module, .. } => self.asking(format!("`{reflector}` reflects on `{module}`")),
+            Event::Proposed { proposal, operators, .. } => {
+                let names: Vec<&str> = operators.iter().map(|(_, name)| *name).collect();
+                self.operators.insert(*proposal, names.join(" and "));
+            }
+            Event::Merging { parents: [first, second], .. } => self.asking(format!("merging {first} and {second}")),
+            Event::Unusable { reason, .. } => *self.unusable.entry(reason).or_default() += 1,
+            Event::Accepted { candidate, parents, proposal, mean, complete, spent, .. } => {
+                self.candidates = candidate + 1;
+                let before = self.best.last().map(|(_, score)| *score);
+                if *complete && before.is_none_or(|before| *mean > before) {
+                    self.best.push((*spent, *mean));
+                }
+                let by = match parents.as_slice() {
+                    [] => "seed",
+                    [_] => self.operators.get(proposal).map_or("rewrite", String::as_str),
+                    _ => "merge",
+                };
+                let gain = before.map_or(String::new(), |before| format!(" ({:+.3})", mean - before));
+                let part = if *complete { "" } else { ", validated in part" };
+                self.last = format!("{by}: candidate {candidate} scores {mean:.3}{gain}{part}");
+            }
+            Event::Unscored { example, cause } => return Some(format!("the metric failed on `{example}`: {cause}")),
+            Event::Stopped { reason } => return Some(format!("stopped: {reason}")),
+            Event::Tested { candidate, mean: Some(mean) } => {
+                return Some(format!("candidate {candidate} scores {mean:.3} on test"));
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn asking(&mut self, doing: String) {
+        (self.doing, self.answered) = (doing, None);
+    }
+
+    /// The view's lines, none longer than `width` columns.
+    pub(super) fn lines(&self, width: usize) -> Vec<String> {
+        let left = time_left(self.spent, self.elapsed, self.most_rollouts, self.most_seconds);
+        let left = left.map_or(String::new(), |seconds| format!(", about {} left", duration(seconds)));
+        let rollouts =
+            self.most_rollouts.map_or(format!("{} rollouts", self.spent), |most| format!("{}/{most} rollouts", self.spent));
+        let best = match self.best.last() {
+            Some((_, score)) => format!("{score:.3}  {}  {} candidates", self.sparkline(), self.candidates),
+            None => "not known yet".into(),
+        };
+        let answered = self.answered.map_or(String::new(), |(answered, of)| format!(", {answered}/{of} answered"));
+        let rates = self.rates.map_or(String::new(), |(read, written)| format!("{read:.0} tokens/s read, {written:.0} written"));
+        let reasons: Vec<String> = self.unusable.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+        let unusable = match self.unusable.values().sum::<u64>() {
+            0 => "none unusable".to_owned(),
+            total => format!("{total} unusable: {}", reasons.join(", ")),
+        };
+        let lines = [
+            ("run", self.run.clone()),
+            ("budget", format!("{}  {rollouts}, {}{left}", self.bar(), duration(self.elapsed))),
+            ("best", best),
+            ("last", self.last.clone()),
+            ("now", format!("{}{answered}", self.doing)),
+            ("speed", rates),
+            ("reflect", unusable),
+        ];
+        lines.iter().map(|(label, said)| cut(&format!("{label:<8} {}", one_line(said)), width)).collect()
+    }
+
+    /// How much of the budget is spent: of rollouts and time, what is nearer to its end.
+    fn bar(&self) -> String {
+        let of = |most: Option<u64>, spent: f64| most.filter(|most| *most > 0).map(|most| spent / most as f64);
+        let parts = of(self.most_rollouts, self.spent as f64).into_iter().chain(of(self.most_seconds, self.elapsed));
+        let done = (parts.fold(0.0, f64::max).clamp(0.0, 1.0) * COLUMNS as f64) as usize;
+        format!("{}{}", "█".repeat(done), "░".repeat(COLUMNS - done))
+    }
+
+    /// The best score over the rollouts so far, from its lowest to its highest.
+    fn sparkline(&self) -> String {
+        const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+        let (Some((_, low)), Some((_, high))) = (self.best.first(), self.best.last()) else { return String::new() };
+        let range = (high - low).max(f64::MIN_POSITIVE);
+        let level = |column: usize| {
+            let until = self.spent as f64 * (column + 1) as f64 / COLUMNS as f64;
+            let known = self.best.iter().rfind(|(spent, _)| *spent as f64 <= until);
+            let place = known.map_or(0, |(_, score)| ((score - low) / range * 7.0).round() as usize);
+            LEVELS[place.min(7)]
+        };
+        (0..COLUMNS).map(level).collect()
+    }
+}
+
+/// The beginning of a line. Letters that are wider than a column are counted by indicatif's own measure.
+fn cut(line: &str, width: usize) -> String {
+    console::truncate_str(line, width, "…").into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepted(candidate: usize, mean: f64, spent: u64) -> Event {
+        Event::Accepted {
+            iteration: candidate as u64,
+            candidate,
+            parents: if candidate == 0 { Vec::new() } else { vec![0] },
+            proposal: 1,
+            instructions: Vec::new(),
+            demonstrations: Vec::new(),
+            prompt_tokens: 1,
+            mean,
+            scores: Vec::new(),
+            objectives: BTreeMap::new(),
+            complete: true,
+            spent,
+        }
+    }
+
+    fn after(events: &[Event]) -> View {
+        let mut view = View::default();
+        events.iter().for_each(|event| drop(view.hear(event)));
+        view
+    }
+
+    #[test]
+    fn it_shows_budget_best_rates_and_what_is_left() {
+        let done = EngineProgress { answered: 3, prefilled: 600, decoded: 40 };
+        let view = after(&[
+            Event::Started {
+                run: "runs/a".into(),
+                examples: [4, 4, 0],
+                val_from_train: false,
+                most_rollouts: Some(100),
+                most_seconds: None,
+            },
+            accepted(0, 0.25, 10),
+            Event::Proposed {
+                iteration: 1,
+                proposal: 1,
+                parent: 0,
+                operators: vec![("m".into(), "rule")],
+                instructions: Vec::new(),
+                demonstrations: Vec::new(),
+            },
+            accepted(1, 0.5, 40),
+            Event::Evaluated { purpose: Purpose::Gate, mean: None, spent: 50, elapsed: 60.0 },
+            Event::Progress { done, of: 8, seconds: 2.0 },
+        ]);
+        let lines = view.lines(80);
+        for (place, words) in [
+            (1, "50/100 rollouts, 1 min 00 s, about 1 min 00 s left"),
+            (1, &"█".repeat(12)),
+            (2, "0.500  ▁"),
+            (2, "2 candidates"),
+            (3, "rule: candidate 1 scores 0.500 (+0.250)"),
+            (4, "3/8 answered"),
+            (5, "300 tokens/s read, 20 written"),
+            (6, "none unusable"),
+        ] {
+            assert!(lines[place].contains(words), "{words} not in {lines:#?}");
+        }
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal_nor_moves_the_cursor() {
+        let long = "x\x1b[2J\n宽".repeat(60);
+        let view = after(&[
+            Event::Started { run: long.into(), examples: [1; 3], val_from_train: false, most_rollouts: None, most_seconds: None },
+            accepted(0, 0.0, 0),
+        ]);
+        for width in [20, 80] {
+            for line in view.lines(width) {
+                assert!(console::measure_text_width(&line) <= width && !line.contains(['\x1b', '\n']), "{line:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The chat as text for people, and everything as JSON for programs.
+
+use serde_json::{Map, Value, json};
+
+use super::{Deployed, File};
+use crate::engine::Role;
+
+/// Every message below its role.
+pub(super) fn text(one: &Deployed) -> String {
+    let message = |message: &crate::engine::Message| {
+        let role = match message.role {
+            Role::System => "system",
+            Role::User => "user",
+            Role::Assistant => "assistant",
+        };
+        format!("── {role} ──\n{}\n", message.content)
+    };
+    one.messages.iter().map(message).collect::<Vec<_>>().join("\n")
+}
+
+/// What a program needs to send the same requests.
+pub(super) fn json(modules: &[Deployed]) -> File {
+    let modules: Vec<Value> = modules.iter().map(module).collect();
+    File { name: "program.json".into(), content: format!("{:#}\n", json!({ "modules": modules })), notes: Vec::new() }
+}
+
+fn module(one: &Deployed) -> Value {
+    let module = &one.module;
+    let placeholders: Map<String, Value> =
+        one.placeholders.iter().map(|(field, placeholder)| (field.clone(), placeholder.as_str().into())).collect();
+    json!({
+        "name": module.name,
+        "model": one.model,
+        "context": one.context,
+        "inputs": module.inputs,
+        "placeholders": placeholders,
+        "outputs": module.outputs,
+        "messages": one.messages,
+        "begun": one.begun(),
+        "max_tokens": module.max_tokens,
+        "temperature": module.temperature,
+        "top_p": module.top_p,
+        "grammar": one.grammar,
+        "instruction": one.text.instruction,
+        "demonstrations": one.text.demonstrations,
+        "reasoning": one.text.reasoning,
+    })
+}

@@ -1,0 +1,79 @@
+//! The body of a chat-completions request, and the commands that send it to llama-server.
+
+use serde_json::{Value, json};
+
+use super::Deployed;
+use crate::engine::Role;
+
+/// The body, and what it cannot carry.
+pub(super) fn openai(one: &Deployed) -> (String, Vec<String>) {
+    let mut notes: Vec<String> = to_fill_in(one).into_iter().collect();
+    if !one.begun().is_empty() {
+        notes.push(format!(
+            "the last message begins the answer with `{}`: llama-server goes on from there by itself, vLLM with \
+             \"continue_final_message\": true and \"add_generation_prompt\": false; a server that answers anew instead gets \
+             another prompt than the one measured",
+            one.begun()
+        ));
+    }
+    if one.grammar.is_some() {
+        notes.push("the grammar that answers were decoded under is not in it: answers may be something else".into());
+    }
+    (format!("{:#}\n", body(one)), notes)
+}
+
+fn body(one: &Deployed) -> Value {
+    let module = &one.module;
+    let mut body = json!({
+        "model": one.model_name(),
+        "messages": one.messages,
+        "temperature": shortest(module.temperature),
+        "max_tokens": module.max_tokens,
+    });
+    // Without effect on a greedy answer.
+    if module.temperature > 0.0 {
+        body["top_p"] = shortest(module.top_p);
+    }
+    body
+}
+
+/// A number of the plan as its user wrote it: 0.7, not 0.699999988.
+pub(super) fn shortest(number: f32) -> Value {
+    number.to_string().parse::<f64>().map_or(Value::Null, Value::from)
+}
+
+/// Where the fields go.
+pub(super) fn to_fill_in(one: &Deployed) -> Option<String> {
+    let placeholders: Vec<String> = one.placeholders.iter().map(|(_, placeholder)| format!("`{placeholder}`")).collect();
+    let role = one.messages.iter().rfind(|message| message.role == Role::User).map(|_| "the last message of the user");
+    Some(format!("put the fields' texts, trimmed, in the place of {}, in {}", placeholders.join(", "), role?))
+}
+
+/// The commands, and what they cannot carry.
+pub(super) fn llama_server(one: &Deployed) -> (String, Vec<String>) {
+    let mut body = body(one);
+    // As gepard renders templates that know of thinking; such a template takes no begun answer otherwise.
+    body["chat_template_kwargs"] = json!({ "enable_thinking": false });
+    let mut notes: Vec<String> = one.model_note().into_iter().chain(to_fill_in(one)).collect();
+    if let Some(grammar) = &one.grammar {
+        body["grammar"] = format!("%llguidance {{}}\n{}", grammar.lark()).into();
+        notes.push("the grammar needs a llama-server that was built with -DLLAMA_LLGUIDANCE=ON; without it, leave it out".into());
+    }
+    let notes_above: String = notes.iter().map(|note| format!("# {note}\n")).collect();
+    let script = format!(
+        "# Module `{}`. The server:\n\
+         llama-server --model {} --ctx-size {} --parallel 1 --jinja --port 8080\n\n\
+         # A request, from another terminal.\n{notes_above}\
+         curl --silent http://127.0.0.1:8080/v1/chat/completions --header 'Content-Type: application/json' --data-binary @- <<'JSON'\n\
+         {body:#}\nJSON\n",
+        one.module.name,
+        quoted(&one.model),
+        one.context,
+    );
+    (script, notes)
+}
+
+/// One word of a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}

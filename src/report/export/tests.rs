@@ -1,0 +1,246 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+use crate::engine::Shape;
+use crate::program::layout::{Cue, Examples, Fields, Turn};
+use crate::program::{Demonstration, Layout, tests_support};
+
+fn deployed(module: Module, text: ModuleText) -> Deployed {
+    let placeholders = placeholders(&module, &text);
+    let messages = layout::render(&module, &text, &placeholders).messages;
+    let grammar = layout::grammar(&module, &text);
+    let (model, scripted, context) = ("/models/small one.gguf".to_owned(), false, 4096);
+    Deployed { module, text, model, scripted, context, messages, placeholders, grammar }
+}
+
+fn demonstration(answer: &str) -> Demonstration {
+    let inputs = vec![("text".into(), "one".into()), ("from".into(), "Ann".into())];
+    Demonstration { id: "t".into(), inputs, answer: answer.into() }
+}
+
+fn with(layout: Layout, outputs: &[&str], text: ModuleText) -> Deployed {
+    deployed(Module { layout, ..tests_support::module("m", &["text", "from"], outputs) }, text)
+}
+
+/// What a user of the export does: each placeholder gives way to its field's text.
+fn filled(one: &Deployed, text: &str, fields: &[(String, String)]) -> String {
+    one.placeholders.iter().zip(fields).fold(text.to_owned(), |text, ((_, placeholder), (_, value))| {
+        let pieces: Vec<&str> = text.split(placeholder.as_str()).collect();
+        pieces.join(value.trim())
+    })
+}
+
+fn fields() -> Vec<(String, String)> {
+    vec![("text".into(), " two \n".into()), ("from".into(), "Bea".into())]
+}
+
+/// A Modelfile's commands, read as Ollama's parser does (parser/parser.go): a value ends at a line break once its quotes do.
+fn read_modelfile(source: &str) -> Vec<(String, String)> {
+    let mut commands = Vec::new();
+    let mut lines = source.split_inclusive(['\n', '\r']);
+    while let Some(line) = lines.next() {
+        let start = line.trim_start();
+        if start.is_empty() || start.starts_with('#') {
+            continue;
+        }
+        let (name, rest) = start.split_once(' ').unwrap();
+        let (name, mut value) = match name {
+            "PARAMETER" | "MESSAGE" => {
+                let (second, rest) = rest.split_once(' ').unwrap();
+                (format!("{name} {second}"), rest.to_owned())
+            }
+            _ => (name.to_owned(), rest.to_owned()),
+        };
+        let unquoted = loop {
+            let trimmed = value.trim();
+            match trimmed.strip_prefix("\"\"\"") {
+                None => break trimmed.to_owned(),
+                Some(inside) if trimmed.len() >= 6 && inside.ends_with("\"\"\"") => break inside[..inside.len() - 3].to_owned(),
+                Some(_) => value.push_str(lines.next().unwrap()),
+            }
+        };
+        commands.push((name, unquoted));
+    }
+    commands
+}
+
+/// The turns of a Modelfile, with the question that its comment tells its user to write.
+fn chat_of(modelfile: &str) -> Vec<(String, String)> {
+    let mut chat: Vec<(String, String)> = read_modelfile(modelfile)
+        .into_iter()
+        .filter_map(|(name, value)| {
+            Some((name.strip_prefix("MESSAGE ").or((name == "SYSTEM").then_some("system"))?.to_owned(), value))
+        })
+        .collect();
+    let question: Vec<&str> = modelfile.lines().skip(3).take_while(|line| *line != "#").map(|line| &line[6..]).collect();
+    chat.push(("user".into(), question.join("\n")));
+    chat
+}
+
+fn said(messages: &[Message]) -> Vec<(String, String)> {
+    messages.iter().map(|m| (format!("{:?}", m.role).to_lowercase(), m.content.clone())).collect()
+}
+
+#[test]
+fn a_placeholder_stands_nowhere_else() {
+    let text = ModuleText::new("Fill {text} and {{text}}.");
+    let one = with(Layout::default(), &["label"], text);
+    assert_eq!(one.placeholders[0].1, "{{{text}}}");
+    assert_eq!(one.placeholders[1].1, "{from}");
+}
+
+#[test]
+fn a_modelfile_with_worked_examples_is_the_chat_but_for_the_begun_answer() {
+    let text = ModuleText {
+        demonstrations: vec![demonstration("a"), demonstration("b")],
+        ..ModuleText::new("Sort \"\"\"it\"\"\".\n# x")
+    };
+    let one = with(Layout::default(), &["label"], text);
+    let (written, lost) = modelfile::write(&one).unwrap();
+    let mut sent = said(&one.messages);
+    assert_eq!(sent.pop().unwrap(), ("assistant".into(), "label:".into()));
+    assert_eq!(chat_of(&written), sent);
+    assert_eq!(lost, ["the answer is not begun; in the run, the model went on from `label:`"]);
+    let commands: BTreeMap<String, String> = read_modelfile(&written).into_iter().collect();
+    assert_eq!(commands["FROM"], "/models/small one.gguf");
+    assert_eq!((commands["PARAMETER num_predict"].as_str(), commands["PARAMETER temperature"].as_str()), ("8", "0.0"));
+}
+
+#[test]
+fn a_modelfile_without_turns_says_that_the_instruction_moved() {
+    let one = with(Layout::default(), &["label"], ModuleText::new("Sort it."));
+    let (written, lost) = modelfile::write(&one).unwrap();
+    assert_eq!(
+        chat_of(&written),
+        [("system".into(), "Sort it.".into()), ("user".into(), "text: {text}\nfrom: {from}".to_owned())]
+    );
+    assert!(lost[0].contains("layout.instruction=system"), "{lost:?}");
+    let system = Layout { instruction: Turn::System, answer: Cue::Label, ..Layout::default() };
+    let one = with(system, &["label"], ModuleText::new("Sort it."));
+    let (written, lost) = modelfile::write(&one).unwrap();
+    assert_eq!(
+        (chat_of(&written), lost),
+        (said(&one.messages), Vec::new()),
+        "nothing is lost where Ollama's own layout was measured"
+    );
+}
+
+#[test]
+fn what_a_modelfile_would_change_is_refused() {
+    for (instruction, says) in
+        [("Answer in \"\"\"\nquotes", "three quotes"), ("Two\u{a0}words", "U+00A0"), ("a\u{200d}b", "U+200D")]
+    {
+        let one = with(Layout::default(), &["label"], ModuleText::new(instruction));
+        let error = modelfile::write(&one).unwrap_err().to_string();
+        assert!(error.contains(says) && error.contains("--format openai"), "{error}");
+    }
+    let one = with(Layout::default(), &["label"], ModuleText::new("Grüße, 你好, नमस्ते, e\u{301}!"));
+    assert!(modelfile::write(&one).is_ok());
+}
+
+#[test]
+fn a_dspy_state_has_the_fields_of_worked_examples() {
+    let text = ModuleText {
+        demonstrations: vec![demonstration("because\nlabel: a\nwhy: b")],
+        reasoning: true,
+        ..ModuleText::new("Do.")
+    };
+    let one = with(Layout::default(), &["label", "why"], text);
+    let state: Value = serde_json::from_str(&dspy::state(&[one]).unwrap().content).unwrap();
+    let demo = &state["m.predict"]["demos"][0];
+    assert_eq!([&demo["text"], &demo["reasoning"], &demo["label"], &demo["why"]], ["one", "because", "a", "b"]);
+    assert_eq!(state["m.predict"]["signature"]["fields"][2]["description"], "${reasoning}");
+    let one =
+        with(Layout::default(), &["label"], ModuleText { demonstrations: vec![demonstration("a")], ..ModuleText::new("Do.") });
+    let state: Value = serde_json::from_str(&dspy::state(&[one]).unwrap().content).unwrap();
+    assert_eq!(state["m"]["demos"][0]["label"], "a");
+    let odd = deployed(tests_support::module("m", &["a text"], &["label"]), ModuleText::new("Do."));
+    assert!(dspy::state(&[odd]).unwrap_err().to_string().contains("`a text` is no name in Python"));
+}
+
+#[test]
+fn a_command_line_survives_quotes_and_carries_the_grammar() {
+    let mut module = tests_support::module("m", &["text"], &["label"]);
+    module.shapes.insert("label".into(), Shape::Flag);
+    let mut one = deployed(module, ModuleText::new("It's so."));
+    one.model = "/it's/a.gguf".into();
+    let (script, notes) = request::llama_server(&one);
+    assert!(script.contains(r"--model '/it'\''s/a.gguf' --ctx-size 4096"), "{script}");
+    let body = script.split("<<'JSON'\n").nth(1).unwrap().strip_suffix("\nJSON\n").unwrap();
+    let body: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(body["messages"], serde_json::json!(one.messages));
+    assert!(body["grammar"].as_str().unwrap().starts_with("%llguidance {}\nstart:"), "{body}");
+    assert!(notes.iter().any(|note| note.contains("LLAMA_LLGUIDANCE")), "{notes:?}");
+}
+
+fn layouts() -> impl Strategy<Value = Layout> {
+    let turn = prop_oneof![Just(Turn::User), Just(Turn::System)];
+    let shown = prop_oneof![Just(Fields::Labelled), Just(Fields::Bare)];
+    let cue = prop_oneof![Just(Cue::Label), Just(Cue::Begun), Just(Cue::None)];
+    let examples = prop_oneof![Just(Examples::Turns), Just(Examples::Text)];
+    (turn, shown, cue, examples).prop_map(|(instruction, fields, answer, examples)| Layout {
+        instruction,
+        fields,
+        answer,
+        examples,
+    })
+}
+
+proptest! {
+    /// Whoever fills in the placeholders of a request sends what the run sent.
+    #[test]
+    fn a_request_is_the_chat_of_the_run(
+        layout in layouts(),
+        instruction in "[ -~\n{}äß]{1,60}",
+        demonstrations in 0_usize..3,
+        reasoning: bool,
+        outputs in 1_usize..3,
+        value in "[ -~\n{}ä]{0,30}",
+    ) {
+        let demonstrations = vec![demonstration("{text} a"); demonstrations];
+        let one = with(layout, &["label", "why"][..outputs], ModuleText { instruction, demonstrations, reasoning });
+        // A field's text may hold the other's placeholder: whoever fills in one after the other keeps clear of that.
+        prop_assume!(!one.placeholders.iter().any(|(_, placeholder)| value.contains(placeholder.as_str())));
+        let fields = vec![("text".to_owned(), value), ("from".to_owned(), "Bea".to_owned())];
+        let body: Value = serde_json::from_str(&request::openai(&one).0).unwrap();
+        let sent: Vec<Message> = serde_json::from_value(body["messages"].clone()).unwrap();
+        let sent: Vec<Message> = sent.into_iter().map(|m| Message { content: filled(&one, &m.content, &fields), ..m }).collect();
+        prop_assert_eq!(&sent, &one.chat(&fields));
+        for message in &one.messages {
+            prop_assert!(plain::text(&one).contains(&message.content));
+        }
+    }
+
+    /// A Modelfile that is written is read as what was meant.
+    #[test]
+    fn a_modelfile_is_read_as_it_was_meant(
+        layout in layouts(),
+        instruction in "[ -~\n\"ä]{1,60}",
+        answer in "[ -~\n\"]{1,20}",
+        demonstrations in 0_usize..3,
+    ) {
+        let demonstrations = vec![demonstration(&answer); demonstrations];
+        let one = with(layout, &["label"], ModuleText { demonstrations, ..ModuleText::new(instruction) });
+        if let Ok((written, lost)) = modelfile::write(&one) {
+            let moved = lost.iter().any(|loss| loss.contains("layout.instruction=system"));
+            let mut sent = said(&one.messages);
+            if !one.begun().is_empty() {
+                sent.pop();
+            }
+            let read = chat_of(&written);
+            match moved {
+                false => prop_assert_eq!(read, sent),
+                true => prop_assert_eq!(read.iter().map(|(_, said)| said.as_str()).collect::<Vec<_>>().join("\n\n"), sent[0].1.clone()),
+            }
+        }
+    }
+}
+
+#[test]
+fn fields_are_filled_in_trimmed() {
+    let one = with(Layout::default(), &["label"], ModuleText::new("Sort it."));
+    assert_eq!(filled(&one, &one.messages[0].content, &fields()), one.chat(&fields())[0].content);
+}

@@ -1,0 +1,163 @@
+//! The best constant answer: what is right without reading anything. A prompt that scores no better has learned how frequent
+//! the answers are, not the task.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::data::{Example, to_text};
+use crate::metric::{self, Metric};
+use crate::optimize::pool::mean;
+use crate::program::{Program, Rollout, Step};
+
+/// Values of an output that are tried.
+const TRIED: usize = 5;
+
+/// An answer that is the same for every example.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Constant {
+    /// What is answered, by output.
+    pub outputs: BTreeMap<String, String>,
+    /// Its mean on the validation examples, by the task's own metric.
+    pub score: f64,
+}
+
+/// The best constant answer, chosen on `train` and scored on `val`; None where nothing in the rows says what an answer would
+/// be, or where the metric must ask a model.
+#[must_use]
+pub fn best(program: &Program, metric: &dyn Metric, train: &[Example], val: &[Example]) -> Option<Constant> {
+    let mut candidates: BTreeMap<&String, Vec<String>> = BTreeMap::new();
+    for output in program.modules.iter().flat_map(|module| &module.outputs) {
+        let field = field_of(output, program, metric, train);
+        if let Some(values) = field.map(|field| values(&field, train)).filter(|values| !values.is_empty()) {
+            candidates.insert(output, values);
+        }
+    }
+    if candidates.is_empty() {
+        return None;
+    }
+    let mut outputs: BTreeMap<String, String> =
+        candidates.iter().map(|(output, values)| ((*output).clone(), values[0].clone())).collect();
+    let mut best = score(metric, &outputs, train)?;
+    for (output, values) in candidates {
+        for value in values {
+            let changed = outputs.insert(output.clone(), value);
+            match score(metric, &outputs, train) {
+                Some(score) if score > best => best = score,
+                _ => outputs.extend(changed.map(|before| (output.clone(), before))),
+            }
+        }
+    }
+    let score = score(metric, &outputs, val)?;
+    Some(Constant { outputs, score })
+}
+
+/// The field of the rows that says what an output should be: the one of its name, else the only one that the metric compares
+/// with and the program does not read.
+fn field_of(output: &str, program: &Program, metric: &dyn Metric, train: &[Example]) -> Option<String> {
+    let in_all = |field: &str| train.iter().all(|example| example.fields.contains_key(field));
+    if in_all(output) {
+        return Some(output.to_owned());
+    }
+    let mut expected = metric.required_fields();
+    expected.retain(|field| !program.reads.contains(field) && in_all(field));
+    match expected.as_slice() {
+        [only] => Some(only.clone()),
+        _ => None,
+    }
+}
+
+/// The most frequent values of a field, the first the most frequent; of objects, the one of each key's most frequent value.
+fn values(field: &str, train: &[Example]) -> Vec<String> {
+    let rows: Vec<Value> = train.iter().filter_map(|example| Some(opened(example.fields.get(field)?))).collect();
+    let objects: Vec<&Map<String, Value>> = rows.iter().filter_map(Value::as_object).collect();
+    if !objects.is_empty() && objects.len() == rows.len() {
+        let keys: Vec<&String> = objects.iter().flat_map(|object| object.keys()).collect();
+        let mut whole = Map::new();
+        for key in keys {
+            if !whole.contains_key(key) {
+                let most = most_frequent(objects.iter().filter_map(|object| object.get(key)).cloned());
+                whole.extend(most.into_iter().next().map(|value| (key.clone(), value)));
+            }
+        }
+        return vec![Value::Object(whole).to_string()];
+    }
+    most_frequent(rows.into_iter()).iter().map(to_text).collect()
+}
+
+/// A text that holds an object counts as the object, a list as its first item.
+fn opened(value: &Value) -> Value {
+    match value {
+        Value::String(text) => serde_json::from_str(text).ok().filter(Value::is_object).unwrap_or_else(|| text.trim().into()),
+        Value::Array(items) => items.first().cloned().unwrap_or(Value::Null),
+        other => other.clone(),
+    }
+}
+
+/// The values that occur more than once, the most frequent first; where each occurs once, the first of them.
+fn most_frequent(values: impl Iterator<Item = Value>) -> Vec<Value> {
+    let mut counts: Vec<(Value, usize)> = Vec::new();
+    for value in values {
+        match counts.iter_mut().find(|(known, _)| *known == value) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((value, 1)),
+        }
+    }
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let often = counts.iter().filter(|(_, count)| *count > 1).count().clamp(1, TRIED);
+    counts.into_iter().take(often).map(|(value, _)| value).collect()
+}
+
+/// The mean of a constant answer; None where the metric cannot tell without a model, or fails.
+fn score(metric: &dyn Metric, outputs: &BTreeMap<String, String>, examples: &[Example]) -> Option<f64> {
+    let step = Step { outputs: outputs.clone(), ..Step::default() };
+    let rollout = Rollout { steps: vec![step], failure: None };
+    let verdict = |example: &Example| {
+        if !metric.requests(example, &rollout).is_empty() {
+            return None;
+        }
+        metric::judge(metric, example, &rollout, &[]).ok().map(|judgement| judgement.score)
+    };
+    mean(&examples.iter().map(verdict).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::metric::{Json, Label};
+    use crate::program::tests_support::module;
+
+    fn examples(rows: &[Value]) -> Vec<Example> {
+        let example = |(place, row): (usize, &Value)| Example { id: place.to_string(), fields: row.as_object().unwrap().clone() };
+        rows.iter().enumerate().map(example).collect()
+    }
+
+    #[test]
+    fn it_is_chosen_on_train_and_scored_on_val() {
+        let program = Program::of_modules(vec![module("m", &["text"], &["answer"])]);
+        let row = |kind: &str| json!({ "text": "x", "kind": kind });
+        let train = examples(&[row("b"), row("a"), row("a")]);
+        let val = examples(&[row("a"), row("b"), row("b"), row("b")]);
+        let best = best(&program, &Label::new("kind", "answer"), &train, &val).unwrap();
+        assert_eq!((best.outputs["answer"].as_str(), best.score), ("a", 0.25));
+    }
+
+    #[test]
+    fn an_object_is_put_together_key_by_key() {
+        let program = Program::of_modules(vec![module("m", &["text"], &["facts"])]);
+        let row = |a: &str, b: &str| json!({ "text": "x", "facts": { "a": a, "b": b } });
+        let train = examples(&[row("1", "x"), row("2", "y"), row("1", "y")]);
+        let best = best(&program, &Json::new(Some("facts".into()), BTreeMap::new()), &train, &train).unwrap();
+        assert_eq!(best.outputs["facts"], r#"{"a":"1","b":"y"}"#);
+        assert!((best.score - 4.0 / 6.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn rows_that_say_nothing_of_an_answer_have_none() {
+        let program = Program::of_modules(vec![module("m", &["text"], &["answer"])]);
+        let rows = examples(&[json!({ "text": "x" })]);
+        assert_eq!(best(&program, &Label::new("kind", "answer"), &rows, &rows), None);
+    }
+}

@@ -1,0 +1,233 @@
+//! What is wrong with a task, told before an hour is spent on it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::constant::Constant;
+use super::{ENOUGH_TRAINING, EvalResult};
+use crate::data::split::Splits;
+use crate::engine::Ended;
+use crate::journal::Verdict;
+use crate::metric::Metric;
+use crate::program::Program;
+
+/// Beyond this score, little is left to gain.
+const HIGH: f64 = 0.95;
+
+/// Failures that say all the same say nothing, from so many on.
+const FAILURES: usize = 3;
+
+/// Rows of a field that does not vary, from so many on.
+const ROWS: usize = 4;
+
+/// The half width of a 95% interval, in points, beyond which validation tells little.
+const WIDE: f64 = 20.0;
+
+/// How much of the seed's score a constant answer must reach to be told.
+const NEARLY: f64 = 0.9;
+
+/// Something about a task that stands in the way of a good run. Scores are means from 0 to 1.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Finding {
+    /// The seed is right nearly everywhere.
+    SeedIsGood {
+        /// Its score.
+        score: f64,
+        /// Examples that it was tried on.
+        tried: usize,
+    },
+    /// Neither the seed nor the seed with worked examples scored anything: the model may not be able to do the task.
+    NothingScores {
+        /// Examples that both were tried on.
+        tried: usize,
+        /// Worked examples that the second one had.
+        shown: usize,
+    },
+    /// The seed scored nothing, with worked examples it did: what is to be found is far from it, but there.
+    OnlyWithExamples {
+        /// Examples that both were tried on.
+        tried: usize,
+        /// Worked examples that the second one had.
+        shown: usize,
+        /// Its score.
+        score: f64,
+    },
+    /// Every failure has the same words: there is nothing to learn from.
+    SameFeedback {
+        /// The words.
+        feedback: String,
+        /// Failures with them.
+        failures: usize,
+    },
+    /// The validation examples are too few to tell candidates apart.
+    SmallValidation {
+        /// How many there are.
+        examples: usize,
+        /// Half of the widest 95% interval of a score, in points of a hundred.
+        points: f64,
+    },
+    /// Answers were cut off.
+    Cut {
+        /// The module.
+        module: String,
+        /// Calls that were.
+        cut: usize,
+        /// Of how many.
+        of: usize,
+        /// Its limit.
+        max_tokens: u32,
+    },
+    /// A field is the same in all training and validation rows.
+    NeverVaries {
+        /// The field.
+        field: String,
+        /// Its value.
+        value: String,
+        /// Whether it is what answers are compared with, rather than what the program reads.
+        expected: bool,
+    },
+    /// An answer that reads nothing scores nearly as well as the seed, or better.
+    ConstantAnswer {
+        /// The answer and its score.
+        constant: Constant,
+        /// The seed's score on the examples that it was tried on.
+        seed: f64,
+    },
+    /// More training examples than help.
+    MuchTraining {
+        /// How many there are.
+        examples: usize,
+    },
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SeedIsGood { score, tried } => write!(
+                f,
+                "the seed scores {score:.3} on {tried} examples already: little is left to gain; harder examples would show what is"
+            ),
+            Self::NothingScores { tried, shown } => write!(
+                f,
+                "nothing scores: neither the seed nor the seed with {shown} worked examples was right on any of {tried} examples. If \
+                 the feedback shows no near miss, no prompt will save it: fine-tuning or a larger model will"
+            ),
+            Self::OnlyWithExamples { tried, shown, score } => write!(
+                f,
+                "the seed scores nothing on {tried} examples, with {shown} worked examples it scores {score:.3}: keep `examples` \
+                 among the operators"
+            ),
+            Self::SameFeedback { feedback, failures } => write!(
+                f,
+                "all {failures} failures have the same feedback, so a reflector learns nothing from them: \"{}\". A metric that tells \
+                 what was expected helps most of all",
+                shortened(feedback)
+            ),
+            Self::SmallValidation { examples, points } => write!(
+                f,
+                "{examples} validation examples are few: a score on them is sure to ±{points:.0} points, and smaller gains are luck; \
+                 100 make it ±10"
+            ),
+            Self::Cut { module, cut, of, max_tokens } => write!(
+                f,
+                "`{module}`: {cut} of {of} answers were cut off at max_tokens = {max_tokens}; raise it, or ask for shorter answers"
+            ),
+            Self::NeverVaries { field, value, expected: false } => {
+                write!(f, "`{field}` is the same in every row, \"{}\": the module reads nothing from it", shortened(value))
+            }
+            Self::NeverVaries { field, value, expected: true } => write!(
+                f,
+                "`{field}` is the same in every row, \"{}\": a prompt that always says so is perfect and knows nothing",
+                shortened(value)
+            ),
+            Self::ConstantAnswer { constant, seed } => {
+                let said: Vec<String> =
+                    constant.outputs.iter().map(|(output, value)| format!("{output} = {}", shortened(value))).collect();
+                write!(
+                    f,
+                    "always answering {} scores {:.3} on validation, the seed {seed:.3}: only what is above the constant is learned",
+                    said.join(", "),
+                    constant.score
+                )
+            }
+            Self::MuchTraining { examples } => write!(
+                f,
+                "{examples} training examples; more than {ENOUGH_TRAINING} rarely help, as validation or test rows they would"
+            ),
+        }
+    }
+}
+
+/// The beginning of a text, in a line.
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 100;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+/// What the data says by itself.
+pub(super) fn of_data(program: &Program, metric: &dyn Metric, splits: &Splits) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let examples = splits.val.len();
+    // Of a score of one half, where the interval is widest.
+    let points = 100.0 * 1.96 * 0.5 / (examples.max(1) as f64).sqrt();
+    if points > WIDE {
+        findings.push(Finding::SmallValidation { examples, points });
+    }
+    if splits.train.len() > ENOUGH_TRAINING {
+        findings.push(Finding::MuchTraining { examples: splits.train.len() });
+    }
+    let read = program.reads.iter().map(|field| (field.clone(), false));
+    let mut fields: BTreeMap<String, bool> = metric.required_fields().into_iter().map(|field| (field, true)).collect();
+    fields.extend(read);
+    for (field, expected) in fields {
+        let rows = splits.train.iter().chain(&splits.val);
+        let values: BTreeSet<String> = rows.filter_map(|example| example.text(&field)).collect();
+        if let (1, true, Some(value)) = (values.len(), splits.train.len() + examples >= ROWS, values.into_iter().next()) {
+            findings.push(Finding::NeverVaries { field, value, expected });
+        }
+    }
+    findings
+}
+
+/// What the seed's rollouts say.
+pub(super) fn of_seed(program: &Program, seed: &EvalResult, constant: Option<&Constant>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let tried = seed.rollouts.len();
+    let score = seed.mean();
+    if let Some(score) = score.filter(|score| *score >= HIGH) {
+        findings.push(Finding::SeedIsGood { score, tried });
+    }
+    for module in &program.modules {
+        let calls = seed.rollouts.iter().flat_map(|scored| &scored.rollout.steps).filter(|step| step.module == module.name);
+        let (mut cut, mut of) = (0, 0);
+        for step in calls {
+            of += 1;
+            cut += usize::from(step.ended == Ended::Length);
+        }
+        if cut > 0 {
+            findings.push(Finding::Cut { module: module.name.clone(), cut, of, max_tokens: module.max_tokens });
+        }
+    }
+    let wrong = seed.rollouts.iter().filter_map(|scored| match &scored.verdict {
+        Verdict::Judged(judgement) if judgement.score < 1.0 => Some(judgement),
+        _ => None,
+    });
+    let told: Vec<String> =
+        wrong.map(|j| format!("{} {}", j.feedback, j.module_feedback.values().cloned().collect::<Vec<_>>().join(" "))).collect();
+    if let (true, Some(first)) = (told.len() >= FAILURES, told.first())
+        && told.iter().all(|words| words == first)
+    {
+        findings.push(Finding::SameFeedback { feedback: first.trim().to_owned(), failures: told.len() });
+    }
+    if let (Some(constant), Some(score)) = (constant, score)
+        && constant.score > 0.0
+        && constant.score >= NEARLY * score
+    {
+        findings.push(Finding::ConstantAnswer { constant: constant.clone(), seed: score });
+    }
+    findings
+}

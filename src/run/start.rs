@@ -1,0 +1,179 @@
+//! A first task from nothing but rows: which field is the answer, how it is judged, and which rows are for what.
+
+use std::collections::BTreeMap;
+
+use crate::data::{DataError, Dataset, Example};
+use crate::engine::ModelId;
+use crate::hash::number;
+use crate::optimize::gepa::profile::{self, Kind};
+use crate::program::{Layout, Module};
+
+/// Names of fields that hold the answer, as data sets have them.
+const ANSWERS: [&str; 16] = [
+    "label",
+    "labels",
+    "category",
+    "class",
+    "topic",
+    "intent",
+    "sentiment",
+    "answer",
+    "answers",
+    "output",
+    "target",
+    "expected",
+    "completion",
+    "response",
+    "summary",
+    "translation",
+];
+
+/// Rows without which there is nothing to split.
+pub const LEAST_ROWS: usize = 6;
+
+/// The most rows for training and for validation each; what is left is for the test.
+const MOST: usize = 100;
+
+/// What the rows look like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guess {
+    /// What the program reads.
+    pub inputs: Vec<String>,
+    /// The field with the answers.
+    pub output: String,
+    /// The kind of metric that suits it.
+    pub metric: &'static str,
+    /// What its values are, in words.
+    pub because: &'static str,
+    /// Tokens that hold its longest value with room to spare.
+    pub max_tokens: usize,
+}
+
+/// Looks at the rows. `output` is the field with the answers, where its user says so.
+///
+/// # Errors
+/// Words about what is missing.
+pub fn guess(rows: &[Example], output: Option<&str>) -> Result<Guess, String> {
+    let fields: Vec<&String> =
+        rows.first().map(|row| row.fields.keys().filter(|name| *name != "id").collect()).unwrap_or_default();
+    if rows.len() < LEAST_ROWS {
+        return Err(format!("it has {} rows; {LEAST_ROWS} are the least that can be split", rows.len()));
+    }
+    if fields.len() < 2 {
+        return Err("its rows have one field; an input and an answer are needed".into());
+    }
+    let listed = || fields.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let by_name = ANSWERS.iter().find_map(|name| fields.iter().find(|field| field.eq_ignore_ascii_case(name)));
+    let output = match output {
+        Some(wanted) if fields.iter().any(|field| *field == wanted) => wanted.to_owned(),
+        Some(wanted) => return Err(format!("it has no field `{wanted}`; it has {}", listed())),
+        None => by_name.or(fields.last()).map(|name| (*name).clone()).unwrap_or_default(),
+    };
+    let inputs: Vec<String> = fields.into_iter().filter(|name| **name != output).cloned().collect();
+    let (metric, because) = kind(rows, &inputs, &output);
+    let longest = rows.iter().filter_map(|row| row.text(&output)).map(|text| text.chars().count()).max().unwrap_or(0);
+    Ok(Guess { inputs, output, metric, because, max_tokens: (longest / 2 + 8).clamp(16, 1024) })
+}
+
+fn kind(rows: &[Example], inputs: &[String], output: &str) -> (&'static str, &'static str) {
+    let module = Module {
+        name: "m".into(),
+        inputs: inputs.to_vec(),
+        outputs: vec![output.to_owned()],
+        shapes: BTreeMap::new(),
+        max_tokens: 1,
+        temperature: 0.0,
+        top_p: 1.0,
+        model: ModelId(0),
+        layout: Layout::default(),
+        frozen: false,
+        keep: Vec::new(),
+    };
+    match profile::of(&module, rows).into_iter().next().map(|output| output.kind) {
+        Some(Kind::Set(_)) => ("label", "its values come from a small set"),
+        Some(Kind::Flag) => ("label", "it is true or false"),
+        Some(Kind::Number) => ("number", "it is a number"),
+        Some(Kind::Object(_)) => ("json", "it is a JSON object"),
+        Some(Kind::List) => ("contains", "it is a list"),
+        Some(Kind::Span { .. }) => ("exact", "it is copied from an input"),
+        Some(Kind::Text(_)) | None => ("f1", "it is free text"),
+    }
+}
+
+/// Reads the rows of a file.
+///
+/// # Errors
+/// [`DataError`]
+pub fn read(path: &std::path::Path) -> Result<Vec<Example>, DataError> {
+    Dataset::open(path, None)?.check(&[])
+}
+
+/// Training, validation and test rows: two fifths, three tenths and the rest, by a hash of what the program reads, so that rows
+/// with the same inputs stay together and the choice depends on the rows alone.
+#[must_use]
+pub fn split(rows: Vec<Example>, inputs: &[String]) -> [Vec<Example>; 3] {
+    let total = rows.len();
+    let key = |row: &Example| {
+        let texts: Vec<String> = inputs.iter().map(|field| row.text(field).unwrap_or_default()).collect();
+        number(&texts.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let mut ranked: Vec<(u64, Example)> = rows.into_iter().map(|row| (key(&row), row)).collect();
+    ranked.sort_by_key(|(key, _)| *key);
+    let sizes = [(total * 2 / 5).min(MOST), (total * 3 / 10).min(MOST), usize::MAX];
+    let mut splits = [Vec::new(), Vec::new(), Vec::new()];
+    let (mut place, mut last) = (0, None);
+    for (key, row) in ranked {
+        if splits[place].len() >= sizes[place] && last != Some(key) {
+            place += 1;
+        }
+        last = Some(key);
+        splits[place].push(row);
+    }
+    splits
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn rows(of: impl Fn(usize) -> Value, count: usize) -> Vec<Example> {
+        (0..count).map(|n| Example { id: n.to_string(), fields: of(n).as_object().unwrap().clone() }).collect()
+    }
+
+    #[test]
+    fn the_answer_and_its_metric_are_found() {
+        let guessed = |of: fn(usize) -> Value| guess(&rows(of, 12), None).unwrap();
+        let label = guessed(|n| json!({ "id": n, "Category": if n % 2 == 0 { "a" } else { "b" }, "text": format!("text {n}") }));
+        assert_eq!((label.output.as_str(), label.metric, label.inputs), ("Category", "label", vec!["text".to_owned()]));
+        let number = guessed(|n| json!({ "question": format!("{n} and {n}?"), "answer": (n * 7919).to_string() }));
+        assert_eq!((number.output.as_str(), number.metric), ("answer", "number"));
+        let object = guessed(|n| json!({ "text": "t", "facts": { "n": n } }));
+        assert_eq!((object.output.as_str(), object.metric), ("facts", "json"), "the last field, where no name tells");
+        let span = guessed(|n| json!({ "text": format!("ask word{n}x now"), "answer": format!("word{n}x") }));
+        assert_eq!(span.metric, "exact");
+        let text = guessed(|n| json!({ "text": "t", "summary": format!("Something was said by person {}", "x".repeat(n)) }));
+        assert_eq!(text.metric, "f1");
+    }
+
+    #[test]
+    fn what_cannot_be_a_task_is_told() {
+        let two = |n: usize| json!({ "a": n, "b": n });
+        assert!(guess(&rows(two, 3), None).unwrap_err().contains("3 rows"));
+        assert!(guess(&rows(|n| json!({ "id": n, "a": n }), 9), None).unwrap_err().contains("one field"));
+        assert!(guess(&rows(two, 9), Some("c")).unwrap_err().contains("it has `a`, `b`"));
+    }
+
+    proptest! {
+        #[test]
+        fn rows_with_the_same_inputs_stay_together(texts in prop::collection::vec(0_u8..30, 6..200)) {
+            let rows = rows(|n| json!({ "text": texts[n].to_string(), "n": n }), texts.len());
+            let splits = split(rows, &["text".to_owned()]);
+            prop_assert_eq!(splits.iter().map(Vec::len).sum::<usize>(), texts.len());
+            let seen = splits.map(|rows| rows.iter().filter_map(|row| row.text("text")).collect::<std::collections::BTreeSet<_>>());
+            prop_assert!(seen[0].is_disjoint(&seen[1]) && seen[0].is_disjoint(&seen[2]) && seen[1].is_disjoint(&seen[2]));
+        }
+    }
+}

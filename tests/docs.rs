@@ -1,0 +1,191 @@
+//! Pages that say what the code says: generated from it, or held to it.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+fn page(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)
+}
+
+fn snake(name: &str) -> String {
+    name.char_indices().fold(String::new(), |mut snake, (at, letter)| {
+        if letter.is_uppercase() && at > 0 {
+            snake.push('_');
+        }
+        snake.extend(letter.to_lowercase());
+        snake
+    })
+}
+
+/// A variant of an enum in the source: its words, and its fields with type and words.
+type Variant = (String, String, Vec<(String, String, String)>);
+
+/// The variants of `pub enum NAME` in rustfmt's form.
+fn variants(source: &str, name: &str) -> Vec<Variant> {
+    let body = source.split(&format!("pub enum {name} {{\n")).nth(1).unwrap().split("\n}\n").next().unwrap();
+    let (mut found, mut words): (Vec<Variant>, String) = (Vec::new(), String::new());
+    for line in body.lines() {
+        let inside = line.trim_start();
+        if let Some(said) = inside.strip_prefix("///") {
+            words += said;
+        } else if let Some((field, of)) = inside.strip_suffix(',').and_then(|line| line.split_once(": ")) {
+            found.last_mut().unwrap().2.push((field.into(), of.into(), std::mem::take(&mut words).trim().into()));
+        } else if line.starts_with("    ") && inside.starts_with(char::is_uppercase) {
+            found.push((inside.trim_end_matches([',', '{', ' ']).into(), std::mem::take(&mut words).trim().into(), Vec::new()));
+        }
+    }
+    found
+}
+
+fn json_type(source: &str, of: &str) -> String {
+    let inner = |prefix: &str| of.strip_prefix(prefix).and_then(|rest| rest.strip_suffix('>'));
+    if let Some(inner) = inner("Option<") {
+        return format!("{} or null", json_type(source, inner));
+    }
+    if let Some(inner) = inner("Vec<") {
+        return format!("list of {}", json_type(source, inner));
+    }
+    if let Some((inner, count)) =
+        of.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).and_then(|rest| rest.split_once("; "))
+    {
+        return format!("list of {count} × {}", json_type(source, inner));
+    }
+    if let Some(pair) = of.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
+        let (first, second) = pair.split_once(", ").unwrap();
+        return format!("[{}, {}]", json_type(source, first), json_type(source, second));
+    }
+    match of {
+        "PathBuf" | "String" | "&'static str" => "text".into(),
+        "bool" => "true or false".into(),
+        "Split" => "`\"train\"`, `\"val\"`, `\"test\"`".into(),
+        "u64" | "usize" | "f64" => "number".into(),
+        "EngineProgress" => "`{\"answered\", \"prefilled\", \"decoded\"}`".into(),
+        "BTreeMap<String, f64>" => "object of numbers".into(),
+        name if source.contains(&format!("pub enum {name} {{")) => {
+            variants(source, name).iter().map(|(name, ..)| format!("`\"{}\"`", snake(name))).collect::<Vec<_>>().join(", ")
+        }
+        other => panic!("say what {other} is in JSON"),
+    }
+}
+
+/// `docs/events.md` is written from `src/event.rs`; with GEPARD_WRITE_DOCS=1 this test writes it.
+#[test]
+fn the_page_of_events_is_what_the_code_has() {
+    let source = include_str!("../src/event.rs");
+    let link = |words: &str| words.replace("[`Event::CaughtUp`]", "`caught_up`");
+    let mut text = String::from(
+        "# Events\n\n\
+         `gepard optimize TASK.toml --progress json` writes a JSON object a line to stderr for each event; the library's listener gets the\n\
+         same as `gepard::event::Event`. An object has `event`, its name, and the fields below. Scores are means from 0 to 1 unless called sums.\n\
+         Fields may be added; whoever reads should pass over what it does not know.\n\n\
+         This page is generated from `src/event.rs`: `GEPARD_WRITE_DOCS=1 cargo test --test docs`.\n",
+    );
+    let all = variants(source, "Event");
+    assert!(all.len() > 20 && all.iter().all(|(_, words, _)| !words.is_empty()));
+    for (name, words, fields) in all {
+        write!(text, "\n## `{}`\n\n{}\n", snake(&name), link(&words)).unwrap();
+        if !fields.is_empty() {
+            text += "\n| field | | |\n|---|---|---|\n";
+        }
+        for (field, of, words) in fields {
+            writeln!(text, "| `{field}` | {} | {} |", json_type(source, &of), link(&words)).unwrap();
+        }
+    }
+    if std::env::var_os("GEPARD_WRITE_DOCS").is_some() {
+        std::fs::write(page("events.md"), &text).unwrap();
+    }
+    let written = std::fs::read_to_string(page("events.md")).unwrap_or_default();
+    assert!(written == text, "docs/events.md is not what src/event.rs says: GEPARD_WRITE_DOCS=1 cargo test --test docs");
+}
+
+/// What a task file's reader knows, as it tells who mistypes: "known are `a`, `b`".
+fn known(task: &str, key: &str) -> BTreeSet<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gepard.toml");
+    std::fs::write(&file, task).unwrap();
+    let told = gepard::config::load(&file, &[]).unwrap_err().to_string();
+    let line = told.lines().find(|line| line.contains(&format!("`{key}`")) && line.contains("known are"));
+    let list = line.unwrap_or_else(|| panic!("{key}: {told}")).split("known are ").nth(1).unwrap();
+    list.split(", ").map(|name| name.trim_matches(['`', '.']).to_owned()).collect()
+}
+
+/// A word that is like no key.
+const UNKNOWN: &str = "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq";
+
+/// A task file with a key that is not known in one of its tables.
+fn task(table: &str) -> String {
+    let mut tables: BTreeMap<&str, String> = BTreeMap::from([
+        ("[data]", "train = \"t.jsonl\"".into()),
+        ("[[module]]", "name = \"m\"\ninputs = [\"a\"]\noutputs = [\"b\"]\ninstruction = \"Do.\"".into()),
+        ("[metric]", "kind = \"label\"\nfield = \"b\"".into()),
+        ("[model.task]", "gguf = \"m.gguf\"".into()),
+        ("[optimize]", String::new()),
+        ("[engine]", String::new()),
+        ("[layout]", String::new()),
+    ]);
+    tables.entry(table).or_default().push_str(&format!("\n{UNKNOWN} = 1\n"));
+    tables.iter().map(|(table, keys)| format!("{table}\n{keys}\n")).collect()
+}
+
+/// The keys in the first column of the tables below each heading `## …` of a page.
+fn told(name: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let text = std::fs::read_to_string(page(name)).unwrap();
+    let mut sections = BTreeMap::new();
+    for section in text.split("\n## ").skip(1) {
+        let (heading, body) = section.split_once('\n').unwrap();
+        let first = |line: &str| line.strip_prefix("| `").map(|rest| rest.split(" |").next().unwrap().to_owned());
+        let keys = body
+            .lines()
+            .filter_map(first)
+            .flat_map(|cell| cell.split(", ").map(|key| key.trim_matches('`').to_owned()).collect::<Vec<_>>());
+        sections.insert(heading.trim_matches('`').to_owned(), keys.collect());
+    }
+    sections
+}
+
+#[test]
+fn the_page_of_options_has_every_key_and_no_other() {
+    let page = told("options.md");
+    for table in ["[data]", "[[module]]", "[layout]", "[model.task]", "[optimize]", "[engine]"] {
+        let path = table.trim_matches(['[', ']']);
+        let known = known(&task(table), &format!("{path}.{UNKNOWN}"));
+        assert_eq!(page.get(table), Some(&known), "{table}");
+    }
+}
+
+#[test]
+fn the_page_of_metrics_has_every_kind_and_key_and_no_other() {
+    let page = told("metrics.md");
+    let of_kind = |kind: &str| task("[metric]").replace("kind = \"label\"", &format!("kind = \"{kind}\""));
+    let kinds = known(&of_kind(UNKNOWN).replace(&format!("\n{UNKNOWN} = 1\n"), "\n"), UNKNOWN);
+    assert_eq!(page.keys().cloned().collect::<BTreeSet<_>>(), kinds);
+    for (kind, keys) in page {
+        let mut known = known(&of_kind(&kind), &format!("metric.{UNKNOWN}"));
+        known.remove("kind");
+        assert_eq!(keys, known, "{kind}");
+    }
+}
+
+#[test]
+fn what_a_run_streams_is_what_the_page_of_events_has() {
+    let task = support::Task::of_two_modules(&[]);
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_gepard"))
+        .args(["optimize", "gepard.toml", "--progress", "json"])
+        .current_dir(task.folder.path())
+        .output()
+        .unwrap();
+    let page = told("events.md");
+    let lines = String::from_utf8(output.stderr).unwrap();
+    assert!(lines.lines().count() > 20);
+    for line in lines.lines() {
+        let event: BTreeMap<String, serde_json::Value> = serde_json::from_str(line).unwrap();
+        let fields: BTreeSet<String> = event.keys().filter(|key| *key != "event").cloned().collect();
+        let name = event["event"].as_str().unwrap();
+        assert_eq!(page.get(name), Some(&fields), "{name}");
+    }
+}

@@ -1,0 +1,101 @@
+//! `gepard init`: what it makes runs as it is.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Templates whose metric this build has.
+const TEMPLATES: [&str; 3] = ["classify", "extract", "rag"];
+
+fn gepard(arguments: &[&str], folder: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_gepard"))
+        .args(arguments)
+        .current_dir(folder)
+        .env("GEPARD_MODELS", folder.join("no-models"))
+        .output()
+        .unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap_or(-1)
+}
+
+fn both(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Puts the scripted engine in the model's place; nothing else of the task file changes.
+fn scripted(task: &Path, answer: &str) {
+    let text = std::fs::read_to_string(task).unwrap();
+    let line = text.lines().find(|line| line.starts_with("gguf = ")).unwrap();
+    std::fs::write(task, text.replace(line, "engine = \"scripted\"\nscript = \"script.jsonl\"")).unwrap();
+    let rule = serde_json::json!({ "text": answer });
+    std::fs::write(task.with_file_name("script.jsonl"), format!("{rule}\n")).unwrap();
+}
+
+#[test]
+fn every_template_runs_as_it_is() {
+    for template in TEMPLATES {
+        let folder = tempfile::tempdir().unwrap();
+        let made = gepard(&["init", "new/project", "--template", template], folder.path());
+        assert_eq!(code(&made), 0, "{}", both(&made));
+        let project = folder.path().join("new/project");
+        scripted(&project.join("gepard.toml"), "card");
+        for arguments in [
+            &["doctor", "gepard.toml"][..],
+            &["optimize", "gepard.toml", "--run", "runs/first"],
+            &["export", "runs/first", "--format", "text"],
+        ] {
+            let output = gepard(arguments, &project);
+            assert_eq!(code(&output), 0, "{template} {arguments:?}: {}", both(&output));
+        }
+    }
+}
+
+#[test]
+fn the_model_is_found_or_what_brings_it_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = gepard(&["init", "a"], folder.path());
+    assert!(both(&made).contains("scripts/fetch-models qwen2.5-coder-0.5b-instruct-q4_k_m"), "{}", both(&made));
+    let bad = gepard(&["init", "b", "--model", "nowhere.gguf"], folder.path());
+    assert_eq!(code(&bad), 4, "{}", both(&bad));
+    assert!(!folder.path().join("b").exists(), "nothing is made for a model that is not there");
+}
+
+#[test]
+fn nothing_is_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("gepard.toml"), "mine").unwrap();
+    let output = gepard(&["init", "."], folder.path());
+    assert_eq!(code(&output), 2);
+    assert!(both(&output).contains("nothing is overwritten"), "{}", both(&output));
+    assert_eq!(std::fs::read_to_string(folder.path().join("gepard.toml")).unwrap(), "mine");
+}
+
+#[test]
+fn a_user_s_own_rows_become_a_task() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = (0..40).fold(String::new(), |mut rows, n| {
+        writeln!(rows, r#"{{"text": "text \"{n}\"", "from": "us", "kind of it": "{}"}}"#, ["good", "bad"][n % 2]).unwrap();
+        rows
+    });
+    std::fs::write(folder.path().join("mine.jsonl"), rows).unwrap();
+    let made = gepard(&["init", "p", "--data", "mine.jsonl"], folder.path());
+    assert_eq!(code(&made), 0, "{}", both(&made));
+    for words in [
+        "40 rows: 16 for training, 12 for validation, 12 for the test",
+        "reads `text`, `from` and writes `kind of it`",
+        "The metric is \"label\"",
+    ] {
+        assert!(both(&made).contains(words), "{words} not in {}", both(&made));
+    }
+    let project = folder.path().join("p");
+    scripted(&project.join("gepard.toml"), "good");
+    let output = gepard(&["optimize", "gepard.toml", "--run", "run"], &project);
+    assert_eq!(code(&output), 0, "{}", both(&output));
+    let bad = gepard(&["init", "q", "--data", "mine.jsonl", "--output", "sort"], folder.path());
+    assert_eq!(code(&bad), 2);
+    assert!(both(&bad).contains("it has no field `sort`; it has `text`, `from`, `kind of it`"), "{}", both(&bad));
+}
