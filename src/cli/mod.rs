@@ -7,8 +7,10 @@ mod models;
 mod optimize;
 mod overrides;
 mod progress;
+mod screen;
+mod terminal;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -100,12 +102,14 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => error.exit(),
     };
-    let mut out = std::io::stdout().lock();
+    let stdout = std::io::stdout().lock();
+    let mut out: Box<dyn Write> = if stdout.is_terminal() { Box::new(screen::Screen::new(stdout)) } else { Box::new(stdout) };
+    let out = &mut *out;
     let result = match &arguments.command {
-        Command::Optimize(arguments) => optimize::run(arguments, &mut out),
-        Command::Eval(arguments) => eval::run(arguments, &mut out),
-        Command::Doctor(arguments) => doctor::run(arguments, &mut out),
-        Command::Models(command) => models::run(command, &mut out),
+        Command::Optimize(arguments) => optimize::run(arguments, out),
+        Command::Eval(arguments) => eval::run(arguments, out),
+        Command::Doctor(arguments) => doctor::run(arguments, out),
+        Command::Models(command) => models::run(command, out),
     };
     let result = result.and_then(|()| Ok(out.flush()?));
     match result {
@@ -114,7 +118,7 @@ pub fn main() -> ExitCode {
         Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             // Where even this cannot be written, the exit code has to do.
-            drop(writeln!(std::io::stderr(), "gepard: {error}"));
+            drop(writeln!(std::io::stderr(), "gepard: {}", terminal::printable(&error.to_string())));
             ExitCode::from(error.exit_code())
         }
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::CliError;
+use super::terminal::one_line;
 use gepard::catalog::{self, Catalog, ModelFileError, Outcome, Source, Verified};
 use gepard::gguf::{self, Header};
 
@@ -172,11 +173,6 @@ fn facts(header: &Header) -> Vec<[String; 2]> {
     .to_vec()
 }
 
-/// A text from a file, with nothing in it that moves the cursor or rings a bell.
-fn one_line(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
-}
-
 fn shortened(text: &str, length: usize) -> String {
     if text.chars().count() <= length {
         return text.to_owned();
@@ -239,8 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_of_a_file_stay_on_their_line() {
-        assert_eq!(one_line("a\u{1b}[31m\nb"), "a [31m b");
+    fn long_texts_are_cut() {
         assert_eq!(shortened("äöü", 2), "äö…");
     }
 }

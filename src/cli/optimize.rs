@@ -9,6 +9,7 @@ use gepard::{config, run};
 
 use super::overrides::Overrides;
 use super::progress::{Mode, Progress};
+use super::terminal::printable;
 use super::{CliError, default_run_folder, interrupt_flag};
 
 #[derive(Debug, Args)]
@@ -96,7 +97,7 @@ fn tell(summary: &Summary, folder: &Path, out: &mut dyn Write) -> Result<(), Cli
     writeln!(out, "\nthe best prompt:")?;
     for file in prompt_files(&folder.join("best"))? {
         writeln!(out, "── {} ──", file.display())?;
-        writeln!(out, "{}", super::progress::printable(std::fs::read_to_string(&file)?.trim_end()))?;
+        writeln!(out, "{}", printable(std::fs::read_to_string(&file)?.trim_end()))?;
     }
     let best = &summary.pool[summary.best_candidate];
     if best.worked_examples > 0 {

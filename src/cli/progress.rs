@@ -8,6 +8,9 @@ use clap::ValueEnum;
 use gepard::engine::EngineProgress;
 use gepard::event::{Behind, Event, Purpose};
 
+use super::screen::json;
+use super::terminal::printable;
+
 /// The least time between two signs of life within one step.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
@@ -69,7 +72,7 @@ impl Progress {
     pub(super) fn hear(&mut self, event: &Event) {
         match self.mode {
             Mode::None => {}
-            Mode::Json => line(&serde_json::json!(event).to_string()),
+            Mode::Json => drop(json(event).map(|text| line(&text))),
             Mode::Plain => {
                 if let Some(text) = self.plain(event) {
                     self.told = Instant::now();
@@ -278,24 +281,14 @@ fn duration(seconds: f64) -> String {
     }
 }
 
-/// Text of a model or a file without control sequences, safe for a terminal.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
-}
-
 /// A line on stderr. Where nobody listens any more, the run goes on.
 fn line(text: &str) {
-    drop(writeln!(std::io::stderr(), "{text}"));
+    drop(writeln!(std::io::stderr(), "{}", printable(text)));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn control_sequences_do_not_reach_the_terminal() {
-        assert_eq!(printable("a\x1b[31mb\u{9b}c\nd"), "a\u{fffd}[31mb\u{fffd}c\nd");
-    }
 
     #[test]
     fn durations_have_units() {

@@ -1,50 +1,78 @@
-//! A JSONL file, mapped into memory: rows are found at once and parsed when asked for.
+//! A JSONL file: rows are found at once, and read when asked for.
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::{BufRead, BufReader, Error, ErrorKind, Read};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use memmap2::Mmap;
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use super::{DataError, Example};
-use crate::hash::sha256_hex;
+use crate::hash::hex;
 
 /// A JSONL file and where its rows are.
 #[derive(Debug)]
 pub struct Dataset {
     path: PathBuf,
-    /// None for an empty file, which cannot be mapped.
-    bytes: Option<Mmap>,
+    file: File,
+    sha256: String,
     rows: Vec<Row>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Row {
-    start: usize,
-    end: usize,
+    start: u64,
+    length: usize,
     /// The line in the file, from 1; blank lines count, though they are no rows.
     line: usize,
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
+/// The most bytes of a line: far more than any model reads.
+const LONGEST_LINE: u64 = 16 << 20;
+
 impl Dataset {
-    /// Maps `path` and finds its rows, the first `limit` of them if there is a limit. Blank lines
+    /// Reads through `path` and finds its rows, the first `limit` of them if there is a limit. Blank lines
     /// are no rows; a byte order mark and carriage returns are passed over.
     ///
     /// # Errors
-    /// [`DataError::Read`] where the file cannot be read.
+    /// [`DataError::Read`] where the file cannot be read, [`DataError::Row`] for a line that is too long to be a row.
     pub fn open(path: &Path, limit: Option<usize>) -> Result<Self, DataError> {
         let read = |cause| DataError::Read { path: path.to_owned(), cause };
+        // Asked before opening: opening a named pipe would wait for a writer.
+        let about = std::fs::metadata(path).map_err(read)?;
+        if !about.is_file() {
+            let kind = if about.is_dir() { ErrorKind::IsADirectory } else { ErrorKind::InvalidInput };
+            return Err(read(Error::new(kind, "it is no regular file; give a file with a JSON object a line")));
+        }
         let file = File::open(path).map_err(read)?;
-        let length = file.metadata().map_err(read)?.len();
-        // SAFETY: the map is read-only. A file that another program shortens meanwhile would end
-        // the process by SIGBUS: a user's training data is taken to stand still during a run.
-        #[allow(unsafe_code)]
-        let bytes = if length == 0 { None } else { Some(unsafe { Mmap::map(&file) }.map_err(read)?) };
-        let rows = find_rows(bytes.as_deref().unwrap_or_default(), limit.unwrap_or(usize::MAX));
-        Ok(Self { path: path.to_owned(), bytes, rows })
+        let mut reader = BufReader::with_capacity(1 << 20, &file);
+        let (mut digest, mut rows, mut bytes) = (Sha256::new(), Vec::new(), Vec::new());
+        let (mut start, mut line) = (0, 1);
+        while rows.len() < limit.unwrap_or(usize::MAX) {
+            bytes.clear();
+            let count = reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut bytes).map_err(read)?;
+            if count == 0 {
+                break;
+            }
+            if count as u64 == LONGEST_LINE && !bytes.ends_with(b"\n") {
+                let cause = format!("the line has more than {} MB, which no model reads; write one row a line", LONGEST_LINE >> 20);
+                return Err(DataError::Row { path: path.to_owned(), line, cause });
+            }
+            digest.update(&bytes);
+            let skipped = if start == 0 && bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+            let row = &bytes[skipped..];
+            let length = row.strip_suffix(b"\n").unwrap_or(row).len();
+            if !row.iter().all(u8::is_ascii_whitespace) {
+                rows.push(Row { start: start + skipped as u64, length, line });
+            }
+            start += count as u64;
+            line += 1;
+        }
+        Ok(Self { path: path.to_owned(), sha256: hex(&digest.finalize()), file, rows })
     }
 
     /// The file.
@@ -71,11 +99,13 @@ impl Dataset {
     /// [`DataError::Row`] where it is no JSON object in UTF-8, has an `id` that is neither text
     /// nor a number, or `index` is past the end.
     pub fn get(&self, index: usize) -> Result<Example, DataError> {
-        let Some(&Row { start, end, line }) = self.rows.get(index) else {
+        let Some(&Row { start, length, line }) = self.rows.get(index) else {
             return Err(self.bad_row(0, format!("there is no row {index} among {}", self.rows.len())));
         };
-        let bytes = &self.bytes.as_deref().unwrap_or_default()[start..end];
-        let text = std::str::from_utf8(bytes).map_err(|e| {
+        let mut bytes = vec![0; length];
+        let changed = |cause| self.bad_row(line, format!("the file was changed while it was read: {cause}"));
+        self.file.read_exact_at(&mut bytes, start).map_err(changed)?;
+        let text = std::str::from_utf8(&bytes).map_err(|e| {
             self.bad_row(line, format!("not UTF-8 at byte {} of the line; save the file as UTF-8", e.valid_up_to() + 1))
         })?;
         let fields: Map<String, Value> = serde_json::from_str(text).map_err(|e| self.bad_row(line, not_an_object(text, &e)))?;
@@ -115,10 +145,10 @@ impl Dataset {
         Ok(examples)
     }
 
-    /// The SHA-256 of the file's bytes, in hexadecimal.
+    /// The SHA-256 of the bytes that were read, in hexadecimal: of the file's, unless there was a limit.
     #[must_use]
     pub fn sha256(&self) -> String {
-        sha256_hex(self.bytes.as_deref().unwrap_or_default())
+        self.sha256.clone()
     }
 
     /// That the row at `index` cannot be used.
@@ -129,21 +159,6 @@ impl Dataset {
     fn bad_row(&self, line: usize, cause: String) -> DataError {
         DataError::Row { path: self.path.clone(), line, cause }
     }
-}
-
-fn find_rows(bytes: &[u8], limit: usize) -> Vec<Row> {
-    let mut rows = Vec::new();
-    let mut start = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-    let mut line = 1;
-    while start < bytes.len() && rows.len() < limit {
-        let end = bytes[start..].iter().position(|&b| b == b'\n').map_or(bytes.len(), |at| start + at);
-        if !bytes[start..end].iter().all(u8::is_ascii_whitespace) {
-            rows.push(Row { start, end, line });
-        }
-        start = end + 1;
-        line += 1;
-    }
-    rows
 }
 
 fn not_an_object(text: &str, error: &serde_json::Error) -> String {
@@ -167,6 +182,7 @@ fn missing_field(field: &str, fields: &Map<String, Value>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::io::Write;
 
     fn dataset(content: &[u8]) -> Dataset {
@@ -211,5 +227,49 @@ mod tests {
     #[test]
     fn an_empty_file_has_no_rows() {
         assert!(dataset(b"").is_empty());
+        assert_eq!(dataset(b"").sha256(), crate::hash::sha256_hex(b""));
+    }
+
+    #[test]
+    fn a_line_longer_than_any_model_reads_is_named() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let long = "x".repeat(50_000_000);
+        writeln!(file, "{{\"a\": 1}}\n{{\"a\": \"{long}\"}}").unwrap();
+        let error = Dataset::open(file.path(), None).unwrap_err().to_string();
+        assert!(error.ends_with(":2: the line has more than 16 MB, which no model reads; write one row a line"), "{error}");
+        assert_eq!(Dataset::open(file.path(), Some(1)).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_shortened_meanwhile_is_an_error_not_the_end_of_the_process() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"{\"a\": 1}\n{\"a\": 2}\n").unwrap();
+        let data = Dataset::open(file.path(), None).unwrap();
+        file.as_file().set_len(12).unwrap();
+        assert!(data.get(0).is_ok());
+        let error = data.get(1).unwrap_err().to_string();
+        assert!(error.contains(":2: the file was changed while it was read"), "{error}");
+    }
+
+    proptest! {
+        /// Whatever a file holds: no panic, rows in the order of their lines, and errors that name a line.
+        #[test]
+        fn any_file_is_read_or_refused_with_its_line(
+            lines in prop::collection::vec("\\PC{0,20}|[{}\\[\\]\":,0-9a-z\\\\ ]{0,30}|\\{\"id\": ?\"?[a-c]\"?\\}", 0..6),
+            end in prop::sample::select(&["\n", "\r\n", "\n\n"][..]),
+            mark in any::<bool>(),
+            noise in prop::collection::vec(any::<u8>(), 0..4),
+        ) {
+            let mark: &[u8] = if mark { BYTE_ORDER_MARK } else { b"" };
+            let content = [mark, lines.join(end).as_bytes(), &noise].concat();
+            let data = dataset(&content);
+            prop_assert_eq!(data.sha256(), crate::hash::sha256_hex(&content));
+            let count = content.split(|&byte| byte == b'\n').count();
+            match data.check(&["id".into()]) {
+                Ok(examples) => prop_assert_eq!(examples.len(), data.len()),
+                Err(DataError::Row { line, cause, .. }) => prop_assert!((1..=count).contains(&line) && !cause.is_empty()),
+                Err(other) => prop_assert!(false, "{other}"),
+            }
+        }
     }
 }

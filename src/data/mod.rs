@@ -1,4 +1,4 @@
-//! Examples: memory-mapped JSONL files, their rows and how they are split.
+//! Examples: JSONL files, their rows and how they are split.
 
 pub mod corpus;
 mod jsonl;
