@@ -166,10 +166,7 @@ fn value(lines: &Lines, parsed: &DeValue<'_>) -> Value {
         DeValue::Array(items) => Value::List(
             items
                 .iter()
-                .map(|item| Entry {
-                    origin: Origin::Line(lines.at(item.span().start)),
-                    value: value(lines, item.get_ref()),
-                })
+                .map(|item| Entry { origin: Origin::Line(lines.at(item.span().start)), value: value(lines, item.get_ref()) })
                 .collect(),
         ),
         DeValue::Table(inner) => Value::Table(table(lines, inner)),

@@ -59,7 +59,8 @@ impl Dataset {
                 break;
             }
             if count as u64 == LONGEST_LINE && !bytes.ends_with(b"\n") {
-                let cause = format!("the line has more than {} MB, which no model reads; write one row a line", LONGEST_LINE >> 20);
+                let cause =
+                    format!("the line has more than {} MB, which no model reads; write one row a line", LONGEST_LINE >> 20);
                 return Err(DataError::Row { path: path.to_owned(), line, cause });
             }
             digest.update(&bytes);

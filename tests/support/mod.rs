@@ -5,6 +5,9 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::panic)]
 
+pub mod gguf;
+pub mod process;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};

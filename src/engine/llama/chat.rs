@@ -238,7 +238,8 @@ mod tests {
 
     #[test]
     fn large_numbers_in_a_template_are_errors() {
-        for source in ["{{ 'x' * 1000000000000 }}", "{% for i in range(1000000000) %}x{% endfor %}", "{{ [1] * 1000000000000 }}"] {
+        for source in ["{{ 'x' * 1000000000000 }}", "{% for i in range(1000000000) %}x{% endfor %}", "{{ [1] * 1000000000000 }}"]
+        {
             let template = ChatTemplate::new(source, "", "").unwrap();
             assert!(template.render(&[Message::user("hi")], None).is_err(), "{source}");
         }
@@ -273,12 +274,39 @@ mod tests {
 
     /// What real templates are made of, and what breaks them.
     const PIECES: &[&str] = &[
-        "{% for m in messages %}", "{% endfor %}", "{{ m.role }}", "{{ m['content'] | trim }}", "{{ m.content }}",
-        "{% if m.role == 'system' %}", "{% elif loop.last %}", "{% else %}", "{% endif %}", "{{ raise_exception('no') }}",
-        "{{ bos_token }}", "{% set ns = namespace(x='') %}", "{% set ns.x = ns.x ~ m.content %}", "{{ messages | tojson(indent=2) }}",
-        "{{ strftime_now('%Y-%m-%d') }}", "{{ strftime_now('%Q') }}", "{% macro f(x) %}", "{{ f(x) }}", "{% endmacro %}",
-        "{{ messages[-1].content.split('</think>')[-1].lstrip('\n') }}", "{{ messages[1:] }}", "{{ 1 / 0 }}", "{{ 'x' * 99999 }}",
-        "{% for i in range(100000) %}", "{%- ", " -%}", "{{ ", " }}", "{# ", " #}", "{% generation %}", "{% break %}", "{{ m.a.b.c }}",
+        "{% for m in messages %}",
+        "{% endfor %}",
+        "{{ m.role }}",
+        "{{ m['content'] | trim }}",
+        "{{ m.content }}",
+        "{% if m.role == 'system' %}",
+        "{% elif loop.last %}",
+        "{% else %}",
+        "{% endif %}",
+        "{{ raise_exception('no') }}",
+        "{{ bos_token }}",
+        "{% set ns = namespace(x='') %}",
+        "{% set ns.x = ns.x ~ m.content %}",
+        "{{ messages | tojson(indent=2) }}",
+        "{{ strftime_now('%Y-%m-%d') }}",
+        "{{ strftime_now('%Q') }}",
+        "{% macro f(x) %}",
+        "{{ f(x) }}",
+        "{% endmacro %}",
+        "{{ messages[-1].content.split('</think>')[-1].lstrip('\n') }}",
+        "{{ messages[1:] }}",
+        "{{ 1 / 0 }}",
+        "{{ 'x' * 99999 }}",
+        "{% for i in range(100000) %}",
+        "{%- ",
+        " -%}",
+        "{{ ",
+        " }}",
+        "{# ",
+        " #}",
+        "{% generation %}",
+        "{% break %}",
+        "{{ m.a.b.c }}",
     ];
 
     #[test]
