@@ -320,6 +320,11 @@ fn records(run: &Path) -> Vec<serde_json::Value> {
         if let Some(cost) = record.get_mut("cost").and_then(serde_json::Value::as_object_mut) {
             cost.retain(|key, _| key == "usage");
         }
+        for rollout in record.get_mut("rollouts").and_then(serde_json::Value::as_array_mut).into_iter().flatten() {
+            for step in rollout["rollout"]["steps"].as_array_mut().into_iter().flatten() {
+                step.as_object_mut().unwrap().remove("seconds");
+            }
+        }
         record
     };
     text.lines().map(record).collect()
