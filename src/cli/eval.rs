@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::overrides::Overrides;
 use super::progress::{Mode, Progress};
-use super::{CliError, interrupt_flag};
+use super::{CliError, interrupt_flag, screen};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -76,7 +76,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
             "score": result.mean(), "examples": result.rollouts.len(), "unscored": unscored, "split": request.split,
             "objectives": result.objectives(), "agreement": result.agreement, "candidate": request.candidate.key(), "seconds": result.seconds, "tokens": result.usage, "rows": rows,
         });
-        writeln!(out, "{whole}")?;
+        writeln!(out, "{}", screen::json(&whole)?)?;
     } else {
         tell(&result, unscored, request.split, out)?;
     }

@@ -14,10 +14,11 @@ mod progress;
 mod report;
 #[cfg(target_os = "linux")]
 mod sandboxed;
+mod screen;
 mod terminal;
 mod view;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -131,18 +132,20 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => error.exit(),
     };
-    let mut out = std::io::stdout().lock();
+    let stdout = std::io::stdout().lock();
+    let mut out: Box<dyn Write> = if stdout.is_terminal() { Box::new(screen::Screen::new(stdout)) } else { Box::new(stdout) };
+    let out = &mut *out;
     let result = match &arguments.command {
-        Command::Init(arguments) => init::run(arguments, &mut out),
-        Command::Optimize(arguments) => optimize::run(arguments, &mut out),
-        Command::Eval(arguments) => eval::run(arguments, &mut out),
-        Command::Report(arguments) => report::run(arguments, &mut out),
-        Command::Compare(arguments) => compare::run(arguments, &mut out),
-        Command::Export(arguments) => export::run(arguments, &mut out),
-        Command::Doctor(arguments) => doctor::run(arguments, &mut out),
-        Command::Models(command) => models::run(command, &mut out),
-        Command::Completions(arguments) => manual::completions(arguments, &mut Arguments::command(), &mut out),
-        Command::Man(arguments) => manual::page(arguments, &Arguments::command(), &mut out),
+        Command::Init(arguments) => init::run(arguments, out),
+        Command::Optimize(arguments) => optimize::run(arguments, out),
+        Command::Eval(arguments) => eval::run(arguments, out),
+        Command::Report(arguments) => report::run(arguments, out),
+        Command::Compare(arguments) => compare::run(arguments, out),
+        Command::Export(arguments) => export::run(arguments, out),
+        Command::Doctor(arguments) => doctor::run(arguments, out),
+        Command::Models(command) => models::run(command, out),
+        Command::Completions(arguments) => manual::completions(arguments, &mut Arguments::command(), out),
+        Command::Man(arguments) => manual::page(arguments, &Arguments::command(), out),
     };
     let result = result.and_then(|()| Ok(out.flush()?));
     match result {

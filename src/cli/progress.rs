@@ -9,6 +9,7 @@ use gepard::engine::EngineProgress;
 use gepard::event::{Behind, Event, Purpose};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::screen::json;
 use super::terminal::printable;
 use super::view::View;
 
@@ -99,7 +100,7 @@ impl Progress {
                     bar.tick();
                 }
             }
-            Mode::Json => line(&serde_json::json!(event).to_string()),
+            Mode::Json => drop(json(event).map(|text| line(&text))),
             Mode::Plain => {
                 if let Some(text) = self.plain(event) {
                     self.told = Instant::now();
@@ -333,7 +334,7 @@ pub(super) fn duration(seconds: f64) -> String {
 
 /// A line on stderr. Where nobody listens any more, the run goes on.
 fn line(text: &str) {
-    drop(writeln!(std::io::stderr(), "{text}"));
+    drop(writeln!(std::io::stderr(), "{}", printable(text)));
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ pub use privacy::PrivacyPlan;
 pub use section::Problem;
 pub use steps::{LoopPlan, ProgramPlan, StepKind, StepPlan};
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use self::section::{Problems, Section, nearest};
@@ -79,7 +80,7 @@ fn list(path: &Path, problems: &[Problem]) -> String {
 /// # Errors
 /// [`ConfigError`] with everything that is wrong.
 pub fn load(path: &Path, settings: &[String]) -> Result<Plan, ConfigError> {
-    let source = std::fs::read_to_string(path).map_err(|cause| ConfigError::Read { path: path.to_owned(), cause })?;
+    let source = read_source(path)?;
     let invalid = |problems| ConfigError::Invalid { path: path.to_owned(), problems };
     let source = source.strip_prefix('\u{feff}').unwrap_or(&source);
     let mut table = tree::parse(source)
@@ -93,6 +94,27 @@ pub fn load(path: &Path, settings: &[String]) -> Result<Plan, ConfigError> {
     let plan = read_plan(&Reader { base, problems: &problems }, &table);
     let problems = problems.into_inner();
     if problems.is_empty() { Ok(plan) } else { Err(invalid(problems)) }
+}
+
+/// The most bytes of a task file; whatever is longer is something else.
+const LONGEST_FILE: u64 = 1 << 20;
+
+fn read_source(path: &Path) -> Result<String, ConfigError> {
+    let read = |cause| ConfigError::Read { path: path.to_owned(), cause };
+    let problem = |line: Option<usize>, message: &str| ConfigError::Invalid {
+        path: path.to_owned(),
+        problems: vec![Problem { line, key: String::new(), message: message.into() }],
+    };
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).and_then(|file| file.take(LONGEST_FILE + 1).read_to_end(&mut bytes)).map_err(read)?;
+    if bytes.len() as u64 > LONGEST_FILE {
+        return Err(problem(None, "has more than 1 MB, and a task file a few kilobytes: give the file that names the data"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+        problem(Some(line), "is not UTF-8; save the file as UTF-8")
+    })
 }
 
 fn apply(table: &mut Table, setting: &str) -> Result<(), ConfigError> {

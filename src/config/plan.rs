@@ -231,7 +231,7 @@ impl Plan {
     pub fn seed_candidate(&self) -> Candidate {
         let text = |plan: &ModulePlan| {
             let (module, text) =
-                (self.module(plan), ModuleText { reasoning: plan.reasoning, ..ModuleText::new(&plan.instruction) });
+                (self.built(plan), ModuleText { reasoning: plan.reasoning, ..ModuleText::new(&plan.instruction) });
             let demonstrations = plan.demonstrations.iter().map(|shown| shown.shown(&module, &text)).collect();
             ModuleText { demonstrations, ..text }
         };

@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 
 const TASK: &str = r#"
 [data]
@@ -336,3 +337,99 @@ fn the_metric_code_in_full_is_a_task_file_again() {
         assert!(told.iter().any(|(line, k, m)| line.is_some() && k == key && m.contains(says)), "{metric}: {told:?}");
     }
 }
+#[test]
+fn what_is_no_task_file_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gepard.toml");
+    let said = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        load(&path, &[]).unwrap_err().to_string()
+    };
+    assert!(said(b"[data]\ntrain = \"\xff\"").contains("gepard.toml:2: is not UTF-8"));
+    assert!(said(&vec![b'#'; 2 << 20]).contains("gepard.toml: has more than 1 MB"));
+    assert!(load(folder.path(), &[]).unwrap_err().to_string().contains("Is a directory"));
+}
+
+proptest! {
+    /// Lines of task files in any order, with noise: a plan, or problems that name a line of the file.
+    #[test]
+    fn any_task_file_is_read_or_refused(
+        lines in prop::collection::vec(prop_oneof![
+            6 => prop::sample::select(LINES).prop_map(str::to_owned),
+            1 => "[a-z.\\[\\]\"'={}#, 0-9-]{0,20}",
+            1 => "\\PC{0,10}",
+        ], 0..24),
+        setting in "[a-z.]{0,12}=?[a-z0-9.\"\\[\\]]{0,6}",
+        set in any::<bool>(),
+    ) {
+        let source = lines.join("\n");
+        let settings: &[&str] = if set { &[&setting] } else { &[] };
+        match load_with(&source, settings) {
+            Ok(plan) => prop_assert!(!plan.modules.is_empty()),
+            Err(ConfigError::Invalid { problems, .. }) => {
+                prop_assert!(!problems.is_empty());
+                let last = source.lines().count().max(1) + 1;
+                prop_assert!(problems.iter().all(|p| p.line.is_none_or(|line| line <= last)), "{problems:?} of {last}");
+            }
+            Err(ConfigError::Set { .. }) => prop_assert!(set),
+            Err(ConfigError::Read { cause, .. }) => prop_assert!(false, "{cause}"),
+        }
+    }
+}
+
+const LINES: &[&str] = &[
+    "[data]",
+    "train = \"train.jsonl\"",
+    "val = 3",
+    "allow_overlap = true",
+    "[[module]]",
+    "name = \"a\"",
+    "name = \"b\"",
+    "inputs = [\"q\"]",
+    "inputs = [\"p\"]",
+    "outputs = [\"p\"]",
+    "outputs = [{ name = \"p\", values = [\"x\", \"y\"] }]",
+    "outputs = [{ name = \"p\", kind = \"number\" }]",
+    "instruction = \"Do it.\"",
+    "instruction = \"\"",
+    "max_tokens = 8",
+    "max_tokens = -1",
+    "temperature = 9e99",
+    "when = { field = \"p\", equals = \"x\" }",
+    "frozen = true",
+    "[metric]",
+    "kind = \"label\"",
+    "kind = \"json\"",
+    "kind = \"sum\"",
+    "field = \"p\"",
+    "weights = { p = 1 }",
+    "[[metric.part]]",
+    "[model.task]",
+    "[model.\"\"]",
+    "gguf = \"m.gguf\"",
+    "engine = \"scripted\"",
+    "script = \"s.jsonl\"",
+    "context = 99999999999",
+    "[optimize]",
+    "budget = \"30m\"",
+    "budget = \"300, 30m\"",
+    "budget = 1e400",
+    "seed = 18446744073709551616",
+    "seed = 1979-05-27",
+    "minibatch = 0",
+    "proposals = 3",
+    "[[step]]",
+    "kind = \"template\"",
+    "template = \"{{ q }}\"",
+    "template = \"{% for\"",
+    "output = \"r\"",
+    "[[loop]]",
+    "over = [\"a\"]",
+    "repeat = 3",
+    "[program]",
+    "order = [\"b\", \"a\"]",
+    "[layout]",
+    "examples = \"text\"",
+    "[engine]",
+    "threads = 0",
+];

@@ -114,33 +114,43 @@ impl Table {
 /// # Errors
 /// The line, from 1, and what is wrong there.
 pub(super) fn parse(source: &str) -> Result<Table, (usize, String)> {
-    let parsed =
-        DeTable::parse(source).map_err(|e| (e.span().map_or(1, |s| line_at(source, s.start)), e.message().to_owned()))?;
-    Ok(table(source, parsed.get_ref()))
+    let lines = Lines::of(source);
+    let parsed = DeTable::parse(source).map_err(|e| (e.span().map_or(1, |s| lines.at(s.start)), e.message().to_owned()))?;
+    Ok(table(&lines, parsed.get_ref()))
 }
 
 /// Reads a value as it stands after `key =`; what is no TOML value is text.
 pub(super) fn parse_value(source: &str) -> Value {
     match DeValue::parse(source) {
-        Ok(parsed) => value(source, parsed.get_ref()),
+        Ok(parsed) => value(&Lines::of(source), parsed.get_ref()),
         Err(_) => Value::Text(source.to_owned()),
     }
 }
 
-fn line_at(source: &str, offset: usize) -> usize {
-    1 + source.as_bytes()[..offset.min(source.len())].iter().filter(|&&b| b == b'\n').count()
+/// Where the line breaks of a text are.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(source: &str) -> Self {
+        Self(source.match_indices('\n').map(|(at, _)| at).collect())
+    }
+
+    /// The line of a byte, from 1.
+    fn at(&self, offset: usize) -> usize {
+        1 + self.0.partition_point(|&line_break| line_break < offset)
+    }
 }
 
-fn table(source: &str, parsed: &DeTable<'_>) -> Table {
+fn table(lines: &Lines, parsed: &DeTable<'_>) -> Table {
     let entry = |(key, item): (&toml::Spanned<_>, &toml::Spanned<DeValue<'_>>)| {
         let key: &std::borrow::Cow<'_, str> = key.get_ref();
-        let origin = Origin::Line(line_at(source, item.span().start));
-        (key.to_string(), Entry { origin, value: value(source, item.get_ref()) })
+        let origin = Origin::Line(lines.at(item.span().start));
+        (key.to_string(), Entry { origin, value: value(lines, item.get_ref()) })
     };
     Table(parsed.iter().map(entry).collect())
 }
 
-fn value(source: &str, parsed: &DeValue<'_>) -> Value {
+fn value(lines: &Lines, parsed: &DeValue<'_>) -> Value {
     match parsed {
         DeValue::String(text) => Value::Text(text.to_string()),
         DeValue::Integer(number) => {
@@ -156,12 +166,9 @@ fn value(source: &str, parsed: &DeValue<'_>) -> Value {
         DeValue::Array(items) => Value::List(
             items
                 .iter()
-                .map(|item| Entry {
-                    origin: Origin::Line(line_at(source, item.span().start)),
-                    value: value(source, item.get_ref()),
-                })
+                .map(|item| Entry { origin: Origin::Line(lines.at(item.span().start)), value: value(lines, item.get_ref()) })
                 .collect(),
         ),
-        DeValue::Table(inner) => Value::Table(table(source, inner)),
+        DeValue::Table(inner) => Value::Table(table(lines, inner)),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
@@ -37,6 +38,9 @@ pub(super) struct Row {
     pub(super) line: usize,
 }
 
+/// The most bytes of a row: far more than any model reads.
+const LONGEST_ROW: usize = 16 << 20;
+
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl Dataset {
@@ -48,6 +52,12 @@ impl Dataset {
     /// fields.
     pub fn open(path: &Path, limit: Option<usize>) -> Result<Self, DataError> {
         let read = |cause| DataError::Read { path: path.to_owned(), cause };
+        // Asked before opening: opening a named pipe would wait for a writer.
+        let about = std::fs::metadata(path).map_err(read)?;
+        if !about.is_file() {
+            let kind = if about.is_dir() { ErrorKind::IsADirectory } else { ErrorKind::InvalidInput };
+            return Err(read(Error::new(kind, "it is no regular file; give a file of examples")));
+        }
         let file = File::open(path).map_err(read)?;
         let length = file.metadata().map_err(read)?.len();
         // SAFETY: the map is read-only. A file that another program shortens meanwhile would end
@@ -128,6 +138,10 @@ impl Dataset {
         let Some(&Row { start, end, line }) = self.rows.get(index) else {
             return Err(self.bad_row(0, format!("there is no row {index} among {}", self.rows.len())));
         };
+        if end - start > LONGEST_ROW {
+            let cause = format!("the row has more than {} MB, which no model reads; write one row a line", LONGEST_ROW >> 20);
+            return Err(self.bad_row(line, cause));
+        }
         let bytes = &self.bytes.as_deref().unwrap_or_default()[start..end];
         let text = std::str::from_utf8(bytes).map_err(|e| {
             self.bad_row(line, format!("not UTF-8 at byte {} of the row; save the file as UTF-8", e.valid_up_to() + 1))

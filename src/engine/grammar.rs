@@ -246,7 +246,46 @@ mod tests {
         }
     }
 
+    /// Schemas of any shape, deep and wrong ones among them.
+    fn any_schema() -> impl Strategy<Value = Value> {
+        let simple = prop_oneof![
+            prop::sample::select(&["string", "integer", "number", "boolean", "null", "array", "object", "nonsense"][..])
+                .prop_map(|kind| json!({ "type": kind })),
+            prop::collection::vec("\\PC{0,6}", 0..4).prop_map(|values| json!({ "enum": values })),
+            (any::<i64>(), any::<i64>()).prop_map(|(low, high)| json!({ "type": "integer", "minimum": low, "maximum": high })),
+            (any::<f64>(), 0..9_u64).prop_map(|(by, n)| json!({ "type": "number", "multipleOf": by, "minimum": n })),
+            ("[a-z\\[\\](){}+*?.^$|\\\\0-9]{0,10}", 0..70_u64)
+                .prop_map(|(pattern, n)| json!({ "type": "string", "pattern": pattern, "maxLength": n })),
+            prop::sample::select(&["#", "#/x", "http://example.org/s.json"][..]).prop_map(|to| json!({ "$ref": to })),
+            any::<bool>().prop_map(Value::from),
+        ];
+        simple.prop_recursive(3, 12, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(("[a-z\"\\\\]{0,4}", inner.clone()), 0..3).prop_map(|fields| {
+                    let names: Vec<String> = fields.iter().map(|(name, _)| name.clone()).collect();
+                    let properties: serde_json::Map<String, Value> = fields.into_iter().collect();
+                    json!({ "type": "object", "properties": properties, "required": names, "additionalProperties": false })
+                }),
+                (inner.clone(), 0..50_u64).prop_map(|(items, n)| json!({ "type": "array", "items": items, "maxItems": n })),
+                prop::collection::vec(inner.clone(), 0..3).prop_map(|any| json!({ "anyOf": any })),
+                prop::collection::vec(inner.clone(), 0..3).prop_map(|all| json!({ "allOf": all })),
+                inner.prop_map(|inner| json!({ "$defs": { "x": inner }, "$ref": "#/$defs/x" })),
+            ]
+        })
+    }
+
     proptest! {
+        /// A schema that cannot be enforced is an error in words.
+        #[test]
+        fn any_schema_makes_a_grammar_or_an_error(schema in any_schema(), begun in any::<bool>(), name in "\\PC{1,6}") {
+            let shape = Shape::Json(schema);
+            for grammar in [Grammar::value(&shape), Grammar::lines(&[(&name, &shape), ("b", &Shape::Flag)], begun, Some("why"))] {
+                if let Err(words) = grammar.check() {
+                    prop_assert!(!words.is_empty());
+                }
+            }
+        }
+
         #[test]
         fn any_values_make_a_grammar_of_themselves(values in prop::collection::vec("\\PC{1,12}", 1..5)) {
             let grammar = Grammar::value(&Shape::Values(values.clone()));

@@ -9,11 +9,12 @@
 //! {"text": "no idea"}
 //! ```
 //!
-//! Of several `texts` the request's seed picks one. `ended` may be `"stop"` (default), `"length"`
+//! Of several `texts` the request's seed picks one. A rule with `milliseconds` takes so long. `ended` may be `"stop"` (default), `"length"`
 //! or `{"refused": "why"}`. A request that no rule answers is refused.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -37,6 +38,9 @@ pub struct Rule {
     /// How the answer ends.
     #[serde(default = "stop")]
     ended: Ended,
+    /// How long the answer takes.
+    #[serde(default)]
+    milliseconds: u64,
 }
 
 fn stop() -> Ended {
@@ -96,6 +100,7 @@ fn by_rules(rules: &[Rule], request: &Request) -> (String, Ended) {
     let Some(rule) = rules.iter().find(|rule| rule.contains.iter().all(holds)) else {
         return (String::new(), Ended::Refused("no rule of the script answers this request".into()));
     };
+    std::thread::sleep(Duration::from_millis(rule.milliseconds));
     let text = match &rule.text {
         Some(text) => text.clone(),
         None => {

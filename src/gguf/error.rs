@@ -62,6 +62,14 @@ pub enum GgufError {
         /// The bytes it has.
         actual: u64,
     },
+    /// The header is longer than any model's.
+    #[error("{} has a header of more than {} MB, longer than any model's; take another file", path.display(), most >> 20)]
+    LongHeader {
+        /// The file.
+        path: PathBuf,
+        /// The most bytes that a header may have.
+        most: u64,
+    },
     /// Something in the header cannot be true.
     #[error("{} is damaged at byte {at}: {what}; download it again", path.display())]
     Malformed {

@@ -10,6 +10,7 @@ mod types;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 pub use error::GgufError;
@@ -29,6 +30,12 @@ const EMBEDDING_ARCHITECTURES: [&str; 11] = [
     "llama-embed",
     "t5encoder",
 ];
+
+/// The bytes that are read first; the headers of most models are smaller.
+const FIRST_PIECE: u64 = 16 << 20;
+
+/// The most bytes of a header: what bounds the memory that a file can make its reader take.
+const LONGEST_HEADER: u64 = 64 << 20;
 
 /// The header of one GGUF file: everything before the weights.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,14 +75,21 @@ pub fn read(path: &Path) -> Result<Header, GgufError> {
     if about.len() == 0 {
         return Err(error::not_gguf(path, &[]));
     }
-    let file = File::open(path).map_err(io)?;
-    // A map is unsafe because another process may shorten or rewrite the file meanwhile. The
-    // parser copies what it keeps and checks every length against the map's own; a file that is
-    // shortened under it ends the process (SIGBUS), which the inference engine, mapping the same
-    // file for the whole run, is open to as well.
-    #[allow(unsafe_code)]
-    let map = unsafe { memmap2::Mmap::map(&file) }.map_err(io)?;
-    read::parse(path, &map)
+    let mut file = File::open(path).map_err(io)?;
+    let mut bytes = Vec::new();
+    let mut wanted = FIRST_PIECE;
+    loop {
+        let more = wanted.saturating_sub(bytes.len() as u64);
+        file.by_ref().take(more).read_to_end(&mut bytes).map_err(io)?;
+        // A file that was shortened meanwhile is as long as what could be read.
+        let length = if (bytes.len() as u64) < wanted { bytes.len() as u64 } else { about.len() };
+        match read::parse(path, &bytes, length) {
+            Err(read::Stopped::NeedsMore) if wanted < LONGEST_HEADER => wanted *= 4,
+            Err(read::Stopped::NeedsMore) => return Err(GgufError::LongHeader { path: path.to_owned(), most: LONGEST_HEADER }),
+            Err(read::Stopped::Error(error)) => return Err(error),
+            Ok(header) => return Ok(header),
+        }
+    }
 }
 
 impl Header {

@@ -1,5 +1,5 @@
-//! From bytes to a header. Every length that the bytes claim is compared with the bytes that are
-//! left before anything is skipped or kept, so that memory is bounded by the file's true size.
+//! From the first bytes of a file to its header. Every length that they claim is compared with the bytes that
+//! are left in the file before anything is skipped or kept, so that memory is bounded by what is there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -21,9 +21,24 @@ const SMALLEST_ENTRY: u64 = 8 + 1 + 4 + 1;
 /// The fewest bytes a tensor's description takes: a length, dimensions, type, offset.
 const SMALLEST_TENSOR: u64 = 8 + 4 + 4 + 8;
 
-/// Reads the header of `path` from its bytes.
-pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Header, GgufError> {
-    let mut reader = Reader { path, bytes, at: 0 };
+/// Why there is no header.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    /// The header goes on behind the bytes that were given.
+    NeedsMore,
+    /// The file is no model.
+    Error(GgufError),
+}
+
+impl From<GgufError> for Stopped {
+    fn from(error: GgufError) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// Reads the header of `path`, a file of `length` bytes, from its first ones.
+pub(super) fn parse(path: &Path, bytes: &[u8], length: u64) -> Result<Header, Stopped> {
+    let mut reader = Reader { path, bytes, length, at: 0 };
     let version = reader.preamble()?;
     let tensor_count = reader.count("tensors", SMALLEST_TENSOR)?;
     let metadata_count = reader.count("metadata entries", SMALLEST_ENTRY)?;
@@ -34,7 +49,7 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Header, GgufError> {
         let key = reader.key()?;
         let value = reader.value()?;
         if metadata.contains_key(&key) {
-            return Err(reader.malformed(at, format!("the key `{key}` is there twice")));
+            return Err(reader.malformed(at, format!("the key `{key}` is there twice")).into());
         }
         metadata.insert(key, value);
     }
@@ -49,7 +64,7 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Header, GgufError> {
         let tensor = reader.tensor()?;
         if !names.insert(tensor.name.clone()) {
             let what = format!("the tensor `{}` is there twice", tensor.name);
-            return Err(reader.malformed(at, what));
+            return Err(reader.malformed(at, what).into());
         }
         let end = tensor_end(&tensor, alignment).map_err(|what| reader.malformed(at, what))?;
         weights_end = weights_end.max(end);
@@ -64,7 +79,7 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Header, GgufError> {
         .ok_or_else(|| reader.malformed(header_end, "the weights are larger than any file".to_owned()))?;
     // A file without weights (a vocabulary) need not be padded at its end.
     if !tensors.is_empty() && end > reader.len() {
-        return Err(reader.truncated(end));
+        return Err(reader.truncated(end).into());
     }
     Ok(Header {
         path: path.to_owned(),
@@ -102,12 +117,14 @@ fn tensor_end(tensor: &TensorInfo, alignment: u64) -> Result<u64, String> {
 struct Reader<'a> {
     path: &'a Path,
     bytes: &'a [u8],
+    /// Of the whole file.
+    length: u64,
     at: u64,
 }
 
 impl<'a> Reader<'a> {
     fn len(&self) -> u64 {
-        self.bytes.len() as u64
+        self.length
     }
 
     fn left(&self) -> u64 {
@@ -123,90 +140,92 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `count` bytes.
-    fn take(&mut self, count: u64) -> Result<&'a [u8], GgufError> {
+    fn take(&mut self, count: u64) -> Result<&'a [u8], Stopped> {
         let end = self.at.saturating_add(count);
+        if end > self.len() {
+            return Err(self.truncated(end).into());
+        }
         let range = usize::try_from(self.at).ok().zip(usize::try_from(end).ok());
-        let taken = range.and_then(|(start, end)| self.bytes.get(start..end));
-        let taken = taken.ok_or_else(|| self.truncated(end))?;
+        let taken = range.and_then(|(start, end)| self.bytes.get(start..end)).ok_or(Stopped::NeedsMore)?;
         self.at = end;
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], GgufError> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Stopped> {
         let mut array = [0; N];
         array.copy_from_slice(self.take(N as u64)?);
         Ok(array)
     }
 
-    fn u32(&mut self) -> Result<u32, GgufError> {
+    fn u32(&mut self) -> Result<u32, Stopped> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
-    fn u64(&mut self) -> Result<u64, GgufError> {
+    fn u64(&mut self) -> Result<u64, Stopped> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
     /// The magic and the version.
-    fn preamble(&mut self) -> Result<u32, GgufError> {
+    fn preamble(&mut self) -> Result<u32, Stopped> {
         let path = || self.path.to_owned();
         if self.bytes.starts_with(b"FUGG") {
-            return Err(GgufError::BigEndian { path: path() });
+            return Err(GgufError::BigEndian { path: path() }.into());
         }
         if !self.bytes.starts_with(b"GGUF") {
-            return Err(error::not_gguf(self.path, self.bytes));
+            return Err(error::not_gguf(self.path, self.bytes).into());
         }
         self.at = 4;
         let version = self.u32()?;
         match version {
             2 | 3 => Ok(version),
             // Big-endian files begin with the same four letters; their version tells.
-            _ if matches!(version.swap_bytes(), 1..=255) => Err(GgufError::BigEndian { path: self.path.to_owned() }),
-            _ => Err(GgufError::Version { path: self.path.to_owned(), version }),
+            _ if matches!(version.swap_bytes(), 1..=255) => Err(GgufError::BigEndian { path: path() }.into()),
+            _ => Err(GgufError::Version { path: path(), version }.into()),
         }
     }
 
     /// A number of things, each of at least `smallest` bytes.
-    fn count(&mut self, things: &str, smallest: u64) -> Result<u64, GgufError> {
+    fn count(&mut self, things: &str, smallest: u64) -> Result<u64, Stopped> {
         let at = self.at;
         let count = self.u64()?;
         if count > self.left() / smallest {
             let what = format!("it claims {count} {things}, more than fit in the {} bytes that follow", self.left());
-            return Err(self.malformed(at, what));
+            return Err(self.malformed(at, what).into());
         }
         Ok(count)
     }
 
     /// The bytes of a text of at most `longest` bytes.
-    fn text(&mut self, longest: u64) -> Result<&'a [u8], GgufError> {
+    fn text(&mut self, longest: u64) -> Result<&'a [u8], Stopped> {
         let at = self.at;
         let length = self.u64()?;
         if length > longest {
-            return Err(self.malformed(at, format!("it claims a text of {length} bytes")));
+            return Err(self.malformed(at, format!("it claims a text of {length} bytes")).into());
         }
         self.take(length)
     }
 
-    fn name(&mut self, of: &str) -> Result<String, GgufError> {
+    fn name(&mut self, of: &str) -> Result<String, Stopped> {
         let at = self.at;
         let bytes = self.text(LONGEST_KEY)?;
         match std::str::from_utf8(bytes) {
-            Ok("") => Err(self.malformed(at, format!("a {of} is empty"))),
+            Ok("") => Err(self.malformed(at, format!("a {of} is empty")).into()),
             Ok(name) => Ok(name.to_owned()),
-            Err(_) => Err(self.malformed(at, format!("a {of} is not UTF-8"))),
+            Err(_) => Err(self.malformed(at, format!("a {of} is not UTF-8")).into()),
         }
     }
 
-    fn key(&mut self) -> Result<String, GgufError> {
+    fn key(&mut self) -> Result<String, Stopped> {
         self.name("metadata key")
     }
 
-    fn value_type(&mut self) -> Result<ValueType, GgufError> {
+    fn value_type(&mut self) -> Result<ValueType, Stopped> {
         let at = self.at;
         let code = self.u32()?;
-        ValueType::from_code(code).ok_or_else(|| self.malformed(at, format!("there is no value type {code}")))
+        ValueType::from_code(code).ok_or_else(|| self.malformed(at, format!("there is no value type {code}")).into())
     }
 
-    fn value(&mut self) -> Result<Value, GgufError> {
+    fn value(&mut self) -> Result<Value, Stopped> {
         let kind = self.value_type()?;
         Ok(match kind {
             ValueType::U8 => Value::Unsigned(u8::from_le_bytes(self.array()?).into()),
@@ -225,17 +244,17 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn truth(&mut self) -> Result<Value, GgufError> {
+    fn truth(&mut self) -> Result<Value, Stopped> {
         let at = self.at;
         match u8::from_le_bytes(self.array()?) {
             0 => Ok(Value::Bool(false)),
             1 => Ok(Value::Bool(true)),
-            other => Err(self.malformed(at, format!("{other} is neither true nor false"))),
+            other => Err(self.malformed(at, format!("{other} is neither true nor false")).into()),
         }
     }
 
     /// Passes over an array; vocabularies are long and not needed here.
-    fn skip_array(&mut self) -> Result<Value, GgufError> {
+    fn skip_array(&mut self) -> Result<Value, Stopped> {
         let at = self.at;
         let element = self.value_type()?;
         match (element, element.fixed_size()) {
@@ -251,28 +270,28 @@ impl<'a> Reader<'a> {
                 }
                 Ok(Value::Array { element, count })
             }
-            (_, None) => Err(self.malformed(at, "it has an array of arrays".to_owned())),
+            (_, None) => Err(self.malformed(at, "it has an array of arrays".to_owned()).into()),
         }
     }
 
-    fn alignment(&self, metadata: &BTreeMap<String, Value>) -> Result<u64, GgufError> {
+    fn alignment(&self, metadata: &BTreeMap<String, Value>) -> Result<u64, Stopped> {
         match metadata.get("general.alignment") {
             None => Ok(DEFAULT_ALIGNMENT),
             Some(Value::Unsigned(bytes)) if bytes.is_power_of_two() => Ok(*bytes),
             Some(_) => {
                 let what = "`general.alignment` is not a power of two".to_owned();
-                Err(self.malformed(self.at, what))
+                Err(self.malformed(self.at, what).into())
             }
         }
     }
 
-    fn tensor(&mut self) -> Result<TensorInfo, GgufError> {
+    fn tensor(&mut self) -> Result<TensorInfo, Stopped> {
         let name = self.name("tensor name")?;
         let at = self.at;
         let rank = self.u32()?;
         if rank > MOST_DIMENSIONS {
             let what = format!("the tensor `{name}` has {rank} dimensions");
-            return Err(self.malformed(at, what));
+            return Err(self.malformed(at, what).into());
         }
         let dimensions = (0..rank).map(|_| self.u64()).collect::<Result<_, _>>()?;
         Ok(TensorInfo { name, dimensions, kind: TensorType(self.u32()?), offset: self.u64()? })

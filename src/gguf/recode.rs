@@ -7,6 +7,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::{Header, TensorInfo, TensorType};
@@ -39,16 +40,8 @@ pub fn write(header: &Header, target: &Path) -> io::Result<()> {
 
 fn write_to(header: &Header, target: &Path) -> io::Result<()> {
     let source = File::open(&header.path)?;
-    // As in `super::read`: lengths are checked against the map's own, and the engine maps the same file.
-    #[allow(unsafe_code)]
-    let source = unsafe { memmap2::Mmap::map(&source)? };
-    let changed = || io::Error::new(io::ErrorKind::InvalidData, "the file has changed since its header was read");
-    let bytes = |from: u64, count: u64| {
-        let range = usize::try_from(from).ok().zip(from.checked_add(count).and_then(|end| usize::try_from(end).ok()));
-        range.and_then(|(from, end)| source.get(from..end)).ok_or_else(changed)
-    };
     let mut out = Counted { inner: BufWriter::with_capacity(1 << 20, File::create(target)?), count: 0 };
-    out.write_all(bytes(0, header.tensors_start)?)?;
+    pieces(&source, 0, header.tensors_start, |piece| out.write_all(piece))?;
 
     let mut offset = 0_u64;
     let mut sizes = Vec::new();
@@ -66,17 +59,27 @@ fn write_to(header: &Header, target: &Path) -> io::Result<()> {
     }
     out.align(header.alignment)?;
     for (tensor, stored) in header.tensors.iter().zip(sizes) {
-        let blocks = bytes(header.data_start + tensor.offset, stored)?;
-        if tensor.kind == Q5_0 {
-            for block in blocks.chunks_exact(Q5_0_BYTES) {
-                out.write_all(&recoded(block))?;
-            }
-        } else {
-            out.write_all(blocks)?;
-        }
+        pieces(&source, header.data_start + tensor.offset, stored, |piece| match tensor.kind {
+            Q5_0 => piece.chunks_exact(Q5_0_BYTES).try_for_each(|block| out.write_all(&recoded(block))),
+            _ => out.write_all(piece),
+        })?;
         out.align(header.alignment)?;
     }
     out.inner.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+}
+
+/// Gives `then` so many bytes of a file, piece by piece; each but the last is a multiple of a Q5_0 block.
+fn pieces(file: &File, from: u64, count: u64, mut then: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    let mut piece = vec![0; Q5_0_BYTES << 16];
+    let mut done = 0;
+    while done < count {
+        let size = usize::try_from(count - done).map_or(piece.len(), |left| left.min(piece.len()));
+        // Fails where the file has become shorter than its header says.
+        file.read_exact_at(&mut piece[..size], from + done)?;
+        then(&piece[..size])?;
+        done += size as u64;
+    }
+    Ok(())
 }
 
 /// One block: the scale stays, and each number is its four lower bits and its fifth, less 16.

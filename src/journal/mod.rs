@@ -6,6 +6,8 @@
 //! A line is `{"crc":"…","record":{…}}`, the checksum being the CRC-32 of the record's bytes. The
 //! first record holds the format's version and the run's fingerprint. A last line without its end
 //! was torn by a crash and is dropped; anything else that is broken is an error naming the line.
+//!
+//! Of a record, only its place is kept in memory: whatever is asked for again is read again.
 
 mod line;
 mod read;
@@ -16,9 +18,12 @@ pub use record::{CandidateAsk, Cost, Record, RolloutAsk, Scored, Verdict};
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+use self::line::Outline;
 
 /// The version of the format that this code writes.
 pub const VERSION: u32 = 2;
@@ -30,7 +35,7 @@ const SYNC_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The file system failed.
-    #[error("cannot {doing} {path}: {cause}")]
+    #[error("cannot {doing} {path}: {cause}{}", remedy(cause))]
     Io {
         /// What was tried.
         doing: &'static str,
@@ -53,9 +58,24 @@ pub enum JournalError {
         /// The run directory.
         path: PathBuf,
     },
+    /// The folder holds files that are no run's, and that a run would write over.
+    #[error("{path} has a `{found}` but no journal, so it is no run's directory; give another --run, or remove it")]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// A file in it.
+        found: &'static str,
+    },
+    /// The run directory was removed or replaced while the run worked in it.
+    #[error("{path} was removed or replaced under way, so nothing more of the run can be kept; begin anew, or bring it back")]
+    Gone {
+        /// The journal.
+        path: PathBuf,
+    },
     /// A line is damaged.
     #[error(
-        "{path}:{line}: {cause}; the run cannot be trusted from there on: restore the file, or begin anew with another --run"
+        "{path}:{line}: {cause}; the run cannot be trusted from there on: restore the file, remove that line and all below \
+         it to go on from there, or begin anew with another --run"
     )]
     Damaged {
         /// The journal.
@@ -106,6 +126,28 @@ pub enum JournalError {
     },
 }
 
+/// What to do about a failure of the file system, as the end of a message.
+fn remedy(cause: &std::io::Error) -> &'static str {
+    match cause.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            "; what was there is whole: make room, and the same command goes on"
+        }
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "; make it writable, or give another --run",
+        ErrorKind::NotADirectory | ErrorKind::IsADirectory | ErrorKind::AlreadyExists => "; give another --run",
+        _ => "",
+    }
+}
+
+/// What a run writes beside its journal.
+const RESULTS: [&str; 4] = ["plan.toml", "best.json", "summary.json", "best"];
+
+/// The most bytes of a journal's first line that are read before it is known to be one.
+const LONGEST_HEADER: u64 = 16 << 20;
+
+/// A record that can be read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stored(usize);
+
 /// Where a record stands in the file.
 #[derive(Debug, Clone, Copy)]
 struct Place {
@@ -134,10 +176,24 @@ pub struct Journal {
 #[must_use]
 pub fn recorded_fingerprint(folder: &Path) -> BTreeMap<String, String> {
     let mut first = Vec::new();
-    let read = File::open(folder.join("journal.jsonl")).and_then(|file| BufReader::new(file).read_until(b'\n', &mut first));
+    let file = File::open(folder.join("journal.jsonl"));
+    let read = file.and_then(|file| BufReader::new(file.take(LONGEST_HEADER)).read_until(b'\n', &mut first));
     match read.ok().and_then(|_| line::decode(&first).ok()) {
         Some(Record::Header { fingerprint, .. }) => fingerprint,
         _ => BTreeMap::new(),
+    }
+}
+
+/// That no other process works in the run directory `folder` now; to be asked before models are loaded.
+/// [`Journal::open`] asks again, and keeps the lock.
+///
+/// # Errors
+/// [`JournalError::Locked`]
+pub fn check_unlocked(folder: &Path) -> Result<(), JournalError> {
+    match File::open(folder.join("lock")).map(|lock| lock.try_lock()) {
+        Ok(Err(TryLockError::WouldBlock)) => Err(JournalError::Locked { path: folder.to_owned() }),
+        // What else is wrong with the folder is for `Journal::open` to tell.
+        _ => Ok(()),
     }
 }
 
@@ -152,6 +208,10 @@ impl Journal {
             move |cause| JournalError::Io { doing, path, cause }
         };
         std::fs::create_dir_all(folder).map_err(io("make the run directory", folder))?;
+        let path = folder.join("journal.jsonl");
+        if let (false, Some(found)) = (path.exists(), RESULTS.into_iter().find(|name| folder.join(name).exists())) {
+            return Err(JournalError::Foreign { path: folder.to_owned(), found });
+        }
         let lock_path = folder.join("lock");
         let mut writable = OpenOptions::new();
         writable.create(true).truncate(false).read(true).write(true);
@@ -160,7 +220,6 @@ impl Journal {
             TryLockError::WouldBlock => JournalError::Locked { path: folder.to_owned() },
             TryLockError::Error(cause) => JournalError::Io { doing: "lock", path: lock_path.clone(), cause },
         })?;
-        let path = folder.join("journal.jsonl");
         let file = writable.open(&path).map_err(io("open", &path))?;
         let mut journal = Self {
             path,
@@ -186,50 +245,62 @@ impl Journal {
 
     /// Checks every line and remembers where the records are. Returns where the last whole one ends.
     fn scan(&mut self, folder: &Path, fingerprint: &BTreeMap<String, String>) -> Result<u64, JournalError> {
-        let mut reader = BufReader::new(&self.file);
+        let mut reader = BufReader::with_capacity(1 << 20, &self.file);
         let mut bytes = Vec::new();
-        let mut offset = 0;
-        let mut found = Vec::new();
+        let (mut offset, mut lines, mut seconds) = (0, 0, self.seconds);
+        let (mut places, mut tests) = (Vec::new(), BTreeMap::new());
+        let read = |cause| JournalError::Io { doing: "read", path: self.path.clone(), cause };
+        let damaged = |line, cause: &str| JournalError::Damaged { path: self.path.clone(), line, cause: cause.to_owned() };
+        // A file of somebody else's is not taken for a torn line, which would be dropped.
+        if !line::is_beginning(reader.fill_buf().map_err(read)?) {
+            return Err(damaged(1, "the file does not begin like a journal"));
+        }
         loop {
             bytes.clear();
-            let length = reader.read_until(b'\n', &mut bytes).map_err(|cause| JournalError::Io {
-                doing: "read",
-                path: self.path.clone(),
-                cause,
-            })?;
-            if length == 0 || bytes.last() != Some(&b'\n') {
+            let length = reader.read_until(b'\n', &mut bytes).map_err(read)?;
+            let at = lines + 1;
+            if bytes.last() != Some(&b'\n') {
+                if line::has_another_end(&bytes) {
+                    return Err(damaged(at, "the line's end was changed"));
+                }
                 break;
             }
-            let place = Place { offset, length, line: found.len() + 1 };
-            let damaged = |cause| JournalError::Damaged { path: self.path.clone(), line: place.line, cause };
-            let record = line::decode(&bytes).map_err(damaged)?;
-            let outline = Outline::of(&record, place.line).ok_or_else(|| damaged("a second header".into()))?;
-            found.push((place, outline));
-            if let Record::Header { version, fingerprint: recorded } = record {
-                read::supported(&self.path, version)?;
-                let differences = differences(&recorded, fingerprint);
-                if !differences.is_empty() {
-                    return Err(JournalError::OtherPlan { path: folder.to_owned(), differences });
+            let place = Place { offset, length, line: at };
+            match line::outline(&bytes).map_err(|cause| damaged(at, &cause))? {
+                Outline::Header { .. } if at > 1 => return Err(damaged(at, "a second header")),
+                Outline::Header { version } => self.check_header(folder, version, &bytes, fingerprint)?,
+                _ if at == 1 => return Err(damaged(at, "the first line is no header")),
+                Outline::Ordered(elapsed) => {
+                    places.push(place);
+                    seconds = elapsed.unwrap_or(seconds);
                 }
-            } else if place.line == 1 {
-                return Err(damaged("the first line is no header".into()));
+                Outline::Test(key) => drop(tests.insert(key, place)),
             }
             offset += length as u64;
+            lines = at;
         }
-        self.lines = found.len();
-        for (place, outline) in found {
-            match outline {
-                Outline::Header => {}
-                Outline::Ordered(seconds) => {
-                    self.places.push(place);
-                    self.seconds = seconds.unwrap_or(self.seconds);
-                }
-                Outline::Test(key) => {
-                    self.tests.insert(key, place);
-                }
-            }
-        }
+        (self.places, self.tests, self.lines, self.seconds) = (places, tests, lines, seconds);
         Ok(offset)
+    }
+
+    /// That the run was begun by a gepard like this one, with the same plan.
+    fn check_header(
+        &self,
+        folder: &Path,
+        version: u32,
+        line: &[u8],
+        fingerprint: &BTreeMap<String, String>,
+    ) -> Result<(), JournalError> {
+        read::supported(&self.path, version)?;
+        let recorded = match line::decode(line) {
+            Ok(Record::Header { fingerprint, .. }) => fingerprint,
+            Ok(_) => BTreeMap::new(),
+            Err(cause) => return Err(JournalError::Damaged { path: self.path.clone(), line: 1, cause }),
+        };
+        match differences(&recorded, fingerprint) {
+            differences if differences.is_empty() => Ok(()),
+            differences => Err(JournalError::OtherPlan { path: folder.to_owned(), differences }),
+        }
     }
 
     /// The file that a user makes to end the search; what was found until then is kept.
@@ -268,6 +339,20 @@ impl Journal {
         self.read(place).map(Some)
     }
 
+    /// The record that was replayed or appended last; None before any was.
+    #[must_use]
+    pub fn last(&self) -> Option<Stored> {
+        self.next.checked_sub(1).map(Stored)
+    }
+
+    /// A record that was replayed or appended before.
+    ///
+    /// # Errors
+    /// [`JournalError`] where it cannot be read again.
+    pub fn again(&mut self, Stored(place): Stored) -> Result<Option<Record>, JournalError> {
+        self.places.get(place).copied().map(|place| self.read(place)).transpose()
+    }
+
     /// The test evaluation called `key`, if it is recorded.
     ///
     /// # Errors
@@ -291,6 +376,7 @@ impl Journal {
     pub fn append(&mut self, record: &Record) -> Result<(), JournalError> {
         let bytes = line::encode(record);
         let io = |doing, path: &Path, cause| JournalError::Io { doing, path: path.to_owned(), cause };
+        self.check_still_there()?;
         let end = self.file.seek(SeekFrom::End(0)).map_err(|e| io("seek in", &self.path, e))?;
         if let Err(cause) = self.file.write_all(&bytes) {
             // What was written of the line is taken back; if that fails too, it is a torn last line.
@@ -314,6 +400,15 @@ impl Journal {
         Ok(())
     }
 
+    /// That the path still names the file that is written: what goes into a removed file is lost.
+    fn check_still_there(&self) -> Result<(), JournalError> {
+        let place = |about: std::fs::Metadata| (about.dev(), about.ino());
+        match (std::fs::metadata(&self.path).map(place), self.file.metadata().map(place)) {
+            (Ok(named), Ok(open)) if named == open => Ok(()),
+            _ => Err(JournalError::Gone { path: self.path.clone() }),
+        }
+    }
+
     /// Brings everything to the disk.
     ///
     /// # Errors
@@ -329,27 +424,6 @@ impl Journal {
         self.file.seek(SeekFrom::Start(place.offset)).map_err(io)?;
         self.file.read_exact(&mut bytes).map_err(io)?;
         line::decode(&bytes).map_err(|cause| JournalError::Damaged { path: self.path.clone(), line: place.line, cause })
-    }
-}
-
-/// What a scan keeps of a record.
-enum Outline {
-    Header,
-    /// Answers the optimizer in order; seconds where it has cost any.
-    Ordered(Option<f64>),
-    Test(String),
-}
-
-impl Outline {
-    /// None: a header that is not the first line.
-    fn of(record: &Record, line: usize) -> Option<Self> {
-        match record {
-            Record::Header { .. } if line > 1 => None,
-            Record::Header { .. } => Some(Self::Header),
-            Record::Test { key, .. } => Some(Self::Test(key.clone())),
-            Record::Rollouts { cost, .. } | Record::Reflections { cost, .. } => Some(Self::Ordered(Some(cost.elapsed))),
-            Record::Note { .. } => Some(Self::Ordered(None)),
-        }
     }
 }
 

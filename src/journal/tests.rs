@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 use std::fs;
 
 fn fingerprint() -> BTreeMap<String, String> {
@@ -46,23 +47,78 @@ fn a_torn_last_line_is_dropped_wherever_it_was_torn() {
 }
 
 #[test]
-fn any_other_changed_byte_is_found_and_its_line_named() {
+fn any_other_changed_bit_is_found_and_its_line_named() {
     let (folder, path) = written(3);
     let whole = fs::read(&path).unwrap();
-    for at in 0..whole.len() - 1 {
-        let mut changed = whole.clone();
-        changed[at] ^= 1;
-        if changed[at] == b'\n' || whole[at] == b'\n' {
-            continue;
+    for at in 0..whole.len() {
+        // The lowest bit, and the one between small and capital letters.
+        for bit in [0, 5] {
+            let mut changed = whole.clone();
+            changed[at] ^= 1 << bit;
+            fs::write(&path, &changed).unwrap();
+            let line = 1 + whole[..at].iter().filter(|&&b| b == b'\n').count();
+            match Journal::open(folder.path(), &fingerprint()) {
+                Err(JournalError::Damaged { line: named, .. }) => assert_eq!(named, line, "byte {at}, bit {bit}"),
+                other => panic!("byte {at}, bit {bit}: {other:?}"),
+            }
+            assert_eq!(fs::read(&path).unwrap(), changed, "the file is left as it was");
         }
-        fs::write(&path, &changed).unwrap();
-        let line = 1 + whole[..at].iter().filter(|&&b| b == b'\n').count();
-        match Journal::open(folder.path(), &fingerprint()) {
-            Err(JournalError::Damaged { line: named, .. }) => assert_eq!(named, line, "byte {at}"),
-            other => panic!("byte {at}: {other:?}"),
-        }
-        assert_eq!(fs::read(&path).unwrap(), changed, "the file is left as it was");
     }
+}
+
+#[test]
+fn somebody_else_s_files_are_refused_and_left_as_they_are() {
+    // A journal of another program, in one line: it is no torn line to be dropped.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    for content in ["dear diary", "{\"day\": 1}", "{\"crc\":\"", "\0\0\0"] {
+        fs::write(&path, content).unwrap();
+        let opened = Journal::open(folder.path(), &fingerprint());
+        let is_torn = content.starts_with("{\"crc");
+        assert_eq!(opened.is_ok(), is_torn, "{content}");
+        assert_eq!(fs::read_to_string(&path).unwrap() == content, !is_torn);
+    }
+    // No journal, but files that a run would write over.
+    for name in RESULTS {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(name), "mine").unwrap();
+        let error = Journal::open(folder.path(), &fingerprint()).unwrap_err();
+        assert!(matches!(&error, JournalError::Foreign { found, .. } if *found == name), "{error}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing was made");
+    }
+}
+
+#[test]
+fn a_directory_that_is_removed_or_replaced_under_way_is_told_at_the_next_record() {
+    for replaced in [false, true] {
+        let (folder, path) = written(1);
+        let mut journal = Journal::open(folder.path(), &fingerprint()).unwrap();
+        fs::remove_file(&path).unwrap();
+        if replaced {
+            fs::write(&path, "another").unwrap();
+        }
+        assert!(matches!(journal.append(&note(1)), Err(JournalError::Gone { .. })));
+    }
+}
+
+#[test]
+fn a_record_can_be_read_again() {
+    let (folder, _) = written(2);
+    let mut journal = Journal::open(folder.path(), &fingerprint()).unwrap();
+    assert_eq!(journal.last(), None);
+    let mut stored = Vec::new();
+    for n in 0..2 {
+        assert_eq!(journal.replay().unwrap(), Some(note(n)));
+        stored.extend(journal.last());
+    }
+    journal.append(&note(2)).unwrap();
+    stored.extend(journal.last());
+    for n in [2, 0, 1] {
+        assert_eq!(journal.again(stored[n as usize]).unwrap(), Some(note(n)));
+    }
+    journal.append(&note(3)).unwrap();
+    drop(journal);
+    assert_eq!(replayed(folder.path()), [note(0), note(1), note(2), note(3)]);
 }
 
 #[test]
@@ -81,13 +137,19 @@ fn another_plan_is_refused_and_the_difference_named() {
 }
 
 #[test]
-fn a_newer_format_is_refused() {
+fn other_versions_of_the_format_are_refused_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
-    let header = Record::Header { version: VERSION + 1, fingerprint: fingerprint() };
-    fs::write(folder.path().join("journal.jsonl"), line::encode(&header)).unwrap();
-    assert!(
-        matches!(Journal::open(folder.path(), &fingerprint()), Err(JournalError::Newer { version, .. }) if version == VERSION + 1)
-    );
+    let opened = |record: &[u8]| {
+        let line = format!("{{\"crc\":\"{:08x}\",\"record\":", crc32fast::hash(record));
+        fs::write(folder.path().join("journal.jsonl"), [line.as_bytes(), record, b"}\n"].concat()).unwrap();
+        Journal::open(folder.path(), &fingerprint()).unwrap_err()
+    };
+    let newer = opened(format!("{{\"kind\":\"header\",\"version\":{},\"nothing\":\"we know\"}}", VERSION + 1).as_bytes());
+    assert!(matches!(newer, JournalError::Newer { version, .. } if version == VERSION + 1), "{newer}");
+    assert!(newer.to_string().ends_with("use a newer gepard"), "{newer}");
+    let older = opened(b"{\"kind\":\"header\",\"version\":1,\"fingerprint\":{}}");
+    assert!(matches!(older, JournalError::Older { version: 1, .. }), "{older}");
+    assert!(older.to_string().contains("begin anew with another --run"), "{older}");
 }
 
 #[test]
@@ -120,4 +182,57 @@ fn long_texts_are_shown_from_where_they_part() {
     let long = |end: &str| BTreeMap::from([("instruction".to_owned(), "x".repeat(300) + end)]);
     let line = differences(&long("one"), &long("two")).remove(0);
     assert!(line.contains("one, now it is …") && line.ends_with("two"), "{line}");
+}
+
+/// Any record, with texts of any kind in it.
+fn any_record() -> impl Strategy<Value = Record> {
+    let text = || "\\PC{0,20}|[\\x00-\\x1f\u{80}-\u{9f}]{0,5}";
+    let event = (text(), any::<i64>()).prop_map(|(text, n)| Record::Note { event: serde_json::json!({ "text": text, "n": n }) });
+    let reflections = (text(), 0.0..1e9).prop_map(|(ask, elapsed)| {
+        let cost = Cost { elapsed, ..Cost::default() };
+        Record::Reflections { ask, read: Vec::new(), completions: Vec::new(), cost }
+    });
+    let test = (text(), text()).prop_map(|(key, id)| {
+        let of = vec![CandidateAsk { candidate: key.clone(), examples: vec![id] }];
+        let ask = RolloutAsk { split: crate::data::split::Split::Test, of };
+        Record::Test { key, ask, rollouts: Vec::new(), cost: Cost::default() }
+    });
+    prop_oneof![event, reflections, test]
+}
+
+proptest! {
+    /// Whatever is written is read again, and a scan sees in it what reading it does.
+    #[test]
+    fn any_record_comes_back(record in any_record()) {
+        let line = line::encode(&record);
+        prop_assert_eq!(line.iter().filter(|&&byte| byte == b'\n').count(), 1);
+        let outline = match &record {
+            Record::Test { key, .. } => Outline::Test(key.clone()),
+            Record::Reflections { cost, .. } => Outline::Ordered(Some(cost.elapsed)),
+            _ => Outline::Ordered(None),
+        };
+        prop_assert_eq!(line::outline(&line), Ok(outline));
+        prop_assert_eq!(line::decode(&line), Ok(record));
+    }
+
+    /// Bytes that nobody wrote are an error or a torn line, never a panic and never a record.
+    #[test]
+    fn any_bytes_are_no_record(bytes in prop::collection::vec(any::<u8>(), 0..200), in_dress in any::<bool>()) {
+        let line = match in_dress {
+            true => [b"{\"crc\":\"00000000\",\"record\":", bytes.as_slice(), b"}\n"].concat(),
+            false => bytes,
+        };
+        prop_assert!(line::decode(&line).is_err());
+        prop_assert!(line::outline(&line).is_err());
+    }
+
+    /// A record whose checksum is right may still be anything.
+    #[test]
+    fn any_json_with_a_right_checksum_is_read_or_refused(text in "[a-z0-9\"{}\\[\\],:. ]{0,80}", whole in any::<bool>()) {
+        let text = if whole { format!("{{\"kind\":\"rollouts\",{text}") } else { text };
+        let line = format!("{{\"crc\":\"{:08x}\",\"record\":{text}}}\n", crc32fast::hash(text.as_bytes()));
+        if line::decode(line.as_bytes()).is_ok() {
+            prop_assert!(line::outline(line.as_bytes()).is_ok());
+        }
+    }
 }

@@ -18,7 +18,7 @@ use crate::engine::{Completion, ModelId, Request, Usage};
 use crate::error::RunError;
 use crate::event::{Event, Purpose, StopReason};
 use crate::hash::sha256_hex;
-use crate::journal::{Journal, Record, RolloutAsk, Scored};
+use crate::journal::{Journal, Record, RolloutAsk, Scored, Stored};
 use crate::program::{Candidate, Demonstration, Module, ModuleText, Program};
 
 /// Why a call of the session did not answer.
@@ -81,9 +81,9 @@ pub struct Session<'a> {
     journal: &'a mut Journal,
     listener: &'a mut dyn FnMut(&Event),
     interrupted: &'a AtomicBool,
-    /// Scored rollouts by candidate and example; only of greedy programs, where a second run would
-    /// say the same.
-    cache: BTreeMap<(Split, String), BTreeMap<usize, Arc<Scored>>>,
+    /// Where the journal has the scored rollouts of a candidate, by example: the record, and the place in it. Only of
+    /// greedy programs, where a second run would say the same.
+    cache: BTreeMap<(Split, String), BTreeMap<usize, (Stored, usize)>>,
     greedy: bool,
     evaluations: u64,
     spent: Spent,
@@ -266,7 +266,7 @@ impl<'a> Session<'a> {
     ) -> Result<Vec<Answers>, Halt> {
         self.evaluations += 1;
         let keys: Vec<String> = asks.iter().map(|ask| ask.candidate.key()).collect();
-        let mut answers: Vec<Answers> = asks.iter().zip(&keys).map(|(ask, key)| self.known(split, key, ask.places)).collect();
+        let mut answers = self.known(split, &keys, asks)?;
         let open = |(ask, answers): (usize, &Answers)| {
             let open = answers.iter().enumerate().filter(|(_, answer)| answer.is_none());
             open.map(move |(index, _)| (ask, index)).collect::<Vec<_>>()
@@ -290,13 +290,13 @@ impl<'a> Session<'a> {
                 example: &examples[asks[ask].places[index]],
             };
             let scored = self.sub_wave(split, &wave.iter().map(asked).collect::<Vec<_>>())?;
-            for (&(ask, index), scored) in wave.iter().zip(scored) {
-                let scored = Arc::new(scored);
-                if self.greedy {
+            let stored = self.journal.last().filter(|_| self.greedy);
+            for (at, (&(ask, index), scored)) in wave.iter().zip(scored).enumerate() {
+                if let Some(stored) = stored {
                     let of_candidate = self.cache.entry((split, keys[ask].clone())).or_default();
-                    of_candidate.insert(asks[ask].places[index], Arc::clone(&scored));
+                    of_candidate.insert(asks[ask].places[index], (stored, at));
                 }
-                answers[ask][index] = Some(scored);
+                answers[ask][index] = Some(Arc::new(scored));
             }
         }
         let scores: Vec<Option<f64>> = answers.iter().flatten().flatten().map(|scored| scored.score()).collect();
@@ -305,10 +305,26 @@ impl<'a> Session<'a> {
         Ok(answers)
     }
 
-    /// What the cache holds of a candidate.
-    fn known(&self, split: Split, key: &str, places: &[usize]) -> Answers {
-        let of_candidate = self.cache.get(&(split, key.to_owned()));
-        places.iter().map(|place| of_candidate.and_then(|of| of.get(place)).cloned()).collect()
+    /// What was run before, read from the journal; each record once.
+    fn known(&mut self, split: Split, keys: &[String], asks: &[Ask<'_>]) -> Result<Vec<Answers>, Halt> {
+        let mut answers: Vec<Answers> = asks.iter().map(|ask| vec![None; ask.places.len()]).collect();
+        let mut wanted: BTreeMap<Stored, Vec<(usize, usize, usize)>> = BTreeMap::new();
+        for (ask, key) in keys.iter().enumerate() {
+            let Some(of_candidate) = self.cache.get(&(split, key.clone())) else { continue };
+            for (index, place) in asks[ask].places.iter().enumerate() {
+                if let Some(&(stored, at)) = of_candidate.get(place) {
+                    wanted.entry(stored).or_default().push((at, ask, index));
+                }
+            }
+        }
+        for (stored, wanted) in wanted {
+            let Some(Record::Rollouts { rollouts, .. }) = self.journal.again(stored)? else { continue };
+            let rollouts: Vec<Arc<Scored>> = rollouts.into_iter().map(Arc::new).collect();
+            for (at, ask, index) in wanted {
+                answers[ask][index] = rollouts.get(at).cloned();
+            }
+        }
+        Ok(answers)
     }
 
     fn sub_wave(&mut self, split: Split, asked: &[Asked<'_>]) -> Result<Vec<Scored>, Halt> {

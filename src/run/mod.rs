@@ -182,6 +182,7 @@ pub fn optimize_own(
     let val_from_train = splits.val_from_train;
     listener(&Event::Started { run: folder.to_owned(), examples, val_from_train, most_rollouts, most_seconds });
 
+    journal::check_unlocked(folder)?;
     let mut engine = open_engine(plan, &journal::recorded_fingerprint(folder), listener)?;
     check_room(plan, &*engine)?;
     let mut journal = Journal::open(folder, &fingerprint(plan, program, &splits, &*engine))?;

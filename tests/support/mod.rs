@@ -3,7 +3,10 @@
 //! Items are odd or even. The student knows neither until its instruction has RULE1 (odd) or RULE2
 //! (even); the reflector proposes these, junk, and repetitions.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::panic)]
+#![allow(dead_code, clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
+
+pub mod gguf;
+pub mod process;
 
 pub mod asking;
 

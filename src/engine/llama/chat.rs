@@ -10,7 +10,10 @@ use crate::engine::{Message, Role};
 const TODAY: jiff::civil::DateTime = jiff::civil::date(2026, 1, 2).at(3, 4, 5, 0);
 
 /// Steps after which a template is taken to be endless.
-const FUEL: u64 = 10_000_000;
+const FUEL: u64 = 1_000_000;
+
+/// The most bytes of a rendered chat: far more than any model reads.
+const LONGEST: usize = 64 << 20;
 
 /// Why a chat could not be rendered.
 #[derive(Debug, thiserror::Error)]
@@ -92,11 +95,30 @@ impl ChatTemplate {
         let base = context! {
             messages => chat, bos_token => self.bos.as_str(), eos_token => self.eos.as_str(), add_generation_prompt => true,
         };
-        let rendered = match thinking {
-            Some(on) => template.render(context! { enable_thinking => on, thinking => on, ..base }),
-            None => template.render(base),
+        let values = match thinking {
+            Some(on) => context! { enable_thinking => on, thinking => on, ..base },
+            None => base,
         };
-        rendered.map_err(|e| fail(&e))
+        let mut text = Bounded(Vec::new());
+        template.render_captured_to(values, &mut text).map_err(|e| fail(&e))?;
+        Ok(String::from_utf8_lossy(&text.0).into_owned())
+    }
+}
+
+/// What a template writes, up to a length.
+struct Bounded(Vec<u8>);
+
+impl std::io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.0.len() + bytes.len() > LONGEST {
+            return Err(std::io::Error::other(format!("it writes more than {} MB", LONGEST >> 20)));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
@@ -171,6 +193,7 @@ fn chain(error: &minijinja::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const CHATML: &str = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}\n{% endfor %}<|assistant|>";
 
@@ -204,6 +227,87 @@ mod tests {
         let text = template.render(&[Message::user("Why?"), begun], None).unwrap();
         assert_eq!(text, "<|user|>Why?\n<|assistant|>label:");
     }
+
+    #[test]
+    fn a_template_that_writes_without_end_is_an_error() {
+        let source = "{% for a in range(9999) %}{% for b in range(9) %}{{ messages[0].content }}{% endfor %}{% endfor %}";
+        let template = ChatTemplate::new(source, "", "").unwrap();
+        let error = template.render(&[Message::user("hi".repeat(5000))], None).unwrap_err().to_string();
+        assert!(error.contains("it writes more than 64 MB"), "{error}");
+    }
+
+    #[test]
+    fn large_numbers_in_a_template_are_errors() {
+        for source in ["{{ 'x' * 1000000000000 }}", "{% for i in range(1000000000) %}x{% endfor %}", "{{ [1] * 1000000000000 }}"]
+        {
+            let template = ChatTemplate::new(source, "", "").unwrap();
+            assert!(template.render(&[Message::user("hi")], None).is_err(), "{source}");
+        }
+    }
+
+    #[test]
+    fn a_template_that_calls_itself_is_an_error() {
+        let source = "{% macro again(n) %}{{ again(n + 1) }}{% endmacro %}{{ again(0) }}";
+        assert!(ChatTemplate::new(source, "", "").unwrap().render(&[Message::user("hi")], None).is_err());
+        let deep = format!("{}x{}", "{% if true %}".repeat(2000), "{% endif %}".repeat(2000));
+        let deep = ChatTemplate::new(&deep, "", "").map(|template| template.render(&[Message::user("hi")], None).is_ok());
+        assert!(matches!(deep, Err(_) | Ok(true)));
+    }
+
+    proptest! {
+        /// Pieces of templates in any order: an error or a text, and nothing else.
+        #[test]
+        fn any_template_is_rendered_or_refused(
+            pieces in prop::collection::vec(prop::sample::select(PIECES), 0..12),
+            noise in "\\PC{0,8}",
+            chat in prop::collection::vec(("[a-z{}% ]{0,12}", 0..3_usize), 0..4),
+            thinking in any::<Option<bool>>(),
+        ) {
+            let role = |n: usize| [Role::System, Role::User, Role::Assistant][n];
+            let messages: Vec<Message> = chat.into_iter().map(|(content, n)| Message { role: role(n), content }).collect();
+            let source = pieces.concat() + &noise;
+            if let Ok(template) = ChatTemplate::new(&source, "<s>", "</s>") {
+                let _ = template.render(&messages, thinking);
+            }
+        }
+    }
+
+    /// What real templates are made of, and what breaks them.
+    const PIECES: &[&str] = &[
+        "{% for m in messages %}",
+        "{% endfor %}",
+        "{{ m.role }}",
+        "{{ m['content'] | trim }}",
+        "{{ m.content }}",
+        "{% if m.role == 'system' %}",
+        "{% elif loop.last %}",
+        "{% else %}",
+        "{% endif %}",
+        "{{ raise_exception('no') }}",
+        "{{ bos_token }}",
+        "{% set ns = namespace(x='') %}",
+        "{% set ns.x = ns.x ~ m.content %}",
+        "{{ messages | tojson(indent=2) }}",
+        "{{ strftime_now('%Y-%m-%d') }}",
+        "{{ strftime_now('%Q') }}",
+        "{% macro f(x) %}",
+        "{{ f(x) }}",
+        "{% endmacro %}",
+        "{{ messages[-1].content.split('</think>')[-1].lstrip('\n') }}",
+        "{{ messages[1:] }}",
+        "{{ 1 / 0 }}",
+        "{{ 'x' * 99999 }}",
+        "{% for i in range(100000) %}",
+        "{%- ",
+        " -%}",
+        "{{ ",
+        " }}",
+        "{# ",
+        " #}",
+        "{% generation %}",
+        "{% break %}",
+        "{{ m.a.b.c }}",
+    ];
 
     #[test]
     fn an_endless_template_is_an_error() {

@@ -27,6 +27,9 @@ impl Found {
     pub(super) fn open(backend: &LlamaBackend, file: &ModelFile, chunk: usize) -> Result<Self, EngineError> {
         let error = |cause: String| file.error(cause);
         let header = gguf::read(&file.path).map_err(|e| error(e.to_string()))?;
+        if header.is_embedding_model() {
+            return Err(error("it makes vectors of texts and cannot answer a prompt; take an instruction-tuned model".into()));
+        }
         let trained = header.context_length().and_then(|n| usize::try_from(n).ok()).unwrap_or(DEFAULT_CONTEXT);
         let context = match file.context {
             Some(asked) if asked > trained => {

@@ -109,11 +109,22 @@ impl Teachers {
     }
 }
 
+/// Numbers that are drawn and sorted for one of a Beta distribution; a draw must not take longer with each proposal of a
+/// long run.
+const MOST_SORTED: u32 = 1000;
+
 /// A number of the Beta distribution with whole parameters: of `a + b - 1` uniform numbers the `a`-th smallest.
 fn beta(a: u32, b: u32, random: &mut impl Rng) -> f64 {
-    let mut uniform: Vec<f64> = (1..a + b).map(|_| random.random()).collect();
-    uniform.sort_by(f64::total_cmp);
-    uniform[a as usize - 1]
+    let count = a + b - 1;
+    if count <= MOST_SORTED {
+        let mut uniform: Vec<f64> = (0..count).map(|_| random.random()).collect();
+        uniform.sort_by(f64::total_cmp);
+        return uniform[a as usize - 1];
+    }
+    // After many tries, one after another from the nearer end: the largest of n uniform numbers is the n-th root of one.
+    let root = |drawn: u32, uniform: f64| uniform.powf(1.0 / f64::from(count - drawn));
+    let largest = (0..a.min(b)).fold(1.0, |largest, drawn| largest * root(drawn, random.random()));
+    if a < b { 1.0 - largest } else { largest }
 }
 
 #[cfg(test)]
@@ -161,5 +172,17 @@ mod tests {
         let mut random = stream(0, "beta", 0);
         let mean = (0..4000).map(|_| beta(2, 6, &mut random)).sum::<f64>() / 4000.0;
         assert!((mean - 0.25).abs() < 0.01, "{mean}");
+    }
+
+    #[test]
+    fn a_draw_after_many_tries_has_the_same_distribution_and_is_quick() {
+        let mut random = stream(0, "beta", 0);
+        for (a, b) in [(3, 900), (3, 1100), (1100, 3), (600, 600), (1, 2_000_000)] {
+            let draws: Vec<f64> = (0..400).map(|_| beta(a, b, &mut random)).collect();
+            let mean = draws.iter().sum::<f64>() / 400.0;
+            let (a, b) = (f64::from(a), f64::from(b));
+            let deviation = (a * b / (a + b + 1.0)).sqrt() / (a + b);
+            assert!((mean - a / (a + b)).abs() < 5.0 * deviation / 20.0, "Beta({a}, {b}): {mean}");
+        }
     }
 }

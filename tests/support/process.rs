@@ -1,0 +1,36 @@
+//! Commands as a user types them, and what they said.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// A command of gepard in a folder, with no models in its cache.
+pub fn command(arguments: &[&str], folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gepard"));
+    command.args(arguments).current_dir(folder).env("GEPARD_MODELS", folder.join("no-models"));
+    command
+}
+
+pub fn gepard(arguments: &[&str], folder: &Path) -> Output {
+    command(arguments, folder).output().unwrap()
+}
+
+pub fn code(output: &Output) -> i32 {
+    output.status.code().unwrap_or(-1)
+}
+
+pub fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+pub fn out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Whether a program runs here; else it is said what is not checked.
+pub fn is_there(program: &str, arguments: &[&str], unchecked: &str) -> bool {
+    let works = Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success());
+    if !works {
+        eprintln!("NOT CHECKED: {unchecked}: `{program} {}` does not work here", arguments.join(" "));
+    }
+    works
+}
