@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand. The only place that prints: results to stdout, all
 //! else to stderr.
 
+mod compare_optimizers;
 mod doctor;
 mod eval;
 mod models;
@@ -34,6 +35,8 @@ enum Command {
     Optimize(optimize::Arguments),
     /// Score a prompt on examples.
     Eval(eval::Arguments),
+    /// Run several optimizers on one task, and see which is better by how much.
+    Compare(compare_optimizers::Arguments),
     /// What a task will meet on this machine: memory, speed, the seed's score.
     Doctor(doctor::Arguments),
     /// See and manage the model files in the cache.
@@ -104,6 +107,7 @@ pub fn main() -> ExitCode {
     let result = match &arguments.command {
         Command::Optimize(arguments) => optimize::run(arguments, &mut out),
         Command::Eval(arguments) => eval::run(arguments, &mut out),
+        Command::Compare(arguments) => compare_optimizers::run(arguments, &mut out),
         Command::Doctor(arguments) => doctor::run(arguments, &mut out),
         Command::Models(command) => models::run(command, &mut out),
     };

@@ -155,6 +155,16 @@ impl Progress {
                 return None;
             }
             Event::Unscored { example, cause } => format!("the metric failed on `{}`: {}", printable(example), printable(cause)),
+            Event::Turn { iteration, module, of } => {
+                format!("{iteration:>4}  the turn of `{module}`, one of {of} modules   {}", self.state())
+            }
+            Event::Tried { iteration, proposal, split, examples, mean } => {
+                let operator = self.operator(*proposal);
+                format!("{iteration:>4}  {operator}: {mean:.3} on {examples} {split} examples   {}", self.state())
+            }
+            Event::Attempted { trial, mean, solved, of } => {
+                format!("trial {trial}: {mean:.3}, {solved} of {of} right   {}", self.state())
+            }
             Event::Iteration { .. } => {
                 self.operators.clear();
                 return None;
@@ -264,6 +274,7 @@ fn words_for(purpose: Purpose) -> &'static str {
         Purpose::Parent => "running the parent",
         Purpose::Gate => "running the child",
         Purpose::MergeGate => "running the merged candidate",
+        Purpose::Trial => "trying candidates",
         Purpose::Validation => "validating the child",
         Purpose::Test => "scoring",
     }
@@ -284,7 +295,7 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 /// A line on stderr. Where nobody listens any more, the run goes on.
-fn line(text: &str) {
+pub(super) fn line(text: &str) {
     drop(writeln!(std::io::stderr(), "{text}"));
 }
 

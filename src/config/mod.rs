@@ -14,7 +14,7 @@ mod tree;
 
 pub use budget::{Auto, Budget, Rollouts};
 pub use metric::{ConstraintPlan, MetricPlan, PartPlan};
-pub use optimize::{CandidateSelection, Frontier, Gate, Keep, ModuleSelection, OptimizePlan, Parents, Preset};
+pub use optimize::{CandidateSelection, Frontier, Gate, Keep, Method, ModuleSelection, OptimizePlan, Parents, Preset};
 pub use output::OutputPlan;
 pub use plan::*;
 pub use section::Problem;
