@@ -163,7 +163,7 @@ fn a_genetic_algorithm_finds_what_two_parents_have_between_them() {
             let has = |word: &'static str| if prompt.contains(word) { word } else { "" };
             format!("{} {} of {seed}", has("LEFT"), has("RIGHT"))
         }
-        false => format!("{} of {seed}", if seed % 2 == 0 { "LEFT" } else { "RIGHT" }),
+        false => format!("{} of {seed}", if seed.is_multiple_of(2) { "LEFT" } else { "RIGHT" }),
     };
     let evolve = EvoPrompt::new(Evolution::Genetic);
     assert_eq!(best_in(evolve.clone(), 500, quality, write), 1.0);
@@ -180,7 +180,7 @@ fn differential_evolution_finds_what_a_difference_shows() {
         let differ = (one.contains("LEFT") && two.contains("RIGHT")) || (one.contains("RIGHT") && two.contains("LEFT"));
         match differ {
             true => format!("KEY of {seed}"),
-            false => format!("{} of {seed}", if seed % 2 == 0 { "LEFT" } else { "RIGHT" }),
+            false => format!("{} of {seed}", if seed.is_multiple_of(2) { "LEFT" } else { "RIGHT" }),
         }
     };
     let evolve = EvoPrompt::new(Evolution::Differential);
