@@ -90,6 +90,15 @@ pub enum Event {
         /// What it said.
         cause: String,
     },
+    /// A method that is made for one prompt turns to the next module of a program of several.
+    Turn {
+        /// The iteration that it begins with.
+        iteration: u64,
+        /// The module whose instruction is changed from now on.
+        module: String,
+        /// Modules that have their turn, one after the other.
+        of: usize,
+    },
     /// An iteration begins that writes new instructions.
     Iteration {
         /// From 1.
@@ -189,6 +198,30 @@ pub enum Event {
         instructions: Vec<(String, String)>,
         /// Ids of their worked examples.
         demonstrations: Vec<(String, Vec<String>)>,
+    },
+    /// A proposal was scored on some examples, and compares by that with the others of its method. No validation in full.
+    Tried {
+        /// The iteration.
+        iteration: u64,
+        /// Which of its proposals.
+        proposal: usize,
+        /// The data.
+        split: Split,
+        /// Examples that it has been scored on.
+        examples: usize,
+        /// Its mean on them.
+        mean: f64,
+    },
+    /// Every training example was attempted once more, with what earlier attempts at it have taught (reflexion).
+    Attempted {
+        /// The trial, from 1; the first has nothing to remember.
+        trial: u64,
+        /// The mean of the last attempts at all of the examples.
+        mean: f64,
+        /// Examples whose last attempt was right.
+        solved: usize,
+        /// Of how many.
+        of: usize,
     },
     /// A proposal did not pass the gate.
     Rejected {
@@ -337,6 +370,8 @@ pub enum Purpose {
     Gate,
     /// A merged candidate on a few validation examples.
     MergeGate,
+    /// Candidates on a part of the training or validation examples, to compare them.
+    Trial,
     /// An accepted child on validation examples.
     Validation,
     /// The seed or the best on the test examples.
@@ -348,7 +383,10 @@ impl Event {
     #[must_use]
     pub fn is_decision(&self) -> bool {
         match self {
-            Self::Iteration { .. }
+            Self::Turn { .. }
+            | Self::Iteration { .. }
+            | Self::Tried { .. }
+            | Self::Attempted { .. }
             | Self::Perfect { .. }
             | Self::Diagnosing { .. }
             | Self::Diagnosed { .. }
@@ -398,6 +436,8 @@ pub enum StopReason {
     ScoreReached,
     /// As many iterations as the plan allows brought no new best candidate.
     NoImprovement,
+    /// The trials that the method allows are made.
+    TrialsDone,
     /// A `stop` file was found in the run directory.
     StopFile,
 }
@@ -412,6 +452,7 @@ impl std::fmt::Display for StopReason {
             Self::SeedIsPerfect => "the seed is perfect on every validation example",
             Self::ScoreReached => "the score to stop at is reached",
             Self::NoImprovement => "the last iterations brought no better candidate",
+            Self::TrialsDone => "all trials are made",
             Self::StopFile => "a `stop` file was found in the run directory",
         })
     }

@@ -461,3 +461,47 @@ fn a_view_needs_a_terminal() {
     assert!(err(&output).contains("seed scores 0.000 on validation"), "{}", err(&output));
     assert!(!err(&output).contains('\u{1b}'));
 }
+
+#[test]
+fn any_optimizer_runs_from_the_command_line_and_an_unknown_one_is_told() {
+    let task = Task::with_reflector(&[r#"{"contains": ["instruction"], "texts": ["RULE1", "RULE2", "RULE1 RULE2"]}"#]);
+    // The student's rules come after the reflector's: its prompts must not have that word.
+    task.edit("Given the fields `text`, produce the fields `label`.", "Sort it.");
+    for (name, best) in [("opro", "1.000"), ("random", "1.000"), ("reflexion", "0.000")] {
+        let output = on(&task, &["optimize", "gepard.toml", "--optimizer", name, "--run", name]);
+        assert_eq!(code(&output), 0, "{name}: {}", err(&output));
+        assert!(out(&output).contains(&format!("validation   0.000   {best}")), "{name}:\n{}", out(&output));
+        let plan = std::fs::read_to_string(task.path(name).join("plan.toml")).unwrap();
+        assert!(plan.contains(&format!("optimizer = \"{name}\"")), "{plan}");
+    }
+    let output = on(&task, &["optimize", "gepard.toml", "--optimizer", "opra"]);
+    assert_eq!(code(&output), 2);
+    assert!(err(&output).contains("there is no `opra`") && err(&output).contains("opro"), "{}", err(&output));
+}
+
+#[test]
+fn optimizers_are_compared_in_a_table_and_a_comparison_goes_on() {
+    let task = Task::with_reflector(&[r#"{"contains": ["instruction"], "texts": ["RULE1", "RULE2", "RULE1 RULE2"]}"#]);
+    task.edit("Given the fields `text`, produce the fields `label`.", "Sort it.");
+    let arguments = ["compare", "gepard.toml", "--optimizers", "random,opro,reflexion", "--seeds", "2", "--run", "all"];
+    let first = on(&task, &arguments);
+    assert_eq!(code(&first), 0, "{}", err(&first));
+    let table = out(&first);
+    for words in ["| `opro` | 1.000 (1.000 to 1.000) |", "| the seed | 0.000 | 0.000 |", "`reflexion` improves single answers"] {
+        assert!(table.contains(words), "{words} not in:\n{table}");
+    }
+    let difference = table.lines().find(|line| line.starts_with("| `reflexion`")).unwrap();
+    assert!(difference.contains("| -1.000 (-1.000 to -1.000) |"), "{difference}");
+    for run in ["random-seed0", "random-seed1", "opro-seed0", "opro-seed1", "reflexion-seed0", "reflexion-seed1"] {
+        assert!(task.path("all").join(run).join("summary.json").is_file(), "{run}");
+    }
+    let journal = std::fs::read(task.path("all/opro-seed1/journal.jsonl")).unwrap();
+    let again = on(&task, &arguments);
+    let scores = |table: &str| table.lines().map(|line| line.split('|').take(6).collect::<String>()).collect::<Vec<_>>();
+    assert_eq!(scores(&out(&again)), scores(&table));
+    assert_eq!(std::fs::read(task.path("all/opro-seed1/journal.jsonl")).unwrap(), journal);
+
+    let output = on(&task, &["compare", "gepard.toml", "--optimizers", "gepa,mipro"]);
+    assert_eq!(code(&output), 2);
+    assert!(err(&output).contains("miprov2"), "{}", err(&output));
+}

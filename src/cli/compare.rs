@@ -1,4 +1,4 @@
-//! `gepard compare`
+//! `gepard compare`: runs that there are, or optimizers on a task
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -9,21 +9,30 @@ use gepard::error::RunError;
 use gepard::report::compare::{self, Comparison, Pair, Side};
 use gepard::report::paired::Sure;
 
-use super::CliError;
+use super::{CliError, compare_optimizers};
 use super::progress::{duration, printable};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Run directories, two or more: each is compared with the first. They may still be going on.
-    #[arg(required = true, num_args = 2.., value_name = "RUN")]
-    runs: Vec<PathBuf>,
+    /// Run directories, two or more: each is compared with the first. They may still be going on. Or, with --optimizers, a
+    /// task file.
+    #[arg(required = true, value_name = "RUN|TASK.toml")]
+    of: Vec<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    contest: compare_optimizers::Options,
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
-    let comparison = compare::compare(&arguments.runs).map_err(RunError::from)?;
+    match (arguments.contest.is_asked_for(), arguments.of.as_slice()) {
+        (true, [task]) => return compare_optimizers::run(task, &arguments.contest, arguments.json, out),
+        (true, _) => return Err(CliError::Usage("--optimizers takes one task file, not run directories".into())),
+        (false, [_]) => return Err(CliError::Usage("give two run directories, or a task file with --optimizers".into())),
+        (false, _) => {}
+    }
+    let comparison = compare::compare(&arguments.of).map_err(RunError::from)?;
     if arguments.json {
         writeln!(out, "{}", serde_json::json!(comparison))?;
         return Ok(());

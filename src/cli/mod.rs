@@ -2,6 +2,7 @@
 //! else to stderr.
 
 mod compare;
+mod compare_optimizers;
 mod doctor;
 mod eval;
 mod export;

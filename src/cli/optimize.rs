@@ -22,6 +22,9 @@ pub(super) struct Arguments {
     /// When to stop: a number of rollouts, a time like 30m, both ("300, 30m"), or light, medium, heavy.
     #[arg(long, value_name = "300|30m|light")]
     budget: Option<String>,
+    /// How to look: gepa, random, ape, opro, evoprompt-ga, evoprompt-de, promptbreeder, reflexion, textgrad, miprov2.
+    #[arg(long, value_name = "NAME")]
+    optimizer: Option<String>,
     /// The seed of all randomness.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -35,6 +38,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
     let mut settings = arguments.overrides.settings();
     settings.extend(arguments.budget.as_ref().map(|budget| format!("optimize.budget=\"{budget}\"")));
+    settings.extend(arguments.optimizer.as_ref().map(|name| format!("optimize.optimizer=\"{name}\"")));
     settings.extend(arguments.seed.map(|seed| format!("optimize.seed={seed}")));
     let plan = config::load(&arguments.task, &settings)?;
     let folder = arguments.run.clone().unwrap_or_else(|| default_run_folder(&arguments.task, plan.optimize.seed));
@@ -59,6 +63,7 @@ fn tell(summary: &Summary, folder: &Path, out: &mut dyn Write) -> Result<(), Cli
         }
         writeln!(out)?;
     }
+    summary.notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))?;
     let tally = &summary.reflections;
     let unusable: u64 = tally.unusable.values().sum();
     let reasons: Vec<String> = tally.unusable.iter().map(|(reason, n)| format!("{n} {reason}")).collect();

@@ -186,6 +186,16 @@ impl Progress {
                 return None;
             }
             Event::Unscored { example, cause } => format!("the metric failed on `{}`: {}", printable(example), printable(cause)),
+            Event::Turn { iteration, module, of } => {
+                format!("{iteration:>4}  the turn of `{module}`, one of {of} modules   {}", self.state())
+            }
+            Event::Tried { iteration, proposal, split, examples, mean } => {
+                let operator = self.operator(*proposal);
+                format!("{iteration:>4}  {operator}: {mean:.3} on {examples} {split} examples   {}", self.state())
+            }
+            Event::Attempted { trial, mean, solved, of } => {
+                format!("trial {trial}: {mean:.3}, {solved} of {of} right   {}", self.state())
+            }
             Event::Iteration { .. } => {
                 self.operators.clear();
                 return None;
@@ -318,6 +328,7 @@ pub(super) fn words_for(purpose: Purpose) -> &'static str {
         Purpose::Parent => "running the parent",
         Purpose::Gate => "running the child",
         Purpose::MergeGate => "running the merged candidate",
+        Purpose::Trial => "trying candidates",
         Purpose::Validation => "validating the child",
         Purpose::Test => "scoring",
     }
@@ -333,7 +344,7 @@ pub(super) fn duration(seconds: f64) -> String {
 }
 
 /// A line on stderr. Where nobody listens any more, the run goes on.
-fn line(text: &str) {
+pub(super) fn line(text: &str) {
     drop(writeln!(std::io::stderr(), "{}", printable(text)));
 }
 

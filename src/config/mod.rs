@@ -20,7 +20,7 @@ pub use budget::{Auto, Budget, Rollouts};
 pub use demonstrations::DemonstrationPlan;
 pub use judge::JudgePlan;
 pub use metric::{ConstraintPlan, MetricPlan, PartPlan};
-pub use optimize::{CandidateSelection, Frontier, Gate, Keep, ModuleSelection, OptimizePlan, Parents, Preset};
+pub use optimize::{CandidateSelection, Frontier, Gate, Keep, Method, ModuleSelection, OptimizePlan, Parents, Preset};
 pub use output::OutputPlan;
 pub use plan::*;
 pub use privacy::PrivacyPlan;

@@ -10,6 +10,9 @@ use crate::optimize::gepa::operators::Operator;
 /// `[optimize]`
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OptimizePlan {
+    /// The method. A run from before there was a choice has no such key, and is GEPA's.
+    #[serde(skip_serializing_if = "Method::is_gepa")]
+    pub optimizer: Method,
     /// Where what the task file leaves out comes from.
     pub preset: Preset,
     /// The models that write prompts.
@@ -71,6 +74,14 @@ macro_rules! named {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum $type { $($(#[$doc])* $variant),+ }
 
+        impl $type {
+            /// Its name in a task file.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                Named::name(self)
+            }
+        }
+
         impl Named for $type {
             const NAMES: &'static [(&'static str, Self)] = &[$(($name, Self::$variant)),+];
         }
@@ -81,6 +92,61 @@ macro_rules! named {
             }
         }
     };
+}
+
+named! {
+    /// How better candidates are looked for; docs/optimizers.md has who does what.
+    Method {
+        /// Reflective prompt evolution (arXiv 2507.19457).
+        Gepa = "gepa",
+        /// The best of n reflections on the seed: no selection, no population. The control.
+        Random = "random",
+        /// Instructions induced from examples, and paraphrases of the best (arXiv 2211.01910).
+        Ape = "ape",
+        /// A model that reads what was scored, the best last (arXiv 2309.03409).
+        Opro = "opro",
+        /// A genetic algorithm (arXiv 2309.08532).
+        EvopromptGa = "evoprompt-ga",
+        /// Differential evolution (arXiv 2309.08532).
+        EvopromptDe = "evoprompt-de",
+        /// Task prompts and the prompts that change them evolve together (arXiv 2309.16797).
+        Promptbreeder = "promptbreeder",
+        /// Single answers are attempted again with what went wrong in mind (arXiv 2303.11366).
+        Reflexion = "reflexion",
+        /// Critiques carried back through the program (arXiv 2406.07496).
+        Textgrad = "textgrad",
+        /// Worked examples and instructions of all modules, chosen together by TPE (arXiv 2406.11695).
+        Miprov2 = "miprov2",
+    }
+}
+
+impl Method {
+    /// All, in the order of the enum.
+    pub const ALL: [Self; 10] = [
+        Self::Gepa,
+        Self::Random,
+        Self::Ape,
+        Self::Opro,
+        Self::EvopromptGa,
+        Self::EvopromptDe,
+        Self::Promptbreeder,
+        Self::Reflexion,
+        Self::Textgrad,
+        Self::Miprov2,
+    ];
+
+    fn is_gepa(&self) -> bool {
+        *self == Self::Gepa
+    }
+
+    /// Whether it is made for a single prompt, and so changes one module of a program at a time.
+    #[must_use]
+    pub fn is_for_one_prompt(self) -> bool {
+        match self {
+            Self::Random | Self::Ape | Self::Opro | Self::EvopromptGa | Self::EvopromptDe | Self::Promptbreeder => true,
+            Self::Gepa | Self::Reflexion | Self::Textgrad | Self::Miprov2 => false,
+        }
+    }
 }
 
 named! {
@@ -189,6 +255,7 @@ pub(super) fn read(root: &Section<'_>, models: &[&str], own: &str) -> OptimizePl
     only_with(&section, "parents", "`proposals` above 1", several);
     only_with(&section, "keep", "`proposals` above 1", several);
     let plan = OptimizePlan {
+        optimizer: choice(&section, "optimizer", of.optimizer),
         preset,
         reflectors: read_reflectors(&section, models, own),
         budget: read_budget(&section),
@@ -276,6 +343,7 @@ impl OptimizePlan {
     #[must_use]
     pub fn of(preset: Preset) -> Self {
         let default = Self {
+            optimizer: Method::Gepa,
             preset,
             reflectors: Vec::new(),
             budget: Budget::DEFAULT,

@@ -1,16 +1,36 @@
 //! The search for a better candidate: what an optimizer is, and what it may do.
 
+pub mod answer;
+pub mod ape;
+pub mod demonstrations;
 pub mod evaluator;
+pub mod evoprompt;
 pub mod failures;
 pub mod gepa;
+pub mod joining;
+pub mod miprov2;
+pub mod opro;
+pub mod packing;
 pub mod pool;
+pub mod promptbreeder;
+pub mod random;
 pub mod randomness;
+pub mod reflexion;
 pub mod session;
+pub mod shown;
+pub mod textgrad;
+pub mod turns;
+pub mod writing;
 
 pub use pool::{Member, Pool, Scores};
 pub use session::{Answers, Ask, Halt, Session};
 
+use self::evoprompt::{EvoPrompt, Evolution};
+use self::turns::InTurns;
+use crate::config::Method;
+use crate::engine::ModelId;
 use crate::error::RunError;
+use crate::program::Candidate;
 
 /// A method of looking for better candidates.
 ///
@@ -22,4 +42,21 @@ pub trait Optimizer {
     /// # Errors
     /// [`RunError`]; the journal holds everything up to it.
     fn run(&mut self, session: &mut Session<'_>) -> Result<Pool, RunError>;
+}
+
+/// The optimizer of a plan. `reflectors` has at least one model, with its name.
+#[must_use]
+pub fn of(method: Method, seed: Candidate, reflectors: Vec<(String, ModelId)>) -> Box<dyn Optimizer> {
+    match method {
+        Method::Gepa => Box::new(gepa::Gepa::new(seed, reflectors)),
+        Method::Random => Box::new(random::Random::new(seed, reflectors)),
+        Method::Opro => Box::new(InTurns::new(seed, reflectors, opro::Opro::default())),
+        Method::Ape => Box::new(InTurns::new(seed, reflectors, ape::Ape::default())),
+        Method::EvopromptGa => Box::new(InTurns::new(seed, reflectors, EvoPrompt::new(Evolution::Genetic))),
+        Method::EvopromptDe => Box::new(InTurns::new(seed, reflectors, EvoPrompt::new(Evolution::Differential))),
+        Method::Promptbreeder => Box::new(InTurns::new(seed, reflectors, promptbreeder::Promptbreeder::default())),
+        Method::Reflexion => Box::new(reflexion::Reflexion::new(seed, reflectors)),
+        Method::Textgrad => Box::new(textgrad::TextGrad::new(seed, reflectors)),
+        Method::Miprov2 => Box::new(miprov2::Miprov2::new(seed, reflectors)),
+    }
 }

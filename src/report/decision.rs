@@ -14,6 +14,18 @@ pub enum Decision {
         parents: Vec<usize>,
         minibatch: Vec<String>,
     },
+    Turn {
+        module: String,
+    },
+    Tried {
+        proposal: usize,
+        examples: usize,
+        mean: f64,
+    },
+    Attempted {
+        trial: u64,
+        mean: f64,
+    },
     Perfect {
         parent: usize,
     },

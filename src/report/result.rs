@@ -86,7 +86,11 @@ pub fn write(folder: &Path, program: &Program, pool: &Pool, summary: &Summary) -
     write_json(&folder.join("summary.json"), summary)
 }
 
-fn write_json(path: &Path, value: &impl Serialize) -> Result<(), JournalError> {
+/// Writes a value as JSON so that it is there as a whole or not at all.
+///
+/// # Errors
+/// [`JournalError::Io`]
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), JournalError> {
     let io = |cause| JournalError::Io { doing: "write", path: path.to_owned(), cause };
     let mut bytes = serde_json::to_vec_pretty(value).map_err(|e| io(e.into()))?;
     bytes.push(b'\n');

@@ -37,6 +37,8 @@ pub struct Summary {
     pub rollouts_reused: u64,
     /// Rollouts that the metric failed on.
     pub rollouts_unscored: u64,
+    /// Calls of models that write, second times among them.
+    pub reflector_calls: u64,
     /// What became of the reflections.
     pub reflections: Tally,
     /// Candidates in the pool, the seed among them.
@@ -210,6 +212,7 @@ impl Summary {
             rollouts_unscored: spent.metric.unscored + test.map_or(0, BeforeAfter::unscored),
             candidates: pool.members.len(),
             validated_in_part: pool.members.iter().filter(|member| !member.complete).count(),
+            reflector_calls: spent.reflections,
             merges: tally.merges,
             merges_rejected: tally.merges_rejected,
             runner_up: runner_up(pool),
@@ -264,6 +267,12 @@ fn outcome(pool: &Pool, best: usize, tally: &Tally) -> String {
     if pool.stopped == StopReason::SeedIsPerfect {
         return "nothing was learned: the seed scores 1 on every validation example already".into();
     }
+    if let (Some(first), Some(last)) = (tally.trials.first(), tally.trials.last()) {
+        let n = tally.trials.len();
+        return format!(
+            "the prompt stays as it is: single answers were improved, from {first:.3} to {last:.3} on the training examples in {n} trials"
+        );
+    }
     let unusable: u64 = tally.unusable.values().sum();
     let attempts = tally.proposed + unusable;
     if attempts == 0 && tally.perfect_minibatches > 0 {
@@ -281,7 +290,9 @@ fn outcome(pool: &Pool, best: usize, tally: &Tally) -> String {
         parts.push(format!("{} did not win their minibatch", tally.rejected));
     }
     let passed = tally.accepted + tally.passed_over;
-    if passed > 0 {
+    if tally.tried > 0 {
+        parts.push(format!("{} were scored on a part of the data and {passed} on validation, without a gain", tally.proposed));
+    } else if passed > 0 {
         parts.push(format!("{passed} won their minibatch, but not on validation"));
     }
     format!("nothing was learned: of {attempts} attempts, {}", parts.join(", "))

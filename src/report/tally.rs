@@ -15,6 +15,12 @@ pub struct Tally {
     pub unusable: BTreeMap<&'static str, u64>,
     /// Proposals that went to the gate.
     pub proposed: u64,
+    /// Proposals that were scored on a part of the data, by methods that compare them on that.
+    #[serde(skip_serializing_if = "is_none")]
+    pub tried: u64,
+    /// The score after each trial, of a method that attempts examples again: of answers, not of a prompt.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trials: Vec<f64>,
     /// Proposals that did not pass their minibatch.
     pub rejected: u64,
     /// Proposals that passed, but less clearly than another of their iteration.
@@ -42,6 +48,10 @@ pub struct Tally {
     /// Merged candidates that did not pass their gate.
     #[serde(skip)]
     pub merges_rejected: u64,
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What became of the proposals of an operator or a reflector.
@@ -83,6 +93,8 @@ impl Tally {
                 self.of_operators(*proposal, |tally| tally.passed += 1);
                 self.of_reflector(*proposal, |tally| tally.passed += 1);
             }
+            Event::Tried { .. } => self.tried += 1,
+            Event::Attempted { mean, .. } => self.trials.push(*mean),
             Event::Rejected { .. } => self.rejected += 1,
             Event::PassedOver { .. } => self.passed_over += 1,
             Event::Accepted { parents, proposal, mean, complete, .. } => {

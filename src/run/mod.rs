@@ -2,6 +2,7 @@
 
 mod agreement;
 mod constant;
+pub mod contest;
 mod doctor;
 mod eval;
 mod feedback;
@@ -23,7 +24,7 @@ use std::time::Instant;
 
 use self::tester::Tester;
 use crate::catalog;
-use crate::config::{EnginePlan, GpuLayersPlan, ModelSource, Plan, StepKind};
+use crate::config::{EnginePlan, GpuLayersPlan, Method, ModelSource, OptimizePlan, Plan, StepKind};
 use crate::data::Corpus;
 use crate::data::split::{self, Files, Splits};
 use crate::engine::Engine;
@@ -35,8 +36,7 @@ use crate::journal::{self, Journal, JournalError};
 use crate::metric::Metric;
 use crate::optimize::evaluator::Evaluator;
 use crate::optimize::failures::Failures;
-use crate::optimize::gepa::Gepa;
-use crate::optimize::{Optimizer, Session};
+use crate::optimize::{self, Session};
 use crate::process::Pool;
 use crate::program::tools::{Act, Command, Retrieve, Template};
 use crate::program::{Program, Tool};
@@ -145,7 +145,7 @@ fn load(plan: &Plan, run: &BTreeMap<String, String>, listener: &mut dyn FnMut(&E
     Ok(Box::new(Scripted::from_files(&scripts.collect::<Vec<_>>())?))
 }
 
-/// Runs GEPA as `plan` says, in the run directory `folder`: begun there, resumed, or extended.
+/// Runs the optimizer as `plan` says, in the run directory `folder`: begun there, resumed, or extended.
 /// `interrupted` stops it after the running step.
 ///
 /// # Errors
@@ -156,7 +156,7 @@ pub fn optimize(
     interrupted: &AtomicBool,
     listener: &mut dyn FnMut(&Event),
 ) -> Result<Summary, RunError> {
-    optimize_own(plan, &program(plan)?, &*metric(plan), folder, interrupted, listener)
+    Ok(finish(plan, &program(plan)?, &*metric(plan), folder, interrupted, listener)?.summary)
 }
 
 /// The same with a program and a metric of the caller's own; the plan's modules and metric count only where `program` has them.
@@ -172,6 +172,27 @@ pub fn optimize_own(
     interrupted: &AtomicBool,
     listener: &mut dyn FnMut(&Event),
 ) -> Result<Summary, RunError> {
+    Ok(finish(plan, program, metric, folder, interrupted, listener)?.summary)
+}
+
+/// What a finished run leaves in memory.
+struct Finished {
+    summary: Summary,
+    /// The answer's score on each validation example.
+    validation: Vec<Option<f64>>,
+    test: Option<BeforeAfter>,
+    /// The best mean on validation so far, by the rollouts that it took: each time it rose.
+    curve: Vec<(u64, f64)>,
+}
+
+fn finish(
+    plan: &Plan,
+    program: &Program,
+    metric: &dyn Metric,
+    folder: &Path,
+    interrupted: &AtomicBool,
+    listener: &mut dyn FnMut(&Event),
+) -> Result<Finished, RunError> {
     let splits = split::load(&files(plan), &required_fields(program, metric), &program.reads)?;
     feedback::check(metric, plan, &splits)?;
     metric.prepare()?;
@@ -193,14 +214,14 @@ pub fn optimize_own(
     let seed = plan.seed_candidate();
     let names = plan.optimize.reflectors.iter();
     let reflectors = names.filter_map(|name| Some((name.clone(), plan.model(name)?))).collect();
-    let mut gepa = Gepa::new(seed.clone(), reflectors);
+    let mut optimizer = optimize::of(plan.optimize.optimizer, seed.clone(), reflectors);
     let evaluator = Evaluator { program, metric, engine: &mut *engine };
     let mut tell = |event: &Event| {
         tally.hear(event);
         listener(event);
     };
     let mut session = Session::new(evaluator, &splits, &plan.optimize, &mut journal, &mut tell, interrupted);
-    let searched = gepa.run(&mut session);
+    let searched = optimizer.run(&mut session);
     let (spent, elapsed) = (session.spent(), session.elapsed());
     drop(session);
     journal.sync()?;
@@ -239,7 +260,14 @@ pub fn optimize_own(
     summary.notes.extend(notes(plan, &splits));
     result::write(folder, program, &pool, &summary)?;
     page::write(folder, &folder.join("report.html"))?;
-    Ok(summary)
+    let validation = (0..splits.val.len()).map(|place| pool.members[best].scores.get(place)).collect();
+    let mut curve: Vec<(u64, f64)> = Vec::new();
+    for member in pool.members.iter().filter(|member| member.complete) {
+        if curve.last().is_none_or(|(_, before)| member.mean() > *before) {
+            curve.push((member.spent, member.mean()));
+        }
+    }
+    Ok(Finished { summary, validation, test, curve })
 }
 
 /// Training examples beyond which more rarely help.
@@ -255,10 +283,40 @@ fn notes(plan: &Plan, splits: &Splits) -> Vec<String> {
              would tell candidates apart more surely"
         ));
     }
+    let method = plan.optimize.optimizer;
+    if method != Method::Gepa {
+        let defaults = OptimizePlan { optimizer: method, ..OptimizePlan::of(plan.optimize.preset) };
+        let given: Vec<&str> = gepas(&plan.optimize, &defaults);
+        if !given.is_empty() {
+            notes.push(format!("{} of [optimize]: only GEPA goes by that, `{}` does not", given.join(", "), method.name()));
+        }
+        let open: Vec<&str> = plan.modules.iter().filter(|m| !m.frozen).map(|m| m.name.as_str()).collect();
+        if method.is_for_one_prompt() && open.len() > 1 {
+            let (name, modules) = (method.name(), open.join(", "));
+            notes.push(format!("`{name}` is made for one prompt: it changed one module at a time, in turn: {modules}"));
+        }
+        if method == Method::Reflexion {
+            notes.push("`reflexion` improves single answers, not the prompt: the best candidate is the seed".into());
+        }
+        return notes;
+    }
     if plan.optimize.merge && plan.modules.len() == 1 {
         notes.push("nothing was merged: candidates of a program with one module have nothing to cross".into());
     }
     notes
+}
+
+/// The keys that only GEPA goes by and that differ from what a task file without them has.
+fn gepas(plan: &OptimizePlan, default: &OptimizePlan) -> Vec<&'static str> {
+    let keys = [
+        ("`candidate_selection`", plan.candidate_selection != default.candidate_selection),
+        ("`module_selection`", plan.module_selection != default.module_selection),
+        ("`frontier`", plan.frontier != default.frontier),
+        ("`gate`", plan.gate != default.gate),
+        ("`proposals`", plan.proposals != default.proposals),
+        ("`operators`", plan.operators != default.operators),
+    ];
+    keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }
 
 fn check_budget(plan: &Plan, splits: &Splits) -> Result<(), RunError> {

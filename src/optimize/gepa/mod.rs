@@ -4,7 +4,6 @@
 //! feedback and rewrite an instruction, keep the child if it wins the same minibatch, and score it on
 //! the validation examples. After an accepted child, two candidates of one family may be merged.
 
-pub mod answer;
 pub mod bandit;
 pub mod crossover;
 pub mod frontier;
@@ -29,13 +28,13 @@ use self::select::RoundRobin;
 use self::validate::Newcomer;
 use super::pool::ranking;
 use super::session::Halt;
-use super::{Member, Optimizer, Pool, Scores, Session};
+use super::{Member, Optimizer, Pool, Session, joining};
 use crate::config::{Frontier, Keep, ModuleSelection, Parents};
 use crate::data::split::Split;
 use crate::engine::ModelId;
 use crate::error::RunError;
 use crate::event::{Event, Purpose, StopReason};
-use crate::journal::{Scored, Verdict};
+use crate::journal::Scored;
 use crate::program::Candidate;
 
 /// Idle iterations in a row that end a run, where an epoch has fewer.
@@ -152,7 +151,7 @@ impl Gepa {
         };
         let Merge { parents, ancestor, candidate, examples } = merge;
         let ids = examples.iter().map(|&place| session.validation_id(place).to_owned()).collect();
-        let instructions = named(session, &candidate);
+        let instructions = joining::named(session, &candidate);
         session.log(&Event::Merging { iteration, parents, ancestor, instructions, examples: ids })?;
         self.tried.insert(candidate.clone());
         let rollouts = session.evaluate(Purpose::MergeGate, Split::Val, &candidate, &examples)?;
@@ -181,58 +180,11 @@ impl Gepa {
         prompt_tokens: usize,
         results: &[(usize, Arc<Scored>)],
     ) -> Result<(), Halt> {
-        let all = session.validation_size();
-        let member = Member {
-            scores: results.iter().filter_map(|(place, scored)| Some((*place, scored.score()?))).collect(),
-            objectives: objectives(results),
-            validated: results.len(),
-            complete: results.len() == all,
-            prompt_tokens,
-            spent: session.spent().rollouts,
-            candidate,
-            parents,
-        };
-        session.log(&Event::Accepted {
-            iteration,
-            candidate: self.members.len(),
-            parents: member.parents.clone(),
-            proposal,
-            instructions: named(session, &member.candidate),
-            demonstrations: shown(session, &member.candidate),
-            prompt_tokens: member.prompt_tokens,
-            mean: member.mean(),
-            scores: (0..all).map(|place| member.scores.get(place)).collect(),
-            objectives: member.objectives.iter().filter_map(|(name, of)| Some((name.clone(), of.mean()?))).collect(),
-            complete: member.complete,
-            spent: member.spent,
-        })?;
+        let member = joining::join(session, &self.members, iteration, (candidate, parents, proposal), prompt_tokens, results)?;
         self.turns.add(&member.parents);
         self.members.push(member);
         Ok(())
     }
-}
-
-/// Instructions with the names of their modules, in order.
-fn named(session: &Session<'_>, candidate: &Candidate) -> Vec<(String, String)> {
-    let modules = session.program().modules.iter().zip(&candidate.0);
-    modules.map(|(module, text)| (module.name.clone(), text.instruction.clone())).collect()
-}
-
-/// Ids of worked examples with the names of their modules, where there are any.
-fn shown(session: &Session<'_>, candidate: &Candidate) -> Vec<(String, Vec<String>)> {
-    let modules = session.program().modules.iter().zip(&candidate.0).filter(|(_, text)| !text.demonstrations.is_empty());
-    modules.map(|(module, text)| (module.name.clone(), text.demonstrations.iter().map(|d| d.id.clone()).collect())).collect()
-}
-
-fn objectives(results: &[(usize, Arc<Scored>)]) -> BTreeMap<String, Scores> {
-    let mut by_name: BTreeMap<String, Vec<(usize, f64)>> = BTreeMap::new();
-    for (place, scored) in results {
-        let Verdict::Judged(judgement) = &scored.verdict else { continue };
-        for (name, score) in &judgement.objectives {
-            by_name.entry(name.clone()).or_default().push((*place, *score));
-        }
-    }
-    by_name.into_iter().map(|(name, scores)| (name, scores.into_iter().collect())).collect()
 }
 
 fn scores(rollouts: &[Arc<Scored>]) -> Vec<Option<f64>> {
@@ -266,14 +218,7 @@ fn reflection_cap(session: &Session<'_>) -> Option<u64> {
 
 impl Optimizer for Gepa {
     fn run(&mut self, session: &mut Session<'_>) -> Result<Pool, RunError> {
-        let stopped = match self.search(session) {
-            Ok(reason) | Err(Halt::Stop(reason)) => reason,
-            Err(Halt::Error(error)) => return Err(error),
-        };
-        if self.members.is_empty() {
-            let remedy = if stopped == StopReason::StopFile { "remove it" } else { "give a larger budget with --budget" };
-            return Err(RunError::Plan(format!("the search ended before the seed was validated, since {stopped}; {remedy}")));
-        }
-        Ok(Pool { members: std::mem::take(&mut self.members), stopped })
+        let stopped = self.search(session);
+        joining::pool(std::mem::take(&mut self.members), stopped)
     }
 }

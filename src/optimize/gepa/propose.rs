@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use rand::Rng;
 
-use super::answer::Unusable;
 use super::operators::{self, Draft, Operator, Questions, Work};
 use super::profile::{self, Output};
 use super::{Gepa, Scored};
 use crate::data::Example;
-use crate::engine::{Completion, Decoding, Ended, ModelId, Request};
+use crate::engine::{Completion, ModelId, Request};
 use crate::event::Event;
-use crate::optimize::{Halt, Session};
+use crate::optimize::answer::Unusable;
+use crate::optimize::joining::{self, Proposal};
+use crate::optimize::{Halt, Session, writing};
 use crate::program::{Candidate, ModuleText};
 
 /// Draws for one proposal, of operators whose texts were tried before.
@@ -232,10 +233,10 @@ impl Gepa {
                             scene.iteration,
                             (change.proposal, change.module, change.operator),
                             unusable,
-                            words(&answers),
+                            writing::words(&answers),
                         )?;
                     }
-                    read => change.state = State::Done(read, words(&answers)),
+                    read => change.state = State::Done(read, writing::words(&answers)),
                 }
             }
         }
@@ -280,7 +281,6 @@ impl Gepa {
         let mut fresh = Vec::new();
         for child in children {
             let parent = scene.parents[child.parent].place;
-            let name = |module: usize| session.program().modules[module].name.clone();
             if !self.tried.insert(child.candidate.clone()) {
                 for &(module, operator) in &child.operators {
                     let same = child.candidate == self.members[parent].candidate;
@@ -290,18 +290,9 @@ impl Gepa {
                 }
                 continue;
             }
-            let texts = child.operators.iter().map(|&(module, _)| (module, &child.candidate.0[module]));
-            let instructions = texts.clone().map(|(module, text)| (name(module), text.instruction.clone())).collect();
-            let ids = |text: &ModuleText| text.demonstrations.iter().map(|d| d.id.clone()).collect::<Vec<_>>();
-            let demonstrations = texts.map(|(module, text)| (name(module), ids(text))).filter(|(_, ids)| !ids.is_empty());
-            session.log(&Event::Proposed {
-                iteration: scene.iteration,
-                proposal: child.proposal,
-                parent,
-                operators: child.operators.iter().map(|&(module, operator)| (name(module), operator.name())).collect(),
-                instructions,
-                demonstrations: demonstrations.collect(),
-            })?;
+            let proposal = Proposal { iteration: scene.iteration, number: child.proposal, parent };
+            let operators: Vec<(usize, &'static str)> = child.operators.iter().map(|&(module, o)| (module, o.name())).collect();
+            joining::propose(session, proposal, &child.candidate, &operators)?;
             fresh.push(child);
         }
         Ok(fresh)
@@ -338,16 +329,8 @@ impl Gepa {
     }
 
     fn requests(session: &Session<'_>, scene: &Scene<'_>, questions: &Questions, seeds: &mut impl Rng) -> Vec<Request> {
-        let temperature = session.plan().reflection_temperature;
-        let decoding = Decoding { temperature, top_p: 0.95, ..Decoding::greedy(questions.max_tokens) };
-        let request = |messages: &Vec<_>| Request {
-            model: scene.reflector.1,
-            messages: messages.clone(),
-            breakpoints: Vec::new(),
-            decoding: decoding.clone(),
-            seed: seeds.next_u64(),
-        };
-        questions.chats.iter().map(request).collect()
+        let decoding = writing::decoding(questions.max_tokens, session.plan().reflection_temperature);
+        questions.chats.iter().map(|chat| writing::request(scene.reflector.1, chat, &decoding, seeds.next_u64())).collect()
     }
 
     /// Calls `act` with what an operator has to know of a module of a parent.
@@ -374,7 +357,7 @@ impl Gepa {
             diagnoses: scene.diagnoses.get(&(parent, module)).map_or(nothing, Vec::as_slice),
             room: scene.room,
             answer_tokens: plan.reflection_tokens,
-            most_tokens: plan.most_instruction_tokens(session.context_length(about.model)),
+            most_tokens: writing::most_tokens(session, module),
             solution: &|example: &Example| session.solution(example),
             count: &|text: &str| session.count_tokens(scene.reflector.1, text),
         })
@@ -384,13 +367,4 @@ impl Gepa {
 /// Tokens read and written.
 fn tokens(completions: &[Completion]) -> u64 {
     completions.iter().map(|completion| completion.usage.prefilled + completion.usage.decoded).sum()
-}
-
-/// What a reflector wrote, for the journal.
-fn words(answers: &[Completion]) -> String {
-    let text = |completion: &Completion| match &completion.ended {
-        Ended::Refused(reason) => reason.clone(),
-        _ => completion.text.clone(),
-    };
-    answers.iter().map(text).collect::<Vec<_>>().join("\n")
 }

@@ -234,6 +234,7 @@ impl Chronicle {
                 self.given_up.insert(candidate, why);
             }
             Decision::NothingToMerge {} | Decision::Idle { .. } => {}
+            Decision::Turn { .. } | Decision::Tried { .. } | Decision::Attempted { .. } => {}
             accepted @ Decision::Accepted { .. } => self.accepted(accepted),
         }
     }

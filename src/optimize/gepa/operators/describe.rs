@@ -7,7 +7,7 @@ use rand::seq::SliceRandom;
 
 use super::{Questions, Work, format};
 use crate::engine::{Completion, Message};
-use crate::optimize::gepa::answer::{self, Unusable};
+use crate::optimize::answer::{self, Unusable};
 use crate::optimize::gepa::profile::{self, Kind, Wording};
 use crate::program::ModuleText;
 

@@ -7,8 +7,9 @@ use rand::{Rng, RngExt};
 
 use super::{Work, format};
 use crate::data::Example;
+use crate::optimize::demonstrations::{labelled, succeeded};
 use crate::optimize::gepa::profile::Kind;
-use crate::program::{Demonstration, ModuleText, layout};
+use crate::program::{Demonstration, ModuleText};
 
 /// The part of the room that is left to words: one in so many.
 const LEFT_TO_WORDS: usize = 4;
@@ -16,41 +17,20 @@ const LEFT_TO_WORDS: usize = 4;
 /// How often the number of worked examples is halved at most.
 const HALVINGS: u32 = 2;
 
-/// The example with its labels as the answer; None where it lacks one. A student that reasons is shown the worked
-/// solution before them, for a label alone would show it the wrong way.
-fn labelled(work: &Work<'_>, example: &Example) -> Option<Demonstration> {
-    let module = work.module;
-    let values: Vec<(String, String)> =
-        module.outputs.iter().map(|name| Some((name.clone(), example.text(name)?))).collect::<Option<_>>()?;
-    let solution = if work.text.reasoning { Some((work.solution)(example)?) } else { None };
-    let answer = layout::worked_answer(solution.as_deref(), &values);
-    let inputs = module.inputs.iter().map(|name| Some((name.clone(), example.text(name)?)));
-    Some(Demonstration { id: example.id.clone(), inputs: inputs.collect::<Option<_>>()?, answer })
-}
-
-/// Rollouts of the minibatch that were right, with the student's own words as the answer.
-fn succeeded(work: &Work<'_>) -> Vec<Demonstration> {
-    let right = work.rollouts.iter().zip(work.minibatch).filter(|(scored, _)| scored.score() >= Some(1.0));
-    let shown = right.filter_map(|(scored, example)| {
-        let step = scored.rollout.telling(&work.module.name)?;
-        let answer = layout::whole_answer(work.module, work.text, step.answer.trim());
-        Some(Demonstration { id: example.id.clone(), inputs: step.inputs.clone(), answer })
-    });
-    shown.collect()
-}
-
 /// What can be shown, by the value that it is an example of.
 fn pool(work: &Work<'_>) -> BTreeMap<String, Vec<Demonstration>> {
     let mut pool: BTreeMap<String, Vec<Demonstration>> = BTreeMap::new();
     if work.text.reasoning {
-        pool.insert(String::new(), succeeded(work));
+        let right = work.rollouts.iter().zip(work.minibatch);
+        let right = right.filter_map(|(scored, example)| succeeded(work.module, work.text, example, scored));
+        pool.insert(String::new(), right.collect());
     }
     let set = work.profile.iter().find(|output| matches!(output.kind, Kind::Set(_)));
     // An example of the minibatch would tell the child the answer to what it is gated on.
     let gated = |example: &&Example| work.minibatch.iter().all(|other| other.id != example.id);
     for example in work.train.iter().filter(gated) {
         let value = set.and_then(|output| example.text(&output.name)).unwrap_or_default();
-        if let Some(demonstration) = labelled(work, example) {
+        if let Some(demonstration) = labelled(work.module, work.text, example, work.solution) {
             pool.entry(value).or_default().push(demonstration);
         }
     }

@@ -19,12 +19,14 @@ mod shorten;
 use rand::Rng;
 use serde::Serialize;
 
-use super::answer::Unusable;
 use super::profile::Output;
 use crate::data::Example;
 use crate::engine::{Completion, Message};
 use crate::journal::Scored;
-use crate::program::{Demonstration, Module, ModuleText, language};
+use crate::optimize::answer::Unusable;
+use crate::optimize::packing::names;
+use crate::optimize::{demonstrations, writing};
+use crate::program::{Demonstration, Module, ModuleText};
 
 /// A way to change a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -200,19 +202,12 @@ impl Work<'_> {
 
     /// The words of a reflector, if they are in the language of the instruction, as far as that is plain.
     fn in_its_language<'t>(&self, words: &'t str) -> Result<&'t str, Unusable> {
-        if language::differ(words, &self.text.instruction) { Err(Unusable::OtherLanguage) } else { Ok(words) }
+        writing::in_its_language(words, self.text)
     }
 
     /// A text with another instruction, if it is one that may be.
     fn with_instruction(&self, instruction: &str) -> Result<ModuleText, Unusable> {
-        let missing: Vec<&str> =
-            self.module.keep.iter().map(String::as_str).filter(|sentence| !instruction.contains(sentence)).collect();
-        let instruction = [missing.join("\n").as_str(), instruction.trim()].join("\n");
-        let instruction = instruction.trim();
-        if instruction == self.text.instruction.trim() {
-            return Err(Unusable::Unchanged);
-        }
-        let text = ModuleText { instruction: instruction.to_owned(), ..self.text.clone() };
+        let text = writing::with_instruction(self.module, self.text, instruction)?;
         if self.tokens(&text) > self.most_tokens { Err(Unusable::TooLong) } else { Ok(text) }
     }
 
@@ -257,11 +252,6 @@ impl Questions {
 }
 
 pub use rule::{diagnoses, diagnosis};
-
-/// Names as a prompt has them.
-fn names(fields: &[String]) -> String {
-    fields.iter().map(|f| format!("`{f}`")).collect::<Vec<_>>().join(", ")
-}
 
 #[cfg(test)]
 mod tests;

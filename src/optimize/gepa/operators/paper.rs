@@ -1,9 +1,10 @@
 //! The reflection of the Python package `gepa` 0.1.4 (`strategies/instruction_proposal.py`): its prompt, and
 //! its rules for reading the answer, with their faults.
 
-use super::{Questions, Work, pack};
+use super::{Questions, Work};
 use crate::engine::{Completion, Ended};
-use crate::optimize::gepa::answer::Unusable;
+use crate::optimize::answer::Unusable;
+use crate::optimize::packing;
 use crate::program::ModuleText;
 
 const BEFORE: &str = "I provided an assistant with the following instructions to perform a task for me:\n```\n";
@@ -20,13 +21,13 @@ pub(super) fn ask(work: &Work<'_>) -> Result<Questions, Unusable> {
     let sample = |(index, scored): (usize, &&crate::journal::Scored)| {
         let step = scored.rollout.telling(&work.module.name)?;
         let inputs: String = step.inputs.iter().map(|(name, value)| format!("### {name}\n{}\n\n", value.trim())).collect();
-        let feedback = pack::feedback(&work.module.name, scored);
+        let feedback = packing::feedback(&work.module.name, scored);
         let answer = step.answer.trim();
         Some(format!("# Example {}\n## Inputs\n{inputs}## Generated Outputs\n{answer}\n\n## Feedback\n{feedback}\n\n", index + 1))
     };
     let samples: Vec<String> = work.rollouts.iter().enumerate().filter_map(sample).collect();
     let prompt = [BEFORE, &work.text.instruction, BETWEEN, &samples.join("\n\n"), AFTER].concat();
-    if (work.count)(&prompt) + pack::TEMPLATE_ROOM > work.room {
+    if (work.count)(&prompt) + packing::TEMPLATE_ROOM > work.room {
         return Err(Unusable::NoRoom);
     }
     Ok(Questions { examples: samples.len(), ..Questions::one(prompt, work.answer_tokens) })

@@ -1,9 +1,10 @@
 //! Writes the whole instruction anew.
 
-use super::pack::{self, Packed};
+use super::pack;
 use super::{Questions, Work, names};
 use crate::engine::Completion;
-use crate::optimize::gepa::answer::{self, Unusable};
+use crate::optimize::answer::{self, Unusable};
+use crate::optimize::packing::Packed;
 use crate::program::ModuleText;
 
 pub(super) fn ask(work: &Work<'_>) -> Result<Questions, Unusable> {

@@ -3,7 +3,8 @@
 use super::{Questions, Work, names, pack};
 use crate::engine::{Completion, Message};
 use crate::journal::Scored;
-use crate::optimize::gepa::answer::{self, Unusable};
+use crate::optimize::answer::{self, Unusable};
+use crate::optimize::packing;
 use crate::program::ModuleText;
 
 /// The most failures that are diagnosed.
@@ -18,7 +19,7 @@ pub fn diagnoses(work: &Work<'_>) -> Questions {
     let failed: Vec<_> = work.rollouts.iter().filter(|scored| scored.score() < Some(1.0)).take(MOST_FAILURES).collect();
     let head = pack::opening(work);
     let ask = |scored: &&Scored| {
-        let example = pack::example(work.module, scored)?;
+        let example = packing::example(work.module, scored)?;
         let prompt = format!(
             "{head}Here is one answer that was wrong, or not wholly right.\n\n{example}\
              Write one rule for the assistant by which inputs like this one get the right {}. Name what in the input \
@@ -26,7 +27,7 @@ pub fn diagnoses(work: &Work<'_>) -> Questions {
              most 25 words, in the language of the instruction. Write the rule alone, without quoting the input.\n",
             names(&work.module.outputs)
         );
-        ((work.count)(&prompt) + pack::TEMPLATE_ROOM <= work.room).then(|| vec![Message::user(prompt)])
+        ((work.count)(&prompt) + packing::TEMPLATE_ROOM <= work.room).then(|| vec![Message::user(prompt)])
     };
     let chats: Vec<Vec<Message>> = failed.iter().filter_map(|scored| ask(scored)).collect();
     Questions { examples: chats.len(), left_out: failed.len() - chats.len(), chats, max_tokens: TOKENS }

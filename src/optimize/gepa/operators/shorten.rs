@@ -2,7 +2,7 @@
 
 use super::{Questions, Work};
 use crate::engine::Completion;
-use crate::optimize::gepa::answer::{self, Unusable};
+use crate::optimize::answer::{self, Unusable};
 use crate::program::ModuleText;
 
 pub(super) fn ask(work: &Work<'_>) -> Questions {

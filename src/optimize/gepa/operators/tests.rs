@@ -3,6 +3,7 @@ use crate::engine::{Ended, Usage};
 use crate::journal::Verdict;
 use crate::metric::Judgement;
 use crate::optimize::gepa::profile;
+use crate::optimize::packing;
 use crate::optimize::randomness::stream;
 use crate::program::tests_support::module;
 use crate::program::{Layout, Rollout, Step};
@@ -311,7 +312,7 @@ proptest! {
             match held.with(|work| operator.begin(work, &mut stream(0, "test", 0))) {
                 Ok(Draft::Ask(questions)) => {
                     let words = questions.chats[0][0].content.split_whitespace().count();
-                    prop_assert!(words + pack::TEMPLATE_ROOM <= room);
+                    prop_assert!(words + packing::TEMPLATE_ROOM <= room);
                     prop_assert_eq!(questions.examples + questions.left_out, count);
                 }
                 other => prop_assert_eq!(other, Err(Unusable::NoRoom)),

@@ -1,0 +1,131 @@
+//! `gepard compare TASK.toml --optimizers …`
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use gepard::config;
+use gepard::run::contest::{self, Entry, Estimate, Standing};
+
+use super::overrides::Overrides;
+use super::progress::{Mode, Progress};
+use super::{CliError, default_run_folder, interrupt_flag};
+
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// The optimizers, each with the same models, budget and seeds; the others are compared with the first.
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    optimizers: Vec<String>,
+    /// Runs of each, with seeds counted from that of the task file.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    seeds: u64,
+    /// Where the runs are, each in a directory of its own: begun there, resumed, or read [default: runs/TASK-compare].
+    #[arg(long, requires = "optimizers", value_name = "DIR")]
+    run: Option<PathBuf>,
+    /// When each run stops: a number of rollouts, a time like 30m, both ("300, 30m"), or light, medium, heavy.
+    #[arg(long, requires = "optimizers", value_name = "300|30m|light")]
+    budget: Option<String>,
+    #[command(flatten)]
+    overrides: Overrides,
+    /// How to tell of progress, on stderr.
+    #[arg(long, value_enum, default_value_t = Mode::Plain)]
+    progress: Mode,
+}
+
+impl Options {
+    pub(super) fn is_asked_for(&self) -> bool {
+        !self.optimizers.is_empty()
+    }
+}
+
+pub(super) fn run(task: &Path, arguments: &Options, json: bool, out: &mut dyn Write) -> Result<(), CliError> {
+    let methods = contest::methods(&arguments.optimizers)?;
+    let mut settings = arguments.overrides.settings();
+    settings.extend(arguments.budget.as_ref().map(|budget| format!("optimize.budget=\"{budget}\"")));
+    let plan = config::load(task, &settings)?;
+    let folder =
+        arguments.run.clone().unwrap_or_else(|| {
+            let of_task = default_run_folder(task, plan.optimize.seed);
+            of_task.with_file_name(of_task.file_name().map_or("compare".into(), |name| {
+                name.to_string_lossy().replace(&format!("-seed{}", plan.optimize.seed), "-compare")
+            }))
+        });
+    let interrupted = interrupt_flag()?;
+    let (mut number, of) = (0, methods.len() as u64 * arguments.seeds);
+    // A new list of events for each run, so that each tells of its own replay and its own best.
+    let progress = std::cell::RefCell::new(Progress::new(arguments.progress));
+    let mut begun = |method: config::Method, seed: u64| {
+        number += 1;
+        *progress.borrow_mut() = Progress::new(arguments.progress);
+        if arguments.progress == Mode::Plain {
+            super::progress::line(&format!("── {}, seed {seed}: run {number} of {of} ──", method.name()));
+        }
+    };
+    let mut listener = |event: &gepard::event::Event| progress.borrow_mut().hear(event);
+    let entries = contest::contest(&plan, &methods, arguments.seeds, &folder, &interrupted, &mut begun, &mut listener)?;
+    let table = contest::table(&entries);
+    if json {
+        writeln!(out, "{}", serde_json::json!({ "table": table, "runs": entries }))?;
+        return Ok(());
+    }
+    tell(&table, &entries, out)?;
+    writeln!(out, "\nthe runs are in {}, their scores and curves in compare.json there", folder.display())?;
+    Ok(())
+}
+
+/// The table, for people and for a page in Markdown.
+fn tell(table: &[Standing], entries: &[Entry], out: &mut dyn Write) -> Result<(), CliError> {
+    let first = table.first().map_or("", |standing| standing.optimizer.name());
+    let seed = entries.first().map(|entry| &entry.summary);
+    let before = seed.map(|summary| (Some(summary.seed_score), summary.test_seed_score));
+    let (validation, test) = before.unwrap_or_default();
+    let plain = |score: Option<f64>| score.map_or("–".into(), |score| format!("{score:.3}"));
+    writeln!(
+        out,
+        "| optimizer | validation | test | against {first}: validation | test | rollouts | calls | tokens | minutes |"
+    )?;
+    writeln!(out, "|---|---|---|---|---|---|---|---|---|")?;
+    writeln!(out, "| the seed | {} | {} | | | | | | |", plain(validation), plain(test))?;
+    for of in table {
+        let [scores, tests] = [of.validation, of.test].map(|estimate| words(estimate, ""));
+        let [by, by_test] = [of.validation_difference, of.test_difference].map(|estimate| words(estimate, "+"));
+        writeln!(
+            out,
+            "| `{}` | {scores} | {tests} | {by} | {by_test} | {:.0} | {:.0} | {:.0} | {:.1} |",
+            of.optimizer.name(),
+            of.rollouts,
+            of.calls,
+            of.tokens,
+            of.minutes
+        )?;
+    }
+    for of in table.iter().filter(|of| !of.trials.is_empty()) {
+        let trials: Vec<String> = of.trials.iter().map(|score| format!("{score:.3}")).collect();
+        writeln!(
+            out,
+            "\n`{}` improves single answers, not the prompt: its line is the seed's. On training examples, after each trial: {}",
+            of.optimizer.name(),
+            trials.join(", ")
+        )?;
+    }
+    let mut notes: Vec<&String> = Vec::new();
+    for note in entries.iter().flat_map(|entry| &entry.summary.notes) {
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    for note in notes {
+        writeln!(out, "\nnote: {note}")?;
+    }
+    Ok(())
+}
+
+/// A mean with its interval; `plus` stands before what is not negative.
+fn words(estimate: Option<Estimate>, plus: &str) -> String {
+    let signed = |value: f64| if value < 0.0 { format!("{value:.3}") } else { format!("{plus}{value:.3}") };
+    let Some(Estimate { mean, interval }) = estimate else { return String::new() };
+    match interval {
+        Some([low, high]) => format!("{} ({} to {})", signed(mean), signed(low), signed(high)),
+        None => signed(mean),
+    }
+}

@@ -1,0 +1,36 @@
+//! Worked examples from the training data.
+
+use crate::data::Example;
+use crate::journal::Scored;
+use crate::program::{Demonstration, Module, ModuleText, layout};
+
+/// The example with its labels as the answer; None where it lacks one. A student that reasons is shown the worked
+/// solution before them, for a label alone would show it the wrong way.
+#[must_use]
+pub fn labelled(
+    module: &Module,
+    text: &ModuleText,
+    example: &Example,
+    solution: &dyn Fn(&Example) -> Option<String>,
+) -> Option<Demonstration> {
+    let values: Vec<(String, String)> =
+        module.outputs.iter().map(|name| Some((name.clone(), example.text(name)?))).collect::<Option<_>>()?;
+    let reasoning = if text.reasoning { Some(solution(example)?) } else { None };
+    let answer = layout::worked_answer(reasoning.as_deref(), &values);
+    let inputs = module.inputs.iter().map(|name| Some((name.clone(), example.text(name)?)));
+    Some(Demonstration { id: example.id.clone(), inputs: inputs.collect::<Option<_>>()?, answer })
+}
+
+/// A rollout that was right, with the student's own words as the answer; None where it was not, or the module never ran.
+#[must_use]
+pub fn succeeded(module: &Module, text: &ModuleText, example: &Example, scored: &Scored) -> Option<Demonstration> {
+    if scored.score() < Some(1.0) {
+        return None;
+    }
+    let step = scored.rollout.telling(&module.name)?;
+    let answer = match text.reasoning || module.outputs.len() > 1 {
+        true => layout::whole_answer(module, text, step.answer.trim()),
+        false => step.answer.trim().to_owned(),
+    };
+    Some(Demonstration { id: example.id.clone(), inputs: step.inputs.clone(), answer })
+}

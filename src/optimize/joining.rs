@@ -1,0 +1,131 @@
+//! How a candidate is told of when it is proposed and when it joins the pool.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::session::Halt;
+use super::{Member, Pool, Scores, Session};
+use crate::error::RunError;
+use crate::event::{Event, StopReason};
+use crate::journal::{Scored, Verdict};
+use crate::program::{Candidate, ModuleText};
+
+/// A proposal: its iteration, its number there, from 1, and its parent's place.
+#[derive(Debug, Clone, Copy)]
+pub struct Proposal {
+    /// The iteration.
+    pub iteration: u64,
+    /// From 1.
+    pub number: usize,
+    /// The parent's place in the pool.
+    pub parent: usize,
+}
+
+/// Tells of a candidate that is to be tried; `operators` are the changed modules and what changed them.
+///
+/// # Errors
+/// As [`Session::log`].
+pub fn propose(
+    session: &mut Session<'_>,
+    proposal: Proposal,
+    candidate: &Candidate,
+    operators: &[(usize, &'static str)],
+) -> Result<(), Halt> {
+    let name = |module: usize| session.program().modules[module].name.clone();
+    let texts = operators.iter().map(|&(module, _)| (module, &candidate.0[module]));
+    let instructions = texts.clone().map(|(module, text)| (name(module), text.instruction.clone())).collect();
+    let demonstrations = texts.map(|(module, text)| (name(module), ids(text))).filter(|(_, ids)| !ids.is_empty());
+    session.log(&Event::Proposed {
+        iteration: proposal.iteration,
+        proposal: proposal.number,
+        parent: proposal.parent,
+        operators: operators.iter().map(|&(module, operator)| (name(module), operator)).collect(),
+        instructions,
+        demonstrations: demonstrations.collect(),
+    })
+}
+
+/// The member that a candidate becomes by its rollouts on validation examples, and tells of it. `members` are those
+/// before it.
+///
+/// # Errors
+/// As [`Session::log`].
+pub fn join(
+    session: &mut Session<'_>,
+    members: &[Member],
+    iteration: u64,
+    (candidate, parents, proposal): (Candidate, Vec<usize>, usize),
+    prompt_tokens: usize,
+    results: &[(usize, Arc<Scored>)],
+) -> Result<Member, Halt> {
+    let all = session.validation_size();
+    let member = Member {
+        scores: results.iter().filter_map(|(place, scored)| Some((*place, scored.score()?))).collect(),
+        objectives: objectives(results),
+        validated: results.len(),
+        complete: results.len() == all,
+        prompt_tokens,
+        spent: session.spent().rollouts,
+        candidate,
+        parents,
+    };
+    session.log(&Event::Accepted {
+        iteration,
+        candidate: members.len(),
+        parents: member.parents.clone(),
+        proposal,
+        instructions: named(session, &member.candidate),
+        demonstrations: shown(session, &member.candidate),
+        prompt_tokens: member.prompt_tokens,
+        mean: member.mean(),
+        scores: (0..all).map(|place| member.scores.get(place)).collect(),
+        objectives: member.objectives.iter().filter_map(|(name, of)| Some((name.clone(), of.mean()?))).collect(),
+        complete: member.complete,
+        spent: member.spent,
+    })?;
+    Ok(member)
+}
+
+/// What a search that ended comes to.
+///
+/// # Errors
+/// [`RunError`] where it failed, or ended before the seed was validated.
+pub fn pool(members: Vec<Member>, searched: Result<StopReason, Halt>) -> Result<Pool, RunError> {
+    let stopped = match searched {
+        Ok(reason) | Err(Halt::Stop(reason)) => reason,
+        Err(Halt::Error(error)) => return Err(error),
+    };
+    if members.is_empty() {
+        let remedy = if stopped == StopReason::StopFile { "remove it" } else { "give a larger budget with --budget" };
+        return Err(RunError::Plan(format!("the search ended before the seed was validated, since {stopped}; {remedy}")));
+    }
+    Ok(Pool { members, stopped })
+}
+
+/// Instructions with the names of their modules, in order.
+#[must_use]
+pub fn named(session: &Session<'_>, candidate: &Candidate) -> Vec<(String, String)> {
+    let modules = session.program().modules.iter().zip(&candidate.0);
+    modules.map(|(module, text)| (module.name.clone(), text.instruction.clone())).collect()
+}
+
+/// Ids of worked examples with the names of their modules, where there are any.
+fn shown(session: &Session<'_>, candidate: &Candidate) -> Vec<(String, Vec<String>)> {
+    let modules = session.program().modules.iter().zip(&candidate.0).filter(|(_, text)| !text.demonstrations.is_empty());
+    modules.map(|(module, text)| (module.name.clone(), ids(text))).collect()
+}
+
+fn ids(text: &ModuleText) -> Vec<String> {
+    text.demonstrations.iter().map(|shown| shown.id.clone()).collect()
+}
+
+fn objectives(results: &[(usize, Arc<Scored>)]) -> BTreeMap<String, Scores> {
+    let mut by_name: BTreeMap<String, Vec<(usize, f64)>> = BTreeMap::new();
+    for (place, scored) in results {
+        let Verdict::Judged(judgement) = &scored.verdict else { continue };
+        for (name, score) in &judgement.objectives {
+            by_name.entry(name.clone()).or_default().push((*place, *score));
+        }
+    }
+    by_name.into_iter().map(|(name, scores)| (name, scores.into_iter().collect())).collect()
+}

@@ -1,0 +1,362 @@
+//! Promptbreeder: task prompts and the prompts that change them evolve together (Fernando et al. 2023, arXiv 2309.16797).
+//!
+//! A unit is a task prompt and a mutation prompt. In a binary tournament, the better of two units is copied over the other,
+//! and the copy is mutated by one of the operators of [`Mutation`], drawn at random; now and then it is crossed with a third.
+
+mod words;
+
+use rand::RngExt;
+use rand::seq::{IndexedRandom, SliceRandom};
+
+use self::words::{MUTATION_PROMPTS, THINKING_STYLES};
+use super::Session;
+use super::answer;
+use super::demonstrations::succeeded;
+use super::packing::{self, Packed};
+use super::session::Halt;
+use super::shown;
+use super::turns::{Draft, Fitness, Search, SinglePrompt, Step};
+use super::writing::Question;
+use crate::program::{Demonstration, ModuleText};
+
+/// The chance that a mutated unit's task prompt is crossed with another's.
+const CROSSOVER: f64 = 0.1;
+
+/// Correct workings-out that a prompt is induced from.
+const WORKINGS: usize = 3;
+
+/// Tokens of a mutation prompt.
+const MUTATION_TOKENS: u32 = 128;
+
+/// The most task prompts that a list of them shows.
+const LISTED: usize = 10;
+
+/// How a unit is mutated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutation {
+    /// A new task prompt from the problem alone.
+    ZeroOrder,
+    /// The mutation prompt changes the task prompt.
+    FirstOrder,
+    /// A list of the population's task prompts is continued.
+    Distribution,
+    /// The same, with the list in the order of the scores.
+    RankedDistribution,
+    /// The list of those that were the best, one after the other, is continued.
+    Lineage,
+    /// A new mutation prompt from a way to think, which is then used.
+    ZeroOrderHyper,
+    /// The mutation prompt is itself improved, and then used.
+    FirstOrderHyper,
+    /// A task prompt from outputs that were right.
+    Lamarckian,
+}
+
+impl Mutation {
+    /// All.
+    pub const ALL: [Self; 8] = [
+        Self::ZeroOrder,
+        Self::FirstOrder,
+        Self::Distribution,
+        Self::RankedDistribution,
+        Self::Lineage,
+        Self::ZeroOrderHyper,
+        Self::FirstOrderHyper,
+        Self::Lamarckian,
+    ];
+
+    /// Its name in the summary.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ZeroOrder => "zero-order",
+            Self::FirstOrder => "first-order",
+            Self::Distribution => "distribution",
+            Self::RankedDistribution => "ranked-distribution",
+            Self::Lineage => "lineage",
+            Self::ZeroOrderHyper => "zero-order-hyper",
+            Self::FirstOrderHyper => "first-order-hyper",
+            Self::Lamarckian => "lamarckian",
+        }
+    }
+
+    fn is_hyper(self) -> bool {
+        matches!(self, Self::ZeroOrderHyper | Self::FirstOrderHyper)
+    }
+}
+
+/// A task prompt and what changes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Unit {
+    task: ModuleText,
+    mutation: String,
+}
+
+/// A copy of a winner that takes the place of a loser.
+struct Birth {
+    loser: usize,
+    unit: Unit,
+    by: Mutation,
+}
+
+/// The method.
+#[derive(Debug, Clone)]
+pub struct Promptbreeder {
+    /// Units.
+    pub population: usize,
+    /// What they are mutated by.
+    pub mutations: Vec<Mutation>,
+    /// Prompts that change prompts, to begin with.
+    pub mutation_prompts: Vec<String>,
+    units: Vec<Unit>,
+    /// Those that were the best, one after the other.
+    elites: Vec<ModuleText>,
+}
+
+impl Default for Promptbreeder {
+    fn default() -> Self {
+        let mutation_prompts = MUTATION_PROMPTS.map(str::to_owned).to_vec();
+        Self { population: 10, mutations: Mutation::ALL.to_vec(), mutation_prompts, units: Vec::new(), elites: Vec::new() }
+    }
+}
+
+/// Asks for a task prompt by a mutation prompt.
+fn applied(mutation: &str, task: &str) -> Packed {
+    Packed::plain(format!(
+        "{mutation}\n\nThe instruction:\n```\n{task}\n```\n\nWrite the new instruction and nothing else, between two lines of ```.\n"
+    ))
+}
+
+impl Promptbreeder {
+    fn fitness<'a>(search: &'a Search, step: &Step<'_>, unit: &Unit) -> Option<&'a Fitness> {
+        search.fitness(step, &unit.task)
+    }
+
+    /// The units' places, the best first.
+    fn ranking(&self, search: &Search, step: &Step<'_>) -> Vec<usize> {
+        let known = |(place, unit): (usize, &Unit)| Some((Self::fitness(search, step, unit)?, place));
+        let mut all: Vec<(&Fitness, usize)> = self.units.iter().enumerate().filter_map(known).collect();
+        all.sort_by(|a, b| a.0.order(b.0).then(a.1.cmp(&b.1)));
+        all.into_iter().map(|(_, place)| place).collect()
+    }
+
+    /// Takes note of a new best.
+    fn crown(&mut self, search: &Search, step: &Step<'_>) {
+        if let Some(&best) = self.ranking(search, step).first()
+            && self.elites.last() != Some(&self.units[best].task)
+        {
+            self.elites.push(self.units[best].task.clone());
+        }
+    }
+
+    /// Copies of winners with how they are to be mutated: of pairs drawn at random, each unit in one at most.
+    fn tournaments(&self, search: &Search, session: &Session<'_>, step: &Step<'_>) -> Vec<Birth> {
+        let mut random = session.random("tournament", step.iteration);
+        let mut places: Vec<usize> = (0..self.units.len()).collect();
+        places.shuffle(&mut random);
+        let mut births = Vec::new();
+        for pair in places.chunks_exact(2).take(step.most) {
+            let (one, other) = (pair[0], pair[1]);
+            let fitness = |place: usize| Self::fitness(search, step, &self.units[place]);
+            let first_wins = match (fitness(one), fitness(other)) {
+                (Some(first), Some(second)) => first.order(second).is_le(),
+                (first, _) => first.is_some(),
+            };
+            let (winner, loser) = if first_wins { (one, other) } else { (other, one) };
+            if let Some(&by) = self.mutations.choose(&mut random) {
+                births.push(Birth { loser, unit: self.units[winner].clone(), by });
+            }
+        }
+        births
+    }
+
+    /// New mutation prompts for those whose mutation changes them.
+    fn hypermutate(&self, search: &Search, session: &mut Session<'_>, step: &Step<'_>, births: &mut [Birth]) -> Result<(), Halt> {
+        let mut random = session.random("style", step.iteration);
+        let module = &session.program().modules[step.module];
+        let (mut questions, mut places) = (Vec::new(), Vec::new());
+        for (place, birth) in births.iter().enumerate().filter(|(_, birth)| birth.by.is_hyper()) {
+            let style = THINKING_STYLES.choose(&mut random).copied().unwrap_or(THINKING_STYLES[0]);
+            let prompt = match birth.by {
+                Mutation::ZeroOrderHyper => format!(
+                    "An instruction for this task is to be improved: {}\n{style}\nWrite one sentence that tells a writer how to \
+                     change the instruction. Write nothing else.\n",
+                    shown::problem(module)
+                ),
+                _ => format!(
+                    "This tells a writer how to change an instruction:\n\n{}\n\nSum it up and make it better. Write one or two \
+                     sentences that tell the writer how to change an instruction, and nothing else.\n",
+                    birth.unit.mutation
+                ),
+            };
+            questions.push(Question {
+                proposal: place + 1,
+                parent: search.parent(),
+                module: step.module,
+                operator: birth.by.name(),
+                prompt: Ok(Packed::plain(prompt)),
+                max_tokens: MUTATION_TOKENS,
+                temperature: session.plan().reflection_temperature,
+            });
+            places.push(place);
+        }
+        let inputs = shown::inputs(session, step);
+        let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+        let texts = search.writer.write(session, step.iteration, "hypermutation", &questions, &|_, _, completion| {
+            answer::text(completion, &inputs).map(str::to_owned)
+        })?;
+        for (place, text) in places.into_iter().zip(texts) {
+            if let Some(text) = text {
+                births[place].unit.mutation = text;
+            }
+        }
+        Ok(())
+    }
+
+    /// A list of task prompts that is to be continued.
+    fn list(&self, search: &Search, session: &Session<'_>, step: &Step<'_>, by: Mutation) -> Packed {
+        let mut random = session.random("list", step.iteration);
+        let words = |place: &usize| self.units[*place].task.instruction.as_str();
+        let (texts, order): (Vec<&str>, _) = match by {
+            Mutation::Lineage => (self.elites.iter().map(|text| text.instruction.as_str()).collect(), "the later the better"),
+            Mutation::RankedDistribution => (self.ranking(search, step).iter().rev().map(words).collect(), "the best last"),
+            _ => {
+                let mut places: Vec<usize> = (0..self.units.len()).collect();
+                places.shuffle(&mut random);
+                (places.iter().map(words).collect(), "in no order")
+            }
+        };
+        let mut distinct: Vec<&str> = Vec::new();
+        texts.into_iter().for_each(|text| {
+            if !distinct.contains(&text) {
+                distinct.push(text)
+            }
+        });
+        let first = distinct.len().saturating_sub(LISTED);
+        let entries: String = distinct[first..].iter().zip(1..).map(|(text, n)| format!("{n}.\n```\n{text}\n```\n\n")).collect();
+        let next = distinct.len() - first + 1;
+        Packed::plain(format!(
+            "A list of instructions for the same assistant, {order}:\n\n{entries}Write number {next} of the list, which differs from \
+             all of them. Write the instruction and nothing else, between two lines of ```.\n"
+        ))
+    }
+
+    /// What the task prompt is asked for by.
+    fn prompt(
+        &self,
+        search: &Search,
+        session: &Session<'_>,
+        step: &Step<'_>,
+        birth: &Birth,
+        workings: &[Demonstration],
+    ) -> Packed {
+        let module = &session.program().modules[step.module];
+        match birth.by {
+            Mutation::ZeroOrder => Packed::plain(format!(
+                "An assistant has this task: {}\nThink of ten hints for it. Then write an instruction for the assistant that holds the \
+                 best of them. Write the instruction and nothing else, between two lines of ```.\n",
+                shown::problem(module)
+            )),
+            Mutation::Lamarckian if !workings.is_empty() => {
+                let count = |text: &str| search.writer.count(session, step.iteration, text);
+                let head = "Somebody gave an assistant an instruction, and it worked out these right answers by it:\n\n";
+                let tail = "What was the instruction? Write it and nothing else, between two lines of ```.\n";
+                let pairs = workings.iter().map(packing::pair);
+                packing::fill(&count, search.writer.room(session, step.iteration), head, pairs, tail)
+            }
+            Mutation::Distribution | Mutation::RankedDistribution | Mutation::Lineage => {
+                self.list(search, session, step, birth.by)
+            }
+            // With nothing right to learn from, the mutation prompt has to do.
+            Mutation::FirstOrder | Mutation::ZeroOrderHyper | Mutation::FirstOrderHyper | Mutation::Lamarckian => {
+                applied(&birth.unit.mutation, &birth.unit.task.instruction)
+            }
+        }
+    }
+
+    /// Outputs of a unit that were right, in its own words; its rollouts are known.
+    fn workings(search: &Search, session: &Session<'_>, step: &Step<'_>, unit: &Unit) -> Vec<Demonstration> {
+        let module = &session.program().modules[step.module];
+        let right = search
+            .rollouts(step, &unit.task)
+            .iter()
+            .filter_map(|(place, scored)| succeeded(module, &unit.task, &session.train()[*place], scored));
+        right.take(WORKINGS).collect()
+    }
+
+    /// Scores mutated units and lets them take their places.
+    fn settle(
+        &mut self,
+        search: &mut Search,
+        session: &mut Session<'_>,
+        step: &Step<'_>,
+        births: Vec<Birth>,
+        drafts: Vec<Draft>,
+    ) -> Result<(), Halt> {
+        for Draft { proposal, text, .. } in search.try_out(session, step, drafts)? {
+            if let Some(Birth { loser, unit, .. }) = births.get(proposal - 1) {
+                self.units[*loser] = Unit { task: text, mutation: unit.mutation.clone() };
+            }
+        }
+        self.cross(search, session, step);
+        self.crown(search, step);
+        Ok(())
+    }
+
+    /// Now and then, a unit gets the task prompt of another, drawn by the scores. That costs nothing: it is known.
+    fn cross(&mut self, search: &Search, session: &Session<'_>, step: &Step<'_>) {
+        let mut random = session.random("crossover", step.iteration);
+        for place in 0..self.units.len() {
+            if random.random::<f64>() >= CROSSOVER {
+                continue;
+            }
+            let weight = |unit: &&Unit| Self::fitness(search, step, unit).map_or(0.0, |fitness| fitness.mean);
+            let units: Vec<&Unit> = self.units.iter().collect();
+            if let Ok(other) = units.choose_weighted(&mut random, weight).map(|unit| unit.task.clone()) {
+                self.units[place].task = other;
+            }
+        }
+    }
+}
+
+impl SinglePrompt for Promptbreeder {
+    fn generation(&self) -> usize {
+        self.population
+    }
+
+    fn begin(&mut self, search: &mut Search, session: &mut Session<'_>, step: &Step<'_>) -> Result<(), Halt> {
+        let mut random = session.random("style", step.iteration);
+        let problem = shown::problem(&session.program().modules[step.module]);
+        let mut drawn = |_| self.mutation_prompts.choose(&mut random).cloned().unwrap_or_default();
+        let mutations: Vec<String> = (0..step.most.min(self.population - 1) + 1).map(&mut drawn).collect();
+        let base = &step.text().instruction;
+        let prompts = mutations[1..]
+            .iter()
+            .zip(THINKING_STYLES.iter().cycle())
+            .map(|(mutation, style)| (Ok(applied(&format!("The task: {problem}\n{mutation} {style}"), base)), "first prompts"));
+        let prompts = prompts.collect();
+        let drafts = search.ask(session, step, session.plan().reflection_temperature, prompts)?;
+        let tried = search.try_out(session, step, drafts)?;
+        self.units = vec![Unit { task: step.text().clone(), mutation: mutations[0].clone() }];
+        self.units.extend(tried.into_iter().map(|draft| Unit { mutation: mutations[draft.proposal].clone(), task: draft.text }));
+        // Where too few texts were usable, the base stands once more, with another prompt to change it by.
+        while self.units.len() < 2 {
+            self.units.push(Unit { task: step.text().clone(), mutation: mutations[self.units.len() % mutations.len()].clone() });
+        }
+        self.elites.clear();
+        self.crown(search, step);
+        Ok(())
+    }
+
+    fn step(&mut self, search: &mut Search, session: &mut Session<'_>, step: &Step<'_>) -> Result<(), Halt> {
+        let mut births = self.tournaments(search, session, step);
+        self.hypermutate(search, session, step, &mut births)?;
+        let mut prompts = Vec::new();
+        for birth in &births {
+            let workings = Self::workings(search, session, step, &birth.unit);
+            prompts.push((Ok(self.prompt(search, session, step, birth, &workings)), birth.by.name()));
+        }
+        let drafts = search.ask(session, step, session.plan().reflection_temperature, prompts)?;
+        self.settle(search, session, step, births, drafts)
+    }
+}
