@@ -31,11 +31,15 @@ fn model() -> PathBuf {
 const SETTINGS: Settings = Settings { threads: Some(2), sequences: 4, chunk: Some(64), memory: None };
 
 fn engine() -> Llama {
+    engine_of(1024)
+}
+
+fn engine_of(context: usize) -> Llama {
     let file = ModelFile {
         name: "task".into(),
         path: model(),
         gpu_layers: GpuLayers::Auto,
-        context: Some(1024),
+        context: Some(context),
         cache: None,
         tuning: None,
     };
@@ -185,6 +189,37 @@ fn every_candidate_s_prefix_is_computed_once_and_the_first_stays_for_the_next_wa
     assert_eq!(texts(&ask(&mut engine, &of_candidates())), texts(&cold));
 }
 
+/// A greedy answer is a function of its request alone: together with others or by itself, whatever is shared or computed anew.
+#[test]
+fn a_greedy_answer_is_the_same_in_any_company() {
+    let texts = |answers: &[Completion]| answers.iter().map(|a| a.text.clone()).collect::<Vec<_>>();
+    let requests: Vec<Request> = of_candidates().into_iter().chain(questions()).collect();
+    let mut engine = engine();
+    let together = texts(&ask(&mut engine, &requests));
+    let alone: Vec<String> =
+        requests.iter().map(|request| ask(&mut engine, std::slice::from_ref(request)).remove(0).text).collect();
+    assert_eq!(alone, together);
+    let backwards: Vec<Request> = requests.iter().rev().cloned().collect();
+    let mut again = texts(&ask(&mut engine, &backwards));
+    again.reverse();
+    assert_eq!(again, together);
+}
+
+#[test]
+fn a_wave_whose_prefixes_do_not_fit_at_once_is_answered_and_says_the_same() {
+    let texts = |answers: &[Completion]| answers.iter().map(|a| a.text.clone()).collect::<Vec<_>>();
+    // Three candidates of about 60 tokens with four examples each, some drafting: more than 256 cells hold.
+    let requests: Vec<Request> = of_candidates().into_iter().chain(questions()).collect();
+    let whole = texts(&ask(&mut engine(), &requests));
+    let mut small = engine_of(256);
+    let answers = ask(&mut small, &requests);
+    assert!(answers.iter().all(|answer| !matches!(answer.ended, Ended::Refused(_))), "{answers:?}");
+    assert_eq!(texts(&answers), whole);
+    let prompts = |answers: &[Completion]| answers.iter().map(|a| a.usage.prefilled + a.usage.reused).sum::<u64>();
+    assert!(prompts(&answers) > 512, "{}", prompts(&answers));
+    assert_eq!(texts(&ask(&mut small, &requests)), whole, "and the same again");
+}
+
 #[test]
 fn one_request_and_many_are_answered_in_order() {
     let mut engine = engine();
@@ -235,6 +270,23 @@ fn too_long_a_request_is_refused_and_the_others_are_answered() {
         "{:?}",
         answers[1].ended
     );
+}
+
+/// llama.cpp has 256 sequences; requests, nodes and what stands beside them share these.
+#[test]
+fn the_most_sequences_that_a_plan_may_ask_for_can_be_had() {
+    let file = ModelFile {
+        name: "task".into(),
+        path: model(),
+        gpu_layers: GpuLayers::Auto,
+        context: Some(512),
+        cache: None,
+        tuning: None,
+    };
+    let settings = Settings { sequences: 253, chunk: Some(253), ..SETTINGS };
+    let mut engine = Llama::open(&[file], settings).unwrap();
+    let answers = ask(&mut engine, &questions());
+    assert!(answers[0].text.contains("Paris"), "{}", answers[0].text);
 }
 
 #[test]

@@ -362,7 +362,7 @@ fn read_engine(root: &Section<'_>) -> EnginePlan {
     let section = root.table_or_empty("engine");
     let plan = EnginePlan {
         threads: section.integer("threads", 1..=1024),
-        sequences: section.integer("sequences", 1..=255).unwrap_or(Settings::SEQUENCES),
+        sequences: section.integer("sequences", 1..=253).unwrap_or(Settings::SEQUENCES),
         chunk: section.integer("chunk", 1..=4096),
         memory: section.integer("memory", 1..=100_000_000),
     };

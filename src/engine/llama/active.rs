@@ -5,8 +5,8 @@ use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::vocab::LlamaVocab;
 
 use super::draft::Drafter;
+use super::prompt::Prompt;
 use super::sample::{Drawn, Sampler};
-use super::wave::Prompt;
 use crate::engine::{Completion, Ended, Usage, reasoning};
 
 pub(super) struct Active<'p> {

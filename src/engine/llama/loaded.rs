@@ -14,6 +14,7 @@ use llguidance::{Matcher, ParserFactory};
 use super::ModelFile;
 use super::chat::ChatTemplate;
 use super::found::Found;
+use super::rows::Rows;
 use super::tune::Tuning;
 use crate::engine::memory::{CacheType, Share};
 use crate::engine::{EngineError, Grammar};
@@ -28,6 +29,8 @@ pub(super) struct Loaded {
     pub(super) sha256: String,
     /// Layers offloaded.
     pub(super) gpu_layers: u32,
+    /// What batches are filled up to, so that a row's arithmetic is its own; None on a GPU, whose kernels promise nothing.
+    pub(super) rows: Option<Rows>,
     /// Whether a recoded copy of the weights is loaded.
     pub(super) recoded: bool,
     /// Bytes of its weights.
@@ -64,6 +67,7 @@ impl Loaded {
             cache: share.cache,
             sha256: found.sha256,
             gpu_layers: share.gpu_layers,
+            rows: (share.gpu_layers == 0).then(|| Rows::of(&found.header)),
             recoded: found.weights != found.file.path,
             size: share.weights.max(1),
             tuning: OnceLock::new(),

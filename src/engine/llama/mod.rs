@@ -10,7 +10,9 @@ mod draft;
 mod found;
 mod loaded;
 mod prefix;
+mod prompt;
 mod recoded;
+mod rows;
 mod sample;
 mod tree;
 mod tune;
@@ -76,7 +78,7 @@ impl ModelFile {
 pub struct Settings {
     /// Threads of llama.cpp; the default is what a measurement finds at a model's first use on a machine.
     pub threads: Option<usize>,
-    /// Requests decoded together, 1 to 255.
+    /// Requests decoded together, 1 to 253.
     pub sequences: usize,
     /// Tokens in a batch, at least `sequences`; the default is measured like `threads`.
     pub chunk: Option<usize>,
@@ -114,11 +116,30 @@ pub struct Llama {
 fn backend() -> Result<&'static LlamaBackend, EngineError> {
     static BACKEND: OnceLock<Result<LlamaBackend, String>> = OnceLock::new();
     let made = BACKEND.get_or_init(|| {
+        #[cfg(feature = "dynamic-backends")]
+        load_backends();
         let mut backend = LlamaBackend::init().map_err(|e| e.to_string())?;
         backend.void_logs();
         Ok(backend)
     });
     made.as_ref().map_err(|cause| EngineError::Backend { doing: "starting up", cause: cause.clone() })
+}
+
+/// Loads llama.cpp's back ends, of the CPU's the best for this one: from the folder `backends` beside the program, else from
+/// where they were built. llama.cpp would look in the working directory too, where anybody can put a library.
+#[cfg(feature = "dynamic-backends")]
+fn load_backends() {
+    extern "C" fn silent(_: llama_cpp_sys_2::ggml_log_level, _: *const std::ffi::c_char, _: *mut std::ffi::c_void) {}
+    // SAFETY: the function is a static one that reads nothing of what it is given.
+    #[allow(unsafe_code)]
+    unsafe {
+        llama_cpp_sys_2::llama_log_set(Some(silent), std::ptr::null_mut());
+    }
+    let beside = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.join("backends")));
+    match beside.filter(|folder| folder.is_dir() && folder.to_str().is_some()) {
+        Some(folder) => llama_cpp_2::llama_backend::load_backends_from_path(&folder),
+        None => llama_cpp_2::llama_backend::load_backends(),
+    }
 }
 
 /// What the kernels in this build use: instruction sets and back ends, as llama.cpp lists them.
@@ -302,6 +323,8 @@ impl Engine for Llama {
                 pairs.push((format!("model.{name}.weights"), weights.to_owned()));
                 pairs.push((format!("model.{name}.context"), loaded.context.to_string()));
                 pairs.push((format!("model.{name}.cache"), loaded.cache.to_string()));
+                let rows = loaded.rows.map_or("any".to_owned(), |rows| rows.to_string());
+                pairs.push((format!("model.{name}.rows"), rows));
                 pairs.push((format!("model.{name}.layers_on_gpu"), loaded.gpu_layers.to_string()));
                 if let Some(Tuning { threads, chunk }) = loaded.tuning.get() {
                     pairs.push((tune::threads_key(name), threads.to_string()));

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Settings;
 use super::loaded::Loaded;
-use super::worker::context_params;
+use super::worker::{context_params, stored_as};
 use crate::catalog;
 use crate::engine::memory::CacheType;
 
@@ -71,7 +71,7 @@ fn kept_or_measured(backend: &LlamaBackend, model: &LlamaModel, loaded: &Loaded)
     }
     let started = Instant::now();
     // A measurement that fails says nothing; loading will say what is wrong.
-    let Some(tuning) = Meter::new(backend, model).and_then(|meter| meter.fastest()) else {
+    let Some(tuning) = Meter::new(backend, model, loaded.gpu_layers).and_then(|meter| meter.fastest()) else {
         return usual();
     };
     let _ = loaded.measured.set(started.elapsed().as_secs_f64());
@@ -125,6 +125,8 @@ fn keep(record: &PathBuf, known: &BTreeMap<String, Tuning>) {
 struct Meter<'a> {
     backend: &'a LlamaBackend,
     model: &'a LlamaModel,
+    /// Layers offloaded.
+    gpu_layers: u32,
     /// Tokens of the prompt that is computed: fewer where the model is slow.
     prompt: i32,
 }
@@ -141,8 +143,8 @@ const SEQUENCES: i32 = 16;
 impl<'a> Meter<'a> {
     /// Reads the weights once, and sees how fast the model is: a measurement of it takes about two seconds, or as long as the
     /// shortest prompt does.
-    fn new(backend: &'a LlamaBackend, model: &'a LlamaModel) -> Option<Self> {
-        let meter = Self { backend, model, prompt: SHORT };
+    fn new(backend: &'a LlamaBackend, model: &'a LlamaModel, gpu_layers: u32) -> Option<Self> {
+        let meter = Self { backend, model, gpu_layers, prompt: SHORT };
         meter.seconds(usual())?;
         let seconds = meter.seconds(usual())?;
         let prompt = if seconds * f64::from(PROMPT / SHORT) < 2.0 { PROMPT } else { SHORT };
@@ -180,7 +182,8 @@ impl<'a> Meter<'a> {
     /// Seconds for a prompt, and for a step of decoding for every 64 tokens of it.
     fn seconds(&self, tuning: Tuning) -> Option<f64> {
         let cells = usize::try_from(self.prompt + SEQUENCES * self.prompt / SHORT).ok()?.next_multiple_of(256);
-        let params = context_params(cells, usize::try_from(SEQUENCES).ok()?, CacheType::F16, tuning);
+        let stored = stored_as(CacheType::F16, self.gpu_layers);
+        let params = context_params(cells, usize::try_from(SEQUENCES).ok()?, stored, tuning);
         let mut context = self.model.new_context(self.backend, params).ok()?;
         let mut batch = LlamaBatch::new(tuning.chunk, 1);
         let vocabulary = self.model.n_vocab().max(2);

@@ -1,12 +1,12 @@
 //! One list of requests on one context, decoded together.
 //!
-//! The KV cache is emptied first, so that what a wave says depends on the wave alone. What several prompts begin with is
-//! a node of their prefix tree (`tree`): computed once, alone, in a sequence of its own, and shared with those below it
-//! cell by cell. Then prompts and answers of up to `sequences` requests share every batch: whatever
-//! room the answers leave is filled with prompts, node by node, in each the longest work first.
+//! The KV cache is emptied first. What several prompts begin with is a node of their prefix tree (`tree`): computed once, alone,
+//! in a sequence of its own, and shared with those below it cell by cell. Then prompts and answers of up to `sequences` requests
+//! share every batch: whatever room the answers leave is filled with prompts, node by node, in each the longest work first. The
+//! first node stays for the next wave.
 //!
-//! The first node stays for the next wave. If that begins with the same one, the cache is as it would be had the node
-//! been computed again: the same chunks, in the same cells, and nothing else.
+//! Attention adds up a sequence's cells in their order, so each sequence has its tokens in ascending cells: a cell is filled
+//! once. What is no longer needed is buried, not freed, until nobody is under way; then whoever found no room has an empty cache.
 
 use std::ops::ControlFlow;
 
@@ -14,12 +14,13 @@ use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::vocab::LlamaVocab;
-use llguidance::Matcher;
 
 use super::active::Active;
 use super::prefix;
+use super::prompt::{Prompt, may_share, work};
+use super::rows::Rows;
 use super::tree::Tree;
-use crate::engine::{Completion, Decoding, EngineError, EngineProgress};
+use crate::engine::{Completion, EngineError, EngineProgress};
 
 /// Answers under way together for which drafts are worth their place in a batch.
 const MOST_DRAFTING: usize = 4;
@@ -27,19 +28,8 @@ const MOST_DRAFTING: usize = 4;
 /// Tokens of drafts in a batch: as many as cost little more than none, where the weights have to be read once for all.
 const DRAFT_ROOM: usize = 16;
 
-/// A request as tokens.
-pub(super) struct Prompt {
-    pub(super) tokens: Vec<LlamaToken>,
-    /// Where, in tokens, it may branch off from the others, ascending; None: anywhere.
-    pub(super) breakpoints: Option<Vec<usize>>,
-    /// What the chat template has written of the answer that is not to be seen: an opening tag of
-    /// reasoning.
-    pub(super) opened: &'static str,
-    pub(super) decoding: Decoding,
-    pub(super) seed: u64,
-    /// Enforces the grammar of the answer, where it has one.
-    pub(super) matcher: Option<Matcher>,
-}
+/// What stands in rows that nobody reads: any token.
+const FILLER: LlamaToken = LlamaToken(0);
 
 /// The fixed shape of the batches; part of the plan.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +42,20 @@ pub(super) struct Shape {
     pub(super) chunk: usize,
     /// Cells of the KV cache, shared by all sequences.
     pub(super) cells: usize,
+    /// What batches are filled up to, where that makes a row's arithmetic its own.
+    pub(super) rows: Option<Rows>,
+}
+
+impl Shape {
+    /// The sequence of rows that nobody reads; it is behind those of requests and nodes, and empty between batches.
+    fn filler(&self) -> i32 {
+        i32::try_from(self.sequences + self.nodes).unwrap_or(i32::MAX)
+    }
+
+    /// The sequence that has all cells which nobody needs any more.
+    fn grave(&self) -> i32 {
+        self.filler() + 1
+    }
 }
 
 /// What the cache holds from an earlier wave: a first node, at the beginning of the cells.
@@ -61,14 +65,13 @@ pub(super) struct Carried {
     sequence: i32,
 }
 
-/// The nodes that are computed, and the room that is left.
+/// The nodes that are computed.
 struct Held {
     /// For each node of the tree its sequence.
     sequences: Vec<Option<i32>>,
     /// For each node, how many requests below it are not done.
     users: Vec<usize>,
     free: Vec<i32>,
-    room: usize,
     /// The node that stays for the next wave.
     first: Option<usize>,
 }
@@ -78,6 +81,12 @@ pub(super) struct Wave<'c, 'm> {
     vocab: LlamaVocab<'m>,
     shape: Shape,
     batch: LlamaBatch<'static>,
+    /// Rows of the batch whose logits are read.
+    answers: usize,
+    /// Whether batches with answers are filled up: a drawn answer is a matter of luck anyway.
+    fills_up: bool,
+    /// Cells that are neither filled nor promised.
+    room: usize,
     done: EngineProgress,
     carried: &'c mut Carried,
 }
@@ -88,9 +97,9 @@ fn backend(doing: &'static str) -> impl Fn(&dyn std::fmt::Display) -> EngineErro
 
 impl<'c, 'm> Wave<'c, 'm> {
     pub(super) fn new(context: &'c mut LlamaContext<'m>, carried: &'c mut Carried, vocab: LlamaVocab<'m>, shape: Shape) -> Self {
-        let batch = LlamaBatch::new(shape.chunk, 1);
+        let batch = LlamaBatch::new(shape.chunk + Rows::MOST_ADDED, 1);
         let done = EngineProgress { answered: 0, prefilled: 0, decoded: 0 };
-        Self { context, vocab, shape, batch, done, carried }
+        Self { context, vocab, shape, batch, answers: 0, fills_up: false, room: shape.cells, done, carried }
     }
 
     /// Answers `prompts`, each of which fits the cells on its own.
@@ -102,6 +111,7 @@ impl<'c, 'm> Wave<'c, 'm> {
         let slices: Vec<&[LlamaToken]> = prompts.iter().map(|p| p.tokens.as_slice()).collect();
         let unique = prefix::unique(&slices);
         let tree = Tree::of(&slices, &prompts.iter().map(may_share).collect::<Vec<_>>());
+        self.fills_up = prompts.iter().any(|prompt| prompt.decoding.temperature <= 0.0);
         let mut held = self.begin(&tree, prompts)?;
         let mut waiting = tree.order.iter().copied().peekable();
         let mut free: Vec<i32> = (0..).take(self.shape.sequences).collect();
@@ -114,8 +124,11 @@ impl<'c, 'm> Wave<'c, 'm> {
                 && let Some(&sequence) = free.last()
             {
                 let path = tree.path(index);
-                if !self.fits(&tree, &mut held, &path, &prompts[index])? {
-                    break;
+                if self.needs(&tree, &held, &path, &prompts[index]) > self.room {
+                    if !active.is_empty() {
+                        break;
+                    }
+                    self.turn_over(&tree, &mut held, &path, &prompts[index])?;
                 }
                 waiting.next();
                 free.pop();
@@ -133,19 +146,22 @@ impl<'c, 'm> Wave<'c, 'm> {
                 self.done.decoded += u64::from(request.tokens - tokens);
                 let Some(ended) = ended else {
                     if request.position < position {
-                        self.forget(request.sequence, request.position)?;
+                        // The cells of wrong guesses.
+                        self.room -= usize::try_from(position - request.position).unwrap_or(0);
+                        self.bury(request.sequence, request.position)?;
                     }
                     still.push(request);
                     continue;
                 };
-                self.forget(request.sequence, 0)?;
+                self.bury(request.sequence, 0)?;
                 free.push(request.sequence);
                 free.sort_unstable_by(|a, b| b.cmp(a));
-                held.room += work(request.prompt, request.shared);
+                let filled = usize::try_from(request.position).unwrap_or(0).saturating_sub(request.shared);
+                self.room += work(request.prompt, request.shared).saturating_sub(filled);
                 for node in tree.path(request.index) {
                     held.users[node] -= 1;
                     if held.users[node] == 0 && held.first != Some(node) {
-                        self.release(&tree, &mut held, node)?;
+                        self.release(&mut held, node)?;
                     }
                 }
                 self.done.answered += 1;
@@ -164,30 +180,54 @@ impl<'c, 'm> Wave<'c, 'm> {
 
     /// Empties the cache, but for the first node where an earlier wave has left it.
     fn begin(&mut self, tree: &Tree, prompts: &[Prompt]) -> Result<Held, EngineError> {
-        let ids = (0..).skip(self.shape.sequences).take(self.shape.nodes);
         let mut held = Held {
             sequences: vec![None; tree.nodes.len()],
             users: tree.nodes.iter().map(|node| node.users).collect(),
-            free: ids.collect(),
-            room: self.shape.cells,
+            free: Vec::new(),
             first: tree.order.first().and_then(|&index| tree.path(index).first().copied()),
         };
         // Whatever goes wrong from here on, nothing is carried.
         let carried = std::mem::take(self.carried);
-        match held.first.filter(|&first| node_tokens(tree, prompts, first) == carried.tokens) {
+        let kept = held.first.filter(|&first| node_tokens(tree, prompts, first) == carried.tokens);
+        if let Some(first) = kept {
+            held.sequences[first] = Some(carried.sequence);
+        }
+        self.empty(tree, &mut held, kept)?;
+        Ok(held)
+    }
+
+    /// Makes room for a request that has none, while nobody is under way: the cache is emptied, but for the first node if the
+    /// request needs it.
+    fn turn_over(&mut self, tree: &Tree, held: &mut Held, path: &[usize], prompt: &Prompt) -> Result<(), EngineError> {
+        let whole = work(prompt, 0);
+        let kept = held.first.filter(|&first| {
+            held.sequences[first].is_some() && (path.first() == Some(&first) || whole + tree.nodes[first].end <= self.shape.cells)
+        });
+        if kept.is_none() {
+            held.first = None;
+        }
+        self.empty(tree, held, kept)
+    }
+
+    /// Empties the cache but for one node, which is the first in it.
+    fn empty(&mut self, tree: &Tree, held: &mut Held, kept: Option<usize>) -> Result<(), EngineError> {
+        let kept = kept.and_then(|node| Some((node, held.sequences[node]?)));
+        held.sequences.fill(None);
+        held.free = (0..).skip(self.shape.sequences).take(self.shape.nodes).collect();
+        self.room = self.shape.cells;
+        match kept {
             None => self.context.clear_kv_cache(),
-            Some(first) => {
-                let all = 0..i32::try_from(self.shape.sequences + self.shape.nodes).unwrap_or(i32::MAX);
-                for sequence in all.filter(|&sequence| sequence != carried.sequence) {
+            Some((node, own)) => {
+                for sequence in (0..=self.shape.grave()).filter(|&sequence| sequence != own) {
                     self.forget(sequence, 0)?;
                 }
-                held.sequences[first] = Some(carried.sequence);
-                held.free.retain(|&sequence| sequence != carried.sequence);
-                held.room -= carried.tokens.len();
+                held.sequences[node] = Some(own);
+                held.free.retain(|&sequence| sequence != own);
+                self.room -= tree.nodes[node].end;
             }
         }
         held.free.reverse();
-        Ok(held)
+        Ok(())
     }
 
     /// Removes what the cache holds of a sequence from `position` on.
@@ -196,28 +236,27 @@ impl<'c, 'm> Wave<'c, 'm> {
         cleared.map(|_| ()).map_err(|e| backend("freeing a sequence")(&e))
     }
 
-    fn release(&mut self, tree: &Tree, held: &mut Held, node: usize) -> Result<(), EngineError> {
+    /// Takes from a sequence what it has from `position` on; the cells stay filled.
+    fn bury(&mut self, sequence: i32, position: i32) -> Result<(), EngineError> {
+        let from = u32::try_from(position).ok();
+        let buried = self.context.copy_kv_cache_seq(sequence, self.shape.grave(), from, None);
+        buried.map_err(|e| backend("freeing a sequence")(&e))?;
+        self.forget(sequence, position)
+    }
+
+    fn release(&mut self, held: &mut Held, node: usize) -> Result<(), EngineError> {
         if let Some(sequence) = held.sequences[node].take() {
-            self.forget(sequence, 0)?;
+            self.bury(sequence, 0)?;
             held.free.push(sequence);
             held.free.sort_unstable_by(|a, b| b.cmp(a));
-            held.room += tree.nodes[node].end - tree.nodes[node].start;
         }
         Ok(())
     }
 
-    /// Whether a request has room now, with the nodes on its way that are still to be computed.
-    fn fits(&mut self, tree: &Tree, held: &mut Held, path: &[usize], prompt: &Prompt) -> Result<bool, EngineError> {
+    /// The cells that a request needs now, with the nodes on its way that are still to be computed.
+    fn needs(&self, tree: &Tree, held: &Held, path: &[usize], prompt: &Prompt) -> usize {
         let computed = path.iter().take_while(|&&node| held.sequences[node].is_some()).last();
-        let need = work(prompt, computed.map_or(0, |&node| tree.nodes[node].end));
-        if need > held.room
-            && let Some(first) = held.first.filter(|&first| held.users[first] == 0)
-        {
-            // Nobody needs it any more: it need not stay.
-            held.first = None;
-            self.release(tree, held, first)?;
-        }
-        Ok(need <= held.room)
+        work(prompt, computed.map_or(0, |&node| tree.nodes[node].end))
     }
 
     /// Computes the nodes on a request's way that are missing, as far as there are sequences for them.
@@ -243,7 +282,7 @@ impl<'c, 'm> Wave<'c, 'm> {
                     let of = &tree.nodes[node];
                     self.prefill(&node_tokens(tree, prompts, node)[of.start..], of.start, own, progress)?;
                     held.sequences[node] = Some(own);
-                    held.room -= of.end - of.start;
+                    self.room -= of.end - of.start;
                     charged += of.end - of.start;
                     own
                 }
@@ -252,7 +291,7 @@ impl<'c, 'm> Wave<'c, 'm> {
             shared = tree.nodes[node].end;
         }
         self.share(above, sequence)?;
-        held.room -= work(prompt, shared);
+        self.room -= work(prompt, shared);
         let position = i32::try_from(shared).map_err(|e| backend("placing a request")(&e))?;
         Ok(Active::new(index, sequence, prompt, shared, charged, position))
     }
@@ -291,8 +330,9 @@ impl<'c, 'm> Wave<'c, 'm> {
     ) -> Result<(), EngineError> {
         self.batch.clear();
         let mut left = self.shape.chunk;
-        let drafts =
-            if active.len() > MOST_DRAFTING { 0 } else { DRAFT_ROOM.min(left.saturating_sub(active.len())) / active.len() };
+        // Wrong guesses fill cells, which must be nobody's.
+        let room = DRAFT_ROOM.min(left.saturating_sub(active.len())).min(self.room);
+        let drafts = if active.len() > MOST_DRAFTING { 0 } else { room / active.len() };
         for request in &mut *active {
             request.logits = None;
             if left == 0 {
@@ -329,6 +369,7 @@ impl<'c, 'm> Wave<'c, 'm> {
     }
 
     fn add(&mut self, token: LlamaToken, position: i32, sequence: i32, logits: bool) -> Result<(), EngineError> {
+        self.answers += usize::from(logits);
         self.batch.add(token, position, &[sequence], logits).map_err(|e| backend("filling a batch")(&e))
     }
 
@@ -336,47 +377,25 @@ impl<'c, 'm> Wave<'c, 'm> {
         if progress(self.done).is_break() {
             return Err(EngineError::Interrupted);
         }
-        self.context.decode(&mut self.batch).map_err(|e| backend("decoding")(&e))
+        let filled_up = self.fill_up()?;
+        self.context.decode(&mut self.batch).map_err(|e| backend("decoding")(&e))?;
+        self.answers = 0;
+        if filled_up { self.forget(self.shape.filler(), 0) } else { Ok(()) }
     }
-}
 
-/// Cells that a request needs beyond the shared prefix.
-fn work(prompt: &Prompt, shared: usize) -> usize {
-    prompt.tokens.len() - shared + prompt.decoding.max_tokens as usize
-}
-
-/// How much of a prompt may be shared: up to its last breakpoint, where it has any, and never its last token, whose
-/// logits begin the answer.
-fn may_share(prompt: &Prompt) -> usize {
-    let end = prompt.tokens.len().saturating_sub(1);
-    prompt.breakpoints.as_ref().and_then(|points| points.last()).map_or(end, |&last| last.min(end))
+    /// Adds rows that nobody reads, behind all others; says whether there are any.
+    fn fill_up(&mut self) -> Result<bool, EngineError> {
+        let Some(rows) = self.shape.rows.filter(|_| self.fills_up || self.answers == 0) else { return Ok(false) };
+        let (missing, like_answers) = rows.missing(usize::try_from(self.batch.n_tokens()).unwrap_or(0), self.answers);
+        for position in 0..missing {
+            let at = i32::try_from(position).map_err(|e| backend("filling a batch")(&e))?;
+            self.add(FILLER, at, self.shape.filler(), position < like_answers)?;
+        }
+        Ok(missing > 0)
+    }
 }
 
 /// What a prompt has up to the end of a node.
 fn node_tokens<'p>(tree: &Tree, prompts: &'p [Prompt], node: usize) -> &'p [LlamaToken] {
     &prompts[tree.nodes[node].of].tokens[..tree.nodes[node].end]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::Decoding;
-
-    fn prompt(tokens: &[i32], breakpoints: &[usize]) -> Prompt {
-        Prompt {
-            tokens: tokens.iter().map(|&t| LlamaToken(t)).collect(),
-            breakpoints: Some(breakpoints.to_vec()),
-            opened: "",
-            decoding: Decoding::greedy(4),
-            seed: 0,
-            matcher: None,
-        }
-    }
-
-    #[test]
-    fn a_prompt_shares_up_to_its_last_breakpoint_and_keeps_its_last_token() {
-        assert_eq!(may_share(&prompt(&[1, 2, 3, 4, 5], &[2, 3])), 3);
-        assert_eq!(may_share(&prompt(&[1, 2, 3], &[1, 3])), 2);
-        assert_eq!(may_share(&prompt(&[1, 2, 3], &[])), 2);
-    }
 }

@@ -18,8 +18,10 @@ use llguidance::Matcher;
 
 use super::Settings;
 use super::loaded::Loaded;
+use super::prompt::Prompt;
+use super::rows::Rows;
 use super::tune::{self, Tuning};
-use super::wave::{Carried, Prompt, Shape, Wave};
+use super::wave::{Carried, Shape, Wave};
 use crate::engine::memory::CacheType;
 use crate::engine::{Completion, Ended, EngineError, EngineProgress, Grammar, Request, Usage, reasoning};
 
@@ -158,15 +160,29 @@ fn answer<'m>(
         };
         completions.push(refused);
     }
-    let shape = Shape { sequences, nodes: nodes(sequences), chunk, cells: loaded.context };
+    let shape = Shape { sequences, nodes: nodes(sequences), chunk, cells: loaded.context, rows: loaded.rows };
     let mut answers = Wave::new(context, carried, loaded.vocab(), shape).run(&prompts, tell)?.into_iter();
     let missing = || EngineError::Backend { doing: "ordering answers", cause: "a request was not answered".into() };
     completions.into_iter().map(|refused| refused.or_else(|| answers.next()).ok_or_else(missing)).collect()
 }
 
+/// Sequences beside those of requests and nodes: for rows that nobody reads, and for cells that nobody needs.
+const EXTRA_SEQUENCES: usize = 2;
+
 /// Sequences for nodes of the prefix tree, beside those for requests: llama.cpp has 256 in all.
 fn nodes(sequences: usize) -> usize {
-    sequences.min(256_usize.saturating_sub(sequences)).max(1)
+    sequences.min((256 - EXTRA_SEQUENCES).saturating_sub(sequences)).max(1)
+}
+
+/// What keys and values are stored as. On a CPU, 16-bit keys have values of another 16-bit type: where both are the same, the
+/// kernel of attention, and with it the order in which its sums are rounded, depends on how many rows a batch has
+/// (`ggml_compute_forward_flash_attn_ext_f16`); else each row goes over its own cells, in their order.
+pub(super) fn stored_as(cache: CacheType, gpu_layers: u32) -> (KvCacheType, KvCacheType) {
+    match cache {
+        CacheType::Q8 => (KvCacheType::Q8_0, KvCacheType::Q8_0),
+        CacheType::F16 if gpu_layers == 0 => (KvCacheType::F16, KvCacheType::BF16),
+        CacheType::F16 => (KvCacheType::F16, KvCacheType::F16),
+    }
 }
 
 fn open_context<'m>(
@@ -176,29 +192,31 @@ fn open_context<'m>(
     settings: Settings,
     tuning: Tuning,
 ) -> Result<LlamaContext<'m>, EngineError> {
-    let sequences = settings.sequences + nodes(settings.sequences);
-    model.new_context(backend, context_params(loaded.context, sequences, loaded.cache, tuning)).map_err(|e| {
+    let sequences = settings.sequences + nodes(settings.sequences) + EXTRA_SEQUENCES;
+    let stored = stored_as(loaded.cache, loaded.gpu_layers);
+    model.new_context(backend, context_params(loaded.context, sequences, stored, tuning)).map_err(|e| {
         loaded.error(format!("cannot make room for a context of {} tokens ({e}); set a smaller `context` for it", loaded.context))
     })
 }
 
-/// A unified cache of `cells`, shared by `sequences`.
-pub(super) fn context_params(cells: usize, sequences: usize, cache: CacheType, tuning: Tuning) -> LlamaContextParams {
+/// A unified cache of `cells`, shared by `sequences`, beside those of rows that fill a batch up.
+pub(super) fn context_params(
+    cells: usize,
+    sequences: usize,
+    (keys, values): (KvCacheType, KvCacheType),
+    tuning: Tuning,
+) -> LlamaContextParams {
     let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let threads = i32::try_from(tuning.threads).unwrap_or(i32::MAX);
-    let cache = match cache {
-        CacheType::F16 => KvCacheType::F16,
-        CacheType::Q8 => KvCacheType::Q8_0,
-    };
     LlamaContextParams::default()
-        .with_n_ctx(NonZeroU32::new(number(cells)))
-        .with_n_batch(number(tuning.chunk))
-        .with_n_ubatch(number(tuning.chunk))
+        .with_n_ctx(NonZeroU32::new(number(cells + Rows::MOST_ADDED)))
+        .with_n_batch(number(tuning.chunk + Rows::MOST_ADDED))
+        .with_n_ubatch(number(tuning.chunk + Rows::MOST_ADDED))
         .with_n_seq_max(number(sequences))
         .with_n_threads(threads)
         .with_n_threads_batch(threads)
-        .with_type_k(cache)
-        .with_type_v(cache)
+        .with_type_k(keys)
+        .with_type_v(values)
         .with_kv_unified(true)
 }
 
