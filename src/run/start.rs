@@ -94,7 +94,7 @@ fn kind(rows: &[Example], inputs: &[String], output: &str) -> (&'static str, &'s
         Some(Kind::Flag) => ("label", "it is true or false"),
         Some(Kind::Number) => ("number", "it is a number"),
         Some(Kind::Object(_)) => ("json", "it is a JSON object"),
-        Some(Kind::List) => ("contains", "it is a list"),
+        Some(Kind::List(_)) => ("contains", "it is a list"),
         Some(Kind::Span { .. }) => ("exact", "it is copied from an input"),
         Some(Kind::Text(_)) | None => ("f1", "it is free text"),
     }

@@ -196,6 +196,7 @@ pub fn open(folder: &Path) -> Result<Vec<Deployed>, ExportError> {
             instruction: saved.instruction.clone(),
             demonstrations: saved.demonstrations.clone(),
             reasoning: saved.reasoning,
+            layout: saved.layout,
         };
         let module = plan.module(place).ok_or_else(absent)?;
         let braced: Vec<(String, String)> = module.inputs.iter().map(|f| (f.clone(), format!("{{{f}}}"))).collect();

@@ -201,7 +201,7 @@ proptest! {
         value in "[ -~\n{}ä]{0,30}",
     ) {
         let demonstrations = vec![demonstration("{text} a"); demonstrations];
-        let one = with(layout, &["label", "why"][..outputs], ModuleText { instruction, demonstrations, reasoning });
+        let one = with(layout, &["label", "why"][..outputs], ModuleText { instruction, demonstrations, reasoning, layout: None });
         // A field's text may hold the other's placeholder: whoever fills in one after the other keeps clear of that.
         prop_assume!(!one.placeholders.iter().any(|(_, placeholder)| value.contains(placeholder.as_str())));
         let fields = vec![("text".to_owned(), value), ("from".to_owned(), "Bea".to_owned())];

@@ -25,7 +25,7 @@ use crate::engine::{Completion, Message};
 use crate::journal::Scored;
 use crate::optimize::answer::Unusable;
 use crate::optimize::packing::names;
-use crate::optimize::{demonstrations, writing};
+use crate::optimize::writing;
 use crate::program::{Demonstration, Module, ModuleText};
 
 /// A way to change a text.
