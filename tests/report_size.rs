@@ -44,7 +44,7 @@ fn large(folder: &Path) {
     let usage = Usage { prefilled: 900, unique: 900, reused: 100, decoded: 400 };
     for candidate in 0..200_usize {
         let elapsed = candidate as f64 * 60.0;
-        let cost = Cost { usage, engine: 20.0, metric: 0.1, elapsed };
+        let cost = Cost { usage, engine: 20.0, judge: 0.0, metric: 0.1, elapsed };
         let key = format!("{candidate:016x}");
         let parent = (candidate.max(1) - 1) / 2;
         let instruction = format!(

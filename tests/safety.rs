@@ -354,7 +354,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     paths.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
 }
 
-/// The crate denies `unsafe`; where it is let in is `engine/llama` alone, each time with its reason.
+/// The crate denies `unsafe`; where it is let in is `engine/llama`, and the one map of a file of examples, each time with its reason.
 #[test]
 fn unsafe_code_stands_in_the_engine_alone_with_its_reason() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -364,7 +364,7 @@ fn unsafe_code_stands_in_the_engine_alone_with_its_reason() {
         let text = fs::read_to_string(&path).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         for (at, line) in lines.iter().enumerate().filter(|(_, line)| line.contains("allow(unsafe_code)")) {
-            assert!(path.starts_with(src.join("engine/llama")), "{}:{}", path.display(), at + 1);
+            assert!(path.starts_with(src.join("engine/llama")) || path == src.join("data/dataset.rs"), "{}:{}", path.display(), at + 1);
             let reason = lines[at.saturating_sub(4)..at].iter().any(|before| before.trim_start().starts_with("// SAFETY: "));
             assert!(reason && line.trim_start().starts_with("#["), "{}:{} says no reason", path.display(), at + 1);
             blocks += 1;

@@ -10,7 +10,8 @@ use gepard::report::compare::{self, Comparison, Pair, Side};
 use gepard::report::paired::Sure;
 
 use super::{CliError, compare_optimizers};
-use super::progress::{duration, printable};
+use super::progress::duration;
+use super::terminal::printable;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

@@ -196,9 +196,10 @@ pub fn open(folder: &Path) -> Result<Vec<Deployed>, ExportError> {
             instruction: saved.instruction.clone(),
             demonstrations: saved.demonstrations.clone(),
             reasoning: saved.reasoning,
-            layout: saved.layout,
+            layout: None,
         };
-        let module = plan.module(place).ok_or_else(absent)?;
+        let mut module = plan.module(place).ok_or_else(absent)?;
+        module.layout = saved.layout.unwrap_or(module.layout);
         let braced: Vec<(String, String)> = module.inputs.iter().map(|f| (f.clone(), format!("{{{f}}}"))).collect();
         let one = Deployed::new(&plan, module, text);
         if one.chat(&braced) != saved.messages {
