@@ -130,7 +130,7 @@ fn hostile_python_gets_nothing_is_named_and_leaves_nothing() {
         ("becomes a daemon", "if os.fork() == 0:\n    os.setsid()\n    time.sleep(1000)".into(), &[DENIED]),
         ("leaves its group", "os.setpgid(0, 0)\nos.setsid()".into(), &[DENIED]),
         ("runs a program", "import subprocess\nsubprocess.run(['/bin/true'])".into(), &[DENIED]),
-        ("becomes a shell", "os.execv('/bin/sh', ['sh', '-c', 'exit 0'])".into(), &["ended the interpreter", "exit code 0"]),
+        ("becomes a shell", "os.execv('/bin/sh', ['sh', '-c', 'exit 0'])".into(), &["ended the interpreter"]),
         ("is a bomb of threads", "threading.stack_size(65536)\nwhile True:\n    threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()".into(), &["thread"]),
         ("kills its parent", "os.kill(os.getppid(), signal.SIGKILL)".into(), &[DENIED]),
         ("kills everybody", "os.kill(-1, signal.SIGKILL)".into(), &[DENIED]),
@@ -147,7 +147,7 @@ fn hostile_python_gets_nothing_is_named_and_leaves_nothing() {
         ("complains without end", "while True:\n    os.write(2, b'x' * 1000)".into(), &["printed more than 64 KB"]),
         ("writes without end", "with open('big', 'wb') as big:\n    while True:\n        big.write(b'x' * 100000)".into(), &["File too large"]),
         ("writes a file with holes", "open('big', 'wb').truncate(10 << 30)".into(), &["Error"]),
-        ("writes many files", "n = 0\nwhile True:\n    n += 1\n    open(str(n), 'w').write('x' * 1000)".into(), &["too many files"]),
+        ("writes many files", "n = 0\nwhile True:\n    n += 1\n    open(str(n), 'w').write('x' * 20000)".into(), &["more than 8 MB of files"]),
         ("hides what it writes", "n = 0\nwhile True:\n    n += 1\n    open(str(n), 'wb').write(b'x' * 1000) if n > 100 else None\n    globals()[str(n)] = open('big', 'wb')\n    globals()[str(n)].write(b'x' * 1000000)\n    os.remove('big')".into(), &["more than 8 MB of files"]),
         ("closes its folder", "os.mkdir('closed', 0o300)\nn = 0\nwhile True:\n    n += 1\n    open(f'closed/{n}', 'w').write('x' * 100000)".into(), &["more than 8 MB of files"]),
         ("digs", "while True:\n    os.mkdir('x')\n    os.chdir('x')".into(), &["too many files"]),
@@ -166,7 +166,7 @@ fn hostile_python_gets_nothing_is_named_and_leaves_nothing() {
     ];
     assert!(programs.len() > 50);
     let metric = python();
-    let next = Mutex::new(programs.iter());
+    let (next, wrong) = (Mutex::new(programs.iter()), Mutex::new(Vec::new()));
     // What waits takes no processor: more at a time than there are.
     std::thread::scope(|scope| {
         for _ in 0..4 {
@@ -175,15 +175,19 @@ fn hostile_python_gets_nothing_is_named_and_leaves_nothing() {
                     let started = Instant::now();
                     let verdict = judge(&metric, &f(lines), &["assert f() == 'done'"]);
                     let (words, took) = (&verdict.feedback, started.elapsed());
-                    assert_eq!(verdict.score, 0.0, "who {what} got through: {words}");
-                    for name in *names {
-                        assert!(words.contains(name), "who {what} should read `{name}`, but: {words}");
+                    let missing = names.iter().any(|name| !words.contains(name));
+                    if verdict.score > 0.0 || missing || took > Duration::from_secs(30) {
+                        wrong
+                            .lock()
+                            .unwrap()
+                            .push(format!("who {what}: {} after {took:?}, {names:?} in: {words}", verdict.score));
                     }
-                    assert!(took < Duration::from_secs(30), "who {what} took {took:?}");
                 }
             });
         }
     });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     nothing_is_left();
     assert_eq!(fs::read_to_string(&secret).unwrap(), "the password");
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 2);
@@ -380,5 +384,21 @@ fn the_references_of_mbpp_pass_and_what_returns_nothing_fails_with_both_values()
         })
         .sum();
     assert!(rows.is_empty() || failing + 5 == rows.len(), "{failing} of {}", rows.len());
+    nothing_is_left();
+}
+
+#[test]
+fn without_a_sandbox_code_is_judged_all_the_same_and_may_do_anything() {
+    let _alone = alone();
+    let outside = tempfile::tempdir().unwrap();
+    let path = outside.path().join("new");
+    let code = f(&format!("open('{}', 'w').write('x')", path.display()));
+    let settings = settings(Language::Python { python: "python3".into() });
+    let free = Code::with_sandbox(settings, Sandbox::none()).unwrap();
+    let verdict = judge(&free, &code, &["assert f() == 'done'", "assert f() == 'undone'"]);
+    assert_eq!(verdict.score, 0.5, "{}", verdict.feedback);
+    assert!(path.exists());
+    let late = judge(&free, "import os, time\nif os.fork() == 0: time.sleep(1000)\ntime.sleep(1000)", &["assert True"]);
+    assert!(late.feedback.contains("took longer than 1 s to load"), "{}", late.feedback);
     nothing_is_left();
 }

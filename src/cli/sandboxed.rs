@@ -10,7 +10,7 @@ use gepard::sandbox::{Cell, HANDSHAKE, REFUSED, SandboxError};
 pub(super) fn run(arguments: &[OsString]) -> ExitCode {
     let mut refusal = String::new();
     let result = match arguments {
-        [probe] if probe == "--probe" => gepard::sandbox::probe().map(|means| {
+        [probe, scratch] if probe == "--probe" => gepard::sandbox::probe(scratch.as_ref()).map(|means| {
             // Where this cannot be written, nobody takes it for a yes.
             drop(writeln!(std::io::stdout(), "{HANDSHAKE} {means}"));
         }),

@@ -36,6 +36,9 @@ const SYSTEM: [&str; 13] = [
     "/etc/mime.types",
 ];
 
+/// The priority of programs that may start others.
+const NICE: i32 = 10;
+
 /// Devices without a machine behind them.
 const DEVICES: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"];
 
@@ -54,6 +57,10 @@ fn give_up(cell: &Cell) -> Result<ABI, SandboxError> {
     close_inherited();
     drop_capabilities();
     limit(cell)?;
+    if cell.processes {
+        // However many they become, whoever watches them is sooner.
+        rustix::process::setpriority_process(None, NICE).map_err(|e| unavailable("the priority cannot be lowered", e))?;
+    }
     let abi = landlock(cell)?;
     let signals = match cell.processes {
         false => Signals::ToItself(std::process::id()),
@@ -91,21 +98,19 @@ pub(super) fn command(program: &Path, scratch: &Path) -> Command {
     command
 }
 
-/// Shuts this process in and tries to break out.
+/// Shuts this process in, with `scratch` to write into, and tries to break out.
 ///
 /// # Errors
 /// [`SandboxError::Unavailable`] with what does not hold.
-pub fn probe() -> Result<String, SandboxError> {
+pub fn probe(scratch: &Path) -> Result<String, SandboxError> {
     let limits = Limits { memory: 1 << 40, cpu: 3600, output: 0, disk: 1 << 20, tasks: 1 };
-    let scratch = super::Scratch::new().map_err(|e| unavailable("no folder for temporary files can be made", e))?;
-    let inside = scratch.path().join("inside");
-    let cell = Cell { scratch: scratch.path().to_owned(), read: Vec::new(), processes: false, limits, refusal: String::new() };
+    let cell = Cell { scratch: scratch.to_owned(), read: Vec::new(), processes: false, limits, refusal: String::new() };
     let abi = give_up(&cell)?;
     let broken = |what: &str| Err(SandboxError::Unavailable(format!("it does not hold: {what} is possible")));
     if std::fs::read_dir("/").is_ok() {
         return broken("reading files");
     }
-    if std::fs::write(scratch.path().with_extension("outside"), "").is_ok() {
+    if std::fs::write(scratch.with_extension("outside"), "").is_ok() {
         return broken("writing files");
     }
     if UdpSocket::bind("127.0.0.1:0").is_ok() {
@@ -114,7 +119,7 @@ pub fn probe() -> Result<String, SandboxError> {
     if Command::new("/bin/sh").args(["-c", "exit"]).status().is_ok() {
         return broken("starting processes");
     }
-    std::fs::write(&inside, "").map_err(|e| unavailable("the scratch folder cannot be written", e))?;
+    std::fs::write(scratch.join("inside"), "").map_err(|e| unavailable("the scratch folder cannot be written", e))?;
     Ok(format!("Landlock {}, seccomp", abi as i32))
 }
 
@@ -145,7 +150,7 @@ fn limit(cell: &Cell) -> Result<(), SandboxError> {
         vec![(of_memory, memory), (Resource::Cpu, cpu), (Resource::Fsize, disk), (Resource::Core, 0), (Resource::Nofile, 256)];
     // The kernel counts all tasks of the user, and none of root's: a last resort, the watcher's count is what holds.
     if let Some(tasks) = tasks_of_all() {
-        limits.push((Resource::Nproc, tasks + 4 * cell.limits.tasks));
+        limits.push((Resource::Nproc, tasks + cell.limits.tasks));
     }
     for (resource, most) in limits {
         let have = rustix::process::getrlimit(resource).maximum;

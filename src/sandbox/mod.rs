@@ -123,8 +123,11 @@ impl Sandbox {
             return Err(SandboxError::Unavailable("it needs Linux (Landlock and seccomp)".into()));
         }
         let failed = |cause: String| SandboxError::Unavailable(format!("{}: {cause}", launcher.display()));
+        // Made and deleted here: who is shut in cannot even delete the folder that it may write into.
+        let scratch = Scratch::new().map_err(|e| failed(format!("no folder for temporary files can be made: {e}")))?;
         let output = std::process::Command::new(launcher)
             .args(["sandboxed", "--probe"])
+            .arg(scratch.path())
             .stdin(std::process::Stdio::null())
             .output()
             .map_err(|e| failed(e.to_string()))?;

@@ -16,8 +16,14 @@ use super::{Cell, Limits, REFUSED, Sandbox, SandboxError, Scratch, scratch};
 /// How often what a program uses is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// The same of one that may start others: they double faster.
+const LOOK_AT_MANY: Duration = Duration::from_millis(5);
+
 /// The last bytes of what it says that are kept.
 const SAID: usize = 8000;
+
+/// The longest that is waited for what a program wrote before it ended: on a busy machine it takes a while to be read.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The longest that the dead may take to be gone.
 const GONE: Duration = Duration::from_secs(2);
@@ -69,7 +75,8 @@ pub struct Running {
     written: u64,
     said: Vec<u8>,
     looked: Instant,
-    exited: Option<ExitStatus>,
+    /// How it ended, and when that was seen.
+    exited: Option<(ExitStatus, Instant)>,
 }
 
 impl Sandbox {
@@ -154,9 +161,9 @@ impl Running {
                 return Ok(Event::Exceeded(exceeded));
             }
             if now >= until {
-                return Ok(Event::Silence);
+                return self.exited.map_or(Ok(Event::Silence), |(status, _)| self.ended(status));
             }
-            match self.heard.recv_timeout(LOOK.min(until - now)) {
+            match self.heard.recv_timeout(self.pause().min(until - now)) {
                 Ok(heard) => {
                     let (Heard::Out(bytes) | Heard::Err(bytes)) = &heard;
                     self.written += bytes.len() as u64;
@@ -173,14 +180,16 @@ impl Running {
                         }
                     }
                 }
-                // It may have ended while something that it started holds its pipes: then one more silence is its last word.
+                // It may have ended while something that it started holds its pipes: then a longer silence is its last word.
                 Err(RecvTimeoutError::Timeout) => match self.exited {
-                    Some(status) => return self.ended(status),
-                    None => self.exited = self.child.try_wait().ok().flatten(),
+                    Some((status, at)) if at.elapsed() > LAST_WORDS => return self.ended(status),
+                    Some(_) => {}
+                    None => self.exited = self.child.try_wait().ok().flatten().map(|status| (status, now)),
                 },
                 Err(RecvTimeoutError::Disconnected) => {
-                    if let Some(status) = self.exited.or_else(|| self.child.try_wait().ok().flatten()) {
-                        self.exited = Some(status);
+                    let known = self.exited.map(|(status, _)| status);
+                    if let Some(status) = known.or_else(|| self.child.try_wait().ok().flatten()) {
+                        self.exited = Some((status, now));
                         return self.ended(status);
                     }
                     // It is about to end, or closed its pipes and goes on.
@@ -225,19 +234,23 @@ impl Running {
         }
     }
 
+    fn pause(&self) -> Duration {
+        if self.alone { LOOK } else { LOOK_AT_MANY }
+    }
+
     /// What it uses too much of.
     fn look(&mut self, now: Instant) -> Option<Exceeded> {
         if now < self.looked {
             return None;
         }
-        self.looked = now + LOOK;
-        let Usage { tasks, memory, unlinked } = usage(self.child.id(), self.alone);
+        self.looked = now + self.pause();
+        let Usage { tasks, memory, unlinked } = usage(self.child.id(), self.alone, self.limits.tasks);
+        if tasks > self.limits.tasks {
+            return Some(Exceeded::Tasks);
+        }
         let disk = scratch::size(&self.scratch).map(|bytes| bytes + unlinked);
         if disk.is_none_or(|bytes| bytes > self.limits.disk) {
             return Some(Exceeded::Disk);
-        }
-        if tasks > self.limits.tasks {
-            return Some(Exceeded::Tasks);
         }
         (memory > self.limits.memory).then_some(Exceeded::Memory)
     }
@@ -279,8 +292,8 @@ struct Usage {
 /// Bytes of a page of memory, as the kernel counts it here.
 const PAGE: u64 = 4096;
 
-/// What a process group uses: its leader only, where it is alone.
-fn usage(group: u32, alone: bool) -> Usage {
+/// What a process group uses: its leader only, where it is alone. Of one with more than `most` tasks no more is looked at.
+fn usage(group: u32, alone: bool, most: u64) -> Usage {
     let of = |process: PathBuf| {
         let stat = std::fs::read_to_string(process.join("stat")).ok()?;
         // The name of a program may hold anything; what follows its last parenthesis are numbers.
@@ -299,9 +312,14 @@ fn usage(group: u32, alone: bool) -> Usage {
     }
     let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let numbers = all.filter(|entry| entry.file_name().as_encoded_bytes().first().is_some_and(u8::is_ascii_digit));
-    numbers.filter_map(|entry| of(entry.path())).fold(Usage::default(), |sum, one| Usage {
-        tasks: sum.tasks + one.tasks,
-        memory: sum.memory + one.memory,
-        unlinked: sum.unlinked + one.unlinked,
-    })
+    let mut sum = Usage::default();
+    for one in numbers.filter_map(|entry| of(entry.path())) {
+        sum.tasks += one.tasks;
+        sum.memory += one.memory;
+        sum.unlinked += one.unlinked;
+        if sum.tasks > most {
+            break;
+        }
+    }
+    sum
 }

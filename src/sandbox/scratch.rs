@@ -126,7 +126,7 @@ mod tests {
         std::os::unix::fs::symlink(outside.path(), path.join("link")).unwrap();
         fs::create_dir(path.join("closed")).unwrap();
         fs::write(path.join("closed/file"), "x").unwrap();
-        fs::set_permissions(path.join("closed"), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(path.join("closed"), fs::Permissions::from_mode(0o000)).unwrap();
         // Deeper than a path may be long: each half is made on its own, then one is put into the other.
         let deep = |name: &str| {
             let mut folder = path.join(name);

@@ -188,7 +188,11 @@ impl Python {
         match at {
             At::Start => {
                 let said: String = running.said().trim().chars().take(500).collect();
-                Err(Failure::Other(format!("the interpreter `{}` did not start: {said}", self.executable.display())))
+                let why = match why {
+                    Outcome::Failed(why) => why,
+                    _ => format!("nothing was heard of it for {} s", START.as_secs()),
+                };
+                Err(Failure::Other(format!("the interpreter `{}` did not start: {why} {said}", self.executable.display())))
             }
             At::Load => {
                 known.refused = Some(match why {

@@ -59,7 +59,7 @@ pub(super) fn judgement(counting: Passing, report: &Report) -> Judgement {
         told.extend(match outcome {
             Outcome::Passed { slow } if slow.is_empty() => None,
             Outcome::Passed { slow } => Some(format!("- passed, but slow: `{name}`{}", went(slow))),
-            Outcome::Failed(why) if why.contains(&name) => Some(format!("- FAILED: {}", shorten(why, SHOWN.1))),
+            Outcome::Failed(why) if why.contains(&format!("`{name}`")) => Some(format!("- FAILED: {}", shorten(why, SHOWN.1))),
             Outcome::Failed(why) => Some(format!("- FAILED: `{name}`: {}", shorten(why, SHOWN.1))),
             Outcome::Late(profile) => Some(format!("- TIMED OUT: `{name}` took longer than {timeout} s{}", went(profile))),
             Outcome::NotRun => Some(format!("- not run: `{name}`, for others before it had to be ended")),
