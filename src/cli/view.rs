@@ -9,7 +9,10 @@ use gepard::event::{Event, Purpose};
 use super::progress::{duration, time_left, words_for};
 use super::terminal::one_line;
 
-/// Columns of the bar and of the sparkline.
+/// Columns of the bar: beside it, the longest budget line has room in 80.
+const BAR: usize = 16;
+
+/// Columns of the sparkline.
 const COLUMNS: usize = 24;
 
 /// What is known of a run under way.
@@ -97,11 +100,11 @@ impl View {
     /// The view's lines, none longer than `width` columns.
     pub(super) fn lines(&self, width: usize) -> Vec<String> {
         let left = time_left(self.spent, self.elapsed, self.most_rollouts, self.most_seconds);
-        let left = left.map_or(String::new(), |seconds| format!(", about {} left", duration(seconds)));
+        let left = left.map_or(String::new(), |seconds| format!(", {} left", duration(seconds)));
         let rollouts =
             self.most_rollouts.map_or(format!("{} rollouts", self.spent), |most| format!("{}/{most} rollouts", self.spent));
         let best = match self.best.last() {
-            Some((_, score)) => format!("{score:.3}  {}  {} candidates", self.sparkline(), self.candidates),
+            Some((_, score)) => format!("{score:.3} {} {} candidates", self.sparkline(), self.candidates),
             None => "not known yet".into(),
         };
         let answered = self.answered.map_or(String::new(), |(answered, of)| format!(", {answered}/{of} answered"));
@@ -113,7 +116,7 @@ impl View {
         };
         let lines = [
             ("run", self.run.clone()),
-            ("budget", format!("{}  {rollouts}, {}{left}", self.bar(), duration(self.elapsed))),
+            ("budget", format!("{} {rollouts}, {}{left}", self.bar(), duration(self.elapsed))),
             ("best", best),
             ("last", self.last.clone()),
             ("now", format!("{}{answered}", self.doing)),
@@ -127,8 +130,8 @@ impl View {
     fn bar(&self) -> String {
         let of = |most: Option<u64>, spent: f64| most.filter(|most| *most > 0).map(|most| spent / most as f64);
         let parts = of(self.most_rollouts, self.spent as f64).into_iter().chain(of(self.most_seconds, self.elapsed));
-        let done = (parts.fold(0.0, f64::max).clamp(0.0, 1.0) * COLUMNS as f64) as usize;
-        format!("{}{}", "█".repeat(done), "░".repeat(COLUMNS - done))
+        let done = (parts.fold(0.0, f64::max).clamp(0.0, 1.0) * BAR as f64) as usize;
+        format!("{}{}", "█".repeat(done), "░".repeat(BAR - done))
     }
 
     /// The best score over the rollouts so far, from its lowest to its highest.
@@ -146,7 +149,7 @@ impl View {
     }
 }
 
-/// The beginning of a line. Letters that are wider than a column are counted by indicatif's own measure.
+/// The beginning of a line, by the columns that its letters take.
 fn cut(line: &str, width: usize) -> String {
     console::truncate_str(line, width, "…").into_owned()
 }
@@ -204,9 +207,9 @@ mod tests {
         ]);
         let lines = view.lines(80);
         for (place, words) in [
-            (1, "50/100 rollouts, 1 min 00 s, about 1 min 00 s left"),
-            (1, &"█".repeat(12)),
-            (2, "0.500  ▁"),
+            (1, "50/100 rollouts, 1 min 00 s, 1 min 00 s left"),
+            (1, &"█".repeat(8)),
+            (2, "0.500 ▁"),
             (2, "2 candidates"),
             (3, "rule: candidate 1 scores 0.500 (+0.250)"),
             (4, "3/8 answered"),
