@@ -70,9 +70,9 @@ fn data() {
         ),
         (
             [row.as_bytes(), b"\n{\"text\": \"\xff\"}\n"].concat(),
-            "train.jsonl:2: not UTF-8 at byte 11 of the line; save the file as UTF-8",
+            "train.jsonl:2: not UTF-8 at byte 11 of the row; save the file as UTF-8",
         ),
-        (long.into(), "train.jsonl:2: the line has more than 16 MB, which no model reads; write one row a line"),
+        (long.into(), "train.jsonl:2: the row has more than 16 MB, which no model reads; write one row a line"),
         (deep.into(), "train.jsonl:2: "),
         (format!("{row}\n{row}\n").into(), "train.jsonl:2: the id `a` stands in line 1 already; ids must be unique"),
         (format!("{row}\n{{\"id\": \"b\", \"text\": \"x\"}}").into(), "train.jsonl:2: the field `label` is missing; the row has"),
@@ -95,7 +95,7 @@ fn data() {
     fs::remove_file(task.path("val.jsonl")).unwrap();
     refused(&task, &[], 3, &["val.jsonl: No such file"]);
     fs::create_dir(task.path("val.jsonl")).unwrap();
-    refused(&task, &[], 3, &["val.jsonl: it is no regular file; give a file with a JSON object a line"]);
+    refused(&task, &[], 3, &["val.jsonl: it is no regular file; give a file of examples"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// Templates whose metric this build has.
-const TEMPLATES: [&str; 3] = ["classify", "extract", "rag"];
+const TEMPLATES: [&str; 5] = ["classify", "extract", "rag", "code", "custom"];
 
 fn gepard(arguments: &[&str], folder: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_gepard"))

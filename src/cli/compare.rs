@@ -9,9 +9,9 @@ use gepard::error::RunError;
 use gepard::report::compare::{self, Comparison, Pair, Side};
 use gepard::report::paired::Sure;
 
-use super::{CliError, compare_optimizers};
 use super::progress::duration;
 use super::terminal::printable;
+use super::{CliError, compare_optimizers};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

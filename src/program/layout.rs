@@ -200,8 +200,7 @@ fn cued(module: &Module, text: &ModuleText) -> bool {
 
 /// A worked example's answer, as the assistant would write it.
 fn answer(module: &Module, text: &ModuleText, demonstration: &Demonstration) -> String {
-    let space = if begun(module, text).is_empty() { "" } else { " " };
-    whole_answer(module, text, &format!("{space}{}", demonstration.answer)).trim_start().to_owned()
+    whole_answer(module, text, &demonstration.answer)
 }
 
 /// What the assistant is to write: the only output, or its reasoning and a line for each output with its name.
@@ -218,7 +217,12 @@ pub fn worked_answer(reasoning: Option<&str>, outputs: &[(String, String)]) -> S
 /// A model's answer with what the layout has begun: it goes on from there, or begins once more.
 #[must_use]
 pub fn whole_answer(module: &Module, text: &ModuleText, answer: &str) -> String {
-    if parse::begins_with_a_label(&module.outputs, answer) { answer.to_owned() } else { begun(module, text) + answer }
+    let begun = begun(module, text);
+    if begun.is_empty() || parse::begins_with_a_label(&module.outputs, answer) {
+        return answer.to_owned();
+    }
+    let space = if answer.starts_with(char::is_whitespace) { "" } else { " " };
+    format!("{begun}{space}{answer}")
 }
 
 /// Tells how reasoning and several outputs are to be written, so that [`super::parse`] can read them; without words where

@@ -168,7 +168,7 @@ fn who_reasons_is_shown_reasoning() {
     // What the student itself wrote, where it was right.
     held.text = text;
     let shown = held.apply(Operator::Examples, 0).demonstrations;
-    assert_eq!(shown.iter().map(|d| (d.id.as_str(), d.answer.as_str())).collect::<Vec<_>>(), [("t0", "late")]);
+    assert_eq!(shown.iter().map(|d| (d.id.as_str(), d.answer.as_str())).collect::<Vec<_>>(), [("t0", "reasoning: late")]);
     assert!(!held.apply(Operator::Reason, 0).reasoning);
 }
 
@@ -184,7 +184,7 @@ fn who_reasons_is_shown_worked_solutions_where_there_are_any() {
     assert!(!text.demonstrations.is_empty());
     for shown in text.demonstrations {
         let label = held.train.iter().find(|e| e.id == shown.id).and_then(|e| e.text("label")).unwrap();
-        assert_eq!(shown.answer, format!("It says so.\nlabel: {label}"));
+        assert_eq!(shown.answer, format!("reasoning: It says so.\nlabel: {label}"));
     }
     held.module.layout.answer = crate::program::layout::Cue::Label;
     assert!(held.apply(Operator::Reason, 0).demonstrations[0].answer.starts_with("reasoning: It says so.\nlabel: "));
