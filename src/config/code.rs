@@ -51,7 +51,7 @@ fn read_language(section: &Section<'_>, from_base: impl Fn(String) -> String) ->
             section.problem(key, "goes with `command` only");
         }
         // Known all the same: it was told what is wrong with them.
-        let _ = (section.texts("build"), section.text("file"), section.text("test_file"));
+        let _ = (section.texts("command"), section.texts("build"), section.text("file"), section.text("test_file"));
         return Language::Python { python: section.text("python").map_or_else(|| "python3".into(), from_base) };
     }
     for key in ["language", "python", "entry"].into_iter().filter(|key| section.has(key)) {
