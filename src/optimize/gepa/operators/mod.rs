@@ -88,10 +88,7 @@ impl Operator {
     /// Whether the same text can come out differently.
     #[must_use]
     pub fn is_random(self) -> bool {
-        match self {
-            Self::Format | Self::Rule => false,
-            _ => true,
-        }
+        !matches!(self, Self::Format | Self::Rule)
     }
 
     /// Whether a reflector is asked for it.
