@@ -63,7 +63,6 @@ fn tell(summary: &Summary, folder: &Path, out: &mut dyn Write) -> Result<(), Cli
         }
         writeln!(out)?;
     }
-    summary.notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))?;
     let tally = &summary.reflections;
     let unusable: u64 = tally.unusable.values().sum();
     let reasons: Vec<String> = tally.unusable.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
