@@ -7,6 +7,7 @@ pub mod evaluator;
 pub mod evoprompt;
 pub mod failures;
 pub mod gepa;
+pub mod idle;
 pub mod joining;
 pub mod miprov2;
 pub mod opro;

@@ -19,6 +19,7 @@ use crate::engine::ModelId;
 use crate::error::RunError;
 use crate::event::{Event, Purpose, StopReason};
 use crate::journal::Scored;
+use crate::optimize::idle::Idle;
 use crate::program::{Candidate, ModuleText};
 
 /// Iterations in a row without a rollout that end a search.
@@ -46,7 +47,7 @@ impl Random {
         self.members.push(seed);
         let modules = open_modules(session);
         let mut batches = Minibatches::new(session.train().len(), session.plan().minibatch);
-        let mut idle = 0;
+        let mut idle = Idle::default();
         for (iteration, &module) in (1..).zip(modules.iter().cycle()) {
             if let Some(reason) = is_enough(session, &self.members, 2) {
                 return Ok(reason);
@@ -55,14 +56,7 @@ impl Random {
             session.fits((batch.len() + session.validation_size()) as u64)?;
             let before = session.spent().rollouts;
             self.reflect(session, iteration, module, &batch)?;
-            if session.spent().rollouts > before {
-                idle = 0;
-                continue;
-            }
-            idle += 1;
-            let of = MOST_IDLE.max(batches.in_epoch());
-            session.log(&Event::Idle { iteration, in_a_row: idle, of })?;
-            if idle >= of {
+            if idle.is_end(session, iteration, before, MOST_IDLE.max(batches.in_epoch()))? {
                 return Ok(StopReason::NothingLeft);
             }
         }

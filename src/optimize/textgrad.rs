@@ -21,6 +21,7 @@ use crate::engine::ModelId;
 use crate::error::RunError;
 use crate::event::{Event, Purpose, StopReason};
 use crate::journal::Scored;
+use crate::optimize::idle::Idle;
 use crate::program::{Candidate, ModuleText};
 
 /// Examples of a minibatch.
@@ -67,7 +68,7 @@ impl TextGrad {
         let mut batches = Minibatches::new(session.train().len(), MINIBATCH);
         let modules = session.program().modules.len();
         let questions = MINIBATCH * (1 + 2 * modules) + modules;
-        let (mut idle, mut current, mut improved) = (0, 0, 0);
+        let (mut idle, mut current, mut improved) = (Idle::default(), 0, 0);
         for iteration in 1.. {
             if let Some(reason) = is_enough(session, &self.members, questions as u64) {
                 return Ok(reason);
@@ -83,14 +84,7 @@ impl TextGrad {
                 current = place;
                 improved = if self.members[current].mean() > mean { iteration } else { improved };
             }
-            if session.spent().rollouts > before {
-                idle = 0;
-                continue;
-            }
-            idle += 1;
-            let of = MOST_IDLE.max(batches.in_epoch());
-            session.log(&Event::Idle { iteration, in_a_row: idle, of })?;
-            if idle >= of {
+            if idle.is_end(session, iteration, before, MOST_IDLE.max(batches.in_epoch()))? {
                 return Ok(StopReason::NothingLeft);
             }
         }

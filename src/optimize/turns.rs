@@ -22,6 +22,7 @@ use crate::engine::{Completion, ModelId};
 use crate::error::RunError;
 use crate::event::{Event, Purpose, StopReason};
 use crate::journal::Scored;
+use crate::optimize::idle::Idle;
 use crate::program::{Candidate, ModuleText};
 
 /// The least examples that candidates are compared on, as far as there are so many.
@@ -423,7 +424,7 @@ impl<M: SinglePrompt> InTurns<M> {
         examples: &[usize],
         until: Until,
     ) -> Result<StopReason, Halt> {
-        let (mut idle, mut best) = (0, (None, *iteration));
+        let (mut idle, mut best) = (Idle::default(), (None, *iteration));
         for generation in 0_u64.. {
             if let Some(reason) = is_enough(session, &self.search.members, self.method.questions() as u64) {
                 return Ok(reason);
@@ -450,11 +451,7 @@ impl<M: SinglePrompt> InTurns<M> {
             } else {
                 self.method.step(&mut self.search, session, &step)?;
             }
-            idle = if session.spent().rollouts > before { 0 } else { idle + 1 };
-            if idle > 0 {
-                session.log(&Event::Idle { iteration: *iteration, in_a_row: idle, of: MOST_IDLE })?;
-            }
-            if idle >= MOST_IDLE {
+            if idle.is_end(session, *iteration, before, MOST_IDLE)? {
                 return Ok(StopReason::NothingLeft);
             }
             let leader = self.search.leaders(examples.len()).first().map(|&leader| leader.clone());

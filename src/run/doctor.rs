@@ -7,14 +7,15 @@ use super::constant::{self, Constant};
 use super::findings::{self, Finding};
 use super::{EvalRequest, EvalResult, eval, feedback, files, llama_models, metric, open_engine, required_fields, settings};
 use crate::config::Plan;
+use crate::data::Example;
 use crate::data::split::{self, Split};
-use crate::data::{Example, to_text};
 use crate::engine::llama;
 use crate::engine::memory::{Machine, MemoryPlan};
 use crate::error::RunError;
 use crate::event::Event;
+use crate::optimize::demonstrations::labelled;
 use crate::optimize::evaluator::Evaluator;
-use crate::program::{Candidate, Demonstration, Module, Program, layout};
+use crate::program::{Candidate, Program};
 
 /// Training examples that the seed is tried on.
 pub const TRIED: usize = 16;
@@ -120,21 +121,9 @@ fn with_examples(program: &Program, candidate: &Candidate, train: &[Example]) ->
         if text.reasoning {
             continue;
         }
-        let is_begun = !layout::begun(module, text).is_empty();
-        text.demonstrations = train.iter().rev().filter_map(|row| worked(module, is_begun, row)).take(SHOWN).collect();
+        let worked = train.iter().rev().filter_map(|row| labelled(module, text, row, &|_| None)).take(SHOWN);
+        text.demonstrations = worked.collect();
         shown = shown.max(text.demonstrations.len());
     }
     (taught, shown)
-}
-
-fn worked(module: &Module, is_begun: bool, row: &Example) -> Option<Demonstration> {
-    let inputs: Option<Vec<(String, String)>> = module.inputs.iter().map(|name| Some((name.clone(), row.text(name)?))).collect();
-    let values: Option<Vec<String>> = module.outputs.iter().map(|name| Some(to_text(row.fields.get(name)?))).collect();
-    let (mut answer, several) = (String::new(), module.outputs.len() > 1);
-    for (place, (name, value)) in module.outputs.iter().zip(values?).enumerate() {
-        let line_break = if place > 0 { "\n" } else { "" };
-        let label = if several && !(is_begun && place == 0) { format!("{name}: ") } else { String::new() };
-        answer += &format!("{line_break}{label}{value}");
-    }
-    Some(Demonstration { id: row.id.clone(), inputs: inputs?, answer })
 }

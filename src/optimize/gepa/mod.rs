@@ -35,6 +35,7 @@ use crate::engine::ModelId;
 use crate::error::RunError;
 use crate::event::{Event, Purpose, StopReason};
 use crate::journal::Scored;
+use crate::optimize::idle::Idle;
 use crate::program::Candidate;
 
 /// Idle iterations in a row that end a run, where an epoch has fewer.
@@ -93,7 +94,7 @@ impl Gepa {
         }
         let mut batches = Minibatches::new(session.train().len(), plan.minibatch);
         let mut best = (self.members[0].mean(), 0);
-        let mut idle = 0;
+        let mut idle = Idle::default();
         for iteration in 1.. {
             if best.0 >= plan.stop_at_score {
                 return Ok(StopReason::ScoreReached);
@@ -114,14 +115,7 @@ impl Gepa {
             if mean > best.0 {
                 best = (mean, iteration);
             }
-            if session.spent().rollouts > before {
-                idle = 0;
-                continue;
-            }
-            idle += 1;
-            let of = batches.in_epoch().max(LEAST_IDLE);
-            session.log(&Event::Idle { iteration, in_a_row: idle, of })?;
-            if idle >= of {
+            if idle.is_end(session, iteration, before, batches.in_epoch().max(LEAST_IDLE))? {
                 return Ok(StopReason::NothingLeft);
             }
         }

@@ -24,6 +24,7 @@ use crate::engine::ModelId;
 use crate::error::RunError;
 use crate::event::{Event, Purpose, StopReason};
 use crate::journal::Scored;
+use crate::optimize::idle::Idle;
 use crate::program::{Candidate, Demonstration, ModuleText};
 
 /// The most validation examples of a trial.
@@ -115,7 +116,7 @@ impl Miprov2 {
         self.full.push(seed);
         let size = session.validation_size();
         let minibatch = (size / SHARE_OF_VALIDATION).clamp(LEAST_MINIBATCH, MOST_MINIBATCH).min(size);
-        let (mut idle, mut improved) = (0, 1);
+        let (mut idle, mut improved) = (Idle::default(), 1);
         for trial in 2.. {
             if let Some(reason) = is_enough(session, &self.members, 0) {
                 return Ok(reason);
@@ -136,11 +137,7 @@ impl Miprov2 {
                 self.validate_best(session, trial, &options, &mut choices)?;
             }
             improved = if self.best_mean() > best { trial } else { improved };
-            idle = if session.spent().rollouts > before { 0 } else { idle + 1 };
-            if idle > 0 {
-                session.log(&Event::Idle { iteration: trial, in_a_row: idle, of: MOST_IDLE })?;
-            }
-            if idle >= MOST_IDLE {
+            if idle.is_end(session, trial, before, MOST_IDLE)? {
                 self.validate_best(session, trial, &options, &mut choices)?;
                 return Ok(StopReason::NothingLeft);
             }
