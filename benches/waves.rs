@@ -23,6 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         gpu_layers: GpuLayers::Auto,
         context: Some(context.parse()?),
         cache: None,
+        thinking: 0,
         tuning: None,
     };
     let threads = Some(threads.parse()?);

@@ -41,6 +41,7 @@ fn engine_of(context: usize) -> Llama {
         gpu_layers: GpuLayers::Auto,
         context: Some(context),
         cache: None,
+        thinking: 0,
         tuning: None,
     };
     Llama::open(&[file], SETTINGS).unwrap()
@@ -242,6 +243,7 @@ fn models_that_do_not_fit_together_take_turns_and_say_the_same() {
         gpu_layers: GpuLayers::Auto,
         context: Some(context),
         cache: None,
+        thinking: 0,
         tuning: None,
     };
     let files = [file("task", 1024), file("teacher", 512)];
@@ -281,6 +283,7 @@ fn the_most_sequences_that_a_plan_may_ask_for_can_be_had() {
         gpu_layers: GpuLayers::Auto,
         context: Some(512),
         cache: None,
+        thinking: 0,
         tuning: None,
     };
     let settings = Settings { sequences: 253, chunk: Some(253), ..SETTINGS };
@@ -342,6 +345,7 @@ fn roles_with_the_same_file_share_one_copy() {
         gpu_layers: GpuLayers::Auto,
         context: Some(512),
         cache: None,
+        thinking: 0,
         tuning: None,
     };
     let before = resident();
@@ -374,6 +378,7 @@ fn files_that_are_no_models_are_refused_with_what_to_do() {
             gpu_layers: GpuLayers::Auto,
             context: None,
             cache: None,
+            thinking: 0,
             tuning: None,
         };
         let Err(error) = Llama::open(&[file], Settings { threads: Some(1), sequences: 1, chunk: Some(32), memory: None }) else {

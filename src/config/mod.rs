@@ -300,6 +300,7 @@ fn read_models(reader: &Reader<'_>, root: &Section<'_>) -> Vec<ModelPlan> {
                     gpu_layers: read_gpu_layers(&section),
                     context: section.integer("context", 128..=10_000_000),
                     cache: read_cache(&section),
+                    thinking: section.integer("thinking", 1..=1_000_000),
                 }
             }
         };

@@ -141,6 +141,9 @@ pub enum ModelSource {
         /// What its cache is stored as; None: 16-bit floats, unless memory is short.
         #[serde(skip_serializing_if = "Option::is_none")]
         cache: Option<CacheType>,
+        /// Tokens of reasoning before each answer, at most; None: it answers at once.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        thinking: Option<u32>,
     },
     /// The deterministic double.
     Scripted {

@@ -119,8 +119,16 @@ pub struct Usage {
     pub unique: u64,
     /// Prompt tokens taken from what another request had computed.
     pub reused: u64,
-    /// Tokens of the answer.
+    /// Tokens of the answer, with the reasoning before it.
     pub decoded: u64,
+    /// Those of them that are reasoning.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reasoned: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+pub(crate) fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl std::ops::AddAssign for Usage {
@@ -129,6 +137,7 @@ impl std::ops::AddAssign for Usage {
         self.unique += other.unique;
         self.reused += other.reused;
         self.decoded += other.decoded;
+        self.reasoned += other.reasoned;
     }
 }
 

@@ -131,7 +131,7 @@ impl Engine for Scripted {
             let (raw, ended) = (self.answer)(request);
             let (reasoning, text) = reasoning::split(&raw);
             let prefilled = request.messages.iter().map(|m| words(&m.content)).sum::<usize>() as u64;
-            let usage = Usage { prefilled, unique: prefilled, reused: 0, decoded: words(&raw) as u64 };
+            let usage = Usage { prefilled, unique: prefilled, reused: 0, decoded: words(&raw) as u64, reasoned: 0 };
             done.answered += 1;
             done.prefilled += usage.prefilled;
             done.decoded += usage.decoded;

@@ -70,8 +70,11 @@ pub struct EngineSummary {
     pub unique_prefill_tokens: u64,
     /// Prompt tokens taken from another request of the wave.
     pub reused_tokens: u64,
-    /// Tokens of answers.
+    /// Tokens of answers, with the reasoning before them.
     pub decode_tokens: u64,
+    /// Those of them that are reasoning; left out where there are none.
+    #[serde(skip_serializing_if = "crate::engine::is_zero")]
+    pub reasoning_tokens: u64,
     /// Seconds by role.
     pub seconds: RoleSeconds,
 }
@@ -222,6 +225,7 @@ impl Summary {
                 unique_prefill_tokens: usage.unique,
                 reused_tokens: usage.reused,
                 decode_tokens: usage.decoded,
+                reasoning_tokens: usage.reasoned,
                 seconds: RoleSeconds {
                     task: spent.task_seconds,
                     reflection: spent.reflection_seconds,

@@ -89,7 +89,7 @@ pub fn files(plan: &Plan) -> Files {
 fn llama_models(plan: &Plan, run: &BTreeMap<String, String>) -> Result<Vec<ModelFile>, RunError> {
     let mut models = Vec::new();
     for model in &plan.models {
-        if let ModelSource::Llama { gguf, gpu_layers, context, cache } = &model.source {
+        if let ModelSource::Llama { gguf, gpu_layers, context, cache, thinking } = &model.source {
             models.push(ModelFile {
                 name: model.name.clone(),
                 path: catalog::resolve(gguf, Path::new(""))?,
@@ -100,6 +100,7 @@ fn llama_models(plan: &Plan, run: &BTreeMap<String, String>) -> Result<Vec<Model
                 },
                 context: *context,
                 cache: *cache,
+                thinking: thinking.unwrap_or(0),
                 tuning: Tuning::of_run(run, &model.name),
             });
         }

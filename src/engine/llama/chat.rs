@@ -4,6 +4,7 @@ use minijinja::value::{Kwargs, Value};
 use minijinja::{Environment, ErrorKind, context};
 use serde::Serialize;
 
+use crate::engine::reasoning::Tags;
 use crate::engine::{Message, Role};
 
 /// The date that templates see. A clock in a prompt would make a run unrepeatable.
@@ -31,6 +32,18 @@ pub struct ChatTemplate {
     environment: Environment<'static>,
     bos: String,
     eos: String,
+    tags: Option<Tags>,
+}
+
+/// A chat as text, up to where the answer begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// The text. Where the model is to reason first, it ends within its reasoning.
+    pub text: String,
+    /// What opens the reasoning; empty where there is none.
+    pub opened: &'static str,
+    /// What the answer begins with behind the reasoning; empty where it stands in the text.
+    pub then: String,
 }
 
 impl ChatTemplate {
@@ -55,7 +68,7 @@ impl ChatTemplate {
         });
         environment.add_filter("tojson", to_json);
         environment.add_template_owned("chat", source.to_owned()).map_err(|e| TemplateError::Syntax(chain(&e)))?;
-        Ok(Self { environment, bos: bos.to_owned(), eos: eos.to_owned() })
+        Ok(Self { environment, bos: bos.to_owned(), eos: eos.to_owned(), tags: Tags::of_template(source) })
     }
 
     /// The prompt text for `messages`, up to where the answer begins.
@@ -67,10 +80,7 @@ impl ChatTemplate {
     /// # Errors
     /// [`TemplateError::Render`] where the template refuses the chat even so.
     pub fn render(&self, messages: &[Message], thinking: Option<bool>) -> Result<String, TemplateError> {
-        let (chat, begun) = match messages.split_last() {
-            Some((last, rest)) if last.role == Role::Assistant => (rest, last.content.as_str()),
-            _ => (messages, ""),
-        };
+        let (chat, begun) = split_begun(messages);
         let system = chat.iter().find(|m| m.role == Role::System);
         let mut text = match (self.render_as_is(chat, thinking), system) {
             (Ok(text), Some(system)) if !text.contains(system.content.trim()) => {
@@ -82,6 +92,32 @@ impl ChatTemplate {
         };
         text.push_str(begun);
         Ok(text)
+    }
+
+    /// How the model marks its reasoning, where its template says so.
+    #[must_use]
+    pub fn tags(&self) -> Option<Tags> {
+        self.tags
+    }
+
+    /// The prompt text for an answer with reasoning before it, or without: there, reasoning that the template opens is closed.
+    ///
+    /// # Errors
+    /// [`TemplateError::Render`] where the template refuses the chat.
+    pub fn answering(&self, messages: &[Message], thinking: bool) -> Result<Rendered, TemplateError> {
+        let (chat, begun) = split_begun(messages);
+        let mut text = self.render(chat, Some(thinking && self.tags.is_some()))?;
+        match self.tags {
+            Some(tags) if thinking => {
+                text.push_str(&tags.opening(&text));
+                Ok(Rendered { text, opened: tags.open, then: begun.to_owned() })
+            }
+            tags => {
+                text.push_str(&tags.map(|tags| tags.skipping(&text)).unwrap_or_default());
+                text.push_str(begun);
+                Ok(Rendered { text, opened: "", then: String::new() })
+            }
+        }
     }
 
     /// As the template has it, without folding.
@@ -102,6 +138,14 @@ impl ChatTemplate {
         let mut text = Bounded(Vec::new());
         template.render_captured_to(values, &mut text).map_err(|e| fail(&e))?;
         Ok(String::from_utf8_lossy(&text.0).into_owned())
+    }
+}
+
+/// A chat and the beginning of the answer, where its last message is one.
+fn split_begun(messages: &[Message]) -> (&[Message], &str) {
+    match messages.split_last() {
+        Some((last, rest)) if last.role == Role::Assistant => (rest, last.content.as_str()),
+        _ => (messages, ""),
     }
 }
 

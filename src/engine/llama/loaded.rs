@@ -17,7 +17,7 @@ use super::found::Found;
 use super::rows::Rows;
 use super::tune::Tuning;
 use crate::engine::memory::{CacheType, Share};
-use crate::engine::{EngineError, Grammar};
+use crate::engine::{EngineError, Grammar, reasoning};
 
 pub(super) struct Loaded {
     /// The model without weights: llama.cpp's own tokenizer, for whoever counts tokens while the weights are elsewhere.
@@ -42,6 +42,8 @@ pub(super) struct Loaded {
     pub(super) file: ModelFile,
     weights: PathBuf,
     bos: String,
+    /// The special tokens that models mark their reasoning with, where this one has any.
+    marks: Vec<LlamaToken>,
     /// Makes what enforces grammars on its tokens; its vocabulary is read when the first one comes.
     parsers: OnceLock<Result<ParserFactory, String>>,
 }
@@ -60,6 +62,11 @@ impl Loaded {
         let vocab = vocabulary.vocab();
         let (bos, eos) = (special(&vocab, vocab.bos()), special(&vocab, vocab.eos()));
         let template = ChatTemplate::new(source, &bos, &eos).map_err(|e| error(e.to_string()))?;
+        let marks = reasoning::MARKS.iter().filter_map(|mark| match vocab.tokenize(mark.as_bytes(), false, true).as_slice() {
+            &[mark] => Some(mark),
+            _ => None,
+        });
+        let marks = marks.collect();
         Ok(Self {
             vocabulary,
             template,
@@ -75,6 +82,7 @@ impl Loaded {
             file: found.file,
             weights: found.weights,
             bos,
+            marks,
             parsers: OnceLock::new(),
         })
     }
@@ -92,6 +100,10 @@ impl Loaded {
 
     pub(super) fn vocab(&self) -> LlamaVocab<'_> {
         self.vocabulary.vocab()
+    }
+
+    pub(super) fn spelling(&self) -> Spelling<'_> {
+        Spelling { vocab: self.vocab(), marks: &self.marks }
     }
 
     /// Tokens of a rendered chat: special tokens are read as such, and the beginning-of-text token
@@ -114,6 +126,19 @@ impl Loaded {
 
     pub(super) fn error(&self, cause: String) -> EngineError {
         self.file.error(cause)
+    }
+}
+
+/// How answers are spelled.
+pub(super) struct Spelling<'m> {
+    pub(super) vocab: LlamaVocab<'m>,
+    marks: &'m [LlamaToken],
+}
+
+impl Spelling<'_> {
+    /// Adds the bytes of a token. Special tokens have none, but for those that mark reasoning.
+    pub(super) fn append(&self, token: LlamaToken, bytes: &mut Vec<u8>) {
+        self.vocab.token_to_piece_into(token, bytes, self.marks.contains(&token), None);
     }
 }
 

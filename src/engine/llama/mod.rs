@@ -19,7 +19,7 @@ mod tune;
 mod wave;
 mod worker;
 
-pub use chat::{ChatTemplate, TemplateError};
+pub use chat::{ChatTemplate, Rendered, TemplateError};
 pub use tune::Tuning;
 
 use std::ops::ControlFlow;
@@ -31,7 +31,7 @@ use llama_cpp_2::llama_backend::LlamaBackend;
 
 use self::found::Found;
 use self::loaded::Loaded;
-use self::worker::Worker;
+use self::worker::{Asked, Worker};
 use super::memory::{self, CacheType, Machine, MemoryPlan, Need};
 use super::{Completion, Engine, EngineError, EngineProgress, ModelId, Request};
 
@@ -62,6 +62,8 @@ pub struct ModelFile {
     pub context: Option<usize>,
     /// What its cache is stored as; the default is 16-bit floats, unless memory is short.
     pub cache: Option<CacheType>,
+    /// Tokens of reasoning before each answer, at most; 0: it answers at once.
+    pub thinking: u32,
     /// Threads and batches that it was run with before, for a run that goes on; the default is what was found fastest here.
     pub tuning: Option<Tuning>,
 }
@@ -104,6 +106,8 @@ pub struct Llama {
     models: Vec<Arc<Loaded>>,
     /// For each model of the plan, its place in `models`.
     roles: Vec<usize>,
+    /// For each model of the plan, tokens of reasoning.
+    thinking: Vec<u32>,
     names: Vec<String>,
     settings: Settings,
     /// Whether one model is loaded at a time.
@@ -228,9 +232,13 @@ impl Llama {
         let MemoryPlan { shares, in_turns } = memory::plan(&needs, &machine(backend, settings))?;
         let open = |(found, share)| Ok(Arc::new(Loaded::open(backend, found, share)?));
         let models: Vec<Arc<Loaded>> = found.into_iter().zip(&shares).map(open).collect::<Result<_, EngineError>>()?;
+        for (file, &place) in files.iter().zip(&roles).filter(|(file, _)| file.thinking > 0) {
+            check_thinking(file, &models[place])?;
+        }
+        let thinking = files.iter().map(|file| file.thinking).collect();
         let names = files.iter().map(|file| file.name.clone()).collect();
         let workers = models.iter().map(|_| None).collect();
-        let mut llama = Self { models, roles, names, settings, in_turns, workers };
+        let mut llama = Self { models, roles, thinking, names, settings, in_turns, workers };
         // Whatever cannot be loaded is told now, in turns or not. The first one stays.
         for place in (0..llama.models.len()).rev() {
             llama.worker(place)?;
@@ -244,6 +252,10 @@ impl Llama {
     pub fn measured(&self) -> Vec<(String, Tuning, f64)> {
         let of = |loaded: &Arc<Loaded>| Some((loaded.file.name.clone(), *loaded.tuning.get()?, *loaded.measured.get()?));
         self.models.iter().filter_map(of).collect()
+    }
+
+    fn asked(&self, request: &Request) -> Asked {
+        Asked { request: request.clone(), thinking: self.thinking.get(request.model.0).copied().unwrap_or(0) }
     }
 
     fn loaded(&self, model: ModelId) -> Option<&Loaded> {
@@ -262,6 +274,21 @@ impl Llama {
             empty => empty.insert(Worker::start(backend()?, &self.models[place], self.settings)?),
         })
     }
+}
+
+/// Tokens between reasoning and answer, at most, but for what the answer begins with.
+const MOST_LEAD: usize = 32;
+
+/// Whether a model can reason as far as it is asked to.
+fn check_thinking(file: &ModelFile, loaded: &Loaded) -> Result<(), EngineError> {
+    if loaded.template.tags().is_none() {
+        return Err(file.error("`thinking` is set, but its chat template marks no reasoning; leave it out".into()));
+    }
+    if file.thinking as usize + MOST_LEAD >= loaded.context {
+        let (thinking, context) = (file.thinking, loaded.context);
+        return Err(file.error(format!("`thinking = {thinking}` leaves nothing of the context of {context} tokens; lower it")));
+    }
+    Ok(())
 }
 
 impl Engine for Llama {
@@ -284,7 +311,7 @@ impl Engine for Llama {
         let mut completions: Vec<Option<Completion>> = requests.iter().map(|_| None).collect();
         let mut before = EngineProgress::default();
         for (place, indices) in of_models {
-            let of_model = indices.iter().map(|&index| requests[index].clone()).collect();
+            let of_model = indices.iter().map(|&index| self.asked(&requests[index])).collect();
             let mut last = before;
             let answers = self.worker(place)?.answer(of_model, &mut |done| {
                 last = before + done;
@@ -307,7 +334,8 @@ impl Engine for Llama {
     }
 
     fn context_length(&self, model: ModelId) -> usize {
-        self.loaded(model).map_or(0, |loaded| loaded.context)
+        let thinking = self.thinking.get(model.0).map_or(0, |&thinking| thinking as usize);
+        self.loaded(model).map_or(0, |loaded| loaded.context - (thinking + if thinking > 0 { MOST_LEAD } else { 0 }).min(loaded.context))
     }
 
     fn fingerprint(&self) -> Vec<(String, String)> {

@@ -13,9 +13,9 @@ use std::ops::ControlFlow;
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::token::LlamaToken;
-use llama_cpp_2::vocab::LlamaVocab;
 
 use super::active::Active;
+use super::loaded::Spelling;
 use super::prefix;
 use super::prompt::{Prompt, may_share, work};
 use super::rows::Rows;
@@ -78,7 +78,7 @@ struct Held {
 
 pub(super) struct Wave<'c, 'm> {
     context: &'c mut LlamaContext<'m>,
-    vocab: LlamaVocab<'m>,
+    spelling: Spelling<'m>,
     shape: Shape,
     batch: LlamaBatch<'static>,
     /// Rows of the batch whose logits are read.
@@ -96,10 +96,10 @@ fn backend(doing: &'static str) -> impl Fn(&dyn std::fmt::Display) -> EngineErro
 }
 
 impl<'c, 'm> Wave<'c, 'm> {
-    pub(super) fn new(context: &'c mut LlamaContext<'m>, carried: &'c mut Carried, vocab: LlamaVocab<'m>, shape: Shape) -> Self {
+    pub(super) fn new(context: &'c mut LlamaContext<'m>, carried: &'c mut Carried, spelling: Spelling<'m>, shape: Shape) -> Self {
         let batch = LlamaBatch::new(shape.chunk + Rows::MOST_ADDED, 1);
         let done = EngineProgress { answered: 0, prefilled: 0, decoded: 0 };
-        Self { context, vocab, shape, batch, answers: 0, fills_up: false, room: shape.cells, done, carried }
+        Self { context, spelling, shape, batch, answers: 0, fills_up: false, room: shape.cells, done, carried }
     }
 
     /// Answers `prompts`, each of which fits the cells on its own.
@@ -142,7 +142,7 @@ impl<'c, 'm> Wave<'c, 'm> {
             let mut still = Vec::with_capacity(active.len());
             for mut request in active {
                 let (tokens, position) = (request.tokens, request.position);
-                let ended = request.draw(self.context, &self.vocab);
+                let ended = request.draw(self.context, &self.spelling);
                 self.done.decoded += u64::from(request.tokens - tokens);
                 let Some(ended) = ended else {
                     if request.position < position {

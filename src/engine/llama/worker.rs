@@ -17,21 +17,30 @@ use llama_cpp_2::token::LlamaToken;
 use llguidance::Matcher;
 
 use super::Settings;
+use super::chat::Rendered;
 use super::loaded::Loaded;
-use super::prompt::Prompt;
+use super::prompt::{Prompt, Thinking};
 use super::rows::Rows;
 use super::tune::{self, Tuning};
 use super::wave::{Carried, Shape, Wave};
 use crate::engine::memory::CacheType;
-use crate::engine::{Completion, Ended, EngineError, EngineProgress, Grammar, Request, Usage, reasoning};
+use crate::engine::{Completion, Ended, EngineError, EngineProgress, Grammar, Request, Usage};
 
 /// The caller hears at least so often how far the work is.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
 /// A list of requests and where to send what becomes of it.
 struct Job {
-    requests: Vec<Request>,
+    requests: Vec<Asked>,
     updates: Sender<Update>,
+}
+
+/// A request and how it is to be answered by its role.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) request: Request,
+    /// Tokens of reasoning before the answer, at most.
+    pub(super) thinking: u32,
 }
 
 /// What the thread tells while it works on a job.
@@ -68,7 +77,7 @@ impl Worker {
     /// Answers a list of requests to this model.
     pub(super) fn answer(
         &self,
-        requests: Vec<Request>,
+        requests: Vec<Asked>,
         progress: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
     ) -> Result<Vec<Completion>, EngineError> {
         self.cancelled.store(false, Ordering::Relaxed);
@@ -142,7 +151,7 @@ fn answer<'m>(
     chunk: usize,
     context: &mut LlamaContext<'m>,
     carried: &mut Carried,
-    requests: &[Request],
+    requests: &[Asked],
     tell: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
 ) -> Result<Vec<Completion>, EngineError> {
     let mut matchers = BTreeMap::new();
@@ -161,7 +170,7 @@ fn answer<'m>(
         completions.push(refused);
     }
     let shape = Shape { sequences, nodes: nodes(sequences), chunk, cells: loaded.context, rows: loaded.rows };
-    let mut answers = Wave::new(context, carried, loaded.vocab(), shape).run(&prompts, tell)?.into_iter();
+    let mut answers = Wave::new(context, carried, loaded.spelling(), shape).run(&prompts, tell)?.into_iter();
     let missing = || EngineError::Backend { doing: "ordering answers", cause: "a request was not answered".into() };
     completions.into_iter().map(|refused| refused.or_else(|| answers.next()).ok_or_else(missing)).collect()
 }
@@ -220,19 +229,28 @@ pub(super) fn context_params(
         .with_kv_unified(true)
 }
 
+/// Tokens that lead from reasoning to an answer beyond those of the usual way: who closes it alone may break lines otherwise.
+const SPARE_FORCED: usize = 8;
+
 /// The request as tokens, or why it is refused. `matchers` has those of the wave's grammars.
 fn to_prompt<'r>(
     loaded: &Loaded,
-    request: &'r Request,
+    Asked { request, thinking }: &'r Asked,
     matchers: &mut BTreeMap<&'r Grammar, Result<Matcher, String>>,
 ) -> Result<Prompt, String> {
-    // Models that think before they answer are told not to: an answer has few tokens here.
-    let text = loaded.template.render(&request.messages, Some(false)).map_err(|e| e.to_string())?;
+    let Rendered { text, opened, then } = loaded.template.answering(&request.messages, *thinking > 0).map_err(|e| e.to_string())?;
     let tokens = loaded.tokenize_prompt(&text);
-    let needed = tokens.len() + request.decoding.max_tokens as usize;
+    let thinking = loaded.template.tags().filter(|_| *thinking > 0).map(|tags| {
+        let lead = format!("{}{then}", tags.closing(""));
+        let most_forced = loaded.vocab().tokenize(lead.as_bytes(), false, true).len() + SPARE_FORCED;
+        Thinking { budget: *thinking, tags, then, most_forced }
+    });
+    let before = thinking.as_ref().map_or(0, Thinking::work);
+    let needed = tokens.len() + before + request.decoding.max_tokens as usize;
     if needed > loaded.context {
+        let reasoning = if before > 0 { format!(" and {before} for reasoning before it") } else { String::new() };
         return Err(format!(
-            "the prompt has {} tokens; with {} for the answer it exceeds the context of {}",
+            "the prompt has {} tokens; with {} for the answer{reasoning} it exceeds the context of {}",
             tokens.len(),
             request.decoding.max_tokens,
             loaded.context
@@ -242,7 +260,6 @@ fn to_prompt<'r>(
         return Err("the prompt is empty".into());
     }
     let breakpoints = token_breakpoints(loaded, request, &text, &tokens);
-    let opened = reasoning::opened_by(&text);
     let decoding = request.decoding.clone();
     // Requests of a wave often have the same grammar: it is compiled once.
     let matcher = match &request.decoding.grammar {
@@ -252,7 +269,7 @@ fn to_prompt<'r>(
         },
         None => None,
     };
-    Ok(Prompt { tokens, breakpoints, opened, decoding, seed: request.seed, matcher })
+    Ok(Prompt { tokens, breakpoints, opened: opened.to_owned(), thinking, decoding, seed: request.seed, matcher })
 }
 
 /// The request's breakpoints in tokens: how many tokens end before each. None where the tokens do

@@ -105,6 +105,8 @@ pub struct Deployed {
     pub scripted: bool,
     /// Tokens of context that the model is to have.
     pub context: usize,
+    /// Tokens of reasoning before its answers, at most; 0: they begin at once.
+    pub thinking: u32,
     /// The chat that is sent, with the placeholders where the fields' texts go. A last message of the assistant is the
     /// beginning of the answer.
     pub messages: Vec<Message>,
@@ -117,18 +119,18 @@ pub struct Deployed {
 impl Deployed {
     fn new(plan: &Plan, module: Module, text: ModuleText) -> Self {
         let source = plan.models.get(module.model.0).map(|model| (&model.name, &model.source));
-        let (model, scripted, context) = match source {
-            Some((_, ModelSource::Llama { gguf, context, .. })) => {
+        let (model, scripted, context, thinking) = match source {
+            Some((_, ModelSource::Llama { gguf, context, thinking, .. })) => {
                 let path = catalog::resolve(gguf, Path::new("")).map(|path| path.to_string_lossy().into_owned());
-                (path.unwrap_or_else(|_| gguf.clone()), false, context.unwrap_or(CONTEXT))
+                (path.unwrap_or_else(|_| gguf.clone()), false, context.unwrap_or(CONTEXT), thinking.unwrap_or(0))
             }
-            Some((name, ModelSource::Scripted { .. })) => (name.clone(), true, CONTEXT),
-            None => (String::new(), true, CONTEXT),
+            Some((name, ModelSource::Scripted { .. })) => (name.clone(), true, CONTEXT, 0),
+            None => (String::new(), true, CONTEXT, 0),
         };
         let placeholders = placeholders(&module, &text);
         let messages = layout::render(&module, &text, &placeholders).messages;
         let grammar = layout::grammar(&module, &text);
-        Self { module, text, model, scripted, context, messages, placeholders, grammar }
+        Self { module, text, model, scripted, context, thinking, messages, placeholders, grammar }
     }
 
     /// The chat for the fields' texts, as the run sent it.
@@ -148,6 +150,16 @@ impl Deployed {
         let path = Path::new(&self.model);
         let stem = if catalog::is_path(&self.model) { path.file_stem() } else { path.file_name() };
         stem.map_or_else(|| self.model.clone(), |name| name.to_string_lossy().into_owned())
+    }
+
+    /// What is to be known where a model reasons first.
+    fn thinking_note(&self) -> Option<String> {
+        (self.thinking > 0).then(|| {
+            format!(
+                "`{}` was measured with at most {} tokens of reasoning before an answer: that bound is not in it, nor is the chat that follows on the reasoning",
+                self.module.name, self.thinking
+            )
+        })
     }
 
     /// What is to be known wherever the model is to be put in by hand.

@@ -37,6 +37,7 @@ pub(super) fn write(one: &Deployed) -> Result<(String, Vec<String>), ExportError
         lines.extend(lost.iter().map(|loss| comment(&format!("- {loss}"))));
     }
     lost.extend(one.model_note());
+    lost.extend(one.thinking_note());
     lines.extend(one.model_note().map(|note| comment(&note)));
     lines.push(format!("FROM {}", one.model));
     lines.push(format!("PARAMETER temperature {}", shortest(one.module.temperature)));

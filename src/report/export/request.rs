@@ -7,7 +7,7 @@ use crate::engine::Role;
 
 /// The body, and what it cannot carry.
 pub(super) fn openai(one: &Deployed) -> (String, Vec<String>) {
-    let mut notes: Vec<String> = to_fill_in(one).into_iter().collect();
+    let mut notes: Vec<String> = one.thinking_note().into_iter().chain(to_fill_in(one)).collect();
     if !one.begun().is_empty() {
         notes.push(format!(
             "the last message begins the answer with `{}`: llama-server goes on from there by itself, vLLM with \
@@ -53,8 +53,8 @@ pub(super) fn to_fill_in(one: &Deployed) -> Option<String> {
 pub(super) fn llama_server(one: &Deployed) -> (String, Vec<String>) {
     let mut body = body(one);
     // As gepard renders templates that know of thinking; such a template takes no begun answer otherwise.
-    body["chat_template_kwargs"] = json!({ "enable_thinking": false });
-    let mut notes: Vec<String> = one.model_note().into_iter().chain(to_fill_in(one)).collect();
+    body["chat_template_kwargs"] = json!({ "enable_thinking": one.thinking > 0 });
+    let mut notes: Vec<String> = one.model_note().into_iter().chain(one.thinking_note()).chain(to_fill_in(one)).collect();
     if let Some(grammar) = &one.grammar {
         body["grammar"] = format!("%llguidance {{}}\n{}", grammar.lark()).into();
         notes.push("the grammar needs a llama-server that was built with -DLLAMA_LLGUIDANCE=ON; without it, leave it out".into());
