@@ -81,7 +81,7 @@ impl Corpus {
         if rows.is_empty() {
             return Err(DataError::Empty { path: path.to_owned(), need: "a corpus needs rows to retrieve" });
         }
-        let sha256 = rows.sha256();
+        let sha256 = rows.sha256()?;
         let options = serde_json::json!({ "version": VERSION, "corpus": sha256, "indexing": indexing }).to_string();
         let target = folder.join(&sha256_hex(options.as_bytes())[..32]);
         let failed = |cause: TantivyError| DataError::Index { path: target.clone(), cause: cause.to_string() };

@@ -1,11 +1,13 @@
 //! CSV and TSV: the first row names the fields, all values are text.
 
+use std::io::{self, Read};
 use std::path::Path;
 
 use csv::{ByteRecord, Reader, ReaderBuilder, StringRecord};
 use serde_json::{Map, Value};
 
 use super::dataset::Row;
+use super::source::Source;
 
 /// The header of a file.
 #[derive(Debug)]
@@ -17,13 +19,13 @@ pub(super) struct Csv {
 /// A line of the file, from 1, and what is wrong there.
 type Wrong = (usize, String);
 
-fn reader(separator: u8, bytes: &[u8]) -> Reader<&[u8]> {
+fn reader<R: Read>(separator: u8, capacity: usize, from: R) -> Reader<R> {
     ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
         .delimiter(separator)
-        .buffer_capacity(bytes.len().clamp(1, 1 << 16))
-        .from_reader(bytes)
+        .buffer_capacity(capacity.clamp(1, 1 << 16))
+        .from_reader(from)
 }
 
 impl Csv {
@@ -40,14 +42,24 @@ impl Csv {
     /// The header that stands at `start`, and where the first `limit` rows below it are. Their values are not read.
     ///
     /// # Errors
-    /// Why the first row cannot name fields.
-    pub(super) fn read(separator: u8, bytes: &[u8], start: usize, limit: usize) -> Result<(Self, Vec<Row>), Wrong> {
-        let mut rows = find_rows(separator, bytes, start, limit.saturating_add(1));
-        if rows.is_empty() {
+    /// Why the first row cannot name fields, or the file cannot be read.
+    pub(super) fn read(
+        separator: u8,
+        source: &Source,
+        start: usize,
+        limit: usize,
+    ) -> io::Result<Result<(Self, Vec<Row>), Wrong>> {
+        let rows = find_rows(separator, source, start, limit.saturating_add(1))?;
+        let header = rows.first().map(|&Row { start, end, .. }| source.bytes(start, end)).transpose()?;
+        Ok(Self::named(separator, rows, header.as_deref()))
+    }
+
+    fn named(separator: u8, mut rows: Vec<Row>, header: Option<&[u8]>) -> Result<(Self, Vec<Row>), Wrong> {
+        let Some(header) = header else {
             return Ok((Self { separator, fields: Vec::new() }, rows));
-        }
-        let Row { start, end, line } = rows.remove(0);
-        let header = std::str::from_utf8(&bytes[start..end]).map_err(|_| (line, NOT_UTF8.to_owned()))?;
+        };
+        let line = rows.remove(0).line;
+        let header = std::str::from_utf8(header).map_err(|_| (line, NOT_UTF8.to_owned()))?;
         let wrong = |cause: String| (line, cause);
         let fields: Vec<String> = record(separator, header).map_err(wrong)?.iter().map(|name| name.trim().to_owned()).collect();
         check_names(separator, &fields).map_err(wrong)?;
@@ -85,7 +97,7 @@ const NOT_UTF8: &str = "the names of the fields are not UTF-8; save the file as 
 /// The values of one row.
 fn record(separator: u8, text: &str) -> Result<StringRecord, String> {
     let mut record = StringRecord::new();
-    reader(separator, text.as_bytes()).read_record(&mut record).map_err(|error| error.to_string())?;
+    reader(separator, text.len(), text.as_bytes()).read_record(&mut record).map_err(|error| error.to_string())?;
     Ok(record)
 }
 
@@ -112,31 +124,29 @@ fn check_names(separator: u8, fields: &[String]) -> Result<(), String> {
 }
 
 /// Where the rows are, the header among them. Line breaks inside of quotes end none; blank lines are none.
-fn find_rows(separator: u8, bytes: &[u8], start: usize, limit: usize) -> Vec<Row> {
+fn find_rows(separator: u8, source: &Source, start: usize, limit: usize) -> io::Result<Vec<Row>> {
     let mut rows: Vec<Row> = Vec::new();
-    let mut reader = reader(separator, &bytes[start..]);
+    let mut reader = reader(separator, usize::MAX, source.from(start)?);
     let mut record = ByteRecord::new();
-    let place = |reader: &Reader<&[u8]>| start + usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
-    let (mut counted, mut line) = (start, 1);
+    let (mut after, mut line) = (start, 1);
     let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
     while rows.len() < limit {
-        let before = place(&reader);
-        // Bytes that are in memory can be read, and a flexible reader takes any number of values.
-        if !reader.read_byte_record(&mut record).unwrap_or(false) {
+        let before = after;
+        // A flexible reader takes any number of values.
+        if !reader.read_byte_record(&mut record).map_err(io::Error::other)? {
             break;
         }
-        let row = &bytes[before..place(&reader)];
+        after = start + usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
+        let row = source.bytes(before, after)?;
         let leading = row.iter().take_while(|byte| is_break(byte)).count();
         let trailing = row[leading..].iter().rev().take_while(|byte| is_break(byte)).count();
-        let (start, end) = (before + leading, before + row.len() - trailing);
-        if bytes[start..end].iter().all(u8::is_ascii_whitespace) {
-            continue;
+        let above = memchr::memchr_iter(b'\n', &row[..leading]).count();
+        if !row[leading..row.len() - trailing].iter().all(u8::is_ascii_whitespace) {
+            rows.push(Row { start: before + leading, end: after - trailing, line: line + above });
         }
-        line += memchr::memchr_iter(b'\n', &bytes[counted..start]).count();
-        counted = start;
-        rows.push(Row { start, end, line });
+        line += above + memchr::memchr_iter(b'\n', &row[leading..]).count();
     }
-    rows
+    Ok(rows)
 }
 
 #[cfg(test)]

@@ -1,23 +1,20 @@
-//! A file of examples, mapped into memory: rows are found at once and parsed when asked for.
+//! A file of examples: where its rows are is found at once, and a row is read when asked for.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use memmap2::Mmap;
 use serde_json::{Map, Value};
 
 use super::csv::Csv;
+use super::source::Source;
 use super::{DataError, Example, jsonl};
-use crate::hash::sha256_hex;
 
 /// A file of examples and where its rows are: CSV or TSV by the ending of its name, else JSONL.
 #[derive(Debug)]
 pub struct Dataset {
     path: PathBuf,
-    /// None for an empty file, which cannot be mapped.
-    bytes: Option<Mmap>,
+    source: Source,
     form: Form,
     rows: Vec<Row>,
 }
@@ -44,7 +41,7 @@ const LONGEST_ROW: usize = 16 << 20;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl Dataset {
-    /// Maps `path` and finds its rows, the first `limit` of them if there is a limit. Blank lines
+    /// Opens `path` and finds its rows, the first `limit` of them if there is a limit. Blank lines
     /// are no rows; a byte order mark and carriage returns are passed over.
     ///
     /// # Errors
@@ -58,24 +55,22 @@ impl Dataset {
             let kind = if about.is_dir() { ErrorKind::IsADirectory } else { ErrorKind::InvalidInput };
             return Err(read(Error::new(kind, "it is no regular file; give a file of examples")));
         }
-        let file = File::open(path).map_err(read)?;
-        let length = file.metadata().map_err(read)?.len();
-        // SAFETY: the map is read-only. A file that another program shortens meanwhile would end
-        // the process by SIGBUS: a user's training data is taken to stand still during a run.
-        #[allow(unsafe_code)]
-        let bytes = if length == 0 { None } else { Some(unsafe { Mmap::map(&file) }.map_err(read)?) };
-        let content = bytes.as_deref().unwrap_or_default();
-        let start = if content.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        let source = Source::open(path).map_err(read)?;
+        let marked = source.beginning(BYTE_ORDER_MARK.len()).map_err(read)? == BYTE_ORDER_MARK;
+        let start = if marked { BYTE_ORDER_MARK.len() } else { 0 };
         let limit = limit.unwrap_or(usize::MAX);
         let (form, rows) = match Csv::separator(path) {
-            None => (Form::Jsonl, jsonl::find_rows(content, start, limit)),
+            None => {
+                let from = source.from(start).map_err(read)?;
+                (Form::Jsonl, jsonl::find_rows(from, start, limit).map_err(read)?)
+            }
             Some(separator) => {
                 let bad = |(line, cause)| DataError::Row { path: path.to_owned(), line, cause };
-                let (csv, rows) = Csv::read(separator, content, start, limit).map_err(bad)?;
+                let (csv, rows) = Csv::read(separator, &source, start, limit).map_err(read)?.map_err(bad)?;
                 (Form::Csv(csv), rows)
             }
         };
-        Ok(Self { path: path.to_owned(), bytes, form, rows })
+        Ok(Self { path: path.to_owned(), source, form, rows })
     }
 
     /// The file.
@@ -104,8 +99,8 @@ impl Dataset {
     pub fn get(&self, index: usize) -> Result<Example, DataError> {
         let (line, text) = self.text(index)?;
         let fields = match &self.form {
-            Form::Jsonl => jsonl::fields(text),
-            Form::Csv(csv) => csv.fields(text),
+            Form::Jsonl => jsonl::fields(&text),
+            Form::Csv(csv) => csv.fields(&text),
         };
         let fields = fields.map_err(|cause| self.bad_row(line, cause))?;
         let id = match fields.get("id") {
@@ -126,15 +121,15 @@ impl Dataset {
     pub fn id(&self, index: usize) -> Result<String, DataError> {
         if let Form::Jsonl = &self.form
             && let (_, text) = self.text(index)?
-            && let Some(id) = jsonl::id(text)
+            && let Some(id) = jsonl::id(&text)
         {
             return Ok(id.into_owned());
         }
         self.get(index).map(|example| example.id)
     }
 
-    /// The line and the bytes of a row, which are UTF-8.
-    fn text(&self, index: usize) -> Result<(usize, &str), DataError> {
+    /// The line and the text of a row.
+    fn text(&self, index: usize) -> Result<(usize, String), DataError> {
         let Some(&Row { start, end, line }) = self.rows.get(index) else {
             return Err(self.bad_row(0, format!("there is no row {index} among {}", self.rows.len())));
         };
@@ -142,9 +137,11 @@ impl Dataset {
             let cause = format!("the row has more than {} MB, which no model reads; write one row a line", LONGEST_ROW >> 20);
             return Err(self.bad_row(line, cause));
         }
-        let bytes = &self.bytes.as_deref().unwrap_or_default()[start..end];
-        let text = std::str::from_utf8(bytes).map_err(|e| {
-            self.bad_row(line, format!("not UTF-8 at byte {} of the row; save the file as UTF-8", e.valid_up_to() + 1))
+        let bytes =
+            self.source.bytes(start, end).map_err(|cause| self.bad_row(line, format!("it cannot be read any more: {cause}")))?;
+        let text = String::from_utf8(bytes).map_err(|e| {
+            let at = e.utf8_error().valid_up_to() + 1;
+            self.bad_row(line, format!("not UTF-8 at byte {at} of the row; save the file as UTF-8"))
         })?;
         Ok((line, text))
     }
@@ -184,9 +181,11 @@ impl Dataset {
     }
 
     /// The SHA-256 of the file's bytes, in hexadecimal.
-    #[must_use]
-    pub fn sha256(&self) -> String {
-        sha256_hex(self.bytes.as_deref().unwrap_or_default())
+    ///
+    /// # Errors
+    /// [`DataError::Read`] where the file cannot be read any more.
+    pub fn sha256(&self) -> Result<String, DataError> {
+        self.source.sha256().map_err(|cause| DataError::Read { path: self.path.clone(), cause })
     }
 
     /// That the row at `index` cannot be used.
@@ -213,6 +212,17 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(content).unwrap();
         Dataset::open(file.path(), None).unwrap()
+    }
+
+    #[test]
+    fn a_file_that_is_shortened_meanwhile_is_an_error() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"{\"id\": 1}\n{\"id\": 2}\n").unwrap();
+        let data = Dataset::open(file.path(), None).unwrap();
+        file.as_file().set_len(12).unwrap();
+        assert_eq!(data.get(0).unwrap().id, "1");
+        let error = data.get(1).unwrap_err().to_string();
+        assert!(error.contains("it cannot be read any more"), "{error}");
     }
 
     #[test]

@@ -1,25 +1,39 @@
 //! JSONL: a JSON object a line.
 
 use std::borrow::Cow;
+use std::io::{self, BufRead};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::dataset::Row;
 
-/// The first `limit` rows of `bytes` from `start` on: all lines that are not blank.
-pub(super) fn find_rows(bytes: &[u8], mut start: usize, limit: usize) -> Vec<Row> {
+/// The first `limit` rows of what is read from `start` on: all lines that are not blank.
+pub(super) fn find_rows(mut from: impl BufRead, mut start: usize, limit: usize) -> io::Result<Vec<Row>> {
     let mut rows = Vec::new();
-    let mut line = 1;
-    while start < bytes.len() && rows.len() < limit {
-        let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at);
-        if !bytes[start..end].iter().all(u8::is_ascii_whitespace) {
-            rows.push(Row { start, end, line });
+    let (mut line, mut end, mut is_blank) = (1, start, true);
+    while rows.len() < limit {
+        let buffer = from.fill_buf()?;
+        if buffer.is_empty() {
+            if !is_blank {
+                rows.push(Row { start, end, line });
+            }
+            break;
         }
-        start = end + 1;
-        line += 1;
+        let of_line = memchr::memchr(b'\n', buffer);
+        let read = of_line.unwrap_or(buffer.len());
+        is_blank &= buffer[..read].iter().all(u8::is_ascii_whitespace);
+        end += read;
+        from.consume(read + usize::from(of_line.is_some()));
+        if of_line.is_some() {
+            if !is_blank {
+                rows.push(Row { start, end, line });
+            }
+            end += 1;
+            (start, line, is_blank) = (end, line + 1, true);
+        }
     }
-    rows
+    Ok(rows)
 }
 
 /// The fields of a row.

@@ -1,9 +1,10 @@
-//! Examples: memory-mapped files, their rows and how they are split.
+//! Examples: files, their rows and how they are split.
 
 pub mod corpus;
 mod csv;
 mod dataset;
 mod jsonl;
+mod source;
 pub mod split;
 
 pub use corpus::{Corpus, Indexing};

@@ -83,7 +83,7 @@ pub fn load(files: &Files, required: &[String], inputs: &[String]) -> Result<Spl
     let mut hashes = Vec::new();
     let mut read = |split: Split, path: &Path| {
         let data = Dataset::open(path, None)?;
-        hashes.push((format!("data.{split}.sha256"), data.sha256()));
+        hashes.push((format!("data.{split}.sha256"), data.sha256()?));
         data.check(required)
     };
     let train = read(Split::Train, &files.train)?;

@@ -74,8 +74,20 @@ const TAGS: [Tags; 6] = [
 
 /// The special tokens that such tags are made of: a model that has one says it where it reasons.
 pub const MARKS: [&str; 14] = [
-    "<think>", "</think>", "<thinking>", "</thinking>", "<seed:think>", "</seed:think>", "[THINK]", "[/THINK]", "<|channel>", "<channel|>",
-    "<|channel|>", "<|message|>", "<|start|>", "<|end|>",
+    "<think>",
+    "</think>",
+    "<thinking>",
+    "</thinking>",
+    "<seed:think>",
+    "</seed:think>",
+    "[THINK]",
+    "[/THINK]",
+    "<|channel>",
+    "<channel|>",
+    "<|channel|>",
+    "<|message|>",
+    "<|start|>",
+    "<|end|>",
 ];
 
 /// Splits `text` into reasoning, where there is any, and the answer.

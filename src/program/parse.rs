@@ -147,9 +147,15 @@ fn unfence(text: &str) -> &str {
     }
 }
 
-/// The text without one pair of quotes around it.
+/// Bytes of the longest text that is taken out of its quotes: a longer one, or one of several lines, was quoted on purpose.
+const LONGEST_QUOTED: usize = 100;
+
+/// A short text without one pair of quotes around it.
 fn unquote(text: &str) -> &str {
     let text = text.trim();
+    if text.len() > LONGEST_QUOTED || text.contains('\n') {
+        return text;
+    }
     for quote in ['"', '\'', '`'] {
         if let Some(inside) = text.strip_prefix(quote).and_then(|t| t.strip_suffix(quote))
             && !inside.contains(quote)
@@ -167,6 +173,13 @@ mod tests {
 
     fn names(names: &[&str]) -> Vec<String> {
         names.iter().map(|&n| n.to_owned()).collect()
+    }
+
+    #[test]
+    fn a_whole_text_keeps_its_quotes() {
+        let poem = format!("\"{}\"", "All that is gold does not glitter. ".repeat(4).trim());
+        assert_eq!(outputs(&names(&["response"]), &poem)["response"], poem);
+        assert_eq!(outputs(&names(&["response"]), "\"one\ntwo\"")["response"], "\"one\ntwo\"");
     }
 
     #[test]

@@ -146,7 +146,12 @@ mod tests {
     use crate::engine::Usage;
 
     fn cost(prefilled: u64, decoded: u64, engine: f64) -> Cost {
-        Cost { usage: Usage { prefilled, unique: prefilled, reused: 0, decoded, reasoned: 0 }, engine, metric: 0.5, ..Cost::default() }
+        Cost {
+            usage: Usage { prefilled, unique: prefilled, reused: 0, decoded, reasoned: 0 },
+            engine,
+            metric: 0.5,
+            ..Cost::default()
+        }
     }
 
     #[test]

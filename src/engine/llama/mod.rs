@@ -335,7 +335,8 @@ impl Engine for Llama {
 
     fn context_length(&self, model: ModelId) -> usize {
         let thinking = self.thinking.get(model.0).map_or(0, |&thinking| thinking as usize);
-        self.loaded(model).map_or(0, |loaded| loaded.context - (thinking + if thinking > 0 { MOST_LEAD } else { 0 }).min(loaded.context))
+        self.loaded(model)
+            .map_or(0, |loaded| loaded.context - (thinking + if thinking > 0 { MOST_LEAD } else { 0 }).min(loaded.context))
     }
 
     fn fingerprint(&self) -> Vec<(String, String)> {

@@ -238,7 +238,8 @@ fn to_prompt<'r>(
     Asked { request, thinking }: &'r Asked,
     matchers: &mut BTreeMap<&'r Grammar, Result<Matcher, String>>,
 ) -> Result<Prompt, String> {
-    let Rendered { text, opened, then } = loaded.template.answering(&request.messages, *thinking > 0).map_err(|e| e.to_string())?;
+    let Rendered { text, opened, then } =
+        loaded.template.answering(&request.messages, *thinking > 0).map_err(|e| e.to_string())?;
     let tokens = loaded.tokenize_prompt(&text);
     let thinking = loaded.template.tags().filter(|_| *thinking > 0).map(|tags| {
         let lead = format!("{}{then}", tags.closing(""));
