@@ -6,6 +6,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,6 +16,7 @@ use gepard::program::Candidate;
 use gepard::report::history::{Fate, History, Who};
 use gepard::report::page;
 use serde_json::{Value, json};
+use support::process::is_there;
 use support::{Task, block};
 
 fn gepard(task: &Task, arguments: &[&str]) -> Output {
@@ -320,5 +322,44 @@ fn runs_on_other_data_are_not_mixed_in_silence() {
     let (_, words) = said(&gepard(&task, &["compare", "a", "c"]));
     for part in ["a and c have no test example in common", "test        A to B: nothing to compare", "different metrics"] {
         assert!(words.contains(part), "{part} not in:\n{words}");
+    }
+}
+
+/// Curves of several optimizers on one axis, and what comes of a file that is no comparison's.
+#[test]
+fn optimizers_that_were_compared_have_a_page() {
+    let task = Task::new();
+    let compared = gepard(&task, &["compare", "gepard.toml", "--optimizers", "gepa,random", "--seeds", "2", "--run", "runs/c"]);
+    assert_eq!(said(&compared).0, Some(0), "{}", said(&compared).1);
+    let page = fs::read_to_string(task.path("runs/c/report.html")).unwrap();
+    let head = block(&page, "run");
+    assert_eq!(head["table"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        head["runs"].as_array().unwrap().iter().map(|run| run["folder"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["gepa-seed0", "random-seed0", "gepa-seed1", "random-seed1"]
+    );
+    assert_eq!(page::render(&task.path("runs/c")).unwrap(), page);
+    fs::write(task.path("runs/c/compare.json"), "{\"table\": 1}").unwrap();
+    let refused = gepard(&task, &["report", "runs/c"]);
+    assert_eq!(said(&refused).0, Some(6), "{}", said(&refused).1);
+    assert!(said(&refused).1.contains("is of no comparison: it has no `table`"), "{}", said(&refused).1);
+}
+
+/// Opened in Chromium, without a window and without a network: see `scripts/check-report`.
+#[test]
+fn the_pages_work_in_a_real_browser() {
+    let checked = "that reports load and respond in a browser";
+    if !is_there("python3", &["--version"], checked) || !is_there("chromium", &["--version"], checked) {
+        return;
+    }
+    let task = Task::of_two_modules(&[]);
+    optimize(&task, "run", &["optimize.merge=true", "optimize.budget=300"]);
+    let compared = gepard(&task, &["compare", "gepard.toml", "--optimizers", "gepa,random", "--run", "compared"]);
+    assert_eq!(said(&compared).0, Some(0), "{}", said(&compared).1);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/check-report");
+    for (page, holds) in [("run/report.html", 5), ("compared/report.html", 3)] {
+        let output = Command::new("python3").arg(&script).arg(task.path(page)).output().unwrap();
+        let (code, text) = said(&output);
+        assert_eq!((code, text.matches("holds").count()), (Some(0), holds), "{page}: {text}");
     }
 }

@@ -69,7 +69,11 @@ pub(super) fn run(task: &Path, arguments: &Options, json: bool, out: &mut dyn Wr
         return Ok(());
     }
     tell(&table, &entries, out)?;
-    writeln!(out, "\nthe runs are in {}, their scores and curves in compare.json there", folder.display())?;
+    writeln!(
+        out,
+        "\nthe runs are in {}, their scores and curves in compare.json and, drawn, in report.html there",
+        folder.display()
+    )?;
     Ok(())
 }
 

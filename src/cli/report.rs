@@ -11,7 +11,7 @@ use super::CliError;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The run directory; the run may still be going on.
+    /// The run directory, or that of `gepard compare --optimizers`; the run may still be going on.
     run: PathBuf,
     /// Where to write the page [default: report.html in the run directory].
     #[arg(short, long, value_name = "FILE")]

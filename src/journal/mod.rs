@@ -52,6 +52,16 @@ pub enum JournalError {
         /// The folder.
         path: PathBuf,
     },
+    /// A file that no comparison of optimizers has written.
+    #[error(
+        "{path} is of no comparison: {cause}; type `gepard compare TASK.toml --optimizers …` again, which reads what is finished"
+    )]
+    NoContest {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        cause: String,
+    },
     /// Another process works on the run.
     #[error("another gepard is working on {path}; wait for it or give another --run")]
     Locked {

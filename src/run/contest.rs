@@ -11,6 +11,7 @@ use crate::config::{Method, Plan};
 use crate::error::RunError;
 use crate::event::Event;
 use crate::optimize::pool::mean;
+use crate::report::page::{self, contest::FILE};
 use crate::report::{Summary, interval, result};
 
 /// One run of a contest.
@@ -95,9 +96,11 @@ pub fn contest(
             let Finished { summary, validation, test, curve } = finish(&own, &program, &*metric, &run, interrupted, listener)?;
             let test = test.map(|test| test.best.scores).unwrap_or_default();
             entries.push(Entry { optimizer, seed, run, validation, test, curve, summary });
+            // After each, so that a page can be made while others go on.
+            result::write_json(&folder.join(FILE), &serde_json::json!({ "table": table(&entries), "runs": entries }))?;
         }
     }
-    result::write_json(&folder.join("compare.json"), &serde_json::json!({ "table": table(&entries), "runs": entries }))?;
+    page::write(folder, &folder.join("report.html"))?;
     Ok(entries)
 }
 
