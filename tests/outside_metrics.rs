@@ -49,6 +49,18 @@ fn a_metric_of_the_user_s_own_is_asked_and_its_words_are_the_feedback() {
     assert!(said(&other).contains("metric.command.metric.py.sha256"), "{}", said(&other));
 }
 
+/// Whatever a metric needs and does not find (here: a file) may come back: its failures that ended the run are not kept.
+#[test]
+fn a_run_that_its_metric_has_ended_goes_on_when_the_metric_works_again() {
+    let (folder, _) = outside("open('there'); print(1.0)", &["--limit", "1"]);
+    let run = || gepard(&["optimize", "gepard.toml", "--run", "run", "--budget", "24"], folder.path());
+    let ended = run();
+    assert_eq!(ended.status.code(), Some(5), "{}", said(&ended));
+    fs::write(folder.path().join("there"), "").unwrap();
+    let on = run();
+    assert_eq!(on.status.code(), Some(0), "{}", said(&on));
+}
+
 #[test]
 fn every_way_of_a_metric_to_fail_ends_with_exit_code_5_and_is_told() {
     for (body, wanted) in [

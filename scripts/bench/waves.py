@@ -18,11 +18,12 @@ def words(random, count):
 
 
 def request(prompt, asked, most):
-    """As gepard asks: the prompt and its examples come first, the answer is begun."""
+    """As gepard asks: the prompt and its examples come first, then the name of the first field; requests part behind that."""
+    named = len(asked.partition(":")[0]) + 1 if prompt else 0
     return {
         "model": 0,
         "messages": [*prompt, {"role": "user", "content": asked}],
-        "breakpoints": [sum(len(message["content"]) for message in prompt)],
+        "breakpoints": [sum(len(message["content"]) for message in prompt) + named],
         "decoding": {"max_tokens": most, "temperature": 0.0, "top_p": 1.0, "stop": []},
         "seed": 0,
     }

@@ -1,5 +1,6 @@
 //! Counts the metric's failures, and says when there are too many to go on.
 
+use super::evaluator::Asked;
 use crate::data::Example;
 use crate::error::RunError;
 use crate::event::Event;
@@ -31,6 +32,14 @@ impl Failures {
             listener(&Event::Unscored { example: example.id.clone(), cause: cause.clone() });
         }
         self.count(scored)
+    }
+
+    /// The same of a sub-wave.
+    ///
+    /// # Errors
+    /// As [`Self::count`].
+    pub fn hear_all(&mut self, scored: &[Scored], asked: &[Asked<'_>], listener: &mut dyn FnMut(&Event)) -> Result<(), RunError> {
+        scored.iter().zip(asked).try_for_each(|(scored, asked)| self.hear(scored, asked.example, listener))
     }
 
     /// Takes note of a rollout.

@@ -329,7 +329,9 @@ impl<'a> Session<'a> {
 
     fn sub_wave(&mut self, split: Split, asked: &[Asked<'_>]) -> Result<Vec<Scored>, Halt> {
         let ask = RolloutAsk::new(split, asked.iter().map(|a| (a.key, a.example)));
-        let (rollouts, cost) = match self.next_recorded()? {
+        let recorded = self.next_recorded()?;
+        let is_recorded = recorded.is_some();
+        let (rollouts, cost) = match recorded {
             Some(Record::Rollouts { ask: recorded, rollouts, cost }) if recorded == ask => (rollouts, cost),
             Some(other) => {
                 return Err(self.journal.mismatch(describe(&other), ask.to_string()).into());
@@ -337,22 +339,24 @@ impl<'a> Session<'a> {
             None => {
                 let draw = if self.greedy { 0 } else { self.evaluations };
                 let salt = salt(self.plan.seed, split, draw);
-                let mut watch = watch(self.interrupted, &mut *self.listener);
-                let (rollouts, mut cost) = self.evaluator.sub_wave(asked, &salt, &mut watch)?;
+                let (rollouts, mut cost) =
+                    self.evaluator.sub_wave(asked, &salt, &mut watch(self.interrupted, &mut *self.listener))?;
                 cost.elapsed = now(self.journal, self.live_since);
+                // Failures that end the run are not kept: when the metric is mended, the run goes on with this sub-wave.
+                self.spent.metric.hear_all(&rollouts, asked, self.listener)?;
                 self.journal.append(&Record::Rollouts { ask, rollouts: rollouts.clone(), cost })?;
                 (rollouts, cost)
             }
         };
+        if is_recorded {
+            self.spent.metric.hear_all(&rollouts, asked, self.listener)?;
+        }
         self.elapsed = cost.elapsed;
         self.spent.rollouts += asked.len() as u64;
         self.spent.task += cost.usage;
         self.spent.task_seconds += cost.engine;
         self.spent.judge_seconds += cost.judge;
         self.spent.metric_seconds += cost.metric;
-        for (scored, asked) in rollouts.iter().zip(asked) {
-            self.spent.metric.hear(scored, asked.example, self.listener)?;
-        }
         Ok(rollouts)
     }
 

@@ -31,13 +31,26 @@ impl Rows {
         if header.tensors.iter().all(|tensor| plain(tensor.kind)) { Self::PLAIN } else { Self::ALL }
     }
 
-    /// How many rows to add to a batch of `rows`, of which `answers` are read, and how many of the added ones have to be
-    /// like those.
-    pub(super) fn missing(self, rows: usize, answers: usize) -> (usize, usize) {
+    /// What a batch of `rows`, of which `answers` are read, needs. Rows of it that nobody reads can be read as well; only where
+    /// there are too few of them, rows are added.
+    pub(super) fn missing(self, rows: usize, answers: usize) -> Missing {
         let up = |count: usize| count.max(self.least).next_multiple_of(self.multiple);
-        let like_answers = if answers == 0 { 0 } else { up(answers) - answers };
-        (up(rows + like_answers) - rows, like_answers)
+        let wanted = if answers == 0 { 0 } else { up(answers) - answers };
+        let read_too = wanted.min(rows - answers);
+        let like_answers = wanted - read_too;
+        Missing { read_too, like_answers, rows: up(rows + like_answers) - rows }
     }
+}
+
+/// What fills a batch up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Missing {
+    /// Rows of its own to be read like the answers.
+    pub(super) read_too: usize,
+    /// Rows to be added and read.
+    pub(super) like_answers: usize,
+    /// Rows to be added, those among them.
+    pub(super) rows: usize,
 }
 
 impl std::fmt::Display for Rows {
@@ -51,18 +64,29 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn missing(kinds: Rows, rows: usize, answers: usize) -> (usize, usize, usize) {
+        let Missing { read_too, like_answers, rows } = kinds.missing(rows, answers);
+        (read_too, like_answers, rows)
+    }
+
     #[test]
     fn a_batch_that_is_full_stays_as_it_is() {
-        assert_eq!(Rows::ALL.missing(64, 32), (0, 0));
-        assert_eq!(Rows::PLAIN.missing(2, 2), (0, 0));
-        assert_eq!(Rows::PLAIN.missing(256, 0), (0, 0));
+        assert_eq!(missing(Rows::ALL, 64, 32), (0, 0, 0));
+        assert_eq!(missing(Rows::PLAIN, 2, 2), (0, 0, 0));
+        assert_eq!(missing(Rows::PLAIN, 256, 0), (0, 0, 0));
     }
 
     #[test]
     fn an_answer_alone_is_filled_up() {
-        assert_eq!(Rows::ALL.missing(1, 1), (7, 7));
-        assert_eq!(Rows::PLAIN.missing(1, 1), (1, 1));
-        assert_eq!(Rows::ALL.missing(30, 1), (10, 7));
+        assert_eq!(missing(Rows::ALL, 1, 1), (0, 7, 7));
+        assert_eq!(missing(Rows::PLAIN, 1, 1), (0, 1, 1));
+    }
+
+    #[test]
+    fn rows_of_prompts_are_read_before_any_is_added() {
+        assert_eq!(missing(Rows::ALL, 256, 1), (7, 0, 0));
+        assert_eq!(missing(Rows::ALL, 30, 1), (7, 0, 2));
+        assert_eq!(missing(Rows::ALL, 6, 3), (3, 2, 2));
     }
 
     proptest! {
@@ -70,9 +94,9 @@ mod tests {
         fn rows_and_answers_come_to_numbers_that_share_a_kernel(rows in 1..300_usize, share in 0..=100_usize, plain: bool) {
             let kinds = if plain { Rows::PLAIN } else { Rows::ALL };
             let answers = rows * share / 100;
-            let (added, like_answers) = kinds.missing(rows, answers);
-            prop_assert!(like_answers <= added && added <= Rows::MOST_ADDED);
-            for count in [rows + added, answers + like_answers] {
+            let Missing { read_too, like_answers, rows: added } = kinds.missing(rows, answers);
+            prop_assert!(like_answers <= added && added <= Rows::MOST_ADDED && read_too <= rows - answers);
+            for count in [rows + added, answers + read_too + like_answers] {
                 prop_assert!(count == 0 || count >= kinds.least && count % kinds.multiple == 0);
             }
         }

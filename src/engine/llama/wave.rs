@@ -76,13 +76,22 @@ struct Held {
     first: Option<usize>,
 }
 
+/// A token in a batch.
+struct Row {
+    token: LlamaToken,
+    position: i32,
+    sequence: i32,
+    /// Whether its logits are read.
+    is_read: bool,
+}
+
 pub(super) struct Wave<'c, 'm> {
     context: &'c mut LlamaContext<'m>,
     spelling: Spelling<'m>,
     shape: Shape,
     batch: LlamaBatch<'static>,
-    /// Rows of the batch whose logits are read.
-    answers: usize,
+    /// What the next batch has.
+    rows: Vec<Row>,
     /// Whether batches with answers are filled up: a drawn answer is a matter of luck anyway.
     fills_up: bool,
     /// Cells that are neither filled nor promised.
@@ -99,7 +108,7 @@ impl<'c, 'm> Wave<'c, 'm> {
     pub(super) fn new(context: &'c mut LlamaContext<'m>, carried: &'c mut Carried, spelling: Spelling<'m>, shape: Shape) -> Self {
         let batch = LlamaBatch::new(shape.chunk + Rows::MOST_ADDED, 1);
         let done = EngineProgress { answered: 0, prefilled: 0, decoded: 0 };
-        Self { context, spelling, shape, batch, answers: 0, fills_up: false, room: shape.cells, done, carried }
+        Self { context, spelling, shape, batch, rows: Vec::new(), fills_up: false, room: shape.cells, done, carried }
     }
 
     /// Answers `prompts`, each of which fits the cells on its own.
@@ -311,9 +320,8 @@ impl<'c, 'm> Wave<'c, 'm> {
     ) -> Result<(), EngineError> {
         let mut position = i32::try_from(from).map_err(|e| backend("placing a prefix")(&e))?;
         for chunk in tokens.chunks(self.shape.chunk) {
-            self.batch.clear();
             for &token in chunk {
-                self.add(token, position, sequence, false)?;
+                self.add(token, position, sequence, false);
                 position += 1;
             }
             self.done.prefilled += chunk.len() as u64;
@@ -328,7 +336,6 @@ impl<'c, 'm> Wave<'c, 'm> {
         active: &mut [Active<'_>],
         progress: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
     ) -> Result<(), EngineError> {
-        self.batch.clear();
         let mut left = self.shape.chunk;
         // Wrong guesses fill cells, which must be nobody's.
         let room = DRAFT_ROOM.min(left.saturating_sub(active.len())).min(self.room);
@@ -339,13 +346,13 @@ impl<'c, 'm> Wave<'c, 'm> {
                 break;
             }
             if let Some(token) = request.next.take() {
-                request.logits = Some(self.batch.n_tokens());
-                self.add(token, request.position, request.sequence, true)?;
+                request.logits = i32::try_from(self.rows.len()).ok();
+                self.add(token, request.position, request.sequence, true);
                 request.position += 1;
                 left -= 1;
                 request.guess(drafts);
                 for at in 0..request.draft.len() {
-                    self.add(request.draft[at], request.position, request.sequence, true)?;
+                    self.add(request.draft[at], request.position, request.sequence, true);
                     request.position += 1;
                     left -= 1;
                 }
@@ -356,9 +363,9 @@ impl<'c, 'm> Wave<'c, 'm> {
             while left > 0 && request.fed < tokens.len() {
                 let last = request.fed + 1 == tokens.len();
                 if last {
-                    request.logits = Some(self.batch.n_tokens());
+                    request.logits = i32::try_from(self.rows.len()).ok();
                 }
-                self.add(tokens[request.fed], request.position, request.sequence, last)?;
+                self.add(tokens[request.fed], request.position, request.sequence, last);
                 request.fed += 1;
                 request.position += 1;
                 left -= 1;
@@ -368,30 +375,35 @@ impl<'c, 'm> Wave<'c, 'm> {
         self.decode(progress)
     }
 
-    fn add(&mut self, token: LlamaToken, position: i32, sequence: i32, logits: bool) -> Result<(), EngineError> {
-        self.answers += usize::from(logits);
-        self.batch.add(token, position, &[sequence], logits).map_err(|e| backend("filling a batch")(&e))
+    fn add(&mut self, token: LlamaToken, position: i32, sequence: i32, is_read: bool) {
+        self.rows.push(Row { token, position, sequence, is_read });
     }
 
+    /// Computes the batch of what was added.
     fn decode(&mut self, progress: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>) -> Result<(), EngineError> {
         if progress(self.done).is_break() {
             return Err(EngineError::Interrupted);
         }
         let filled_up = self.fill_up()?;
+        self.batch.clear();
+        for Row { token, position, sequence, is_read } in self.rows.drain(..) {
+            self.batch.add(token, position, &[sequence], is_read).map_err(|e| backend("filling a batch")(&e))?;
+        }
         self.context.decode(&mut self.batch).map_err(|e| backend("decoding")(&e))?;
-        self.answers = 0;
         if filled_up { self.forget(self.shape.filler(), 0) } else { Ok(()) }
     }
 
-    /// Adds rows that nobody reads, behind all others; says whether there are any.
+    /// Has rows read that nobody needs, and adds such rows behind all others; says whether it added any.
     fn fill_up(&mut self) -> Result<bool, EngineError> {
-        let Some(rows) = self.shape.rows.filter(|_| self.fills_up || self.answers == 0) else { return Ok(false) };
-        let (missing, like_answers) = rows.missing(usize::try_from(self.batch.n_tokens()).unwrap_or(0), self.answers);
-        for position in 0..missing {
+        let answers = self.rows.iter().filter(|row| row.is_read).count();
+        let Some(rows) = self.shape.rows.filter(|_| self.fills_up || answers == 0) else { return Ok(false) };
+        let missing = rows.missing(self.rows.len(), answers);
+        self.rows.iter_mut().filter(|row| !row.is_read).take(missing.read_too).for_each(|row| row.is_read = true);
+        for position in 0..missing.rows {
             let at = i32::try_from(position).map_err(|e| backend("filling a batch")(&e))?;
-            self.add(FILLER, at, self.shape.filler(), position < like_answers)?;
+            self.add(FILLER, at, self.shape.filler(), position < missing.like_answers);
         }
-        Ok(missing > 0)
+        Ok(missing.rows > 0)
     }
 }
 
