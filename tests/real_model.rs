@@ -5,27 +5,17 @@
 mod support;
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use gepard::engine::llama::{GpuLayers, Llama, ModelFile, Settings, memory_plan};
 use gepard::engine::{Completion, Decoding, Ended, Engine, EngineError, Grammar, Message, ModelId, Request, Role, Shape, Usage};
-use support::{Task, result};
+use support::{Task, model, result};
 
 /// The small task with a real model in the place of the scripted one.
 fn real_task() -> Task {
     let task = Task::new();
     task.edit("engine = \"scripted\"\nscript = \"script.jsonl\"", &format!("gguf = \"{}\"\ncontext = 2048", model().display()));
     task
-}
-
-const MODEL: &str = "smollm2-135m-instruct-q4_1";
-
-fn model() -> PathBuf {
-    match std::env::var_os("GEPARD_TEST_MODEL") {
-        Some(path) => PathBuf::from(path),
-        None => gepard::catalog::resolve(MODEL, Path::new("")).unwrap_or_else(|e| panic!("{e}")),
-    }
 }
 
 const SETTINGS: Settings = Settings { threads: Some(2), sequences: 4, chunk: Some(64), memory: None };

@@ -2,24 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod support;
+
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use gepard::engine::llama::{GpuLayers, Llama, ModelFile, Settings};
 use gepard::engine::{Completion, Decoding, Ended, Engine, Grammar, Message, ModelId, Request, Role, Shape};
-
-const MODEL: &str = "smollm2-135m-instruct-q4_1";
+use support::model;
 
 /// As Qwen3's: it closes the reasoning by itself where none is wanted.
 const TEMPLATE: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n\
                         {% if not enable_thinking %}<think>\n\n</think>\n\n{% endif %}";
-
-fn model() -> PathBuf {
-    match std::env::var_os("GEPARD_TEST_MODEL") {
-        Some(path) => PathBuf::from(path),
-        None => gepard::catalog::resolve(MODEL, Path::new("")).unwrap_or_else(|e| panic!("{e}")),
-    }
-}
 
 /// The test model with another template of the same length.
 fn reasoner(folder: &Path) -> PathBuf {

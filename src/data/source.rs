@@ -2,10 +2,10 @@
 //! error then, and not the end of the process.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
+use crate::hash;
 
 /// Bytes that are read at a time where a file is gone through.
 const BUFFER: usize = 1 << 16;
@@ -44,18 +44,8 @@ impl Source {
 
     /// The SHA-256 of all bytes, in hexadecimal.
     pub(super) fn sha256(&self) -> io::Result<String> {
-        let mut hasher = Sha256::new();
-        let mut from = self.from(0)?;
-        loop {
-            let buffer = from.fill_buf()?;
-            let read = buffer.len();
-            if read == 0 {
-                break;
-            }
-            hasher.update(buffer);
-            from.consume(read);
-        }
-        Ok(crate::hash::hex(&hasher.finalize()))
+        let (sha256, _) = hash::each_piece(self.from(0)?, |error| error, |_| Ok(()))?;
+        Ok(sha256)
     }
 }
 

@@ -16,6 +16,14 @@ use std::path::{Path, PathBuf};
 
 pub const EXAMPLES: usize = 12;
 
+/// The real model of the tests: SmolLM2-135M-Instruct, which `scripts/test` fetches.
+pub fn model() -> PathBuf {
+    match std::env::var_os("GEPARD_TEST_MODEL") {
+        Some(path) => PathBuf::from(path),
+        None => gepard::catalog::resolve("smollm2-135m-instruct-q4_1", Path::new("")).unwrap_or_else(|e| panic!("{e}")),
+    }
+}
+
 pub struct Task {
     pub folder: tempfile::TempDir,
     pub file: PathBuf,

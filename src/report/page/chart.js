@@ -1,13 +1,5 @@
 // The score over rollouts and over time.
 
-/** About `most` round numbers from 0 to `top`. */
-const ticks = (top, most) => {
-  const raw = top / most || 1;
-  const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= raw);
-  return Array.from({ length: Math.floor(top / step + 1e-9) + 1 }, (_, at) => at * step);
-};
-
 const chartView = (by) => {
   const [width, height, left, right, top, bottom] = [920, 300, 46, 16, 14, 38];
   const points = run.candidates.map((candidate, place) => ({ place, at: candidate[by], mean: candidate.mean, complete: candidate.complete }));
@@ -28,15 +20,9 @@ const chartView = (by) => {
   }
   if (best !== null) path += `H${x(end)}`;
   const label = (value) => (by === "spent" ? value.toLocaleString("en") : duration(value));
-  const steps = ticks(high - low, 5).map((step) => low + step);
   const words = `Best score on validation over ${by === "spent" ? "rollouts" : "time"}: from ${score(means[0])} to ${score(best)} in ${by === "spent" ? count(end, "rollout") : duration(end)}`;
   return svg("svg", { viewBox: `0 0 ${width} ${height}`, width: "100%", role: "img", "aria-label": words },
-    steps.map((value) => [
-      svg("line", { class: "axis", x1: left, x2: width - right, y1: y(value), y2: y(value) }),
-      svg("text", { class: "tick", x: left - 8, y: y(value) + 4, "text-anchor": "end" }, value.toFixed(2)),
-    ]),
-    ticks(end, 7).map((value) => svg("text", { class: "tick", x: x(value), y: height - bottom + 18, "text-anchor": "middle" }, label(value))),
-    svg("text", { class: "tick", x: width - right, y: height - 4, "text-anchor": "end" }, by === "spent" ? "rollouts" : "time of the search"),
+    axes({ width, height, left, right, bottom, x, y, low, high, end, label, name: by === "spent" ? "rollouts" : "time of the search" }),
     svg("path", { class: "line", d: path }),
     points.map((point) => svg("circle", { class: rises.has(point.place) ? "dot new" : "dot", cx: x(point.at), cy: y(point.mean), r: rises.has(point.place) ? 5 : 3.5 },
       svg("title", null, `#${point.place}: ${score(point.mean)}`))));

@@ -3,15 +3,6 @@
 const contest = JSON.parse(document.getElementById("run").textContent);
 const methods = contest.table.map((standing) => standing.optimizer);
 
-/** About `most` round numbers from `low` to `high`. */
-const rounds = (low, high, most) => {
-  const raw = (high - low) / most || 1;
-  const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= raw);
-  const first = Math.ceil(low / step - 1e-9);
-  return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, at) => (first + at) * step);
-};
-
 const curvesView = (hidden) => {
   const [width, height, left, right, top, bottom] = [920, 360, 46, 16, 14, 38];
   const runs = contest.runs.filter((run) => run.curve.length > 0);
@@ -26,12 +17,7 @@ const curvesView = (hidden) => {
     return `M${x(start)} ${y(mean)}${rises.map(([at, rise]) => `H${x(at)}V${y(rise)}`).join("")}H${x(rollouts ?? end)}`;
   };
   return svg("svg", { viewBox: `0 0 ${width} ${height}`, width: "100%", role: "img", "aria-label": `Best score on validation over rollouts, ${count(runs.length, "run")} of ${count(methods.length, "optimizer")}; the table below has the ends` },
-    rounds(low, high, 6).map((value) => [
-      svg("line", { class: "axis", x1: left, x2: width - right, y1: y(value), y2: y(value) }),
-      svg("text", { class: "tick", x: left - 8, y: y(value) + 4, "text-anchor": "end" }, value.toFixed(2)),
-    ]),
-    rounds(0, end, 7).map((value) => svg("text", { class: "tick", x: x(value), y: height - bottom + 18, "text-anchor": "middle" }, value.toLocaleString("en"))),
-    svg("text", { class: "tick", x: width - right, y: height - 4, "text-anchor": "end" }, "rollouts"),
+    axes({ width, height, left, right, bottom, x, y, low, high, end, label: (value) => value.toLocaleString("en"), name: "rollouts" }),
     runs.map((run) => svg("path", {
       class: `curve curve${methods.indexOf(run.optimizer) % 10}`, d: path(run), visibility: hidden.has(run.optimizer) && "hidden",
     }, svg("title", null, `${run.optimizer}, seed ${run.seed}: ${score(run.best)}`))));

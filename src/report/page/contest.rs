@@ -9,7 +9,13 @@ use super::{assembled, escape};
 /// What a contest leaves in its folder.
 pub const FILE: &str = "compare.json";
 
-const SCRIPT: &str = concat!("\"use strict\";\n(() => {\n", include_str!("dom.js"), include_str!("contest.js"), "})();\n");
+const SCRIPT: &str = concat!(
+    "\"use strict\";\n(() => {\n",
+    include_str!("dom.js"),
+    include_str!("axes.js"),
+    include_str!("contest.js"),
+    "})();\n"
+);
 
 /// The page of a contest called `name`, of what it has left.
 ///

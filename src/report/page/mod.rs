@@ -32,6 +32,7 @@ const SCRIPT: &str = concat!(
     include_str!("candidates.js"),
     include_str!("tree.js"),
     include_str!("heatmap.js"),
+    include_str!("axes.js"),
     include_str!("chart.js"),
     include_str!("reflections.js"),
     include_str!("rollouts.js"),
