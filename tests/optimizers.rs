@@ -132,15 +132,19 @@ fn ape_gives_more_examples_to_those_that_survive() {
     let events = search(&plan, &task.path("run"), &mut optimizer, world(good, write)).unwrap().events;
     let tried = |events: &[Event]| {
         let of = |event: &Event| match event {
-            Event::Tried { iteration: 1, proposal, examples, mean, .. } if *proposal > 0 => Some((*examples, *mean)),
+            Event::Tried { iteration: 1, proposal, examples, mean, .. } if *proposal > 0 => Some((*proposal, *examples, *mean)),
             _ => None,
         };
         events.iter().filter_map(of).collect::<Vec<_>>()
     };
     let all = tried(&events);
-    let least = all.iter().map(|(examples, _)| *examples).min().unwrap();
-    let (first, further): (Vec<&(usize, f64)>, Vec<_>) = all.iter().partition(|(examples, _)| *examples == least);
+    let least = all.iter().map(|(_, examples, _)| *examples).min().unwrap();
+    let (first, further): (Vec<&(usize, usize, f64)>, Vec<_>) = all.iter().partition(|(_, examples, _)| *examples == least);
     assert!(first.len() > 2 && further.len() == first.len().div_ceil(2), "{all:?}");
+    let survives = |proposal: usize| further.iter().any(|(other, ..)| *other == proposal);
+    let worst = first.iter().filter(|(n, ..)| survives(*n)).map(|(.., mean)| *mean).fold(1.0, f64::min);
+    let best = first.iter().filter(|(n, ..)| !survives(*n)).map(|(.., mean)| *mean).fold(0.0, f64::max);
+    assert!(worst >= best && worst > 0.0, "{all:?}");
 }
 
 #[test]
@@ -149,6 +153,24 @@ fn opro_climbs_by_its_trajectory() {
     let write = |prompt: &str, seed: u64| format!("GOOD{} by {seed}", (good(prompt) + 1).min(4));
     assert_eq!(best_in(Opro::default(), 500, good, write), 1.0);
     assert!(best_in(but(Opro::default(), |opro| opro.trajectory = 0), 500, good, write) <= 0.25);
+}
+
+#[test]
+fn a_genetic_algorithm_climbs_by_its_survivors() {
+    // A child is one better than the worse of its parents.
+    let write = |prompt: &str, seed: u64| match prompt.contains("First make one instruction of them") {
+        true => {
+            let of = prompt.split("GOOD").skip(1).filter_map(|rest| rest.chars().next()?.to_digit(10));
+            let of: Vec<u32> = of.collect();
+            let worse = if of.len() < 2 { 0 } else { of.iter().copied().min().unwrap_or(0) };
+            format!("GOOD{} of {seed}", (worse + 1).min(4))
+        }
+        false => format!("GOOD1 of {seed}"),
+    };
+    let evolve = EvoPrompt::new(Evolution::Genetic);
+    let (by_the_best, by_the_first) =
+        (best_in(evolve.clone(), 800, good, write), best_in(but(evolve, |of| of.selects = false), 800, good, write));
+    assert!(by_the_best > by_the_first, "{by_the_best} and {by_the_first}");
 }
 
 #[test]
@@ -411,8 +433,68 @@ fn a_run_that_was_killed_anywhere_ends_like_an_undisturbed_one() {
     }
 }
 
+/// Asked to stop while its last candidates are made, a run stops for that, and goes on when told again.
+#[test]
+fn a_stop_file_is_seen_at_the_end_of_a_budget_too() {
+    let task = Task::new();
+    let plan = task.plan(&["optimize.budget=60", "optimize.optimizer=opro"]);
+    let stop = task.path("run/stop");
+    let touched = stop.clone();
+    let mut writes = chance(50, Rc::default());
+    let stops = move |request: &Request| {
+        if request.decoding.max_tokens > 100 {
+            std::fs::write(&touched, "").unwrap();
+        }
+        writes(request)
+    };
+    let mut optimizer = optimize::of(Method::Opro, plan.seed_candidate(), reflectors());
+    let found = search(&plan, &task.path("run"), &mut *optimizer, stops).unwrap();
+    assert_eq!(found.pool.stopped, StopReason::StopFile);
+    std::fs::remove_file(&stop).unwrap();
+    let mut optimizer = optimize::of(Method::Opro, plan.seed_candidate(), reflectors());
+    let found = search(&plan, &task.path("run"), &mut *optimizer, chance(50, Rc::default())).unwrap();
+    assert_eq!(found.pool.stopped, StopReason::BudgetSpent);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// A run goes on under any other limits, larger or smaller, and told again it is the same.
+    #[test]
+    fn a_finished_run_goes_on_under_other_limits(
+        method in prop::sample::select(Method::ALL.to_vec()),
+        budgets in prop::collection::vec(12..300_u64, 2..4),
+        patience in prop::collection::vec(1..20_u64, 4),
+        preset in prop::sample::select(vec!["default", "paper"]),
+        seed in 0..1000_u64,
+        right in 0..101_u64,
+        two in any::<bool>(),
+    ) {
+        let task = if two { Task::of_two_modules(&[]) } else { Task::new() };
+        let folder = task.path("run");
+        let under = |budget: u64, patience: u64| {
+            let settings = [
+                format!("optimize.budget={budget}"),
+                format!("optimize.preset={preset}"),
+                format!("optimize.seed={seed}"),
+                format!("optimize.patience={patience}"),
+            ];
+            let plan = task.plan(&settings.each_ref().map(String::as_str));
+            let mut optimizer = optimize::of(method, plan.seed_candidate(), reflectors());
+            search(&plan, &folder, &mut *optimizer, chance(right, Rc::default()))
+        };
+        let mut before = (0, 0);
+        for (&budget, &patience) in budgets.iter().zip(&patience) {
+            let found = under(budget, patience).unwrap();
+            prop_assert!(found.rollouts >= before.0 && found.pool.members.len() >= before.1, "{:?}", method);
+            prop_assert!(found.rollouts <= budget.max(before.0), "{:?}: {} of {}", method, found.rollouts, budget);
+            before = (found.rollouts, found.pool.members.len());
+            let journal = std::fs::read(folder.join("journal.jsonl")).unwrap();
+            let again = under(budget, patience).unwrap();
+            prop_assert_eq!((again.rollouts, &again.pool.members), (found.rollouts, &found.pool.members), "{:?}", method);
+            prop_assert_eq!(std::fs::read(folder.join("journal.jsonl")).unwrap(), journal);
+        }
+    }
 
     /// No budget is exceeded, and no reflector reads of a validation or test example.
     #[test]

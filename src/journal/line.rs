@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::Record;
+use super::{Limits, Record};
 
 const BEFORE_SUM: &str = "{\"crc\":\"";
 const AFTER_SUM: &str = "\",\"record\":";
@@ -68,6 +68,7 @@ pub(super) enum Outline {
     },
     /// Answers the optimizer in order; seconds where it has cost any.
     Ordered(Option<f64>),
+    Limits(Limits),
     Test(String),
 }
 
@@ -77,6 +78,7 @@ struct Sketch {
     kind: Kind,
     version: Option<u32>,
     key: Option<String>,
+    limits: Option<Limits>,
     cost: Option<Clock>,
 }
 
@@ -86,6 +88,7 @@ enum Kind {
     Header,
     Rollouts,
     Reflections,
+    Limits,
     Note,
     Test,
 }
@@ -100,11 +103,12 @@ struct Clock {
 /// # Errors
 /// What is wrong with it.
 pub(super) fn outline(line: &[u8]) -> Result<Outline, String> {
-    let Sketch { kind, version, key, cost } = serde_json::from_slice(body(line)?).map_err(unreadable)?;
+    let Sketch { kind, version, key, limits, cost } = serde_json::from_slice(body(line)?).map_err(unreadable)?;
     Ok(match kind {
         // A header without a version would be older than any.
         Kind::Header => Outline::Header { version: version.unwrap_or(0) },
         Kind::Test => Outline::Test(key.ok_or("the record of a test has no key")?),
+        Kind::Limits => Outline::Limits(limits.ok_or("the record of limits has none")?),
         Kind::Rollouts | Kind::Reflections | Kind::Note => Outline::Ordered(cost.map(|clock| clock.elapsed)),
     })
 }

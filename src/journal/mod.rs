@@ -9,16 +9,20 @@
 //!
 //! Of a record, only its place is kept in memory: whatever is asked for again is read again.
 
+mod error;
+mod fingerprint;
 mod line;
 mod read;
 mod record;
 
+pub use error::JournalError;
+pub use fingerprint::recorded_fingerprint;
 pub use read::read;
-pub use record::{CandidateAsk, Cost, Record, RolloutAsk, Scored, Verdict};
+pub use record::{CandidateAsk, Cost, Limits, Record, RolloutAsk, Scored, Verdict};
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -26,133 +30,13 @@ use std::time::{Duration, Instant};
 use self::line::Outline;
 
 /// The version of the format that this code writes.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The least time between two syncs to the disk: what a power cut can cost.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
-/// What can be wrong with a run directory.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalError {
-    /// The file system failed.
-    #[error("cannot {doing} {path}: {cause}{}", remedy(cause))]
-    Io {
-        /// What was tried.
-        doing: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        cause: std::io::Error,
-    },
-    /// A folder that is no run directory.
-    #[error(
-        "{path} holds no run: there is no journal in it, or nothing in the journal; give a folder that `gepard optimize` made"
-    )]
-    NoRun {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// A file that no comparison of optimizers has written.
-    #[error(
-        "{path} is of no comparison: {cause}; type `gepard compare TASK.toml --optimizers …` again, which reads what is finished"
-    )]
-    NoContest {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        cause: String,
-    },
-    /// Another process works on the run.
-    #[error("another gepard is working on {path}; wait for it or give another --run")]
-    Locked {
-        /// The run directory.
-        path: PathBuf,
-    },
-    /// The folder holds files that are no run's, and that a run would write over.
-    #[error("{path} has a `{found}` but no journal, so it is no run's directory; give another --run, or remove it")]
-    Foreign {
-        /// The folder.
-        path: PathBuf,
-        /// A file in it.
-        found: &'static str,
-    },
-    /// The run directory was removed or replaced while the run worked in it.
-    #[error("{path} was removed or replaced under way, so nothing more of the run can be kept; begin anew, or bring it back")]
-    Gone {
-        /// The journal.
-        path: PathBuf,
-    },
-    /// A line is damaged.
-    #[error(
-        "{path}:{line}: {cause}; the run cannot be trusted from there on: restore the file, remove that line and all below \
-         it to go on from there, or begin anew with another --run"
-    )]
-    Damaged {
-        /// The journal.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong.
-        cause: String,
-    },
-    /// The format is newer than this program.
-    #[error("{path} has version {version} of the journal's format, this gepard reads up to {VERSION}; use a newer gepard")]
-    Newer {
-        /// The journal.
-        path: PathBuf,
-        /// Its version.
-        version: u32,
-    },
-    /// The format is older than this program reads.
-    #[error(
-        "{path} has version {version} of the journal's format, this gepard reads {VERSION}; go on with the gepard that \
-         made it, or begin anew with another --run"
-    )]
-    Older {
-        /// The journal.
-        path: PathBuf,
-        /// Its version.
-        version: u32,
-    },
-    /// The run was made by another plan.
-    #[error("{path} holds a run of another plan; give another --run, or undo the difference:\n{}", differences.join("\n"))]
-    OtherPlan {
-        /// The run directory.
-        path: PathBuf,
-        /// What differs, a line each.
-        differences: Vec<String>,
-    },
-    /// The replayed optimizer asked for something else than is recorded.
-    #[error("{path}:{line}: the journal has {recorded}, but the run asks for {asked}; it was made by another gepard")]
-    Mismatch {
-        /// The journal.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is recorded there.
-        recorded: String,
-        /// What was asked.
-        asked: String,
-    },
-}
-
-/// What to do about a failure of the file system, as the end of a message.
-fn remedy(cause: &std::io::Error) -> &'static str {
-    match cause.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-            "; what was there is whole: make room, and the same command goes on"
-        }
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "; make it writable, or give another --run",
-        ErrorKind::NotADirectory | ErrorKind::IsADirectory | ErrorKind::AlreadyExists => "; give another --run",
-        _ => "",
-    }
-}
-
 /// What a run writes beside its journal.
 const RESULTS: [&str; 4] = ["plan.toml", "best.json", "summary.json", "best"];
-
-/// The most bytes of a journal's first line that are read before it is known to be one.
-const LONGEST_HEADER: u64 = 16 << 20;
 
 /// A record that can be read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -176,22 +60,12 @@ pub struct Journal {
     next: usize,
     /// Test evaluations, which are looked up by name: they stand wherever a run ended.
     tests: BTreeMap<String, Place>,
+    /// Limits, by how many records in order were there before.
+    limits: BTreeMap<usize, Limits>,
     lines: usize,
     seconds: f64,
     synced: Instant,
     _lock: File,
-}
-
-/// What the run in `folder` was begun with; empty where there is none. What is damaged is for [`Journal::open`] to tell.
-#[must_use]
-pub fn recorded_fingerprint(folder: &Path) -> BTreeMap<String, String> {
-    let mut first = Vec::new();
-    let file = File::open(folder.join("journal.jsonl"));
-    let read = file.and_then(|file| BufReader::new(file.take(LONGEST_HEADER)).read_until(b'\n', &mut first));
-    match read.ok().and_then(|_| line::decode(&first).ok()) {
-        Some(Record::Header { fingerprint, .. }) => fingerprint,
-        _ => BTreeMap::new(),
-    }
 }
 
 /// That no other process works in the run directory `folder` now; to be asked before models are loaded.
@@ -237,6 +111,7 @@ impl Journal {
             places: Vec::new(),
             next: 0,
             tests: BTreeMap::new(),
+            limits: BTreeMap::new(),
             lines: 0,
             seconds: 0.0,
             synced: Instant::now(),
@@ -258,7 +133,7 @@ impl Journal {
         let mut reader = BufReader::with_capacity(1 << 20, &self.file);
         let mut bytes = Vec::new();
         let (mut offset, mut lines, mut seconds) = (0, 0, self.seconds);
-        let (mut places, mut tests) = (Vec::new(), BTreeMap::new());
+        let (mut places, mut tests, mut limits) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
         let read = |cause| JournalError::Io { doing: "read", path: self.path.clone(), cause };
         let damaged = |line, cause: &str| JournalError::Damaged { path: self.path.clone(), line, cause: cause.to_owned() };
         // A file of somebody else's is not taken for a torn line, which would be dropped.
@@ -284,12 +159,14 @@ impl Journal {
                     places.push(place);
                     seconds = elapsed.unwrap_or(seconds);
                 }
+                Outline::Limits(then) => drop(limits.insert(places.len(), then)),
                 Outline::Test(key) => drop(tests.insert(key, place)),
             }
             offset += length as u64;
             lines = at;
         }
-        (self.places, self.tests, self.lines, self.seconds) = (places, tests, lines, seconds);
+        (self.places, self.tests, self.limits) = (places, tests, limits);
+        (self.lines, self.seconds) = (lines, seconds);
         Ok(offset)
     }
 
@@ -307,7 +184,7 @@ impl Journal {
             Ok(_) => BTreeMap::new(),
             Err(cause) => return Err(JournalError::Damaged { path: self.path.clone(), line: 1, cause }),
         };
-        match differences(&recorded, fingerprint) {
+        match fingerprint::differences(&recorded, fingerprint) {
             differences if differences.is_empty() => Ok(()),
             differences => Err(JournalError::OtherPlan { path: folder.to_owned(), differences }),
         }
@@ -335,6 +212,13 @@ impl Journal {
     #[must_use]
     pub fn seconds(&self) -> f64 {
         self.seconds
+    }
+
+    /// What the record that comes next was made under; after the last one, what was in force at the end. None where nothing
+    /// is recorded.
+    #[must_use]
+    pub fn limits(&self) -> Option<Limits> {
+        self.limits.range(..=self.next).next_back().map(|(_, limits)| *limits)
     }
 
     /// The next record in order, or None when the journal has run dry.
@@ -399,6 +283,9 @@ impl Journal {
             Record::Test { key, .. } => {
                 self.tests.insert(key.clone(), place);
             }
+            Record::Limits { limits } => {
+                self.limits.insert(self.places.len(), *limits);
+            }
             _ => {
                 self.places.push(place);
                 self.next = self.places.len();
@@ -435,26 +322,6 @@ impl Journal {
         self.file.read_exact(&mut bytes).map_err(io)?;
         line::decode(&bytes).map_err(|cause| JournalError::Damaged { path: self.path.clone(), line: place.line, cause })
     }
-}
-
-fn differences(recorded: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> Vec<String> {
-    let keys: std::collections::BTreeSet<&String> = recorded.keys().chain(wanted.keys()).collect();
-    // Long texts are shown from a little before where they part.
-    let show = |value: Option<&String>, same: usize| match value {
-        None => "(not set)".to_owned(),
-        Some(text) => {
-            let from = if text.chars().count() > 100 { same.saturating_sub(20) } else { 0 };
-            let shown: String = text.chars().skip(from).take(100).collect();
-            let (before, after) = (from > 0, text.chars().count() > from + 100);
-            format!("{}{shown}{}", if before { "…" } else { "" }, if after { "…" } else { "" })
-        }
-    };
-    let difference = |key: &String| {
-        let (was, is) = (recorded.get(key), wanted.get(key));
-        let same = was.zip(is).map_or(0, |(a, b)| a.chars().zip(b.chars()).take_while(|(x, y)| x == y).count());
-        format!("  {key}: the run has {}, now it is {}", show(was, same), show(is, same))
-    };
-    keys.into_iter().filter(|key| recorded.get(*key) != wanted.get(*key)).map(difference).collect()
 }
 
 #[cfg(test)]

@@ -42,6 +42,12 @@ pub enum Record {
         /// What they took.
         cost: Cost,
     },
+    /// What the records that follow were made under. It answers nobody, and is no part of the fingerprint: a run goes on under
+    /// other limits.
+    Limits {
+        /// When the search ends.
+        limits: Limits,
+    },
     /// A decision of the optimizer: an event, which the replayed optimizer must repeat.
     Note {
         /// The event.
@@ -58,6 +64,21 @@ pub enum Record {
         /// What they took.
         cost: Cost,
     },
+}
+
+/// What ends a search, and what a search may therefore do meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    /// The most rollouts; None where only time counts.
+    pub rollouts: Option<u64>,
+    /// The most seconds; None where only rollouts count.
+    pub seconds: Option<u64>,
+    /// The most proposals that reflectors are asked for.
+    pub reflections: Option<u64>,
+    /// Iterations without a better candidate.
+    pub patience: Option<u64>,
+    /// The score on validation that is enough, from 0 to 1.
+    pub score: f64,
 }
 
 /// A sub-wave that was asked for.

@@ -180,7 +180,7 @@ fn scores_come_back_to_the_bit() {
 #[test]
 fn long_texts_are_shown_from_where_they_part() {
     let long = |end: &str| BTreeMap::from([("instruction".to_owned(), "x".repeat(300) + end)]);
-    let line = differences(&long("one"), &long("two")).remove(0);
+    let line = fingerprint::differences(&long("one"), &long("two")).remove(0);
     assert!(line.contains("one, now it is …") && line.ends_with("two"), "{line}");
 }
 
@@ -197,7 +197,10 @@ fn any_record() -> impl Strategy<Value = Record> {
         let ask = RolloutAsk { split: crate::data::split::Split::Test, of };
         Record::Test { key, ask, rollouts: Vec::new(), cost: Cost::default() }
     });
-    prop_oneof![event, reflections, test]
+    let limits = (any::<Option<u64>>(), any::<Option<u64>>(), 0.0..1.0).prop_map(|(rollouts, seconds, score)| Record::Limits {
+        limits: Limits { rollouts, seconds, reflections: seconds, patience: rollouts, score },
+    });
+    prop_oneof![event, reflections, test, limits]
 }
 
 proptest! {
@@ -208,6 +211,7 @@ proptest! {
         prop_assert_eq!(line.iter().filter(|&&byte| byte == b'\n').count(), 1);
         let outline = match &record {
             Record::Test { key, .. } => Outline::Test(key.clone()),
+            Record::Limits { limits } => Outline::Limits(*limits),
             Record::Reflections { cost, .. } => Outline::Ordered(Some(cost.elapsed)),
             _ => Outline::Ordered(None),
         };

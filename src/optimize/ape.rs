@@ -9,9 +9,10 @@ use rand::seq::SliceRandom;
 use super::Session;
 use super::answer::Unusable;
 use super::packing::{self, Packed};
+use super::search::{Draft, Search, Step};
 use super::session::Halt;
 use super::shown;
-use super::turns::{Draft, Search, SinglePrompt, Step};
+use super::turns::SinglePrompt;
 use crate::program::ModuleText;
 
 /// Of the instructions that were scored in full, one in so many is paraphrased.

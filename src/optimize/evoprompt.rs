@@ -8,9 +8,10 @@ use rand::seq::{IndexedRandom, SliceRandom};
 
 use super::Session;
 use super::packing::Packed;
+use super::search::{Draft, Fitness, Search, Step};
 use super::session::Halt;
 use super::shown;
-use super::turns::{Draft, Fitness, Search, SinglePrompt, Step};
+use super::turns::SinglePrompt;
 use crate::program::ModuleText;
 
 /// Which algorithm.
@@ -34,6 +35,8 @@ pub struct EvoPrompt {
     pub population: usize,
     /// Whether prompts are mixed: two parents crossed, or the difference of two put to use. Else, one is changed alone.
     pub mixes: bool,
+    /// Whether the best survive. Else the first do.
+    pub selects: bool,
     members: Vec<ModuleText>,
     /// Whose turn it is to be replaced.
     next: usize,
@@ -43,7 +46,7 @@ impl EvoPrompt {
     /// With the paper's population of ten.
     #[must_use]
     pub fn new(evolution: Evolution) -> Self {
-        Self { evolution, population: 10, mixes: true, members: Vec::new(), next: 0 }
+        Self { evolution, population: 10, mixes: true, selects: true, members: Vec::new(), next: 0 }
     }
 
     /// Paraphrases of the base, until the population is full.
@@ -79,7 +82,9 @@ impl EvoPrompt {
         self.members.extend(children.into_iter().map(|draft| draft.text));
         let unknown = Fitness { age: usize::MAX, ..Fitness::default() };
         let fitness = |text: &ModuleText| search.fitness(step, text).unwrap_or(&unknown);
-        self.members.sort_by(|a, b| fitness(a).order(fitness(b)));
+        if self.selects {
+            self.members.sort_by(|a, b| fitness(a).order(fitness(b)));
+        }
         self.members.truncate(self.population);
         Ok(())
     }

@@ -1,12 +1,14 @@
-//! How a candidate is told of when it is proposed and when it joins the pool.
+//! How a candidate is told of when it is proposed, how it is validated and joins the pool, and when that is enough.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::pool::ranking;
 use super::session::Halt;
 use super::{Member, Pool, Scores, Session};
+use crate::data::split::Split;
 use crate::error::RunError;
-use crate::event::{Event, StopReason};
+use crate::event::{Event, Purpose, StopReason};
 use crate::journal::{Scored, Verdict};
 use crate::program::{Candidate, ModuleText};
 
@@ -84,6 +86,49 @@ pub fn join(
         spent: member.spent,
     })?;
     Ok(member)
+}
+
+/// A candidate with its rollouts on all validation examples, as a member of the pool of which `members` are there. It comes
+/// with its parent's place, which does not count for the first, and the number of its proposal.
+///
+/// # Errors
+/// As [`Session::evaluate`].
+pub fn validated(
+    session: &mut Session<'_>,
+    members: &[Member],
+    iteration: u64,
+    (candidate, parent, proposal): (Candidate, usize, usize),
+) -> Result<Member, Halt> {
+    let places: Vec<usize> = (0..session.validation_size()).collect();
+    let purpose = if members.is_empty() { Purpose::SeedValidation } else { Purpose::Validation };
+    session.fits(places.len() as u64)?;
+    let rollouts = session.evaluate(purpose, Split::Val, &candidate, &places)?;
+    let results: Vec<(usize, Arc<Scored>)> = places.into_iter().zip(rollouts).collect();
+    let parents = if members.is_empty() { Vec::new() } else { vec![parent] };
+    let prompt_tokens = session.prompt_tokens(&candidate);
+    join(session, members, iteration, (candidate, parents, proposal), prompt_tokens, &results)
+}
+
+/// The modules whose texts may change.
+#[must_use]
+pub fn open_modules(session: &Session<'_>) -> Vec<usize> {
+    let modules = &session.program().modules;
+    (0..modules.len()).filter(|&module| !modules[module].frozen).collect()
+}
+
+/// Why a search is over that has validated `members`, where it is over whatever the budget says.
+#[must_use]
+pub fn is_enough(session: &Session<'_>, members: &[Member], questions: u64) -> Option<StopReason> {
+    let limits = session.limits();
+    let best = ranking(members).first().map_or(0.0, |&place| members[place].mean());
+    if members.len() == 1 && best >= 1.0 {
+        return Some(StopReason::SeedIsPerfect);
+    }
+    if best >= limits.score {
+        return Some(StopReason::ScoreReached);
+    }
+    let is_spent = limits.reflections.is_some_and(|cap| session.spent().reflections + questions > cap);
+    is_spent.then_some(StopReason::ReflectionsSpent)
 }
 
 /// What a search that ended comes to.

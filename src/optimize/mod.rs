@@ -17,6 +17,7 @@ pub mod promptbreeder;
 pub mod random;
 pub mod randomness;
 pub mod reflexion;
+pub mod search;
 pub mod session;
 pub mod shown;
 pub mod textgrad;

@@ -7,9 +7,10 @@ use rand::seq::SliceRandom;
 
 use super::Session;
 use super::packing::{self, Packed};
+use super::search::{Fitness, Search, Step};
 use super::session::Halt;
 use super::shown;
-use super::turns::{Fitness, Search, SinglePrompt, Step};
+use super::turns::SinglePrompt;
 use crate::program::ModuleText;
 
 /// The temperature of new instructions.
@@ -35,8 +36,9 @@ impl Default for Opro {
 }
 
 impl Opro {
-    /// What was scored, the worst first, as a line with the instruction and a score of 100.
-    fn trajectory(&self, search: &Search, step: &Step<'_>) -> String {
+    /// What was scored, the worst first, as a line with the instruction and a score of 100: the best, as far as the context holds
+    /// them.
+    fn trajectory(&self, search: &Search, session: &Session<'_>, step: &Step<'_>) -> String {
         let mut known: Vec<_> =
             self.history.iter().filter_map(|text| Some((search.fitness(step, text)?, text.instruction.as_str()))).collect();
         known.sort_by(|a, b| a.0.order(b.0));
@@ -44,12 +46,14 @@ impl Opro {
         let entry = |(fitness, words): &(&Fitness, &str)| {
             format!("Instruction:\n```\n{words}\n```\nScore: {:.0}\n\n", fitness.mean * 100.0)
         };
-        known.iter().rev().map(entry).collect()
+        let entries: Vec<String> = known.iter().map(entry).collect();
+        let held = search.writer.held(session, step.iteration, &entries);
+        entries[..held].iter().rev().map(String::as_str).collect()
     }
 
     fn prompt(&self, search: &Search, session: &Session<'_>, step: &Step<'_>) -> Packed {
         let module = &session.program().modules[step.module];
-        let history = self.trajectory(search, step);
+        let history = self.trajectory(search, session, step);
         let lead = match history.is_empty() {
             true => String::new(),
             false => format!(

@@ -7,10 +7,9 @@ use super::answer::Unusable;
 use super::gepa::minibatch::Minibatches;
 use super::gepa::operators::{Draft, Operator, Work};
 use super::gepa::profile;
-use super::joining::{self, Proposal};
+use super::joining::{self, Proposal, is_enough, open_modules, validated};
 use super::packing::Packed;
 use super::session::Halt;
-use super::turns::{is_enough, open_modules, validated};
 use super::writing::{self, Question, Writer};
 use super::{Member, Optimizer, Pool, Session};
 use crate::data::Example;
@@ -135,6 +134,7 @@ impl Random {
             most_tokens: writing::most_tokens(session, module),
             solution: &|example: &Example| session.solution(example),
             count: &|text: &str| self.writer.count(session, iteration, text),
+            measure: &|text: &str| session.count_tokens(about.model, text),
         })
     }
 }

@@ -11,12 +11,12 @@ use std::sync::Arc;
 use rand::seq::SliceRandom;
 
 use super::answer;
+use super::joining::{self, is_enough, open_modules, validated};
 use super::packing::{self, Packed};
 use super::pool;
 use super::session::{Ask, Halt};
-use super::turns::{is_enough, open_modules, validated};
 use super::writing::{Question, Writer};
-use super::{Member, Optimizer, Pool, Session, joining};
+use super::{Member, Optimizer, Pool, Session};
 use crate::data::split::Split;
 use crate::engine::ModelId;
 use crate::error::RunError;

@@ -18,7 +18,7 @@ use crate::engine::{Completion, ModelId, Request, Usage};
 use crate::error::RunError;
 use crate::event::{Event, Purpose, StopReason};
 use crate::hash::sha256_hex;
-use crate::journal::{Journal, Record, RolloutAsk, Scored, Stored};
+use crate::journal::{Journal, Limits, Record, RolloutAsk, Scored, Stored};
 use crate::program::{Candidate, Demonstration, Module, ModuleText, Program};
 
 /// Why a call of the session did not answer.
@@ -87,7 +87,8 @@ pub struct Session<'a> {
     greedy: bool,
     evaluations: u64,
     spent: Spent,
-    most_rollouts: Option<u64>,
+    /// What the plan says; what is replayed was made under limits of its own.
+    limits: Limits,
     /// The run's clock as of the last record, and when this process began to add to it.
     elapsed: f64,
     live_since: Option<Instant>,
@@ -116,7 +117,13 @@ impl<'a> Session<'a> {
             greedy,
             evaluations: 0,
             spent: Spent::default(),
-            most_rollouts: plan.budget.most_rollouts(modules, splits.val.len()),
+            limits: Limits {
+                rollouts: plan.budget.most_rollouts(modules, splits.val.len()),
+                seconds: plan.budget.time.map(|time| time.as_secs()),
+                reflections: plan.max_reflections,
+                patience: plan.patience,
+                score: plan.stop_at_score,
+            },
             elapsed: 0.0,
             live_since: None,
         };
@@ -207,16 +214,18 @@ impl<'a> Session<'a> {
         self.evaluator.engine.context_length(model)
     }
 
-    /// The most rollouts that may be charged; None where only time counts.
+    /// When the search ends: by the plan, and while the journal answers, by what the plan was then. So decisions that hang on
+    /// it are the same when a run goes on under a larger budget.
     #[must_use]
-    pub fn most_rollouts(&self) -> Option<u64> {
-        self.most_rollouts
+    pub fn limits(&self) -> Limits {
+        let recorded = self.journal.is_replaying().then(|| self.journal.limits()).flatten();
+        recorded.unwrap_or(self.limits)
     }
 
     /// Rollouts that may still be charged; None where only time counts.
     #[must_use]
     pub fn rollouts_left(&self) -> Option<u64> {
-        self.most_rollouts.map(|most| most.saturating_sub(self.spent.rollouts))
+        self.limits().rollouts.map(|most| most.saturating_sub(self.spent.rollouts))
     }
 
     /// Whether `rollouts` more fit the budget, the time is not up, and nobody asked to stop.
@@ -227,13 +236,25 @@ impl<'a> Session<'a> {
         if self.rollouts_left().is_some_and(|left| rollouts > left) {
             return Err(Halt::Stop(StopReason::BudgetSpent));
         }
-        if self.plan.budget.time.is_some_and(|most| self.elapsed >= most.as_secs_f64()) {
+        if self.limits().seconds.is_some_and(|most| self.elapsed >= most as f64) {
             return Err(Halt::Stop(StopReason::TimeUp));
         }
         if !self.journal.is_replaying() && self.journal.stop_file().exists() {
             return Err(Halt::Stop(StopReason::StopFile));
         }
         Ok(())
+    }
+
+    /// Whether the budget holds `rollouts` more.
+    ///
+    /// # Errors
+    /// [`Halt::Stop`] where the time is up or somebody asked to stop.
+    pub fn holds(&self, rollouts: u64) -> Result<bool, Halt> {
+        match self.fits(rollouts) {
+            Ok(()) => Ok(true),
+            Err(Halt::Stop(StopReason::BudgetSpent)) => self.fits(0).map(|()| false),
+            Err(halt) => Err(halt),
+        }
     }
 
     /// Runs `candidate` on examples of `split`, given by their places; scored rollouts come back in
@@ -421,6 +442,9 @@ impl<'a> Session<'a> {
         if self.interrupted.load(Ordering::Relaxed) {
             return Err(RunError::Interrupted.into());
         }
+        if self.journal.limits() != Some(self.limits) {
+            self.journal.append(&Record::Limits { limits: self.limits })?;
+        }
         Ok(None)
     }
 
@@ -439,6 +463,7 @@ fn now(journal: &Journal, live_since: Option<Instant>) -> f64 {
 fn describe(record: &Record) -> String {
     match record {
         Record::Header { .. } => "a header".into(),
+        Record::Limits { .. } => "limits".into(),
         Record::Rollouts { ask, .. } | Record::Test { ask, .. } => ask.to_string(),
         Record::Reflections { ask, .. } => format!("reflections {ask}"),
         Record::Note { event } => event.to_string(),

@@ -1,7 +1,7 @@
 //! What of the training data methods for a single prompt show to a model that writes.
 
 use super::demonstrations::labelled;
-use super::turns::Step;
+use super::search::Step;
 use super::{Session, packing};
 use crate::data::Example;
 use crate::program::{Demonstration, Module, ModuleText};

@@ -10,12 +10,11 @@ use std::sync::Arc;
 
 use super::answer;
 use super::gepa::minibatch::Minibatches;
-use super::joining::{self, Proposal};
+use super::joining::{self, Proposal, is_enough, open_modules, validated};
 use super::packing::{self, Packed};
 use super::session::Halt;
-use super::turns::{is_enough, open_modules, validated};
 use super::writing::{self, Base, Question, Writer};
-use super::{Member, Optimizer, Pool, Session};
+use super::{Member, Optimizer, Pool, Scores, Session, pool};
 use crate::data::split::Split;
 use crate::engine::ModelId;
 use crate::error::RunError;
@@ -73,7 +72,7 @@ impl TextGrad {
             if let Some(reason) = is_enough(session, &self.members, questions as u64) {
                 return Ok(reason);
             }
-            if session.plan().patience.is_some_and(|patience| iteration > improved + patience) {
+            if session.limits().patience.is_some_and(|patience| iteration > improved + patience) {
                 return Ok(StopReason::NoImprovement);
             }
             let batch = batches.deal(|epoch| session.random("minibatch", epoch));
@@ -130,9 +129,12 @@ impl TextGrad {
     ) -> Result<Option<usize>, Halt> {
         let places: Vec<usize> = (0..session.validation_size()).collect();
         let rollouts = session.evaluate(Purpose::Validation, Split::Val, &updated, &places)?;
-        let sum = |scores: &mut dyn Iterator<Item = f64>| super::pool::rounded(scores.sum());
-        let child_sum = sum(&mut rollouts.iter().filter_map(|scored| scored.score()));
-        let parent_sum = sum(&mut self.members[current].scores.iter().map(|(_, score)| score));
+        let scored = places.iter().zip(&rollouts).filter_map(|(&place, scored)| Some((place, scored.score()?)));
+        let scores: Scores = scored.collect();
+        // What the metric failed on says nothing.
+        let shared = scores.shared(&self.members[current].scores);
+        let sums = shared.fold((0.0, 0.0), |(child, parent), (_, own, other)| (child + own, parent + other));
+        let (child_sum, parent_sum) = (pool::rounded(sums.0), pool::rounded(sums.1));
         if child_sum < parent_sum {
             let run = places.len();
             session.log(&Event::Rejected { iteration, proposal: 1, parent_sum, child_sum, run })?;
@@ -276,7 +278,7 @@ impl TextGrad {
                     inputs: inputs.clone(),
                     most_tokens: writing::most_tokens(session, module),
                 };
-                base.read(completion, &|words| self.writer.count(session, iteration, words))
+                base.read(completion, &|words| session.count_tokens(base.module.model, words))
             })?;
         let mut updated = candidate.clone();
         let mut new = Vec::new();

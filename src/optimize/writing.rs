@@ -131,6 +131,18 @@ impl Writer {
         session.context_length(self.of(iteration).1).saturating_sub(session.plan().reflection_tokens as usize)
     }
 
+    /// How many of `entries`, from the first, a list for who writes in an iteration may have: a quarter of the room is left for
+    /// all else. The first is always among them.
+    #[must_use]
+    pub fn held(&self, session: &Session<'_>, iteration: u64, entries: &[String]) -> usize {
+        let room = self.room(session, iteration) / 4 * 3;
+        let tokens = entries.iter().scan(0, |sum, entry| {
+            *sum += self.count(session, iteration, entry);
+            Some(*sum)
+        });
+        tokens.take_while(|sum| *sum <= room).count().max(1).min(entries.len())
+    }
+
     /// Tokens of `text` for who writes in an iteration.
     #[must_use]
     pub fn count(&self, session: &Session<'_>, iteration: u64, text: &str) -> usize {

@@ -13,10 +13,9 @@ use std::collections::BTreeMap;
 use rand::seq::SliceRandom;
 
 use self::choice::Choices;
-use super::joining::{self, Proposal};
+use super::joining::{self, Proposal, is_enough, open_modules, validated};
 use super::pool;
 use super::session::Halt;
-use super::turns::{is_enough, open_modules, validated};
 use super::writing::Writer;
 use super::{Member, Optimizer, Pool, Session};
 use crate::data::split::Split;
@@ -35,6 +34,9 @@ const LEAST_MINIBATCH: usize = 8;
 
 /// Of the validation examples, a trial has one in so many.
 const SHARE_OF_VALIDATION: usize = 4;
+
+/// Trials that the budget should have room for, beside a validation.
+const TRIALS: u64 = 10;
 
 /// Trials between two validations in full.
 const FULL_EVERY: u64 = 5;
@@ -102,7 +104,9 @@ impl Miprov2 {
     fn search(&mut self, session: &mut Session<'_>) -> Result<StopReason, Halt> {
         let seed = validated(session, &[], 0, (self.seed.clone(), 0, 0))?;
         self.members.push(seed);
-        if let Some(reason) = is_enough(session, &self.members, 2) {
+        // Summaries and instructions, each perhaps twice.
+        let questions = 2 * (2 + self.instructions.saturating_sub(1) * open_modules(session).len());
+        if let Some(reason) = is_enough(session, &self.members, questions as u64) {
             return Ok(reason);
         }
         session.log(&Event::Iteration { iteration: 1, parents: vec![0], minibatch: Vec::new() })?;
@@ -115,22 +119,27 @@ impl Miprov2 {
         choices.tell(&seed, self.members[0].mean());
         self.full.push(seed);
         let size = session.validation_size();
-        let minibatch = (size / SHARE_OF_VALIDATION).clamp(LEAST_MINIBATCH, MOST_MINIBATCH).min(size);
+        let fair = session.rollouts_left().map_or(MOST_MINIBATCH as u64, |left| left.saturating_sub(size as u64) / TRIALS);
+        let fair = usize::try_from(fair).unwrap_or(MOST_MINIBATCH);
+        let minibatch = (size / SHARE_OF_VALIDATION).min(fair).clamp(LEAST_MINIBATCH, MOST_MINIBATCH).min(size);
         let (mut idle, mut improved) = (Idle::default(), 1);
         for trial in 2.. {
-            if let Some(reason) = is_enough(session, &self.members, 0) {
+            // Trials ask no reflector.
+            if let Some(reason) = is_enough(session, &self.members, 0).filter(|reason| *reason != StopReason::ReflectionsSpent) {
                 return Ok(reason);
             }
-            if session.plan().patience.is_some_and(|patience| trial > improved + patience) {
+            if session.limits().patience.is_some_and(|patience| trial > improved + patience) {
                 return Ok(StopReason::NoImprovement);
             }
             let before = session.spent().rollouts;
             let best = self.best_mean();
-            if session.fits((minibatch + size) as u64).is_err() {
+            if !session.holds((minibatch + size) as u64)? {
                 // What is left is for the best of the trials.
-                session.fits(0)?;
                 self.validate_best(session, trial, &options, &mut choices)?;
-                return Ok(StopReason::BudgetSpent);
+                // A finished run goes on from here under a larger budget.
+                if !session.holds((minibatch + size) as u64)? {
+                    return Ok(StopReason::BudgetSpent);
+                }
             }
             self.trial(session, trial, &options, &mut choices, minibatch)?;
             if (trial - 1) % FULL_EVERY == 0 {
@@ -204,7 +213,7 @@ impl Miprov2 {
             _ => Some((combination, mean(of))),
         });
         let Some((combination, _)) = best else { return Ok(()) };
-        if session.fits(session.validation_size() as u64).is_err() {
+        if !session.holds(session.validation_size() as u64)? {
             return Ok(());
         }
         let combination = combination.clone();

@@ -12,7 +12,7 @@ use crate::optimize::demonstrations::{labelled, succeeded};
 use crate::optimize::packing::{self, Packed};
 use crate::optimize::session::Halt;
 use crate::optimize::writing::{self, Base, Question};
-use crate::optimize::{Session, turns};
+use crate::optimize::{Session, joining};
 use crate::program::{Demonstration, ModuleText};
 
 /// Training examples that are run at a time to find demonstrations.
@@ -114,7 +114,7 @@ impl Miprov2 {
         shown: &[Vec<Vec<Demonstration>>],
     ) -> Result<Vec<Vec<ModuleText>>, Halt> {
         let [data, program] = self.summaries(session)?;
-        let open = turns::open_modules(session);
+        let open = joining::open_modules(session);
         let mut random = session.random("tip", 0);
         let mut questions = Vec::new();
         for &module in &open {
@@ -135,7 +135,7 @@ impl Miprov2 {
                 inputs: inputs.iter().map(String::as_str).collect(),
                 most_tokens: writing::most_tokens(session, module),
             };
-            base.read(completion, &|words| self.writer.count(session, 1, words))
+            base.read(completion, &|words| session.count_tokens(base.module.model, words))
         })?;
         let mut all: Vec<Vec<ModuleText>> = self.seed.0.iter().map(|text| vec![text.clone()]).collect();
         for (question, text) in questions.iter().zip(texts) {

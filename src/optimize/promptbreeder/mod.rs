@@ -1,7 +1,7 @@
 //! Promptbreeder: task prompts and the prompts that change them evolve together (Fernando et al. 2023, arXiv 2309.16797).
 //!
 //! A unit is a task prompt and a mutation prompt. In a binary tournament, the better of two units is copied over the other,
-//! and the copy is mutated by one of the operators of [`Mutation`], drawn at random; now and then it is crossed with a third.
+//! and the copy is mutated by one of the operators of [`Mutation`], drawn at random; now and then it is crossed with another unit.
 
 mod words;
 
@@ -13,9 +13,10 @@ use super::Session;
 use super::answer;
 use super::demonstrations::succeeded;
 use super::packing::{self, Packed};
+use super::search::{Draft, Fitness, Search, Step};
 use super::session::Halt;
 use super::shown;
-use super::turns::{Draft, Fitness, Search, SinglePrompt, Step};
+use super::turns::SinglePrompt;
 use super::writing::Question;
 use crate::program::{Demonstration, ModuleText};
 
@@ -108,6 +109,8 @@ pub struct Promptbreeder {
     pub mutations: Vec<Mutation>,
     /// Prompts that change prompts, to begin with.
     pub mutation_prompts: Vec<String>,
+    /// The chance that a mutated unit's task prompt is crossed with another's, from 0 to 1.
+    pub crossover: f64,
     units: Vec<Unit>,
     /// Those that were the best, one after the other.
     elites: Vec<ModuleText>,
@@ -116,7 +119,9 @@ pub struct Promptbreeder {
 impl Default for Promptbreeder {
     fn default() -> Self {
         let mutation_prompts = MUTATION_PROMPTS.map(str::to_owned).to_vec();
-        Self { population: 10, mutations: Mutation::ALL.to_vec(), mutation_prompts, units: Vec::new(), elites: Vec::new() }
+        let mutations = Mutation::ALL.to_vec();
+        let (units, elites) = (Vec::new(), Vec::new());
+        Self { population: 10, mutations, mutation_prompts, crossover: CROSSOVER, units, elites }
     }
 }
 
@@ -232,9 +237,11 @@ impl Promptbreeder {
                 distinct.push(text)
             }
         });
-        let first = distinct.len().saturating_sub(LISTED);
-        let entries: String = distinct[first..].iter().zip(1..).map(|(text, n)| format!("{n}.\n```\n{text}\n```\n\n")).collect();
-        let next = distinct.len() - first + 1;
+        // The last ones, as far as the context holds them.
+        let last: Vec<String> = distinct.iter().rev().take(LISTED).map(|text| format!("```\n{text}\n```\n\n")).collect();
+        let held = search.writer.held(session, step.iteration, &last);
+        let entries: String = last[..held].iter().rev().zip(1..).map(|(text, n)| format!("{n}.\n{text}")).collect();
+        let next = held + 1;
         Packed::plain(format!(
             "A list of instructions for the same assistant, {order}:\n\n{entries}Write number {next} of the list, which differs from \
              all of them. Write the instruction and nothing else, between two lines of ```.\n"
@@ -293,25 +300,29 @@ impl Promptbreeder {
         births: Vec<Birth>,
         drafts: Vec<Draft>,
     ) -> Result<(), Halt> {
+        let mut born = Vec::new();
         for Draft { proposal, text, .. } in search.try_out(session, step, drafts)? {
             if let Some(Birth { loser, unit, .. }) = births.get(proposal - 1) {
                 self.units[*loser] = Unit { task: text, mutation: unit.mutation.clone() };
+                born.push(*loser);
             }
         }
-        self.cross(search, session, step);
+        self.cross(search, session, step, &born);
         self.crown(search, step);
         Ok(())
     }
 
-    /// Now and then, a unit gets the task prompt of another, drawn by the scores. That costs nothing: it is known.
-    fn cross(&mut self, search: &Search, session: &Session<'_>, step: &Step<'_>) {
+    /// Now and then, a unit that was just born gets the task prompt of another, drawn by the scores. That costs nothing: it is
+    /// known.
+    fn cross(&mut self, search: &Search, session: &Session<'_>, step: &Step<'_>, born: &[usize]) {
         let mut random = session.random("crossover", step.iteration);
-        for place in 0..self.units.len() {
-            if random.random::<f64>() >= CROSSOVER {
+        for &place in born {
+            if random.random::<f64>() >= self.crossover {
                 continue;
             }
             let weight = |unit: &&Unit| Self::fitness(search, step, unit).map_or(0.0, |fitness| fitness.mean);
-            let units: Vec<&Unit> = self.units.iter().collect();
+            let units = self.units.iter().enumerate().filter(|(other, _)| *other != place);
+            let units: Vec<&Unit> = units.map(|(_, unit)| unit).collect();
             if let Ok(other) = units.choose_weighted(&mut random, weight).map(|unit| unit.task.clone()) {
                 self.units[place].task = other;
             }
