@@ -52,7 +52,10 @@ fn headline(best: Option<usize>, is_over: bool, test: Option<&Paired>, validatio
             Sure::Unclear if test.difference > 0.0 => "The prompt seems better, but it may be luck".into(),
             Sure::Unclear => "The prompt is no better on test".into(),
         },
-        (None, Some(_)) => "The prompt is better on validation; test has not been run".into(),
+        (None, Some(validation)) if validation.difference > 0.0 => {
+            "The prompt is better on validation; test has not been run".into()
+        }
+        (None, Some(_)) => "The prompt is no better on validation; test has not been run".into(),
         (None, None) => "No result yet".into(),
     }
 }
@@ -69,6 +72,9 @@ fn on_test(test: &Paired) -> String {
         (_, None) => "One example says nothing about luck.",
         (Sure::Better, _) => "Luck is an unlikely explanation: the whole 95% interval lies above zero.",
         (Sure::Worse, _) => "It is worse, and luck is an unlikely explanation: the whole 95% interval lies below zero.",
+        (Sure::Unclear, Some([low, high])) if low > 0.0 || high < 0.0 => {
+            "It may be luck: too few examples differ to tell, all of which could have fallen to one side by chance."
+        }
         (Sure::Unclear, _) => {
             "It may be luck: the 95% interval contains zero. More test examples would tell a difference of this size more surely."
         }
@@ -83,7 +89,8 @@ fn on_validation(validation: &Paired, history: &History) -> String {
     };
     let words = match validation.sure() {
         Sure::Better => "The whole 95% interval lies above zero, but",
-        _ => "The 95% interval contains zero, and",
+        Sure::Worse => "The whole 95% interval lies below zero, and",
+        Sure::Unclear => "Chance alone could make this difference, and",
     };
     format!(
         "{test}. {words} the answer was chosen by these {} validation examples among {} candidates, so its score on them \

@@ -30,13 +30,17 @@ pub struct Paired {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sure {
-    /// All of it is above zero.
+    /// All of it is above zero, and more than a handful of examples differ.
     Better,
     /// All of it is below zero.
     Worse,
-    /// It contains zero.
+    /// It contains zero, or too few examples differ.
     Unclear,
 }
+
+/// Fewer that differ would all differ to one side in one of sixteen cases by chance alone (the sign test); the interval, which draws
+/// from these few, does not know that.
+const LEAST_DIFFERING: usize = 6;
 
 impl Paired {
     /// Compares scores by example id; None where no example has both.
@@ -57,10 +61,11 @@ impl Paired {
         })
     }
 
-    /// What the interval says.
+    /// What the interval says, where enough examples differ for it to say something.
     #[must_use]
     pub fn sure(&self) -> Sure {
         match self.interval_95 {
+            _ if self.higher + self.lower < LEAST_DIFFERING => Sure::Unclear,
             Some([low, _]) if low > 0.0 => Sure::Better,
             Some([_, high]) if high < 0.0 => Sure::Worse,
             _ => Sure::Unclear,
@@ -80,6 +85,15 @@ mod tests {
         assert_eq!((paired.examples, paired.first, paired.second, paired.difference), (2, 0.5, 1.0, 0.5));
         assert_eq!((paired.higher, paired.lower, paired.sure()), (1, 0, Sure::Unclear));
         assert_eq!(Paired::of(&BTreeMap::new(), &second), None);
+    }
+
+    #[test]
+    fn a_handful_of_differences_is_not_sure() {
+        let ids: Vec<String> = (0..40).map(|n| n.to_string()).collect();
+        let right = |count: usize| ids.iter().enumerate().map(move |(n, id)| (id.as_str(), Some(f64::from(u8::from(n < count)))));
+        let sure = |count| Paired::of(&right(0).collect(), &right(count).collect()).unwrap();
+        assert!(sure(5).interval_95.unwrap()[0] > 0.0, "the interval alone would be sure");
+        assert_eq!((sure(5).sure(), sure(6).sure()), (Sure::Unclear, Sure::Better));
     }
 
     #[test]

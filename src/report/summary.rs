@@ -168,7 +168,8 @@ impl BeforeAfter {
 
     fn unscored(&self) -> u64 {
         let missing = |tested: &Tested| tested.scores.iter().filter(|s| s.is_none()).count() as u64;
-        missing(&self.seed) + missing(&self.best)
+        // The seed's own scores again are no further rollouts.
+        missing(&self.seed) + if self.best.seconds > 0.0 { missing(&self.best) } else { 0 }
     }
 }
 
@@ -266,6 +267,9 @@ fn runner_up(pool: &Pool) -> Option<RunnerUp> {
 fn outcome(pool: &Pool, best: usize, tally: &Tally) -> String {
     if best != 0 {
         let gain = pool.members[best].mean() - pool.members[0].mean();
+        if gain <= 0.0 {
+            return format!("nothing was gained: candidate {best} scores what the seed does on validation, with fewer tokens");
+        }
         return format!("candidate {best} is the best, {gain:+.3} over the seed on validation");
     }
     if pool.stopped == StopReason::SeedIsPerfect {
@@ -274,7 +278,7 @@ fn outcome(pool: &Pool, best: usize, tally: &Tally) -> String {
     if let (Some(first), Some(last)) = (tally.trials.first(), tally.trials.last()) {
         let n = tally.trials.len();
         return format!(
-            "the prompt stays as it is: single answers were improved, from {first:.3} to {last:.3} on the training examples in {n} trials"
+            "the prompt stays as it is: single answers were attempted again, from {first:.3} to {last:.3} on the training examples in {n} trials"
         );
     }
     let unusable: u64 = tally.unusable.values().sum();

@@ -35,9 +35,6 @@ impl Tester<'_> {
         for (index, chunk) in self.examples.chunks(SUB_WAVE).enumerate() {
             let asked: Vec<Asked<'_>> = chunk.iter().map(|example| Asked { candidate, key: &key, example }).collect();
             let (rollouts, cost) = self.sub_wave(&format!("{key}/{index}"), &asked)?;
-            for (scored, example) in rollouts.iter().zip(chunk) {
-                self.failures.hear(scored, example, self.listener)?;
-            }
             tested.scores.extend(rollouts.iter().map(Scored::score));
             tested.usage += cost.usage;
             tested.engine += cost.engine + cost.judge;
@@ -52,13 +49,15 @@ impl Tester<'_> {
         if let Some(Record::Test { ask: recorded, rollouts, cost, .. }) = self.journal.test(key)?
             && recorded == ask
         {
+            self.failures.hear_all(&rollouts, asked, self.listener)?;
             return Ok((rollouts, cost));
         }
         let started = Instant::now();
         let salt = salt(self.seed, Split::Test, 0);
-        let mut watch = watch(self.interrupted, &mut *self.listener);
-        let (rollouts, mut cost) = self.evaluator.sub_wave(asked, &salt, &mut watch)?;
+        let (rollouts, mut cost) = self.evaluator.sub_wave(asked, &salt, &mut watch(self.interrupted, &mut *self.listener))?;
         cost.elapsed = started.elapsed().as_secs_f64();
+        // Failures that end the run are not kept, as in the search.
+        self.failures.hear_all(&rollouts, asked, self.listener)?;
         self.journal.append(&Record::Test { key: key.to_owned(), ask, rollouts: rollouts.clone(), cost })?;
         Ok((rollouts, cost))
     }

@@ -58,6 +58,8 @@ pub struct Gepa {
     tried: BTreeSet<Candidate>,
     /// Those that one minibatch has rejected, where that is not the last word.
     on_probation: BTreeSet<Candidate>,
+    /// Proposals that a reflector was asked for, second times among them.
+    asked: u64,
 }
 
 impl Gepa {
@@ -75,6 +77,7 @@ impl Gepa {
             rejected: BTreeMap::new(),
             tried: BTreeSet::new(),
             on_probation: BTreeSet::new(),
+            asked: 0,
         }
     }
 
@@ -85,10 +88,6 @@ impl Gepa {
         self.validate(session, 0, vec![Newcomer { candidate: seed, parents: Vec::new(), proposal: 0 }])?;
         let plan = session.plan();
         self.teachers = Teachers::new(&self.reflectors.iter().map(|(_, model)| session.size(*model)).collect::<Vec<_>>());
-        if plan.frontier != Frontier::Example && self.members[0].objectives.is_empty() {
-            let words = "the metric names no objectives, which `optimize.frontier` compares candidates on; leave it out";
-            return Err(RunError::Plan(words.into()).into());
-        }
         if self.members[0].mean() >= 1.0 {
             return Ok(StopReason::SeedIsPerfect);
         }
@@ -96,14 +95,20 @@ impl Gepa {
         let mut best = (self.members[0].mean(), 0);
         let mut idle = Idle::default();
         for iteration in 1.. {
-            if best.0 >= plan.stop_at_score {
+            // A rollout that failed names none: only one that scored shows that the metric does not.
+            let has_none = |member: &Member| member.mean() > 0.0 && member.objectives.is_empty();
+            if plan.frontier != Frontier::Example && self.members.iter().any(has_none) {
+                let words = "the metric names no objectives, which `optimize.frontier` compares candidates on; leave it out";
+                return Err(RunError::Plan(words.into()).into());
+            }
+            if best.0 >= session.limits().score {
                 return Ok(StopReason::ScoreReached);
             }
-            if plan.patience.is_some_and(|patience| iteration > best.1 + patience) {
+            if session.limits().patience.is_some_and(|patience| iteration > best.1 + patience) {
                 return Ok(StopReason::NoImprovement);
             }
             session.fits(self.worst_case(session))?;
-            if reflection_cap(session).is_some_and(|cap| session.spent().reflections + reflections(session) > cap) {
+            if reflection_cap(session).is_some_and(|cap| self.asked + reflections(session) > cap) {
                 return Ok(StopReason::ReflectionsSpent);
             }
             let before = session.spent().rollouts;
@@ -160,8 +165,10 @@ impl Gepa {
             return Ok(true);
         }
         let merged = Newcomer { candidate, parents: parents.to_vec(), proposal: 0 };
-        self.validate(session, iteration, vec![merged])?;
-        self.crossover.merge_accepted();
+        // One that was given up uses up nothing, as with mutations.
+        if self.validate(session, iteration, vec![merged])? > 0 {
+            self.crossover.merge_accepted();
+        }
         Ok(true)
     }
 
@@ -195,7 +202,7 @@ fn merges(session: &Session<'_>) -> bool {
     session.plan().merge && session.program().modules.len() > 1
 }
 
-/// Reflections that an iteration may ask.
+/// Proposals that an iteration may ask reflectors for, second times aside.
 fn reflections(session: &Session<'_>) -> u64 {
     let plan = session.plan();
     let modules = if plan.module_selection == ModuleSelection::All { session.program().modules.len() } else { 1 };
@@ -206,8 +213,8 @@ fn reflections(session: &Session<'_>) -> u64 {
 /// its proposals.
 fn reflection_cap(session: &Session<'_>) -> Option<u64> {
     let plan = session.plan();
-    let batches = session.most_rollouts().map(|most| most.div_ceil(plan.minibatch as u64));
-    plan.max_reflections.or(batches.map(|batches| batches * reflections(session)))
+    let batches = session.limits().rollouts.map(|most| most.div_ceil(plan.minibatch as u64));
+    session.limits().reflections.or(batches.map(|batches| batches * reflections(session)))
 }
 
 impl Optimizer for Gepa {

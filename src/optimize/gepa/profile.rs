@@ -2,7 +2,7 @@
 //! reflector and lines for the student's instruction, never a constraint on its answers, since a third of
 //! the values of a validation set can be missing from a small training set.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -259,19 +259,6 @@ fn form(fields: &[(String, Kind)], or: &str, number: &str) -> String {
     };
     let fields: Vec<String> = fields.iter().map(|(key, kind)| format!("{key:?}: {}", value(kind))).collect();
     format!("{{{}}}", fields.join(", "))
-}
-
-/// The values of the only output, where they are a set.
-#[must_use]
-pub fn values(outputs: &[Output]) -> BTreeSet<&str> {
-    outputs
-        .iter()
-        .filter_map(|output| match &output.kind {
-            Kind::Set(values) => Some(values.keys().map(String::as_str)),
-            _ => None,
-        })
-        .flatten()
-        .collect()
 }
 
 #[cfg(test)]

@@ -212,6 +212,7 @@ impl Gepa {
                     left_out: questions.left_out,
                     again,
                 })?;
+                self.asked += 1;
                 requests.extend(Self::requests(session, scene, questions, &mut seeds));
             }
             if requests.is_empty() {
@@ -360,11 +361,13 @@ impl Gepa {
             most_tokens: writing::most_tokens(session, module),
             solution: &|example: &Example| session.solution(example),
             count: &|text: &str| session.count_tokens(scene.reflector.1, text),
+            measure: &|text: &str| session.count_tokens(about.model, text),
         })
     }
 }
 
-/// Tokens read and written.
+/// Tokens read and written, without the prefixes that a wave's requests share: what was `prefilled` depends on what this process
+/// ran before, and a resumed run must count the same.
 fn tokens(completions: &[Completion]) -> u64 {
-    completions.iter().map(|completion| completion.usage.prefilled + completion.usage.decoded).sum()
+    completions.iter().map(|completion| completion.usage.unique + completion.usage.decoded).sum()
 }

@@ -46,7 +46,7 @@ pub(super) fn applies(work: &Work<'_>) -> bool {
 
 /// Tokens that worked examples may take beside the instruction of a text.
 fn room(work: &Work<'_>, text: &ModuleText) -> usize {
-    let words = (work.count)(&text.instruction).max(work.most_tokens / LEFT_TO_WORDS);
+    let words = (work.measure)(&text.instruction).max(work.most_tokens / LEFT_TO_WORDS);
     work.most_tokens.saturating_sub(words)
 }
 

@@ -117,7 +117,7 @@ impl Operator {
             Self::Describe => describe::applies(work),
             Self::Rule | Self::Rewrite | Self::Paper => true,
             Self::Drop => drop::applies(work),
-            Self::Shorten => (work.count)(&work.text.instruction) >= LEAST_TO_SHORTEN,
+            Self::Shorten => (work.measure)(&work.text.instruction) >= LEAST_TO_SHORTEN,
         }
     }
 
@@ -186,8 +186,10 @@ pub struct Work<'a> {
     pub most_tokens: usize,
     /// The way to an example's right answer, where the metric knows it.
     pub solution: &'a dyn Fn(&Example) -> Option<String>,
-    /// Counts the tokens of a text.
+    /// Counts the tokens of a text as the reflector reads it.
     pub count: &'a dyn Fn(&str) -> usize,
+    /// Counts them as the student reads it: of prompts, whose limit is the student's.
+    pub measure: &'a dyn Fn(&str) -> usize,
 }
 
 impl Work<'_> {
@@ -210,12 +212,12 @@ impl Work<'_> {
 
     /// Tokens of a text with its worked examples.
     fn tokens(&self, text: &ModuleText) -> usize {
-        text.tokens(self.count)
+        text.tokens(self.measure)
     }
 
     /// Tokens of a worked example.
     fn tokens_shown(&self, shown: &Demonstration) -> usize {
-        shown.tokens(self.count)
+        shown.tokens(self.measure)
     }
 }
 

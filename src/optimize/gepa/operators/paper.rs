@@ -4,7 +4,7 @@
 use super::{Questions, Work};
 use crate::engine::{Completion, Ended};
 use crate::optimize::answer::Unusable;
-use crate::optimize::packing;
+use crate::optimize::{packing, writing};
 use crate::program::ModuleText;
 
 const BEFORE: &str = "I provided an assistant with the following instructions to perform a task for me:\n```\n";
@@ -40,8 +40,7 @@ pub(super) fn finish(work: &Work<'_>, completion: &Completion) -> Result<ModuleT
     let instruction = extract(&completion.text);
     match instruction.trim() {
         "" => Err(Unusable::Empty),
-        same if same == work.text.instruction.trim() => Err(Unusable::Unchanged),
-        new => Ok(ModuleText { instruction: new.to_owned(), ..work.text.clone() }),
+        new => writing::with_instruction(work.module, work.text, new),
     }
 }
 

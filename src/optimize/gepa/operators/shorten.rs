@@ -18,7 +18,7 @@ pub(super) fn ask(work: &Work<'_>) -> Questions {
 
 pub(super) fn finish(work: &Work<'_>, completion: &Completion) -> Result<ModuleText, Unusable> {
     let shorter = work.in_its_language(answer::text(completion, &work.inputs())?)?;
-    if (work.count)(shorter) >= (work.count)(&work.text.instruction) {
+    if (work.measure)(shorter) >= (work.measure)(&work.text.instruction) {
         return Err(Unusable::TooLong);
     }
     work.with_instruction(shorter)

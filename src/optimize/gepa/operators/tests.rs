@@ -77,6 +77,7 @@ impl Held {
             most_tokens: self.most_tokens,
             solution: &|example: &Example| example.text("solution"),
             count: &|text: &str| text.split_whitespace().count(),
+            measure: &|text: &str| text.split_whitespace().count(),
         })
     }
 
