@@ -64,6 +64,9 @@ impl Cache {
 
     fn take(&self, file: &Path, name: Option<&str>, link: bool) -> Result<Added, ModelFileError> {
         let header = gguf::read(file)?;
+        if header.is_split() {
+            return Err(ModelFileError::Split { path: file.to_owned() });
+        }
         let name = name.map_or_else(|| name_of(file), str::to_owned);
         if !is_name(&name) {
             return Err(ModelFileError::BadName { name });

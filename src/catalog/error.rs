@@ -45,6 +45,15 @@ pub enum ModelFileError {
     /// The file is not a whole GGUF file.
     #[error(transparent)]
     Gguf(#[from] GgufError),
+    /// The file is a part of a model, and llama.cpp would look for the others beside it.
+    #[error(
+        "{} is one of the several parts of a model; join them with `llama-gguf-split --merge FIRST.gguf JOINED.gguf`",
+        path.display()
+    )]
+    Split {
+        /// The file.
+        path: PathBuf,
+    },
     /// No model has this name.
     #[error("no model is called `{name}`{}; `gepard models list` shows the names, and a file is given by its path", did_you_mean(nearest.as_deref()))]
     Unknown {

@@ -19,8 +19,8 @@ impl CacheType {
     /// Bytes of `elements`.
     fn bytes(self, elements: u64) -> u64 {
         match self {
-            Self::F16 => elements * 2,
-            Self::Q8 => elements.div_ceil(32) * 34,
+            Self::F16 => elements.saturating_mul(2),
+            Self::Q8 => elements.div_ceil(32).saturating_mul(34),
         }
     }
 }
@@ -51,7 +51,7 @@ pub struct Need {
     pub context: usize,
     /// Whether fewer would do, because nobody asked for so many.
     pub may_shrink: bool,
-    /// What the cache is to be stored as; None: whatever fits.
+    /// What the cache is to be stored as; None: whatever fits. [`Need::of`] says it of models that can have one type alone.
     pub cache: Option<CacheType>,
     /// Layers that are to lie on a GPU; None: as many as fit.
     pub gpu_layers: Option<u32>,
@@ -69,9 +69,12 @@ impl Need {
         let key = header.key_length().unwrap_or(width / heads);
         let value = header.value_length().unwrap_or(width / heads);
         let vocabulary = header.vocab_size().unwrap_or(0);
-        let inner = header.feed_forward_length().unwrap_or(4 * width);
+        let inner = header.feed_forward_length().unwrap_or(width.saturating_mul(4));
         // Logits of every token, and a few activations of each width: 32-bit floats.
-        let floats = vocabulary.saturating_add(6 * width).saturating_add(3 * inner).saturating_mul(chunk as u64);
+        let floats = vocabulary
+            .saturating_add(width.saturating_mul(6))
+            .saturating_add(inner.saturating_mul(3))
+            .saturating_mul(chunk as u64);
         Self {
             name: name.to_owned(),
             weights: header.file_bytes.saturating_sub(header.data_start),
@@ -80,7 +83,8 @@ impl Need {
             compute: floats.saturating_mul(4),
             context,
             may_shrink: true,
-            cache: None,
+            // The smaller cache has blocks of 32 numbers, which must divide a head.
+            cache: (!key.is_multiple_of(32) || !value.is_multiple_of(32)).then_some(CacheType::F16),
             gpu_layers: None,
         }
     }
@@ -141,7 +145,7 @@ impl Share {
     /// Bytes of memory beside the GPU's.
     #[must_use]
     pub fn ram(&self) -> u64 {
-        (self.weights + self.cache_bytes + self.compute).saturating_sub(self.on_gpu)
+        self.weights.saturating_add(self.cache_bytes).saturating_add(self.compute).saturating_sub(self.on_gpu)
     }
 }
 
@@ -159,7 +163,7 @@ impl MemoryPlan {
     #[must_use]
     pub fn ram(&self) -> u64 {
         let of_all = self.shares.iter().map(Share::ram);
-        if self.in_turns { of_all.max().unwrap_or(0) } else { of_all.sum() }
+        if self.in_turns { of_all.max().unwrap_or(0) } else { of_all.fold(0, u64::saturating_add) }
     }
 }
 
@@ -235,14 +239,14 @@ fn share(needs: &[Need], machine: &Machine, in_turns: bool, cache: CacheType, co
     for need in needs {
         let (context, cache) = (context(need), need.cache.unwrap_or(cache));
         let cache_bytes = need.cache_bytes(context, cache);
-        let per_layer = ((need.weights + cache_bytes) / u64::from(need.layers.max(1))).max(1);
+        let per_layer = (need.weights.saturating_add(cache_bytes) / u64::from(need.layers.max(1))).max(1);
         let room = if in_turns { whole } else { left };
         let fits = room.map_or(0, |room| u32::try_from(room.saturating_sub(need.compute) / per_layer).unwrap_or(u32::MAX));
         let gpu_layers = need.gpu_layers.unwrap_or(fits).min(need.layers);
         let on_gpu = match gpu_layers {
             0 => 0,
-            all if all == need.layers => need.weights + cache_bytes + need.compute,
-            some => u64::from(some) * per_layer + need.compute,
+            all if all == need.layers => need.weights.saturating_add(cache_bytes).saturating_add(need.compute),
+            some => u64::from(some).saturating_mul(per_layer).saturating_add(need.compute),
         };
         left = left.map(|left| left.saturating_sub(on_gpu));
         shares.push(Share {

@@ -184,6 +184,25 @@ impl Header {
         pools || self.architecture().is_some_and(|name| EMBEDDING_ARCHITECTURES.contains(&name))
     }
 
+    /// Whether keys and values of its attention are one (DeepSeek and its like), which the cache then stores as one type.
+    pub fn has_latent_attention(&self) -> bool {
+        self.of_architecture("attention.key_length_mla").is_some_and(|length| length > 0)
+            || self.architecture() == Some("deepseek4")
+    }
+
+    /// Whether the weights lie in several files, of which this is one.
+    pub fn is_split(&self) -> bool {
+        self.metadata.get("split.count").and_then(Value::as_u64).is_some_and(|parts| parts > 1)
+    }
+
+    /// Whether a number of it is one that no model has and llama.cpp ends the process at (`llama_model_base::load_hparams`).
+    pub fn is_out_of_bounds(&self) -> bool {
+        let number = |key: &str| self.of_architecture(key).unwrap_or(0);
+        let blocks = self.block_count().unwrap_or(512);
+        let (experts, used) = (number("expert_count"), number("expert_used_count"));
+        !(1..=512).contains(&blocks) || number("nextn_predict_layers") > blocks || experts > 1024 || used > experts
+    }
+
     /// The type that holds most weights; the lower code where two hold the same.
     fn commonest_type(&self) -> Option<TensorType> {
         let mut weights: BTreeMap<TensorType, u64> = BTreeMap::new();

@@ -5,7 +5,7 @@
 //! `block_q8_0`): the one can be written as the other with nothing lost, half as large again. Files in which rows are no
 //! multiple of 256, like those of Qwen2.5-0.5B, hold most of their weights so.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -29,18 +29,16 @@ pub fn applies(header: &Header) -> bool {
 /// # Errors
 /// Of reading or writing, or where the file is no longer what its header says.
 pub fn write(header: &Header, target: &Path) -> io::Result<()> {
-    let partial = target.with_extension(format!("partial-{}", std::process::id()));
-    let written = write_to(header, &partial).and_then(|()| fs::rename(&partial, target));
-    if written.is_err() {
-        // What is left behind is of no use; that it cannot be removed either changes nothing.
-        let _ = fs::remove_file(&partial);
-    }
-    written
+    let folder = target.parent().ok_or_else(|| io::Error::other("a copy needs a folder"))?;
+    // A name of its own: another thread may be writing the same.
+    let mut partial = tempfile::Builder::new().prefix(".recoding-").tempfile_in(folder)?;
+    write_to(header, partial.as_file_mut())?;
+    partial.persist(target).map(drop).map_err(|error| error.error)
 }
 
-fn write_to(header: &Header, target: &Path) -> io::Result<()> {
+fn write_to(header: &Header, target: &mut File) -> io::Result<()> {
     let source = File::open(&header.path)?;
-    let mut out = Counted { inner: BufWriter::with_capacity(1 << 20, File::create(target)?), count: 0 };
+    let mut out = Counted { inner: BufWriter::with_capacity(1 << 20, target), count: 0 };
     pieces(&source, 0, header.tensors_start, |piece| out.write_all(piece))?;
 
     let mut offset = 0_u64;

@@ -217,9 +217,14 @@ impl<'p> Active<'p> {
 
     /// The whole answer.
     pub(super) fn completion(&self, ended: Ended, unique: u64) -> Completion {
-        let (reasoning, text) = reasoning::split(&String::from_utf8_lossy(&self.bytes));
+        // A character that was cut off at the end is left out.
+        let whole = match std::str::from_utf8(&self.bytes) {
+            Err(error) if error.error_len().is_none() => &self.bytes[..error.valid_up_to()],
+            _ => &self.bytes[..],
+        };
+        let (reasoning, text) = reasoning::split(&String::from_utf8_lossy(whole));
         // What came before the answer, where the model reasoned without being asked to.
-        let before = self.bytes.len().saturating_sub(text.len());
+        let before = whole.len().saturating_sub(text.len());
         let unasked = if reasoning.is_some() { self.ends.partition_point(|&end| end <= before) } else { 0 };
         let usage = Usage {
             prefilled: (self.prompt.tokens.len() - self.shared + self.charged) as u64,

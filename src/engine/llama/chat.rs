@@ -1,6 +1,6 @@
 //! The model's own chat template, rendered as Hugging Face does.
 
-use minijinja::value::{Kwargs, Value};
+use minijinja::value::{Kwargs, StringInput, Value};
 use minijinja::{Environment, ErrorKind, context};
 use serde::Serialize;
 
@@ -67,6 +67,7 @@ impl ChatTemplate {
                 .map_err(|e| minijinja::Error::new(ErrorKind::InvalidOperation, e.to_string()))
         });
         environment.add_filter("tojson", to_json);
+        environment.add_filter("indent", indent);
         environment.add_template_owned("chat", source.to_owned()).map_err(|e| TemplateError::Syntax(chain(&e)))?;
         Ok(Self { environment, bos: bos.to_owned(), eos: eos.to_owned(), tags: Tags::of_template(source) })
     }
@@ -188,6 +189,28 @@ fn fold_system(messages: &[Message]) -> Vec<Message> {
     folded
 }
 
+/// The widest indentation that a template may ask for: it takes memory before anything is written.
+const MOST_INDENT: usize = 64;
+
+fn too_wide() -> minijinja::Error {
+    minijinja::Error::new(ErrorKind::InvalidOperation, format!("an indentation of more than {MOST_INDENT} spaces"))
+}
+
+/// The filter of minijinja, within bounds.
+fn indent(
+    text: StringInput<'_>,
+    width: Option<usize>,
+    first: Option<bool>,
+    blank: Option<bool>,
+    kwargs: Kwargs,
+) -> Result<Value, minijinja::Error> {
+    let named: Option<usize> = kwargs.get("width")?;
+    if width.or(named).is_some_and(|width| width > MOST_INDENT) {
+        return Err(too_wide());
+    }
+    minijinja::filters::indent(text, width, first, blank, kwargs)
+}
+
 /// `json.dumps(value, ensure_ascii=False, indent=indent)`, as Hugging Face's `tojson`.
 fn to_json(value: &Value, kwargs: Kwargs) -> Result<String, minijinja::Error> {
     let indent: Option<usize> = kwargs.get("indent")?;
@@ -196,6 +219,9 @@ fn to_json(value: &Value, kwargs: Kwargs) -> Result<String, minijinja::Error> {
     let mut out = Vec::new();
     match indent {
         Some(width) => {
+            if width > MOST_INDENT {
+                return Err(too_wide());
+            }
             let spaces = vec![b' '; width];
             let formatter = serde_json::ser::PrettyFormatter::with_indent(&spaces);
             value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, formatter)).map_err(fail)?;

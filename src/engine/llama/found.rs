@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use llama_cpp_2::llama_backend::LlamaBackend;
 
-use super::{GpuLayers, ModelFile, recoded};
+use super::{GpuLayers, Hears, ModelFile, Preparation, recoded};
 use crate::engine::EngineError;
-use crate::engine::memory::Need;
+use crate::engine::memory::{CacheType, Need};
 use crate::gguf::Header;
 use crate::{catalog, gguf};
 
@@ -24,11 +24,23 @@ pub(super) struct Found {
 
 impl Found {
     /// Reads the header, hashes the file, and finds the copy that is faster here.
-    pub(super) fn open(backend: &LlamaBackend, file: &ModelFile, chunk: usize) -> Result<Self, EngineError> {
+    pub(super) fn open(
+        backend: &LlamaBackend,
+        file: &ModelFile,
+        chunk: usize,
+        hears: &mut Hears<'_>,
+    ) -> Result<Self, EngineError> {
         let error = |cause: String| file.error(cause);
         let header = gguf::read(&file.path).map_err(|e| error(e.to_string()))?;
         if header.is_embedding_model() {
             return Err(error("it makes vectors of texts and cannot answer a prompt; take an instruction-tuned model".into()));
+        }
+        if header.is_split() {
+            let remedy = "join them with `llama-gguf-split --merge FIRST.gguf JOINED.gguf`";
+            return Err(error(format!("it is one of the several parts of a model; {remedy}")));
+        }
+        if header.is_out_of_bounds() {
+            return Err(error("its header has numbers that no model has; download it again".into()));
         }
         let trained = header.context_length().and_then(|n| usize::try_from(n).ok()).unwrap_or(DEFAULT_CONTEXT);
         let context = match file.context {
@@ -52,14 +64,16 @@ impl Found {
                     .into(),
             ));
         }
+        hears(Preparation::Hashing, &file.name, header.file_bytes);
         let sha256 = catalog::sha256(&file.path).map_err(|e| error(e.to_string()))?;
-        let copy = if gpu_layers == Some(0) { recoded::copy(&header, &sha256) } else { None };
-        let mut need = Need {
-            may_shrink: file.context.is_none(),
-            cache: file.cache,
-            gpu_layers,
-            ..Need::of(&file.name, &header, chunk, context)
-        };
+        let writes = &mut || hears(Preparation::Recoding, &file.name, header.file_bytes);
+        let copy = if gpu_layers == Some(0) { recoded::copy(&header, &sha256, writes) } else { None };
+        let of_header = Need::of(&file.name, &header, chunk, context);
+        if file.cache == Some(CacheType::Q8) && of_header.cache.is_some() {
+            return Err(error("`cache = \"q8_0\"` needs attention heads of a multiple of 32 numbers; leave it out".into()));
+        }
+        let cache = file.cache.or(of_header.cache);
+        let mut need = Need { may_shrink: file.context.is_none(), cache, gpu_layers, ..of_header };
         if let Some(copy) = copy.as_ref().and_then(|copy| gguf::read(copy).ok()) {
             need.weights = copy.file_bytes.saturating_sub(copy.data_start);
         }

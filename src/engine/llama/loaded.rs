@@ -1,7 +1,8 @@
 //! What is known of a model file without its weights: vocabulary, chat template, how it is to be loaded.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::model::LlamaModel;
@@ -44,9 +45,16 @@ pub(super) struct Loaded {
     bos: String,
     /// The special tokens that models mark their reasoning with, where this one has any.
     marks: Vec<LlamaToken>,
+    /// Tokens that lead from reasoning to an answer at most, but for what the answer begins with; 0 where the template marks none.
+    pub(super) lead: usize,
+    /// Whether keys and values of its attention are one.
+    pub(super) is_latent: bool,
     /// Makes what enforces grammars on its tokens; its vocabulary is read when the first one comes.
     parsers: OnceLock<Result<ParserFactory, String>>,
 }
+
+/// Who closes its reasoning alone may break lines otherwise, and so may what joins it to its surroundings: so many tokens more.
+const SPARE: usize = 8;
 
 impl Loaded {
     /// Reads vocabulary and chat template of a file.
@@ -67,6 +75,7 @@ impl Loaded {
             _ => None,
         });
         let marks = marks.collect();
+        let lead = template.tags().map_or(0, |tags| vocab.tokenize(tags.closing("").as_bytes(), false, true).len() + SPARE);
         Ok(Self {
             vocabulary,
             template,
@@ -83,15 +92,24 @@ impl Loaded {
             weights: found.weights,
             bos,
             marks,
+            lead,
+            is_latent: found.header.has_latent_attention(),
             parsers: OnceLock::new(),
         })
     }
 
-    /// Loads the weights.
-    pub(super) fn weights(&self, backend: &LlamaBackend) -> Result<LlamaModel, EngineError> {
-        let params = LlamaModelParams::default().with_n_gpu_layers(self.gpu_layers);
-        let model = LlamaModel::load_from_file(backend, &self.weights, &params)
-            .map_err(|e| self.error(format!("llama.cpp cannot load it ({e}); its architecture may be newer than this build")))?;
+    /// Loads the weights, unless `cancelled` meanwhile.
+    pub(super) fn weights(&self, backend: &LlamaBackend, cancelled: &Arc<AtomicBool>) -> Result<LlamaModel, EngineError> {
+        let stop = Arc::clone(cancelled);
+        let params = LlamaModelParams::default()
+            .with_n_gpu_layers(self.gpu_layers)
+            .with_progress_callback(move |_| !stop.load(Ordering::Relaxed));
+        let model = LlamaModel::load_from_file(backend, &self.weights, &params).map_err(|e| {
+            if cancelled.load(Ordering::Relaxed) {
+                return EngineError::Interrupted;
+            }
+            self.error(format!("llama.cpp cannot load it ({e}); its architecture may be newer than this build"))
+        })?;
         if model.is_recurrent() || model.is_hybrid() {
             return Err(self.error("it is a recurrent or hybrid model, whose cache cannot be shared; take a transformer".into()));
         }

@@ -20,6 +20,7 @@ mod wave;
 mod worker;
 
 pub use chat::{ChatTemplate, Rendered, TemplateError};
+pub use sample::TOP_K;
 pub use tune::Tuning;
 
 use std::ops::ControlFlow;
@@ -28,10 +29,11 @@ use std::sync::{Arc, OnceLock};
 
 use llama_cpp_2::LlamaBackendDeviceType;
 use llama_cpp_2::llama_backend::LlamaBackend;
+use serde::Serialize;
 
 use self::found::Found;
 use self::loaded::Loaded;
-use self::worker::{Asked, Worker};
+use self::worker::{Asked, HearsLoading, TOKENIZER_STACK, Worker};
 use super::memory::{self, CacheType, Machine, MemoryPlan, Need};
 use super::{Completion, Engine, EngineError, EngineProgress, ModelId, Request};
 
@@ -75,6 +77,23 @@ impl ModelFile {
     }
 }
 
+/// What is done before a model can answer, where it may take long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Preparation {
+    /// Its file is read from end to end, for its SHA-256.
+    Hashing,
+    /// A copy of it is written, of which this CPU is faster.
+    Recoding,
+    /// Its weights are loaded.
+    Loading,
+    /// It is new on this machine: what threads and batches suit it is found out.
+    Measuring,
+}
+
+/// Hears what is begun, of which model, and how many bytes its file has.
+pub type Hears<'a> = dyn FnMut(Preparation, &str, u64) + 'a;
+
 /// The shape of all work; part of the plan, because answers depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
@@ -110,8 +129,9 @@ pub struct Llama {
     thinking: Vec<u32>,
     names: Vec<String>,
     settings: Settings,
-    /// Whether one model is loaded at a time.
-    in_turns: bool,
+    /// How they share the machine.
+    memory: MemoryPlan,
+    machine: Machine,
     /// For each model its thread, where it is loaded.
     workers: Vec<Option<Worker>>,
 }
@@ -179,7 +199,12 @@ pub fn devices() -> Vec<Device> {
 }
 
 /// The files of a plan, each once, and for each role its place among them.
-fn find(backend: &LlamaBackend, files: &[ModelFile], chunk: usize) -> Result<(Vec<Found>, Vec<usize>), EngineError> {
+fn find(
+    backend: &LlamaBackend,
+    files: &[ModelFile],
+    chunk: usize,
+    hears: &mut Hears<'_>,
+) -> Result<(Vec<Found>, Vec<usize>), EngineError> {
     let mut found: Vec<(&ModelFile, Found)> = Vec::new();
     let mut roles = Vec::new();
     for file in files {
@@ -190,7 +215,7 @@ fn find(backend: &LlamaBackend, files: &[ModelFile], chunk: usize) -> Result<(Ve
         let place = match found.iter().position(same) {
             Some(place) => place,
             None => {
-                found.push((file, Found::open(backend, file, chunk)?));
+                found.push((file, Found::open(backend, file, chunk, hears)?));
                 found.len() - 1
             }
         };
@@ -208,42 +233,50 @@ fn machine(backend: &LlamaBackend, settings: Settings) -> Machine {
     Machine { ram: settings.memory.unwrap_or(machine.ram), ..machine }
 }
 
-/// How the models of a plan would share this machine; nothing is loaded.
-///
-/// # Errors
-/// [`EngineError::Model`] for a file that cannot be used, [`EngineError::Memory`] where no way of sharing fits.
-pub fn memory_plan(files: &[ModelFile], settings: Settings) -> Result<(MemoryPlan, Machine), EngineError> {
-    let backend = backend()?;
-    let (found, _) = find(backend, files, settings.most_chunk())?;
-    let needs: Vec<Need> = found.into_iter().map(|found| found.need).collect();
-    let machine = machine(backend, settings);
-    Ok((memory::plan(&needs, &machine)?, machine))
-}
-
 impl Llama {
     /// Checks every file, shares the memory out among them, and loads them.
     ///
     /// # Errors
     /// [`EngineError::Model`] names the model, its file and what to do; [`EngineError::Memory`] says what would fit.
     pub fn open(files: &[ModelFile], settings: Settings) -> Result<Self, EngineError> {
+        Self::open_and_tell(files, settings, &mut |_, _, _| {})
+    }
+
+    /// The same, and `hears` hears what takes long.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_and_tell(files: &[ModelFile], settings: Settings, hears: &mut Hears<'_>) -> Result<Self, EngineError> {
         let backend = backend()?;
-        let (found, roles) = find(backend, files, settings.most_chunk())?;
+        let (found, roles) = find(backend, files, settings.most_chunk(), hears)?;
         let needs: Vec<Need> = found.iter().map(|found| found.need.clone()).collect();
-        let MemoryPlan { shares, in_turns } = memory::plan(&needs, &machine(backend, settings))?;
+        let machine = machine(backend, settings);
+        let memory = memory::plan(&needs, &machine)?;
         let open = |(found, share)| Ok(Arc::new(Loaded::open(backend, found, share)?));
-        let models: Vec<Arc<Loaded>> = found.into_iter().zip(&shares).map(open).collect::<Result<_, EngineError>>()?;
+        let models: Vec<Arc<Loaded>> = found.into_iter().zip(&memory.shares).map(open).collect::<Result<_, EngineError>>()?;
         for (file, &place) in files.iter().zip(&roles).filter(|(file, _)| file.thinking > 0) {
             check_thinking(file, &models[place])?;
         }
         let thinking = files.iter().map(|file| file.thinking).collect();
         let names = files.iter().map(|file| file.name.clone()).collect();
         let workers = models.iter().map(|_| None).collect();
-        let mut llama = Self { models, roles, thinking, names, settings, in_turns, workers };
+        let mut llama = Self { models, roles, thinking, names, settings, memory, machine, workers };
         // Whatever cannot be loaded is told now, in turns or not. The first one stays.
         for place in (0..llama.models.len()).rev() {
-            llama.worker(place)?;
+            let Loaded { file, size, .. } = &*Arc::clone(&llama.models[place]);
+            hears(Preparation::Loading, &file.name, *size);
+            llama.worker(place, &mut |begun| {
+                begun.into_iter().for_each(|begun| hears(begun, &file.name, *size));
+                ControlFlow::Continue(())
+            })?;
         }
         Ok(llama)
+    }
+
+    /// How the models share this machine, and what of it they may have.
+    #[must_use]
+    pub fn memory(&self) -> (&MemoryPlan, &Machine) {
+        (&self.memory, &self.machine)
     }
 
     /// The models whose threads and batches were measured now, for the first time on this machine: name, what was
@@ -263,28 +296,28 @@ impl Llama {
     }
 
     /// The thread of a model, which is loaded now if it was not. In turns, another one makes way.
-    fn worker(&mut self, place: usize) -> Result<&Worker, EngineError> {
-        if self.in_turns {
+    fn worker(&mut self, place: usize, hears: &mut HearsLoading<'_>) -> Result<&Worker, EngineError> {
+        if self.memory.in_turns {
             let others = self.workers.iter_mut().enumerate().filter(|(other, _)| *other != place);
             others.for_each(|(_, worker)| *worker = None);
         }
         let slot = &mut self.workers[place];
         Ok(match slot {
             Some(worker) => worker,
-            empty => empty.insert(Worker::start(backend()?, &self.models[place], self.settings)?),
+            empty => empty.insert(Worker::start(backend()?, &self.models[place], self.settings, hears)?),
         })
     }
 }
 
-/// Tokens between reasoning and answer, at most, but for what the answer begins with.
-const MOST_LEAD: usize = 32;
+/// Bytes of a text that is counted on a thread with a deeper stack.
+const LONG_TEXT: usize = 4096;
 
 /// Whether a model can reason as far as it is asked to.
 fn check_thinking(file: &ModelFile, loaded: &Loaded) -> Result<(), EngineError> {
     if loaded.template.tags().is_none() {
         return Err(file.error("`thinking` is set, but its chat template marks no reasoning; leave it out".into()));
     }
-    if file.thinking as usize + MOST_LEAD >= loaded.context {
+    if file.thinking as usize + loaded.lead >= loaded.context {
         let (thinking, context) = (file.thinking, loaded.context);
         return Err(file.error(format!("`thinking = {thinking}` leaves nothing of the context of {context} tokens; lower it")));
     }
@@ -313,7 +346,9 @@ impl Engine for Llama {
         for (place, indices) in of_models {
             let of_model = indices.iter().map(|&index| self.asked(&requests[index])).collect();
             let mut last = before;
-            let answers = self.worker(place)?.answer(of_model, &mut |done| {
+            // In turns, gigabytes may have to be loaded first.
+            let worker = self.worker(place, &mut |_| progress(before))?;
+            let answers = worker.answer(of_model, &mut |done| {
                 last = before + done;
                 progress(last)
             })?;
@@ -326,7 +361,17 @@ impl Engine for Llama {
     }
 
     fn count_tokens(&self, model: ModelId, text: &str) -> usize {
-        self.loaded(model).map_or(0, |loaded| loaded.vocab().tokenize(text.as_bytes(), false, false).len())
+        let Some(loaded) = self.loaded(model) else { return 0 };
+        let count = || loaded.vocab().tokenize(text.as_bytes(), false, false).len();
+        if text.len() < LONG_TEXT {
+            return count();
+        }
+        // Some tokenizers recurse at each character; where there is no thread, this one's stack has to do.
+        let counted = std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().stack_size(TOKENIZER_STACK).spawn_scoped(scope, count).ok()?;
+            thread.join().ok()
+        });
+        counted.unwrap_or_else(count)
     }
 
     fn size(&self, model: ModelId) -> u64 {
@@ -335,8 +380,8 @@ impl Engine for Llama {
 
     fn context_length(&self, model: ModelId) -> usize {
         let thinking = self.thinking.get(model.0).map_or(0, |&thinking| thinking as usize);
-        self.loaded(model)
-            .map_or(0, |loaded| loaded.context - (thinking + if thinking > 0 { MOST_LEAD } else { 0 }).min(loaded.context))
+        let before = |loaded: &Loaded| if thinking > 0 { thinking + loaded.lead } else { 0 };
+        self.loaded(model).map_or(0, |loaded| loaded.context.saturating_sub(before(loaded)))
     }
 
     fn fingerprint(&self) -> Vec<(String, String)> {

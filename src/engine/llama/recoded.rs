@@ -13,8 +13,8 @@ const FOLDER: &str = "recoded";
 const FASTER_WITH: [&str; 2] = ["AMX_INT8", "AVX512_VNNI"];
 
 /// The copy of a file, made where it is missing; None where the file is as fast, or the copy cannot be written: then the
-/// file itself is loaded, and the fingerprint of the run says so.
-pub(super) fn copy(header: &Header, sha256: &str) -> Option<PathBuf> {
+/// file itself is loaded, and the fingerprint of the run says so. `writes` is called before one is written.
+pub(super) fn copy(header: &Header, sha256: &str, writes: &mut dyn FnMut()) -> Option<PathBuf> {
     let features = super::build_features();
     if !recode::applies(header) || !FASTER_WITH.iter().any(|feature| features.contains(feature)) {
         return None;
@@ -25,6 +25,7 @@ pub(super) fn copy(header: &Header, sha256: &str) -> Option<PathBuf> {
     if gguf::read(&target).is_ok_and(|copy| copy.tensor_count == header.tensor_count) {
         return Some(target);
     }
+    writes();
     fs::create_dir_all(&folder).ok()?;
     recode::write(header, &target).ok()?;
     Some(target)

@@ -11,7 +11,7 @@ use llguidance::toktrie::SimpleVob;
 use crate::engine::Decoding;
 
 /// Tokens that a sampled (not greedy) answer draws from, before `top_p`: llama.cpp's own default.
-const TOP_K: i32 = 40;
+pub const TOP_K: i32 = 40;
 
 /// Draws the tokens of one answer.
 pub(super) struct Sampler {
@@ -42,8 +42,8 @@ impl Sampler {
         let draw = if decoding.temperature <= 0.0 {
             Draw::Greedy
         } else {
-            // Both halves of the seed count.
-            let seed = (seed ^ (seed >> 32)) as u32;
+            // Both halves of the seed count. llama.cpp takes the largest number for "any seed".
+            let seed = ((seed ^ (seed >> 32)) as u32).min(u32::MAX - 1);
             Draw::Chain(LlamaSampler::chain_simple([
                 LlamaSampler::top_k(TOP_K),
                 LlamaSampler::top_p(decoding.top_p, 1),

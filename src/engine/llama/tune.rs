@@ -51,27 +51,34 @@ const RECORD: &str = "tuned.json";
 const CLEARLY: f64 = 0.1;
 
 /// The tuning of a model whose weights are loaded: what the settings say, else what its run had, else what was measured before,
-/// else what is measured now.
-pub(super) fn find(backend: &LlamaBackend, model: &LlamaModel, loaded: &Loaded, settings: Settings) -> Tuning {
+/// else what is measured now, of which `measures` hears before.
+pub(super) fn find(
+    backend: &LlamaBackend,
+    model: &LlamaModel,
+    loaded: &Loaded,
+    settings: Settings,
+    measures: &dyn Fn(),
+) -> Tuning {
     match (settings.threads, settings.chunk) {
         (Some(threads), Some(chunk)) => Tuning { threads, chunk },
         (threads, chunk) => {
-            let free = loaded.file.tuning.unwrap_or_else(|| kept_or_measured(backend, model, loaded));
+            let free = loaded.file.tuning.unwrap_or_else(|| kept_or_measured(backend, model, loaded, measures));
             Tuning { threads: threads.unwrap_or(free.threads), chunk: chunk.unwrap_or(free.chunk.max(settings.sequences)) }
         }
     }
 }
 
-fn kept_or_measured(backend: &LlamaBackend, model: &LlamaModel, loaded: &Loaded) -> Tuning {
+fn kept_or_measured(backend: &LlamaBackend, model: &LlamaModel, loaded: &Loaded, measures: &dyn Fn()) -> Tuning {
     let record = catalog::cache_dir().ok().map(|folder| folder.join(RECORD));
     let mut known = record.as_ref().map(read).unwrap_or_default();
     let key = key(loaded);
     if let Some(tuning) = known.get(&key) {
         return *tuning;
     }
+    measures();
     let started = Instant::now();
     // A measurement that fails says nothing; loading will say what is wrong.
-    let Some(tuning) = Meter::new(backend, model, loaded.gpu_layers).and_then(|meter| meter.fastest()) else {
+    let Some(tuning) = Meter::new(backend, model, loaded).and_then(|meter| meter.fastest()) else {
         return usual();
     };
     let _ = loaded.measured.set(started.elapsed().as_secs_f64());
@@ -127,6 +134,7 @@ struct Meter<'a> {
     model: &'a LlamaModel,
     /// Layers offloaded.
     gpu_layers: u32,
+    is_latent: bool,
     /// Tokens of the prompt that is computed: fewer where the model is slow.
     prompt: i32,
 }
@@ -143,8 +151,9 @@ const SEQUENCES: i32 = 16;
 impl<'a> Meter<'a> {
     /// Reads the weights once, and sees how fast the model is: a measurement of it takes about two seconds, or as long as the
     /// shortest prompt does.
-    fn new(backend: &'a LlamaBackend, model: &'a LlamaModel, gpu_layers: u32) -> Option<Self> {
-        let meter = Self { backend, model, gpu_layers, prompt: SHORT };
+    fn new(backend: &'a LlamaBackend, model: &'a LlamaModel, loaded: &Loaded) -> Option<Self> {
+        let Loaded { gpu_layers, is_latent, .. } = *loaded;
+        let meter = Self { backend, model, gpu_layers, is_latent, prompt: SHORT };
         meter.seconds(usual())?;
         let seconds = meter.seconds(usual())?;
         let prompt = if seconds * f64::from(PROMPT / SHORT) < 2.0 { PROMPT } else { SHORT };
@@ -182,8 +191,9 @@ impl<'a> Meter<'a> {
     /// Seconds for a prompt, and for a step of decoding for every 64 tokens of it.
     fn seconds(&self, tuning: Tuning) -> Option<f64> {
         let cells = usize::try_from(self.prompt + SEQUENCES * self.prompt / SHORT).ok()?.next_multiple_of(256);
-        let stored = stored_as(CacheType::F16, self.gpu_layers);
+        let stored = stored_as(CacheType::F16, self.gpu_layers, self.is_latent);
         let params = context_params(cells, usize::try_from(SEQUENCES).ok()?, stored, tuning);
+        let params = params.with_op_offload(self.gpu_layers > 0);
         let mut context = self.model.new_context(self.backend, params).ok()?;
         let mut batch = LlamaBatch::new(tuning.chunk, 1);
         let vocabulary = self.model.n_vocab().max(2);

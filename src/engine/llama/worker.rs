@@ -16,18 +16,24 @@ use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::token::LlamaToken;
 use llguidance::Matcher;
 
-use super::Settings;
 use super::chat::Rendered;
 use super::loaded::Loaded;
 use super::prompt::{Prompt, Thinking};
 use super::rows::Rows;
 use super::tune::{self, Tuning};
 use super::wave::{Carried, Shape, Wave};
+use super::{Preparation, Settings};
 use crate::engine::memory::CacheType;
 use crate::engine::{Completion, Ended, EngineError, EngineProgress, Grammar, Request, Usage};
 
+/// The caller is asked so often whether to go on loading.
+const WHILE_LOADING: Duration = Duration::from_millis(250);
+
 /// The caller hears at least so often how far the work is.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+
+/// Bytes of stack for whoever tokenizes; only what is touched takes memory.
+pub(super) const TOKENIZER_STACK: usize = 256 << 20;
 
 /// A list of requests and where to send what becomes of it.
 struct Job {
@@ -43,6 +49,15 @@ pub(super) struct Asked {
     pub(super) thinking: u32,
 }
 
+/// What the thread tells before it works on jobs.
+enum Sign {
+    Begun(Preparation),
+    Ready(Result<(), EngineError>),
+}
+
+/// What hears it.
+pub(super) type HearsLoading<'a> = dyn FnMut(Option<Preparation>) -> ControlFlow<()> + 'a;
+
 /// What the thread tells while it works on a job.
 enum Update {
     Progress(EngineProgress),
@@ -57,21 +72,38 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Starts the thread and waits until the weights are loaded.
-    pub(super) fn start(backend: &'static LlamaBackend, loaded: &Arc<Loaded>, settings: Settings) -> Result<Self, EngineError> {
+    /// Starts the thread and waits until the weights are loaded. `hears` hears what else takes long, and None now and then; the
+    /// loading ends where it breaks.
+    pub(super) fn start(
+        backend: &'static LlamaBackend,
+        loaded: &Arc<Loaded>,
+        settings: Settings,
+        hears: &mut HearsLoading<'_>,
+    ) -> Result<Self, EngineError> {
         let cancelled = Arc::new(AtomicBool::new(false));
         let (jobs, inbox) = channel();
         let (ready, is_ready) = channel();
         let thread = std::thread::Builder::new()
             .name("llama".into())
+            // llama.cpp's tokenizers of some vocabularies recurse at each character (`std::regex`).
+            .stack_size(TOKENIZER_STACK)
             .spawn({
                 let (loaded, cancelled) = (Arc::clone(loaded), Arc::clone(&cancelled));
                 move || work(backend, &loaded, settings, &cancelled, &ready, &inbox)
             })
             .map_err(|e| EngineError::Backend { doing: "starting a thread", cause: e.to_string() })?;
         let worker = Self { jobs: Some(jobs), thread: Some(thread), cancelled };
-        is_ready.recv().map_err(|_| EngineError::Gone)??;
-        Ok(worker)
+        loop {
+            let begun = match is_ready.recv_timeout(WHILE_LOADING) {
+                Ok(Sign::Ready(ready)) => return ready.map(|()| worker),
+                Ok(Sign::Begun(begun)) => Some(begun),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return Err(EngineError::Gone),
+            };
+            if hears(begun).is_break() {
+                worker.cancelled.store(true, Ordering::Relaxed);
+            }
+        }
     }
 
     /// Answers a list of requests to this model.
@@ -115,20 +147,21 @@ fn work(
     backend: &LlamaBackend,
     loaded: &Loaded,
     settings: Settings,
-    cancelled: &AtomicBool,
-    ready: &Sender<Result<(), EngineError>>,
+    cancelled: &Arc<AtomicBool>,
+    ready: &Sender<Sign>,
     jobs: &Receiver<Job>,
 ) {
-    let model = match loaded.weights(backend) {
+    let model = match loaded.weights(backend, cancelled) {
         Ok(model) => model,
-        Err(error) => return drop(ready.send(Err(error))),
+        Err(error) => return drop(ready.send(Sign::Ready(Err(error)))),
     };
-    let tuning = *loaded.tuning.get_or_init(|| tune::find(backend, &model, loaded, settings));
+    let measures = &|| drop(ready.send(Sign::Begun(Preparation::Measuring)));
+    let tuning = *loaded.tuning.get_or_init(|| tune::find(backend, &model, loaded, settings, measures));
     let mut context = match open_context(backend, &model, loaded, settings, tuning) {
         Ok(context) => context,
-        Err(error) => return drop(ready.send(Err(error))),
+        Err(error) => return drop(ready.send(Sign::Ready(Err(error)))),
     };
-    drop(ready.send(Ok(())));
+    drop(ready.send(Sign::Ready(Ok(()))));
     let mut carried = Carried::default();
     while let Ok(job) = jobs.recv() {
         let mut tell = |done: EngineProgress| {
@@ -185,11 +218,12 @@ fn nodes(sequences: usize) -> usize {
 
 /// What keys and values are stored as. On a CPU, 16-bit keys have values of another 16-bit type: where both are the same, the
 /// kernel of attention, and with it the order in which its sums are rounded, depends on how many rows a batch has
-/// (`ggml_compute_forward_flash_attn_ext_f16`); else each row goes over its own cells, in their order.
-pub(super) fn stored_as(cache: CacheType, gpu_layers: u32) -> (KvCacheType, KvCacheType) {
+/// (`ggml_compute_forward_flash_attn_ext_f16`); else each row goes over its own cells, in their order. Latent attention has keys
+/// and values in one, so of one type.
+pub(super) fn stored_as(cache: CacheType, gpu_layers: u32, is_latent: bool) -> (KvCacheType, KvCacheType) {
     match cache {
         CacheType::Q8 => (KvCacheType::Q8_0, KvCacheType::Q8_0),
-        CacheType::F16 if gpu_layers == 0 => (KvCacheType::F16, KvCacheType::BF16),
+        CacheType::F16 if gpu_layers == 0 && !is_latent => (KvCacheType::F16, KvCacheType::BF16),
         CacheType::F16 => (KvCacheType::F16, KvCacheType::F16),
     }
 }
@@ -202,13 +236,15 @@ fn open_context<'m>(
     tuning: Tuning,
 ) -> Result<LlamaContext<'m>, EngineError> {
     let sequences = settings.sequences + nodes(settings.sequences) + EXTRA_SEQUENCES;
-    let stored = stored_as(loaded.cache, loaded.gpu_layers);
-    model.new_context(backend, context_params(loaded.context, sequences, stored, tuning)).map_err(|e| {
+    let stored = stored_as(loaded.cache, loaded.gpu_layers, loaded.is_latent);
+    let params = context_params(loaded.context, sequences, stored, tuning).with_op_offload(loaded.gpu_layers > 0);
+    model.new_context(backend, params).map_err(|e| {
         loaded.error(format!("cannot make room for a context of {} tokens ({e}); set a smaller `context` for it", loaded.context))
     })
 }
 
-/// A unified cache of `cells`, shared by `sequences`, beside those of rows that fill a batch up.
+/// A unified cache of `cells`, shared by `sequences`, beside those of rows that fill a batch up. llama.cpp aborts where it has more
+/// sequences than a batch may have rows that are read (`llama_context::output_reserve`).
 pub(super) fn context_params(
     cells: usize,
     sequences: usize,
@@ -218,8 +254,8 @@ pub(super) fn context_params(
     let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let threads = i32::try_from(tuning.threads).unwrap_or(i32::MAX);
     LlamaContextParams::default()
-        .with_n_ctx(NonZeroU32::new(number(cells + Rows::MOST_ADDED)))
-        .with_n_batch(number(tuning.chunk + Rows::MOST_ADDED))
+        .with_n_ctx(NonZeroU32::new(number((cells + Rows::MOST_ADDED).max(sequences))))
+        .with_n_batch(number((tuning.chunk + Rows::MOST_ADDED).max(sequences)))
         .with_n_ubatch(number(tuning.chunk + Rows::MOST_ADDED))
         .with_n_seq_max(number(sequences))
         .with_n_threads(threads)
@@ -228,9 +264,6 @@ pub(super) fn context_params(
         .with_type_v(values)
         .with_kv_unified(true)
 }
-
-/// Tokens that lead from reasoning to an answer beyond those of the usual way: who closes it alone may break lines otherwise.
-const SPARE_FORCED: usize = 8;
 
 /// The request as tokens, or why it is refused. `matchers` has those of the wave's grammars.
 fn to_prompt<'r>(
@@ -242,8 +275,7 @@ fn to_prompt<'r>(
         loaded.template.answering(&request.messages, *thinking > 0).map_err(|e| e.to_string())?;
     let tokens = loaded.tokenize_prompt(&text);
     let thinking = loaded.template.tags().filter(|_| *thinking > 0).map(|tags| {
-        let lead = format!("{}{then}", tags.closing(""));
-        let most_forced = loaded.vocab().tokenize(lead.as_bytes(), false, true).len() + SPARE_FORCED;
+        let most_forced = loaded.lead + loaded.vocab().tokenize(then.as_bytes(), false, true).len();
         Thinking { budget: *thinking, tags, then, most_forced }
     });
     let before = thinking.as_ref().map_or(0, Thinking::work);
