@@ -165,7 +165,8 @@ class Metric:
     def judge(self, message):
         gold, pred = Fields(message["example"]), Fields(message["outputs"])
         calls = [(Predictor(s["module"]), s["inputs"], Fields(s["outputs"])) for s in message["trace"]]
-        result = self.call(gold, pred, calls, None, None)
+        # Without a trace, as DSPy evaluates: with one, many metrics answer yes or no.
+        result = self.call(gold, pred, None, None, None)
         verdict = {"id": message["id"], "score": score_of(result)}
         feedback = part(result, "feedback")
         if feedback is not None:

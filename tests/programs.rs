@@ -211,12 +211,17 @@ fn a_loop_goes_on_until_a_program_of_the_user_s_own_is_content() {
 }
 
 #[test]
-fn a_step_that_fails_is_the_rollout_s_failure() {
-    let folder = refine("import sys\nsys.stdin.readline()\nsys.exit('the check is broken')");
+fn a_step_that_fails_is_the_rollout_s_failure_and_one_that_breaks_down_is_not() {
+    let folder = refine("import sys\nfor line in sys.stdin: print('{\"error\": \"nothing to check\"}')");
     let result = eval(folder.path());
     let feedback = result["rows"][0]["feedback"].as_str().unwrap();
     assert_eq!(result["score"], 0.0);
-    assert!(feedback.contains("The step `check` failed") && feedback.contains("the check is broken"), "{feedback}");
+    assert!(feedback.contains("The step `check` failed: nothing to check"), "{feedback}");
+    // A program that breaks down says nothing about the prompt.
+    let folder = refine("import sys\nsys.stdin.readline()\nsys.exit('the check is broken')");
+    let result = eval(folder.path());
+    assert_eq!(result["score"], Value::Null);
+    assert!(result["rows"][0].to_string().contains("the check is broken"), "{result}");
 }
 
 #[test]

@@ -1,12 +1,15 @@
 //! CSV and TSV: the first row names the fields, all values are text.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::path::Path;
+use std::rc::Rc;
 
 use csv::{ByteRecord, Reader, ReaderBuilder, StringRecord};
 use serde_json::{Map, Value};
 
-use super::dataset::Row;
+use super::dataset::{LONGEST_ROW, Row};
 use super::source::Source;
 
 /// The header of a file.
@@ -49,8 +52,22 @@ impl Csv {
         start: usize,
         limit: usize,
     ) -> io::Result<Result<(Self, Vec<Row>), Wrong>> {
-        let rows = find_rows(separator, source, start, limit.saturating_add(1))?;
-        let header = rows.first().map(|&Row { start, end, .. }| source.bytes(start, end)).transpose()?;
+        let header_of = |rows: &[Row]| rows.first().map(|&Row { start, end, .. }| source.bytes(start, end)).transpose();
+        let mut rows = match find_rows(separator, source, start, limit.saturating_add(1))? {
+            Ok(rows) => rows,
+            Err(wrong) => return Ok(Err(wrong)),
+        };
+        let mut header = header_of(&rows)?;
+        let mut separator = separator;
+        // Spreadsheets of half of Europe write semicolons.
+        if separator == b',' && header.as_ref().is_some_and(|names| names.contains(&b';') && !names.contains(&b',')) {
+            separator = b';';
+            rows = match find_rows(separator, source, start, limit.saturating_add(1))? {
+                Ok(rows) => rows,
+                Err(wrong) => return Ok(Err(wrong)),
+            };
+            header = header_of(&rows)?;
+        }
         Ok(Self::named(separator, rows, header.as_deref()))
     }
 
@@ -77,7 +94,11 @@ impl Csv {
         }
         let record = record(self.separator, text)?;
         if record.len() != self.fields.len() {
-            let separator = if self.separator == b'\t' { "tab" } else { "comma" };
+            let separator = match self.separator {
+                b'\t' => "tab",
+                b';' => "semicolon",
+                _ => "comma",
+            };
             return Err(format!(
                 "the row has {} values, the first row names {} fields; a value with a {separator}, a quote or a line break in it \
                  must stand in double quotes",
@@ -108,7 +129,7 @@ fn check_names(separator: u8, fields: &[String]) -> Result<(), String> {
         let remedy = match (other, separator) {
             ('\t', _) => "end its name in .tsv",
             (',', _) => "end its name in .csv",
-            _ => "save it with commas between the values",
+            _ => "end its name in .csv, or save it with tabs between the values",
         };
         return Err(format!("the first row names one field, `{only}`; if {other:?} stands between the values, {remedy}"));
     }
@@ -123,21 +144,53 @@ fn check_names(separator: u8, fields: &[String]) -> Result<(), String> {
     Ok(())
 }
 
+/// Keeps what was read since the last row's end, so that no row is read twice, and no more than the longest row may have.
+struct Keeping<R> {
+    from: R,
+    kept: Rc<RefCell<VecDeque<u8>>>,
+}
+
+impl<R: Read> Read for Keeping<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let mut kept = self.kept.borrow_mut();
+        if is_too_long(&kept) {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let count = self.from.read(bytes)?;
+        kept.extend(&bytes[..count]);
+        Ok(count)
+    }
+}
+
+fn is_too_long(kept: &VecDeque<u8>) -> bool {
+    kept.len() > LONGEST_ROW + (1 << 17)
+}
+
 /// Where the rows are, the header among them. Line breaks inside of quotes end none; blank lines are none.
-fn find_rows(separator: u8, source: &Source, start: usize, limit: usize) -> io::Result<Vec<Row>> {
+fn find_rows(separator: u8, source: &Source, start: usize, limit: usize) -> io::Result<Result<Vec<Row>, Wrong>> {
     let mut rows: Vec<Row> = Vec::new();
-    let mut reader = reader(separator, usize::MAX, source.from(start)?);
+    let kept = Rc::new(RefCell::new(VecDeque::new()));
+    let mut reader = reader(separator, usize::MAX, Keeping { from: source.from(start), kept: Rc::clone(&kept) });
     let mut record = ByteRecord::new();
     let (mut after, mut line) = (start, 1);
     let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
     while rows.len() < limit {
         let before = after;
         // A flexible reader takes any number of values.
-        if !reader.read_byte_record(&mut record).map_err(io::Error::other)? {
-            break;
+        match reader.read_byte_record(&mut record) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(_) if is_too_long(&kept.borrow()) => {
+                let most = LONGEST_ROW >> 20;
+                return Ok(Err((
+                    line,
+                    format!("the row has more than {most} MB; is a double quote opened in it and not closed?"),
+                )));
+            }
+            Err(error) => return Err(io::Error::other(error)),
         }
         after = start + usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
-        let row = source.bytes(before, after)?;
+        let row: Vec<u8> = kept.borrow_mut().drain(..after - before).collect();
         let leading = row.iter().take_while(|byte| is_break(byte)).count();
         let trailing = row[leading..].iter().rev().take_while(|byte| is_break(byte)).count();
         let above = memchr::memchr_iter(b'\n', &row[..leading]).count();
@@ -146,7 +199,7 @@ fn find_rows(separator: u8, source: &Source, start: usize, limit: usize) -> io::
         }
         line += above + memchr::memchr_iter(b'\n', &row[leading..]).count();
     }
-    Ok(rows)
+    Ok(Ok(rows))
 }
 
 #[cfg(test)]
@@ -198,12 +251,26 @@ mod tests {
     }
 
     #[test]
+    fn semicolons_separate_where_the_header_has_them_and_no_comma() {
+        let data = dataset(".csv", b"a;b\n1,5;\"x;y\"\n", None).unwrap();
+        assert_eq!((texts(&data, "a"), texts(&data, "b")), (vec!["1,5".to_owned()], vec!["x;y".to_owned()]));
+        assert_eq!(texts(&dataset(".csv", b"a;b,c\n1,2\n", None).unwrap(), "a;b"), ["1"]);
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_does_not_take_all_memory() {
+        let content = ["a,b\n1,\"x\n", &"3,4\n".repeat(5 << 20)].concat();
+        let error = dataset(".csv", content.as_bytes(), None).unwrap_err().to_string();
+        assert!(error.contains(":2: the row has more than 16 MB; is a double quote opened"), "{error}");
+    }
+
+    #[test]
     fn what_is_wrong_is_told_with_its_line() {
         for (content, line, says) in [
             (&b"a,b\n1,2\n1\n"[..], 3, "the row has 1 values, the first row names 2 fields; a value with a comma"),
             (b"a,b\n\"1,2\n3,4\n5,6\n", 2, "a double quote that is opened in this row is not closed"),
             (b"a,b\n1,\"x\n3,4\n", 2, "not closed"),
-            (b"a;b\n1;2\n", 1, "the first row names one field, `a;b`; if ';' stands between the values, save it with commas"),
+            (b"a;b\n1;2\n3\n", 3, "the row has 1 values, the first row names 2 fields; a value with a semicolon"),
             (b"a\tb\n1\t2\n", 1, "end its name in .tsv"),
             (b"a,a\n1,2\n", 1, "two columns are called `a`"),
             (b"\na,\n1,2\n", 2, "column 2 has no name"),

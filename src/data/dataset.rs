@@ -36,7 +36,7 @@ pub(super) struct Row {
 }
 
 /// The most bytes of a row: far more than any model reads.
-const LONGEST_ROW: usize = 16 << 20;
+pub(super) const LONGEST_ROW: usize = 16 << 20;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -60,10 +60,7 @@ impl Dataset {
         let start = if marked { BYTE_ORDER_MARK.len() } else { 0 };
         let limit = limit.unwrap_or(usize::MAX);
         let (form, rows) = match Csv::separator(path) {
-            None => {
-                let from = source.from(start).map_err(read)?;
-                (Form::Jsonl, jsonl::find_rows(from, start, limit).map_err(read)?)
-            }
+            None => (Form::Jsonl, jsonl::find_rows(source.from(start), start, limit).map_err(read)?),
             Some(separator) => {
                 let bad = |(line, cause)| DataError::Row { path: path.to_owned(), line, cause };
                 let (csv, rows) = Csv::read(separator, &source, start, limit).map_err(read)?.map_err(bad)?;

@@ -50,6 +50,10 @@ impl Metric for Json {
         }
     }
 
+    fn check(&self, example: &Example) -> Result<(), MetricError> {
+        self.expected(example).map(drop)
+    }
+
     fn judge(&self, example: &Example, rollout: &Rollout, _answers: &[Completion]) -> Result<Judgement, MetricError> {
         let expected = self.expected(example)?;
         let names: Vec<&String> = match self.weights.is_empty() {

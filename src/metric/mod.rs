@@ -167,6 +167,10 @@ pub fn judge(
     rollout: &Rollout,
     answers: &[Completion],
 ) -> Result<Judgement, MetricError> {
+    // A step's program that broke down says nothing about the candidate.
+    if let Some(cause) = rollout.steps.iter().find_map(|step| step.broken.clone()) {
+        return Err(MetricError::Unreadable { id: example.id.clone(), cause });
+    }
     if let Some(failure) = &rollout.failure {
         return Ok(Judgement::new(0.0, failure.clone()));
     }
@@ -191,7 +195,7 @@ pub fn judge(
 fn expected(example: &Example, field: &str) -> Result<Vec<String>, MetricError> {
     let bad = |cause: String| MetricError::Example { id: example.id.clone(), cause };
     let texts = match example.fields.get(field) {
-        None => return Err(bad(format!("it has no field `{field}`"))),
+        None | Some(Value::Null) => return Err(bad(format!("it has no `{field}`"))),
         Some(Value::Array(items)) => items.iter().map(to_text).collect(),
         Some(other) => vec![to_text(other)],
     };

@@ -26,6 +26,12 @@ impl Number {
     pub fn new(field: impl Into<String>, output: impl Into<String>, solution: Option<String>) -> Self {
         Self { field: field.into(), output: output.into(), solution }
     }
+
+    fn wanted(&self, example: &Example) -> Result<f64, MetricError> {
+        let bad = |cause| MetricError::Example { id: example.id.clone(), cause };
+        let expected = example.text(&self.field).ok_or_else(|| bad(format!("the field `{}` is missing", self.field)))?;
+        last_number(&expected).ok_or_else(|| bad(format!("`{}` holds no number", self.field)))
+    }
 }
 
 impl Metric for Number {
@@ -37,10 +43,12 @@ impl Metric for Number {
         self.solution.as_ref().and_then(|field| example.text(field))
     }
 
+    fn check(&self, example: &Example) -> Result<(), MetricError> {
+        self.wanted(example).map(drop)
+    }
+
     fn judge(&self, example: &Example, rollout: &Rollout, _answers: &[Completion]) -> Result<Judgement, MetricError> {
-        let bad = |cause| MetricError::Example { id: example.id.clone(), cause };
-        let expected = example.text(&self.field).ok_or_else(|| bad(format!("the field `{}` is missing", self.field)))?;
-        let wanted = last_number(&expected).ok_or_else(|| bad(format!("`{}` holds no number", self.field)))?;
+        let wanted = self.wanted(example)?;
         let given = rollout.output(&self.output).unwrap_or_default();
         let words = match last_number(given) {
             Some(given) if (given - wanted).abs() <= TOLERANCE => return Ok(Judgement::new(1.0, "Correct.")),
@@ -61,7 +69,11 @@ pub fn last_number(text: &str) -> Option<f64> {
     let is_part = |c: char| c.is_ascii_digit() || matches!(c, ',' | '.');
     let end = text.rfind(|c: char| c.is_ascii_digit())? + 1;
     let start = text[..end].rfind(|c| !is_part(c)).map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
+    // ".5" is a half, but the points of "so...5" and "v.5" are not its own.
+    let is_fraction =
+        text[start..].starts_with('.') && !text[start..].starts_with("..") && !text[..start].ends_with(char::is_alphanumeric);
     let digits = text[start..end].trim_start_matches([',', '.']).replace(',', "");
+    let digits = if is_fraction { format!("0.{digits}") } else { digits };
     // Of two numbers that only a point joins ("3.4.5"), the last.
     let parts: Vec<&str> = digits.split('.').collect();
     let number = match parts.as_slice() {
@@ -72,7 +84,8 @@ pub fn last_number(text: &str) -> Option<f64> {
     let value: f64 = number.parse().ok()?;
     let before = text[..start].trim_end_matches(['$', '€', '£']);
     // A minus is a sign unless it stands between two things, as in "10-4".
-    let signed = before.ends_with('-') && !before[..before.len() - 1].ends_with(|c: char| c.is_alphanumeric() || c == ')');
+    let unsigned = before.strip_suffix(['-', '−']);
+    let signed = unsigned.is_some_and(|rest| !rest.ends_with(|c: char| c.is_alphanumeric() || c == ')'));
     Some(if signed { -value } else { value })
 }
 
@@ -95,6 +108,10 @@ mod tests {
             ("3 + 4 = 7.", 7.0),
             ("so 1.2.3", 3.0),
             ("ü5", 5.0),
+            ("it is .5", 0.5),
+            ("-.25", -0.25),
+            ("so...5", 5.0),
+            ("−7", -7.0),
         ] {
             assert_eq!(last_number(text), Some(number), "{text}");
         }

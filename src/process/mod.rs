@@ -131,7 +131,8 @@ impl Pool {
             return Err(error.clone());
         }
         idle.busy += 1;
-        let waiting = idle.waiting.pop();
+        // One that ended while it waited is no failure of this call.
+        let waiting = std::iter::from_fn(|| idle.waiting.pop()).find_map(|mut worker| worker.is_alive().then_some(worker));
         drop(idle);
         let answered = waiting.map_or_else(|| Worker::start(&self.command), Ok).and_then(|mut worker| {
             let answer = worker.call(message, self.command.timeout)?;
@@ -139,7 +140,8 @@ impl Pool {
         });
         let mut idle = self.idle();
         idle.busy -= 1;
-        self.freed.notify_one();
+        // All: who finds it distrusted takes no place, and would wake nobody.
+        self.freed.notify_all();
         if let Err(error @ CallError::Noise { .. }) = &answered {
             idle.distrusted = Some(error.clone());
         }
@@ -167,6 +169,39 @@ mod tests {
         let first = pool.call(&json!({ "a": "ü\n" })).unwrap();
         assert_eq!(first["got"], json!({ "a": "ü\n" }));
         assert_eq!(pool.call(&json!(2)).unwrap()["pid"], first["pid"]);
+    }
+
+    #[test]
+    fn a_program_that_closes_its_output_and_lives_on_is_told() {
+        let pool = pool("import os, sys, time\nsys.stdin.readline(); os.close(1); time.sleep(60)", 1);
+        let error = pool.call(&json!(1)).unwrap_err().to_string();
+        assert!(error.contains("its standard output closed"), "{error}");
+    }
+
+    #[test]
+    fn all_who_wait_hear_that_a_program_is_not_to_be_trusted() {
+        let pool = pool("import sys\nfor line in sys.stdin: print(1); print(2)", 1);
+        std::thread::scope(|scope| {
+            let calls: Vec<_> = (0..4)
+                .map(|n| {
+                    scope.spawn({
+                        let pool = &pool;
+                        move || pool.call(&json!(n))
+                    })
+                })
+                .collect();
+            for call in calls {
+                assert!(matches!(call.join().unwrap(), Err(CallError::Noise { .. })));
+            }
+        });
+    }
+
+    #[test]
+    fn one_that_ended_while_it_waited_is_started_again() {
+        let pool = pool("import sys\nprint(sys.stdin.readline(), end='')", 1);
+        assert_eq!(pool.call(&json!(1)).unwrap(), json!(1));
+        std::thread::sleep(Duration::from_millis(300));
+        assert_eq!(pool.call(&json!(2)).unwrap(), json!(2));
     }
 
     #[test]

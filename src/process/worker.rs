@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +22,9 @@ const LISTENED: Duration = Duration::from_millis(100);
 
 /// How long a program may take to end when its input is closed.
 const FAREWELL: Duration = Duration::from_millis(300);
+
+/// How long it may take to end once its output is closed.
+const DYING: Duration = Duration::from_secs(2);
 
 pub(super) struct Worker {
     program: String,
@@ -54,14 +57,16 @@ impl Worker {
                 }
             }
         });
-        let (read, answers) = channel();
+        // One line too many is enough to know of: who writes more waits in its own pipe.
+        let (read, answers) = sync_channel(1);
         std::thread::spawn(move || {
             let mut stdout = BufReader::new(stdout);
             loop {
                 let mut line = Vec::new();
                 match stdout.by_ref().take(MOST).read_until(b'\n', &mut line) {
                     Ok(0) | Err(_) => return,
-                    Ok(_) => drop(read.send(line)),
+                    Ok(_) if read.send(line).is_err() => return,
+                    Ok(_) => {}
                 }
             }
         });
@@ -97,10 +102,26 @@ impl Worker {
             }
             Err(RecvTimeoutError::Timeout) => Err(CallError::Timeout { program, seconds: timeout.as_secs(), said: self.said() }),
             Err(RecvTimeoutError::Disconnected) => {
-                let how = self.child.wait().map_or_else(|e| e.to_string(), how);
+                let how = self.ended(DYING).map_or_else(|| "its standard output closed".into(), how);
                 Err(CallError::Died { program, how, said: self.said() })
             }
         }
+    }
+
+    /// Whether it still runs.
+    pub(super) fn is_alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// How it ended, if it does within this time.
+    fn ended(&mut self, within: Duration) -> Option<ExitStatus> {
+        for _ in 0..30 {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Some(status);
+            }
+            std::thread::sleep(within / 30);
+        }
+        None
     }
 
     fn noise(&self, line: &[u8]) -> CallError {
@@ -163,13 +184,7 @@ impl Drop for Worker {
     fn drop(&mut self) {
         // Closed input asks it to end; who does not is ended.
         self.lines = None;
-        let step = FAREWELL / 30;
-        for _ in 0..30 {
-            if matches!(self.child.try_wait(), Ok(Some(_))) {
-                break;
-            }
-            std::thread::sleep(step);
-        }
+        let _ = self.ended(FAREWELL);
         end_group(&mut self.child);
     }
 }

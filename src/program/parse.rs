@@ -22,7 +22,9 @@ pub fn outputs(names: &[String], answer: &str) -> Outputs {
         return if value.is_empty() { Outputs::new() } else { Outputs::from([(only.clone(), value)]) };
     }
     let from_lines = lines(names, answer);
-    let json = json_object(answer).unwrap_or_default();
+    // An object with fewer of the names is the value of one of them.
+    let has = |json: &serde_json::Map<String, Value>| names.iter().filter(|name| json.contains_key(*name)).count();
+    let json = json_object(answer).filter(|json| has(json) >= from_lines.len()).unwrap_or_default();
     let mut found: Outputs = names.iter().filter_map(|n| Some((n.clone(), to_text(json.get(n)?)))).collect();
     for (name, value) in from_lines {
         found.entry(name).or_insert(value);
@@ -40,6 +42,8 @@ pub fn reasoned(names: &[String], answer: &str) -> Outputs {
     found.remove(REASONING);
     if let ([only], true) = (names, found.is_empty())
         && let Some(last) = answer.lines().map(str::trim).rfind(|line| !line.is_empty())
+        // A fence alone is no answer.
+        && !last.starts_with("```")
     {
         found.insert(only.clone(), one(only, last));
     }
@@ -108,12 +112,23 @@ fn lines(names: &[String], answer: &str) -> Outputs {
             }
         }
     };
-    for line in answer.lines() {
-        let labelled = line.split_once(':').and_then(|(label, rest)| {
+    // In a fenced block of a value, nothing is a label, if the block is closed at all.
+    let is_fence = |line: &str| line.trim_start().starts_with("```");
+    let last_fence = answer.lines().enumerate().filter(|(_, line)| is_fence(line)).map(|(number, _)| number).last().unwrap_or(0);
+    let mut fenced = false;
+    for (number, line) in answer.lines().enumerate() {
+        let label_of = |line: &str| {
+            let (label, rest) = line.split_once(':')?;
             let label = bare(label);
             let name = names.iter().find(|n| label.eq_ignore_ascii_case(n))?;
             Some((name.clone(), rest.trim_start_matches('*').trim().to_owned()))
-        });
+        };
+        let labelled = if fenced { None } else { label_of(line) };
+        match &labelled {
+            Some((_, rest)) => fenced = rest.starts_with("```") && number < last_fence,
+            None if current.is_some() && is_fence(line) => fenced = !fenced && number < last_fence,
+            None => {}
+        }
         match (labelled, &mut current) {
             (Some(next), _) => {
                 close(&mut current, &mut found);
@@ -137,7 +152,8 @@ fn bare(label: &str) -> &str {
 
 /// The inside of a fenced block that is the whole text.
 fn unfence(text: &str) -> &str {
-    let inside = text.strip_prefix("```").and_then(|rest| rest.strip_suffix("```"));
+    // With a fence in between, these are two blocks and not one.
+    let inside = text.strip_prefix("```").and_then(|rest| rest.strip_suffix("```")).filter(|inside| !inside.contains("\n```"));
     match inside {
         Some(inside) => match inside.split_once('\n') {
             Some((tag, body)) if !tag.contains(char::is_whitespace) => body.trim(),
@@ -170,6 +186,29 @@ fn unquote(text: &str) -> &str {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn two_blocks_of_code_are_not_one() {
+        let answer = "```python\ndef f(n):\n    return n\n```\nFor example:\n```python\nf(1)\n```";
+        assert_eq!(outputs(&names(&["code"]), answer)["code"], answer);
+        assert_eq!(reasoned(&names(&["code"]), "Well.\n```\nf(1)\n```"), Outputs::new());
+    }
+
+    #[test]
+    fn a_name_inside_of_a_value_ends_no_value() {
+        let answer = "plan: count\ncode: ```python\nx = {\n\"plan\": 1,\n}\n```";
+        let found = outputs(&names(&["plan", "code"]), answer);
+        assert_eq!(found["plan"], "count");
+        assert!(found["code"].contains("\"plan\": 1,\n}"), "{found:?}");
+        let open = outputs(&names(&["code", "plan"]), "code: ```python\nx = 1\nplan: count");
+        assert_eq!(open["plan"], "count", "a block that is never closed hides nothing");
+    }
+
+    #[test]
+    fn an_object_that_is_a_value_does_not_speak_for_the_others() {
+        let found = outputs(&names(&["answer", "payload"]), "answer: yes\npayload: {\"answer\": \"no\", \"n\": 1}");
+        assert_eq!((found["answer"].as_str(), found["payload"].as_str()), ("yes", "{\"answer\": \"no\", \"n\": 1}"));
+    }
 
     fn names(names: &[&str]) -> Vec<String> {
         names.iter().map(|&n| n.to_owned()).collect()

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::flow::Next;
 use super::parse::{self, Outputs};
-use super::tools::{Made, Tool};
+use super::tools::{Fault, Made, Tool};
 use super::{Candidate, Demonstration, ModuleText, Program, layout};
 use crate::data::Example;
 use crate::engine::{Completion, Decoding, Ended, EngineError, Request, Usage};
@@ -32,6 +32,9 @@ pub struct Step {
     /// What it retrieved, by the rows' key field, the best first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retrieved: Vec<String>,
+    /// How the program of a step broke down, where it did: the rollout is not scored then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken: Option<String>,
     /// What it cost.
     pub usage: Usage,
     /// How long it took, in seconds: of a model's call, the time until the last of its wave was answered.
@@ -120,7 +123,7 @@ pub fn run(program: &Program, jobs: &[Job<'_>], generate: &mut Generate<'_>) -> 
             };
             let Some(module) = program.modules.get(index) else { continue };
             let inputs = gather(&module.inputs, &rollouts[place], job.example);
-            let text = without(text, job.example, &inputs);
+            let text = without(text, (job.example, &program.reads), &inputs);
             let prompt = layout::render(module, &text, &inputs);
             requests.push(Request {
                 model: module.model,
@@ -179,13 +182,17 @@ fn advance(program: &Program, rollout: &mut Rollout, job: &Job<'_>) -> Option<us
 fn use_tool(tool: &Tool, rollout: &mut Rollout, example: &Example) {
     let inputs = gather(&tool.inputs, rollout, example);
     let started = Instant::now();
-    let made = tool.does.act(&inputs).unwrap_or_else(|words| {
-        rollout.failure = Some(format!("The step `{}` failed: {words}", tool.name));
+    let mut broken = None;
+    let made = tool.does.act(&inputs).unwrap_or_else(|fault| {
+        rollout.failure = Some(format!("The step `{}` failed: {fault}", tool.name));
+        if let Fault::Broken(cause) = fault {
+            broken = Some(format!("the step `{}`: {cause}", tool.name));
+        }
         Made::default()
     });
     let Made { outputs, retrieved } = made;
     let seconds = rounded(started.elapsed());
-    rollout.steps.push(Step { module: tool.name.clone(), inputs, outputs, retrieved, seconds, ..Step::default() });
+    rollout.steps.push(Step { module: tool.name.clone(), inputs, outputs, retrieved, broken, seconds, ..Step::default() });
 }
 
 /// What a module reads: outputs of earlier modules, else fields of the example.
@@ -195,8 +202,16 @@ fn gather(names: &[String], rollout: &Rollout, example: &Example) -> Vec<(String
 }
 
 /// The text without worked examples taken from `example` itself or of the same inputs, which would give its answer away.
-fn without<'a>(text: &'a ModuleText, example: &Example, inputs: &[(String, String)]) -> Cow<'a, ModuleText> {
-    let tells = |demonstration: &Demonstration| demonstration.id == example.id || demonstration.inputs == inputs;
+/// Rows of two files may have one id, as lines that name none have: those in which one of the fields that are read differs, of
+/// `reads`, are not the same.
+fn without<'a>(
+    text: &'a ModuleText,
+    (example, reads): (&Example, &[String]),
+    inputs: &[(String, String)],
+) -> Cow<'a, ModuleText> {
+    let differs = |(name, value): &(String, String)| reads.contains(name) && example.text(name).as_ref() != Some(value);
+    let is_it = |shown: &Demonstration| shown.id == example.id && !shown.inputs.iter().any(differs);
+    let tells = |shown: &Demonstration| is_it(shown) || shown.inputs == inputs;
     if !text.demonstrations.iter().any(tells) {
         return Cow::Borrowed(text);
     }
@@ -293,10 +308,15 @@ mod tests {
         let inputs = |text: &str| vec![("q".to_owned(), text.to_owned())];
         let demonstration = |id: &str| Demonstration { id: id.into(), inputs: inputs(id), answer: String::new() };
         let text = ModuleText { demonstrations: vec![demonstration("1"), demonstration("2")], ..ModuleText::new("A.") };
-        let example = |id: &str| Example { id: id.into(), fields: serde_json::Map::new() };
-        assert_eq!(without(&text, &example("1"), &inputs("x")).demonstrations, [demonstration("2")]);
-        assert_eq!(without(&text, &example("3"), &inputs("1")).demonstrations, [demonstration("2")]);
-        assert_eq!(without(&text, &example("3"), &inputs("x")).demonstrations.len(), 2);
+        let own = |id: &str| serde_json::json!({ "q": id }).as_object().unwrap().clone();
+        let example = |id: &str| Example { id: id.into(), fields: own(id) };
+        let reads = ["q".to_owned()];
+        assert_eq!(without(&text, (&example("1"), &reads), &inputs("x")).demonstrations, [demonstration("2")]);
+        assert_eq!(without(&text, (&example("3"), &reads), &inputs("1")).demonstrations, [demonstration("2")]);
+        assert_eq!(without(&text, (&example("3"), &reads), &inputs("x")).demonstrations.len(), 2);
+        // Line 1 of another file.
+        let other = Example { id: "1".into(), fields: serde_json::json!({ "q": "x" }).as_object().unwrap().clone() };
+        assert_eq!(without(&text, (&other, &reads), &inputs("x")).demonstrations.len(), 2);
     }
 
     #[test]

@@ -128,6 +128,9 @@ fn denied(processes: bool, signals: Signals) -> Result<Rules, FilterError> {
     }
     // A datagram with an address goes anywhere.
     deny(rules_of, libc::SYS_sendto, &[(4, Len::Qword, Op::Ne, 0)])?;
+    // Room set aside beyond a file's end counts towards no limit on most file systems.
+    let keep = libc::FALLOC_FL_KEEP_SIZE as u64;
+    deny(rules_of, libc::SYS_fallocate, &[(1, Len::Dword, Op::MaskedEq(keep), keep)])?;
     // Files that ask for a signal to somebody.
     for command in [libc::F_SETOWN, F_SETOWN_EX] {
         deny(rules_of, libc::SYS_fcntl, &[(1, Len::Dword, Op::Eq, command as u64)])?;

@@ -1,6 +1,7 @@
 //! A folder that a program may do anything in, and that is gone afterwards whatever it did.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -28,12 +29,23 @@ impl Scratch {
         self.folder.path()
     }
 
-    /// Puts a file into it.
+    /// Puts a file into it, in the place of what a program has left under its name.
     ///
     /// # Errors
     /// What the system says.
     pub fn write(&self, name: &str, text: &str) -> std::io::Result<()> {
-        fs::write(self.path().join(name), text)
+        let path = self.path().join(name);
+        // A program may have put a folder there, or a link to a file of the user's: nothing is written through it.
+        match path.symlink_metadata() {
+            Ok(found) if found.is_dir() => {
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o700))?;
+                clear(&path);
+                fs::remove_dir(&path)?;
+            }
+            Ok(_) => fs::remove_file(&path)?,
+            Err(_) => {}
+        }
+        fs::OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes())
     }
 
     /// Makes what was built in it executable: programs in the sandbox cannot, for the call would reach files outside as well.
@@ -84,6 +96,8 @@ pub(super) fn size(folder: &Path) -> Option<u64> {
 /// whatever rights its folders have.
 fn clear(root: &Path) {
     let mut lifted = 0_u64;
+    // A name that nobody could have taken before.
+    let mark = super::secret();
     loop {
         let mut left = false;
         for entry in entries(root) {
@@ -96,7 +110,7 @@ fn clear(root: &Path) {
                 if inner.symlink_metadata().is_ok_and(|found| found.is_dir()) {
                     lifted += 1;
                     drop(fs::set_permissions(&inner, fs::Permissions::from_mode(0o700)));
-                    left |= fs::rename(&inner, root.join(format!(".gepard-lifted-{lifted}"))).is_ok();
+                    left |= fs::rename(&inner, root.join(format!(".{mark}-{lifted}"))).is_ok();
                 } else {
                     drop(fs::remove_file(&inner));
                 }
@@ -116,6 +130,24 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_written_through_what_a_program_has_left() {
+        let outside = tempfile::tempdir().unwrap();
+        let own = outside.path().join("own");
+        fs::write(&own, "kept").unwrap();
+        let scratch = Scratch::new().unwrap();
+        let path = scratch.path().join("test");
+        std::os::unix::fs::symlink(&own, &path).unwrap();
+        scratch.write("test", "new").unwrap();
+        assert_eq!((fs::read_to_string(&own).unwrap(), fs::read_to_string(&path).unwrap()), ("kept".into(), "new".into()));
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("inside"), "x").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
+        scratch.write("test", "newer").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "newer");
+    }
 
     #[test]
     fn nothing_is_left_however_deep_and_whatever_its_rights() {

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::{Judgement, Metric, MetricError};
 use crate::data::Example;
 use crate::engine::Completion;
-use crate::program::Rollout;
+use crate::program::{Rollout, Step};
 
 /// What the score is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -89,6 +89,10 @@ impl Metric for Constraints {
     fn judge(&self, example: &Example, rollout: &Rollout, _answers: &[Completion]) -> Result<Judgement, MetricError> {
         let constraints = self.of(example)?;
         let answer = rollout.output(&self.output).unwrap_or_default();
+        // Quotes around a short answer are taken off where it is read; here they may be what was asked for.
+        let quoted = format!("\"{answer}\"");
+        let is_quoted = |step: &Step| step.answer.trim_end().ends_with(&quoted);
+        let answer = if rollout.writer(&self.output).is_some_and(is_quoted) { quoted.as_str() } else { answer };
         let variants = variants(answer);
         let share = |held: usize| if constraints.is_empty() { 1.0 } else { held as f64 / constraints.len() as f64 };
         let (mut strictly, mut loosely) = (0, 0);

@@ -128,7 +128,8 @@ fn canonical(kind: Kind, text: &str) -> String {
         Kind::Iban => text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect(),
         Kind::Card => text.chars().filter(char::is_ascii_digit).collect(),
         Kind::Phone => {
-            let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+            // A trunk prefix in parentheses is left out in calls from abroad.
+            let digits: String = text.replace("(0)", "").chars().filter(char::is_ascii_digit).collect();
             digits.strip_prefix("00").map_or(digits.clone(), str::to_owned)
         }
     }
@@ -164,7 +165,7 @@ fn emails(text: &str) -> Vec<Range<usize>> {
     static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| {
         let letter = r"\p{Latin}\p{Cyrillic}\p{Greek}";
         let label = format!("[{letter}0-9](?:[{letter}0-9-]*[{letter}0-9])?");
-        Regex::new(&format!(r"[{letter}0-9._%+'-]*[{letter}0-9_%+-]@(?:{label}\.)+[{letter}]{{2,24}}")).ok()
+        Regex::new(&format!(r"[{letter}0-9_%+-](?:[{letter}0-9._%+'-]*[{letter}0-9_%+-])?@(?:{label}\.)+[{letter}]{{2,24}}")).ok()
     });
     places(PATTERN.as_ref(), text)
 }
@@ -181,7 +182,8 @@ fn iban_length(country: &str) -> Option<usize> {
 
 fn ibans(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    for start in places(pattern!(r"(?i)(?-u:\b)[A-Z]{2}[0-9]{2}"), text) {
+    // ASCII alone: without regard to case, Unicode takes `ſ` and the Kelvin sign for letters of it.
+    for start in places(pattern!(r"(?i-u)\b[A-Z]{2}[0-9]{2}"), text) {
         let Some(length) = iban_length(&text[start.start..start.start + 2].to_ascii_uppercase()) else { continue };
         // As many letters and digits as the country's IBANs have, with at most one space or hyphen between two of them.
         let (mut compact, mut end, mut gap) = (String::new(), start.start, false);
@@ -218,10 +220,27 @@ pub fn iban_holds(compact: &str) -> bool {
     rest == 1
 }
 
+/// Digits of the shortest card.
+const LEAST_OF_A_CARD: usize = 13;
+
 /// 13 to 19 digits, in groups or not, that begin like a bank's card.
 fn cards(text: &str) -> Vec<Range<usize>> {
-    let mut found = places(pattern!(r"[2-6][0-9]{3}(?:[ \u{a0}\u{202f}-]?[0-9]){9,15}"), text);
-    found.retain(|place| !is_cut_out_of_a_word(text, place) && luhn_holds(&canonical(Kind::Card, &text[place.clone()])));
+    let Some(pattern) = pattern!(r"[2-6][0-9]{3}(?:[ \u{a0}\u{202f}-]?[0-9]){9,15}") else { return Vec::new() };
+    let (mut found, mut from) = (Vec::new(), 0);
+    while let Some(whole) = pattern.find_at(text, from) {
+        let mut place = whole.range();
+        let digits = |place: &Range<usize>| canonical(Kind::Card, &text[place.clone()]);
+        // What follows after a space may be a date, a check number, another card.
+        while !luhn_holds(&digits(&place)) {
+            let Some(at) = text[place.clone()].rfind([' ', '\u{a0}', '\u{202f}', '-']) else { break };
+            place.end = place.start + at;
+        }
+        let holds = digits(&place).len() >= LEAST_OF_A_CARD && luhn_holds(&digits(&place)) && !is_cut_out_of_a_word(text, &place);
+        from = if holds { place.end } else { whole.end() };
+        if holds {
+            found.push(place);
+        }
+    }
     found
 }
 
@@ -242,7 +261,9 @@ fn phones(text: &str) -> Vec<Range<usize>> {
     static PATTERNS: LazyLock<Option<Regex>> = LazyLock::new(|| {
         let (gap, word) = (r"[ \u{a0}\u{202f}./-]", r"(?-u:\b)");
         let international = format!(r"(?:\+|{word}00)[1-9][0-9]{{0,14}}(?:{gap}{{0,2}}\(?[0-9]{{1,14}}\)?){{0,6}}");
-        let north_american = format!(r"(?:{word}[2-9][0-9]{{2}}{gap}|\([2-9][0-9]{{2}}\){gap}?)[0-9]{{3}}{gap}[0-9]{{4}}{word}");
+        let north_american = format!(
+            r"(?:{word}(?:1{gap})?[2-9][0-9]{{2}}{gap}|(?:{word}1{gap}?)?\([2-9][0-9]{{2}}\){gap}?)[0-9]{{3}}{gap}[0-9]{{4}}{word}"
+        );
         let national = format!(r"(?:{word}0[1-9][0-9]{{0,12}}|\(0[1-9][0-9]{{0,5}}\))(?:{gap}{{0,2}}[0-9]{{2,12}}){{0,4}}{word}");
         Regex::new(&format!("{international}|{north_american}|{national}")).ok()
     });
@@ -262,7 +283,12 @@ fn phones(text: &str) -> Vec<Range<usize>> {
             .is_some_and(|date| date.is_match(number));
         // Groups of digits before it make it the end of some longer number, unless they are a phone number of their own.
         let before = text[..place.start].trim_end_matches(SEPARATORS);
-        let goes_on = before.ends_with(|c: char| c.is_ascii_digit())
+        // But for the mark of a list, "1. ", at the beginning of a line.
+        let above = before.trim_end_matches(|c: char| c.is_ascii_digit());
+        let is_marked = text[before.len()..place.start] == *". " && before.len() - above.len() <= 2;
+        let is_listed = is_marked && (above.is_empty() || above.ends_with('\n'));
+        let goes_on = !is_listed
+            && before.ends_with(|c: char| c.is_ascii_digit())
             && place.start > before.len()
             && found.last().is_none_or(|last| last.end != before.len())
             && !number.starts_with('+');
@@ -300,6 +326,12 @@ mod tests {
             ("Tel. 0171/2345678", Kind::Phone, "0171/2345678"),
             ("01 23 45 67 89", Kind::Phone, "01 23 45 67 89"),
             ("电话+8613812345678。", Kind::Phone, "+8613812345678"),
+            ("'anna@example.org'", Kind::Email, "anna@example.org"),
+            ("4111 1111 1111 1111 123", Kind::Card, "4111 1111 1111 1111"),
+            ("4111 1111 1111 1111 12/26", Kind::Card, "4111 1111 1111 1111"),
+            ("1-800-555-0199", Kind::Phone, "1-800-555-0199"),
+            ("1 (212) 555-0187", Kind::Phone, "1 (212) 555-0187"),
+            ("call:\n2. 212-555-0187", Kind::Phone, "212-555-0187"),
         ] {
             assert_eq!(found(text), [(kind, wanted.to_owned())], "{text}");
         }
@@ -325,6 +357,18 @@ mod tests {
     }
 
     #[test]
+    fn letters_that_are_like_others_without_regard_to_case_end_nothing() {
+        for text in ["m\u{212a}12", "a\u{17f}12", "\u{212a}\u{17f}12"] {
+            assert_eq!(found(text), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn two_cards_in_a_row_are_two() {
+        assert_eq!(found("4111 1111 1111 1111 5500 0000 0000 0004").len(), 2);
+    }
+
+    #[test]
     fn two_numbers_in_a_row_are_two() {
         let both = found("+1 212 555 0187 and +49 30 901820");
         assert_eq!(both.len(), 2, "{both:?}");
@@ -335,6 +379,7 @@ mod tests {
     fn spellings_of_one_number_are_the_same() {
         let one = |text: &str| detect(text, &Kind::ALL).remove(0);
         assert!(one("+49 30 901820").is_same(&one("030 901820")));
+        assert!(one("+49 (0)30 901820").is_same(&one("+49 30 901820")));
         assert!(one("+1 (212) 555-0187").is_same(&one("212-555-0187")));
         assert!(!one("+1 212 555 0187").is_same(&one("+1 212 555 0188")));
         assert!(one("DE89 3704 0044 0532 0130 00").is_same(&one("de89370400440532013000")));

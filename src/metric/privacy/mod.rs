@@ -170,7 +170,11 @@ fn listed(data: &[&Datum]) -> String {
 impl Metric for Privacy {
     fn required_fields(&self) -> Vec<String> {
         let quality = self.quality.iter().flat_map(|(metric, _)| metric.required_fields());
-        self.listed.iter().cloned().chain(quality).collect()
+        self.listed.iter().cloned().chain(self.fields.iter().cloned()).chain(quality).collect()
+    }
+
+    fn prepare(&self) -> Result<(), MetricError> {
+        self.quality.iter().try_for_each(|(metric, _)| metric.prepare())
     }
 
     fn check(&self, example: &Example) -> Result<(), MetricError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Act, Made};
+use super::{Act, Fault, Made};
 use crate::data::to_text;
 use crate::process::Pool;
 
@@ -18,18 +18,21 @@ pub struct Command {
 }
 
 impl Act for Command {
-    fn act(&self, inputs: &[(String, String)]) -> Result<Made, String> {
+    fn act(&self, inputs: &[(String, String)]) -> Result<Made, Fault> {
         let inputs: serde_json::Map<String, Value> = inputs.iter().map(|(n, v)| (n.clone(), v.as_str().into())).collect();
-        let answer = self.pool.call(&json!({ "inputs": inputs })).map_err(|e| e.to_string())?;
+        let message = json!({ "inputs": inputs });
+        // Asked once more, as an outside metric is.
+        let answer = self.pool.call(&message).or_else(|_| self.pool.call(&message)).map_err(|e| Fault::Broken(e.to_string()))?;
         let Value::Object(fields) = answer else {
-            return Err(format!("it must answer a JSON object with {}, not {answer}", self.outputs.join(", ")));
+            let wanted = self.outputs.join(", ");
+            return Err(Fault::Broken(format!("it must answer a JSON object with {wanted}, not {answer}")));
         };
         if let Some(Value::String(error)) = fields.get("error") {
-            return Err(error.clone());
+            return Err(Fault::Fails(error.clone()));
         }
         let output = |name: &String| match fields.get(name) {
             Some(value) => Ok((name.clone(), to_text(value))),
-            None => Err(format!("its answer lacks `{name}`")),
+            None => Err(Fault::Broken(format!("its answer lacks `{name}`"))),
         };
         let retrieved = fields.get("retrieved").and_then(Value::as_array).map(|keys| keys.iter().map(to_text).collect());
         Ok(Made { outputs: self.outputs.iter().map(output).collect::<Result<_, _>>()?, retrieved: retrieved.unwrap_or_default() })

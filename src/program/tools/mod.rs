@@ -34,13 +34,29 @@ pub struct Made {
     pub retrieved: Vec<String>,
 }
 
+/// Why a step made nothing, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// It cannot do anything with what it was given: the rollout fails with these words, and scores 0.
+    Fails(String),
+    /// It broke down itself, which says nothing about the candidate: the rollout is not scored.
+    Broken(String),
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Fails(words) | Self::Broken(words)) = self;
+        f.write_str(words)
+    }
+}
+
 /// What a step does. Called from several threads at once; the same inputs must give the same.
 pub trait Act: Send + Sync + std::fmt::Debug {
     /// Makes outputs of inputs, which stand in the step's order.
     ///
     /// # Errors
-    /// Why it cannot, in words: the rollout fails with them.
-    fn act(&self, inputs: &[(String, String)]) -> Result<Made, String>;
+    /// Why it cannot.
+    fn act(&self, inputs: &[(String, String)]) -> Result<Made, Fault>;
 
     /// The SHA-256 of what it reads beside its inputs, for a run's fingerprint.
     fn sha256(&self) -> Option<String> {

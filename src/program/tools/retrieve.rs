@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Act, Made};
+use super::{Act, Fault, Made};
 use crate::data::{Corpus, Example};
 
 /// Looks its first input up in a corpus.
@@ -21,9 +21,9 @@ pub struct Retrieve {
 }
 
 impl Act for Retrieve {
-    fn act(&self, inputs: &[(String, String)]) -> Result<Made, String> {
+    fn act(&self, inputs: &[(String, String)]) -> Result<Made, Fault> {
         let query = inputs.first().map_or("", |(_, value)| value.as_str());
-        let rows = self.corpus.search(query, self.k)?;
+        let rows = self.corpus.search(query, self.k).map_err(Fault::Broken)?;
         let shown = |(index, row): (usize, &Example)| {
             let fields: Vec<String> = self.show.iter().filter_map(|field| row.text(field)).collect();
             format!("[{}] {}", index + 1, fields.join(": "))

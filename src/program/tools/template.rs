@@ -2,7 +2,7 @@
 
 use minijinja::{Environment, UndefinedBehavior};
 
-use super::{Act, Made};
+use super::{Act, Fault, Made};
 
 /// Steps of a template's own loops after which it is taken to be endless.
 const FUEL: u64 = 1_000_000;
@@ -44,9 +44,10 @@ impl Template {
 }
 
 impl Act for Template {
-    fn act(&self, inputs: &[(String, String)]) -> Result<Made, String> {
+    fn act(&self, inputs: &[(String, String)]) -> Result<Made, Fault> {
         let fields: std::collections::BTreeMap<String, String> = inputs.iter().cloned().collect();
-        let text = environment().render_str(&self.source, fields).map_err(|e| format!("its template fails: {e}"))?;
+        let text =
+            environment().render_str(&self.source, fields).map_err(|e| Fault::Fails(format!("its template fails: {e}")))?;
         Ok(Made { outputs: [(self.output.clone(), text)].into(), retrieved: Vec::new() })
     }
 }
