@@ -1,16 +1,12 @@
-//! GEPA on a program and a metric of one's own:
-//! `cargo run --release --example own_program -- datasets/support-tickets/gepard.toml runs/own`
+//! GEPA on a program and a metric of one's own: `cargo run --release --example own_program`
 #![allow(clippy::print_stdout)]
 
 use std::path::Path;
 use std::sync::{Arc, atomic::AtomicBool};
 
-use gepard::data::Example;
-use gepard::engine::Completion;
-use gepard::error::RunError;
 use gepard::metric::{Judgement, Metric, MetricError};
 use gepard::program::{Control, Next, Program, Rollout};
-use gepard::{config, run};
+use gepard::{config, data::Example, engine::Completion, error::RunError, run};
 
 /// The first module; once more where its answer lacked something.
 #[derive(Debug)]
@@ -28,13 +24,10 @@ struct Urgency;
 
 impl Metric for Urgency {
     fn judge(&self, example: &Example, rollout: &Rollout, _: &[Completion]) -> Result<Judgement, MetricError> {
-        let wanted = example.text("priority").ok_or_else(|| MetricError::Other("the row has no `priority`".into()))?;
-        let score = match rollout.output("priority") {
-            Some(said) if said == wanted => 1.0,
-            Some(said) if said.starts_with('p') && *said < *wanted => 0.5,
-            _ => 0.0,
-        };
-        Ok(Judgement::new(score, format!("The priority is {wanted}, the answer said {:?}.", rollout.output("priority"))))
+        let (wanted, said) = (example.text("priority").unwrap_or_default(), rollout.output("priority").unwrap_or_default());
+        let is_early = said.starts_with('p') && *said < *wanted;
+        let score = if said == wanted { 1.0 } else { f64::from(u8::from(is_early)) / 2.0 };
+        Ok(Judgement::new(score, format!("The priority is {wanted}, the answer said {said:?}.")))
     }
 }
 
@@ -50,8 +43,5 @@ pub fn search(task: &Path, folder: &Path) -> Result<f64, RunError> {
 
 #[allow(dead_code)] // a test calls `search`
 fn main() -> Result<(), RunError> {
-    let mut arguments = std::env::args().skip(1);
-    let mut path = |default: &str| arguments.next().unwrap_or_else(|| default.into());
-    let (task, folder) = (path("datasets/support-tickets/gepard.toml"), path("runs/own"));
-    search(task.as_ref(), folder.as_ref()).map(|_| ())
+    search("datasets/support-tickets/gepard.toml".as_ref(), "runs/own".as_ref()).map(|_| ())
 }

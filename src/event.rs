@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::split::Split;
 use crate::engine::EngineProgress;
+use crate::engine::llama::Preparation;
 
 /// One thing that happened. Scores are means from 0 to 1 unless called sums.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -25,6 +26,22 @@ pub enum Event {
         most_rollouts: Option<u64>,
         /// The most seconds of the search; None where only rollouts count.
         most_seconds: Option<u64>,
+    },
+    /// Something that may take long begins with a model, before it can answer.
+    Preparing {
+        /// What.
+        what: Preparation,
+        /// Its name in the task file.
+        model: String,
+        /// Bytes of its file.
+        bytes: u64,
+    },
+    /// A corpus is read, and its index built unless it is there.
+    Indexing {
+        /// Its file.
+        corpus: PathBuf,
+        /// Bytes of it.
+        bytes: u64,
     },
     /// Weights are in memory.
     ModelsLoaded {
@@ -403,6 +420,8 @@ impl Event {
             | Self::Accepted { .. }
             | Self::Idle { .. } => true,
             Self::Started { .. }
+            | Self::Preparing { .. }
+            | Self::Indexing { .. }
             | Self::ModelsLoaded { .. }
             | Self::ModelMeasured { .. }
             | Self::Resumed { .. }

@@ -50,10 +50,9 @@ fn place() -> Task {
     let task = Task::new();
     let run = gepard(&["optimize", "gepard.toml", "--run", "runs/first"], task.folder.path());
     assert_eq!(code(&run), 0, "{}", err(&run));
-    for other in ["a", "b", "TASK-seed0", "support-tickets-seed0", "support-tickets-seed1"] {
+    for other in ["a", "b", "support-tickets-seed0", "support-tickets-seed1"] {
         copy(&task.path("runs/first"), &task.path(&format!("runs/{other}")));
     }
-    fs::write(task.path("mine.jsonl"), fs::read(task.path("train.jsonl")).unwrap()).unwrap();
     let rows: String = (0..20).map(|n| format!("item {n},{}\n", if n % 2 == 1 { "odd" } else { "even" })).collect();
     fs::write(task.path("mine.csv"), format!("text,label\n{rows}")).unwrap();
     let folder = task.path("datasets/support-tickets");

@@ -64,6 +64,7 @@ fn json_type(source: &str, of: &str) -> String {
         "bool" => "true or false".into(),
         "Split" => "`\"train\"`, `\"val\"`, `\"test\"`".into(),
         "u64" | "usize" | "f64" => "number".into(),
+        "Preparation" => "`\"hashing\"`, `\"recoding\"`, `\"loading\"`, `\"measuring\"`".into(),
         "EngineProgress" => "`{\"answered\", \"prefilled\", \"decoded\"}`".into(),
         "BTreeMap<String, f64>" => "object of numbers".into(),
         name if source.contains(&format!("pub enum {name} {{")) => {
@@ -82,7 +83,8 @@ fn the_page_of_events_is_what_the_code_has() {
         "# Events\n\n\
          `gepard optimize TASK.toml --progress json` writes a JSON object a line to stderr for each event; the library's listener gets the\n\
          same as `gepard::event::Event`. An object has `event`, its name, and the fields below. Scores are means from 0 to 1 unless called sums.\n\
-         Fields may be added; whoever reads should pass over what it does not know.\n\n\
+         Fields may be added; whoever reads should pass over what it does not know. What ends a command with an error, and the word about\n\
+         a second Ctrl-C, are plain lines on the same stream: lines that begin with `{` are events.\n\n\
          This page is generated from `src/event.rs`: `GEPARD_WRITE_DOCS=1 cargo test --test docs`.\n",
     );
     let all = variants(source, "Event");

@@ -27,9 +27,9 @@ pub(super) struct Options {
     budget: Option<String>,
     #[command(flatten)]
     overrides: Overrides,
-    /// How to tell of progress, on stderr.
-    #[arg(long, value_enum, default_value_t = Mode::Plain)]
-    progress: Mode,
+    /// How to tell of progress, on stderr [default: bar on a terminal, else plain].
+    #[arg(long, value_enum)]
+    progress: Option<Mode>,
 }
 
 impl Options {
@@ -53,11 +53,12 @@ pub(super) fn run(task: &Path, arguments: &Options, json: bool, out: &mut dyn Wr
     let interrupted = interrupt_flag()?;
     let (mut number, of) = (0, methods.len() as u64 * arguments.seeds);
     // A new list of events for each run, so that each tells of its own replay and its own best.
-    let progress = std::cell::RefCell::new(Progress::new(arguments.progress));
+    let mode = Mode::or_fitting(arguments.progress);
+    let progress = std::cell::RefCell::new(Progress::new(mode));
     let mut begun = |method: config::Method, seed: u64| {
         number += 1;
-        *progress.borrow_mut() = Progress::new(arguments.progress);
-        if arguments.progress == Mode::Plain {
+        *progress.borrow_mut() = Progress::new(mode);
+        if matches!(mode, Mode::Plain | Mode::Bar) {
             super::progress::line(&format!("── {}, seed {seed}: run {number} of {of} ──", method.name()));
         }
     };

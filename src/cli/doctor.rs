@@ -23,7 +23,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
-    writeln!(out, "build     {}", llama::build_features())?;
+    // Which features are there; that they are is said by naming them.
+    writeln!(out, "build     {}", llama::build_features().replace(" = 1", ""))?;
     for device in llama::devices() {
         writeln!(out, "device    {}, {} MB", device.name, mb(device.memory))?;
     }
@@ -94,11 +95,10 @@ fn tell_seed(out: &mut dyn Write, found: &Diagnosis) -> Result<(), CliError> {
         )?;
     }
     let pace = found.pace();
-    let by_rollouts = found.most_rollouts.map(|most| (most as f64 / pace / 60.0).ceil());
-    let by_time = found.most_seconds.map(|seconds| (seconds as f64 / 60.0).ceil());
-    let budget = match (found.most_rollouts, by_rollouts.into_iter().chain(by_time).reduce(f64::min)) {
-        (Some(most), Some(minutes)) => format!("about {minutes:.0} min for {most}"),
-        (None, Some(minutes)) => format!("about {:.0} in {minutes:.0} min", pace * minutes * 60.0),
+    let test = if found.examples[2] > 0 { " and the test" } else { "" };
+    let budget = match (found.most_rollouts, found.minutes()) {
+        (Some(most), Some(minutes)) => format!("about {:.0} min for {most}{test}", minutes.ceil()),
+        (None, Some(minutes)) => format!("about {:.0} min with the time given{test}", minutes.ceil()),
         (_, None) => format!("about {:.0} in 10 min", pace * 600.0),
     };
     writeln!(out, "pace      {pace:.2} rollouts a second with the seed, {budget}; longer prompts and reflections come on top")?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::CliError;
+use super::progress::line;
 use super::terminal::{one_line, printable};
 use gepard::catalog::{self, Catalog, ModelFileError, Outcome, Source, Verified};
 use gepard::gguf::{self, Header};
@@ -48,13 +49,28 @@ pub fn run(command: &ModelsCommand, out: &mut dyn Write) -> Result<(), CliError>
     }
 }
 
+/// Bytes of a file that takes a while to read.
+const LARGE: u64 = 1_000_000_000;
+
+/// Tells of a large file before it is read.
+fn announce(file: &Path) {
+    let bytes = std::fs::metadata(file).map_or(0, |about| about.len());
+    if bytes >= LARGE {
+        line(&format!("reading {} ({}) …", file.display(), size(bytes)));
+    }
+}
+
 fn add(file: &Path, name: Option<&str>, out: &mut dyn Write) -> Result<(), CliError> {
     let added = match catalog::found(&file.to_string_lossy()) {
         Some(found) => {
+            announce(&found.path);
             let own = found.name.to_lowercase().replace([':', '/'], "-");
             catalog::link(&found.path, Some(name.unwrap_or(&own)))?
         }
-        None => catalog::add(file, name)?,
+        None => {
+            announce(file);
+            catalog::add(file, name)?
+        }
     };
     let how = match (added.already, added.linked) {
         (true, _) => "is already here",
@@ -105,6 +121,12 @@ fn list(out: &mut dyn Write) -> Result<(), CliError> {
 }
 
 fn verify(name: Option<&str>, out: &mut dyn Write) -> Result<(), CliError> {
+    let all = catalog::list()?;
+    let asked = all.iter().filter(|model| model.present && name.is_none_or(|name| model.name == name));
+    let bytes: u64 = asked.map(|model| model.bytes).sum();
+    if bytes >= LARGE {
+        line(&format!("reading {} of model files …", size(bytes)));
+    }
     let verified = catalog::verify(name)?;
     let rows: Vec<_> = verified
         .iter()
@@ -151,6 +173,7 @@ fn inspect(reference: &str, out: &mut dyn Write) -> Result<(), CliError> {
     let bare = Path::new(reference);
     let path = if bare.exists() { bare.to_owned() } else { catalog::resolve(reference, Path::new(""))? };
     let header = gguf::read(&path)?;
+    announce(&path);
     let sha256 = catalog::sha256(&path)?;
     let known = Catalog::embedded()?;
     let known = known.with_sha256(&sha256).map(|entry| entry.name.as_str());

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use gepard::engine::EngineProgress;
+use gepard::engine::llama::Preparation;
 use gepard::event::{Behind, Event, Purpose};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -97,7 +98,6 @@ impl Progress {
                     }
                     let width = console::Term::stderr().size_checked().map_or(80, |(_, columns)| usize::from(columns));
                     bar.set_message(view.lines(width.saturating_sub(1)).join("\n"));
-                    bar.tick();
                 }
             }
             Mode::Json => drop(json(event).map(|text| line(&text))),
@@ -132,9 +132,18 @@ impl Progress {
                 let more = if *test > 0 { format!(", then up to {} on test", 2 * test) } else { String::new() };
                 format!("{train} train, {val} val{note}, {test} test examples; budget {budget}{more}; run {}", run.display())
             }
+            Event::Preparing { what, model, bytes } => {
+                self.doing = preparation(*what, model, *bytes);
+                // What is done in a moment is not worth a line.
+                let is_long = matches!(what, Preparation::Measuring | Preparation::Recoding) || *bytes >= LARGE;
+                return is_long.then(|| format!("{} …", self.doing));
+            }
+            Event::Indexing { corpus, bytes } => {
+                self.doing = format!("reading the corpus {} ({} MB) and its index", corpus.display(), bytes / 1_000_000);
+                return (*bytes >= LARGE_CORPUS).then(|| format!("{} …", self.doing));
+            }
             Event::ModelMeasured { model, threads, chunk, seconds } => format!(
-                "`{model}` is new on this machine: {threads} threads and batches of {chunk} tokens are fastest (measured in \
-                 {seconds:.1} s, kept)"
+                "{threads} threads and batches of {chunk} tokens are fastest for `{model}` (measured in {seconds:.1} s, kept)"
             ),
             Event::ModelsLoaded { seconds } => format!("models loaded in {seconds:.1} s"),
             Event::Resumed { records, seconds } => {
@@ -190,7 +199,7 @@ impl Progress {
                 format!("{iteration:>4}  the turn of `{module}`, one of {of} modules   {}", self.state())
             }
             Event::Tried { iteration, proposal, split, examples, mean } => {
-                let operator = self.operator(*proposal);
+                let operator = if *proposal == 0 { "what the turn begins with" } else { self.operator(*proposal) };
                 format!("{iteration:>4}  {operator}: {mean:.3} on {examples} {split} examples   {}", self.state())
             }
             Event::Attempted { trial, mean, solved, of } => {
@@ -247,7 +256,7 @@ impl Progress {
                     Behind::Another => "behind another proposal",
                     Behind::NothingRight => "nothing right",
                 };
-                format!("{iteration:>4}  candidate {candidate}: {behind} after {validated} of {of}, validation given up")
+                format!("{iteration:>4}  candidate {candidate}: {behind} after {validated} of {of}, not run on the rest")
             }
             Event::Accepted { iteration: 0, mean, .. } => {
                 self.candidates = 1;
@@ -260,11 +269,12 @@ impl Progress {
                 self.best = if new { *mean } else { self.best };
                 let parents: Vec<String> = parents.iter().map(ToString::to_string).collect();
                 let parents = parents.join("+");
+                let kept = if *complete { "accepted" } else { "kept as a parent" };
                 let on = if *complete { "validation" } else { "part of validation" };
                 let best = if new { ", the best so far" } else { "" };
+                let by = if parents.contains('+') { "merge" } else { self.operator(*proposal) };
                 format!(
-                    "{iteration:>4}  {}: candidate {candidate} from {parents} accepted, {mean:.3} on {on}{best}   {}",
-                    self.operator(*proposal),
+                    "{iteration:>4}  {by}: candidate {candidate} from {parents} {kept}, {mean:.3} on {on}{best}   {}",
                     self.state()
                 )
             }
@@ -276,7 +286,7 @@ impl Progress {
 
     /// What a proposal changed.
     fn operator(&self, proposal: usize) -> &str {
-        self.operators.get(&proposal).map_or("merge", String::as_str)
+        self.operators.get(&proposal).map_or("the best of what was tried", String::as_str)
     }
 
     /// Spent of the budget, best score, candidates, time.
@@ -319,6 +329,22 @@ impl Drop for Progress {
         if let Some((_, bar)) = &self.view {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// Bytes of a model that takes a while to read.
+const LARGE: u64 = 2_000_000_000;
+
+/// Bytes of a corpus that takes a while to index.
+const LARGE_CORPUS: u64 = 20_000_000;
+
+pub(super) fn preparation(what: Preparation, model: &str, bytes: u64) -> String {
+    let megabytes = bytes / 1_000_000;
+    match what {
+        Preparation::Hashing => format!("reading the file of `{model}` ({megabytes} MB) for its hash"),
+        Preparation::Recoding => format!("writing a copy of `{model}` ({megabytes} MB) that this CPU is faster with, once"),
+        Preparation::Loading => format!("loading `{model}` ({megabytes} MB)"),
+        Preparation::Measuring => format!("`{model}` is new on this machine: finding out what threads and batches suit it"),
     }
 }
 

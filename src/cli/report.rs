@@ -20,6 +20,14 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
     let file = arguments.output.clone().unwrap_or_else(|| arguments.run.join("report.html"));
+    if file.is_dir() {
+        return Err(CliError::Usage(format!("{} is a folder; --output names a file", file.display())));
+    }
+    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
+        && arguments.output.is_some()
+    {
+        return Err(CliError::Usage(format!("there is no folder {} to write the page into", folder.display())));
+    }
     page::write(&arguments.run, &file).map_err(RunError::from)?;
     writeln!(out, "the report is in {}", file.display())?;
     Ok(())

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use gepard::engine::EngineProgress;
 use gepard::event::{Event, Purpose};
 
-use super::progress::{duration, time_left, words_for};
+use super::progress::{duration, preparation, time_left, words_for};
 use super::terminal::one_line;
 
 /// Columns of the bar: beside it, the longest budget line has room in 80.
@@ -18,11 +18,14 @@ const COLUMNS: usize = 24;
 /// What is known of a run under way.
 #[derive(Debug, Default)]
 pub(super) struct View {
-    run: String,
+    /// The run directory; None where there is no run, but examples are scored.
+    run: Option<String>,
     most_rollouts: Option<u64>,
     most_seconds: Option<u64>,
     spent: u64,
     elapsed: f64,
+    /// Seconds of the list of requests under way.
+    running: f64,
     candidates: usize,
     /// Where the best validation score changed: rollouts, score.
     best: Vec<(u64, f64)>,
@@ -40,25 +43,28 @@ impl View {
     pub(super) fn hear(&mut self, event: &Event) -> Option<String> {
         match event {
             Event::Started { run, most_rollouts, most_seconds, .. } => {
-                self.run = run.display().to_string();
+                self.run = Some(run.display().to_string());
                 (self.most_rollouts, self.most_seconds) = (*most_rollouts, *most_seconds);
                 self.doing = "loading the models".into();
             }
             Event::Evaluating { purpose, fresh, .. } => {
                 self.doing = format!("{} of {fresh} rollouts", words_for(*purpose));
                 self.answered = None;
-                if *purpose == Purpose::Test {
+                if *purpose == Purpose::Test && self.candidates > 0 {
                     self.last = "the search is over".into();
                 }
             }
             Event::Progress { done: EngineProgress { answered, prefilled, decoded }, of, seconds } => {
                 self.answered = Some((*answered, *of));
+                self.running = *seconds;
                 if *seconds > 0.0 {
                     self.rates = Some((*prefilled as f64 / seconds, *decoded as f64 / seconds));
                 }
             }
-            Event::Evaluated { spent, elapsed, .. } => (self.spent, self.elapsed) = (*spent, *elapsed),
-            Event::Reflected { elapsed } => self.elapsed = *elapsed,
+            Event::Evaluated { spent, elapsed, .. } => (self.spent, self.elapsed, self.running) = (*spent, *elapsed, 0.0),
+            Event::Reflected { elapsed } => (self.elapsed, self.running) = (*elapsed, 0.0),
+            Event::Preparing { what, model, bytes } => self.doing = preparation(*what, model, *bytes),
+            Event::Indexing { corpus, .. } => self.doing = format!("reading the corpus {} and its index", corpus.display()),
             Event::Iteration { .. } => self.operators.clear(),
             Event::Diagnosing { reflector, module, .. } => self.asking(format!("`{reflector}` reads failures of `{module}`")),
             Event::Reflecting { reflector, module, .. } => self.asking(format!("`{reflector}` reflects on `{module}`")),
@@ -76,7 +82,7 @@ impl View {
                 }
                 let by = match parents.as_slice() {
                     [] => "seed",
-                    [_] => self.operators.get(proposal).map_or("rewrite", String::as_str),
+                    [_] => self.operators.get(proposal).map_or("the best of what was tried", String::as_str),
                     _ => "merge",
                 };
                 let gain = before.map_or(String::new(), |before| format!(" ({:+.3})", mean - before));
@@ -114,15 +120,17 @@ impl View {
             0 => "none unusable".to_owned(),
             total => format!("{total} unusable: {}", reasons.join(", ")),
         };
-        let lines = [
-            ("run", self.run.clone()),
-            ("budget", format!("{} {rollouts}, {}{left}", self.bar(), duration(self.elapsed))),
-            ("best", best),
-            ("last", self.last.clone()),
-            ("now", format!("{}{answered}", self.doing)),
-            ("speed", rates),
-            ("reflect", unusable),
-        ];
+        let mut lines = Vec::new();
+        if let Some(run) = &self.run {
+            lines.push(("run", run.clone()));
+            lines.push(("budget", format!("{} {rollouts}, {}{left}", self.bar(), duration(self.elapsed + self.running))));
+            lines.push(("best", best));
+            lines.push(("last", self.last.clone()));
+        }
+        lines.extend([("now", format!("{}{answered}", self.doing)), ("speed", rates)]);
+        if self.run.is_some() {
+            lines.push(("reflect", unusable));
+        }
         lines.iter().map(|(label, said)| cut(&format!("{label:<8} {}", one_line(said)), width)).collect()
     }
 
@@ -207,7 +215,7 @@ mod tests {
         ]);
         let lines = view.lines(80);
         for (place, words) in [
-            (1, "50/100 rollouts, 1 min 00 s, 1 min 00 s left"),
+            (1, "50/100 rollouts, 1 min 02 s, 1 min 00 s left"),
             (1, &"█".repeat(8)),
             (2, "0.500 ▁"),
             (2, "2 candidates"),

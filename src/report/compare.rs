@@ -112,7 +112,7 @@ fn best_scores(history: &History, split: Split) -> BTreeMap<&str, Option<f64>> {
     history.best().map(|best| history.scores(best, split)).unwrap_or_default()
 }
 
-/// Ids under which both runs read a field of the same name, but not the same text.
+/// Ids under which both runs read a field of the same name, but not the same text; or no field of the same name at all.
 fn other_content<'a>(a: &'a History, b: &History, split: Split) -> BTreeSet<&'a str> {
     let place = place_of(split);
     let of_b: BTreeMap<&str, &Seen> = b.examples[place].iter().map(|seen| (seen.id.as_str(), seen)).collect();
@@ -120,8 +120,11 @@ fn other_content<'a>(a: &'a History, b: &History, split: Split) -> BTreeSet<&'a 
         let Some(other) = of_b.get(seen.id.as_str()) else { return false };
         let other: BTreeMap<&str, &str> =
             other.inputs.iter().map(|(name, text)| (b.texts.get(*name), b.texts.get(*text))).collect();
-        let mut fields = seen.inputs.iter().map(|(name, text)| (a.texts.get(*name), a.texts.get(*text)));
-        fields.any(|(name, text)| other.get(name).is_some_and(|theirs| *theirs != text))
+        let fields = seen.inputs.iter().map(|(name, text)| (a.texts.get(*name), a.texts.get(*text)));
+        let shared: Vec<(&str, &str)> = fields.filter_map(|(name, text)| Some((text, *other.get(name)?))).collect();
+        // Two that have no field in common are of two tasks.
+        let is_of_another = shared.is_empty() && !seen.inputs.is_empty() && !other.is_empty();
+        is_of_another || shared.iter().any(|(text, theirs)| text != theirs)
     };
     a.examples[place].iter().filter(differs).map(|seen| seen.id.as_str()).collect()
 }

@@ -130,6 +130,12 @@ pub enum Behind {
 }
 
 impl Behind {
+    /// Whether it was behind the pool's best.
+    #[must_use]
+    pub fn is_best(self) -> bool {
+        self == Self::Best
+    }
+
     /// In words.
     #[must_use]
     pub fn words(self) -> &'static str {

@@ -178,6 +178,8 @@ pub enum Fate {
     /// Not yet decided.
     #[default]
     Open,
+    /// It was compared with others on a part of the data, and went no further.
+    Tried,
     /// It did not pass the gate.
     Rejected,
     /// It passed, but another was kept.

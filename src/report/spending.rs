@@ -37,6 +37,8 @@ pub struct Role {
     pub engine: f64,
     /// Seconds in the metric.
     pub metric: f64,
+    /// Seconds in the engine for the metric's questions.
+    pub judge: f64,
     /// Tokens read, tokens written and seconds of each record.
     records: Vec<[f64; 3]>,
 }
@@ -62,7 +64,9 @@ impl Role {
         self.decoded += cost.usage.decoded;
         self.engine += cost.engine;
         self.metric += cost.metric;
-        self.records.push([cost.usage.prefilled as f64, cost.usage.decoded as f64, cost.engine]);
+        self.judge += cost.judge;
+        // A judge's tokens are among those of the record.
+        self.records.push([cost.usage.prefilled as f64, cost.usage.decoded as f64, cost.engine + cost.judge]);
     }
 
     /// Seconds of reading prompts and of writing answers. The engine does both in the same batches, so they are an
@@ -86,7 +90,7 @@ impl Role {
             return None;
         }
         let (read, write) = (read * self.prefilled as f64, write * self.decoded as f64);
-        let scale = self.engine / (read + write);
+        let scale = (self.engine + self.judge) / (read + write);
         scale.is_finite().then_some([read * scale, write * scale])
     }
 }
@@ -107,7 +111,7 @@ impl Spending {
         self.tests += cost.elapsed;
     }
 
-    /// All seconds, the search's and the tests', in parts.
+    /// All seconds, the search's and the tests', in parts. A judge's questions belong to the rollouts that they are about.
     #[must_use]
     pub fn parts(&self) -> Vec<Part> {
         let names = [
@@ -125,14 +129,15 @@ impl Spending {
                 None if role.records.is_empty() => {}
                 None => parts.push(Part {
                     name: whole,
-                    seconds: role.engine,
+                    seconds: role.engine + role.judge,
                     tokens: Some(role.prefilled + role.decoded),
                     is_estimated: false,
                 }),
             }
         }
         let metric = self.task.metric + self.reflection.metric + self.test.metric;
-        let engine = self.task.engine + self.reflection.engine + self.test.engine;
+        let roles = [&self.task, &self.reflection, &self.test];
+        let engine: f64 = roles.iter().map(|role| role.engine + role.judge).sum();
         let rest = (self.search + self.tests - engine - metric).max(0.0);
         let part = |name, seconds| Part { name, seconds, tokens: None, is_estimated: false };
         parts.extend([part("metric", metric), part("all else", rest)]);

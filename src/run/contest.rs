@@ -30,6 +30,8 @@ pub struct Entry {
     pub test: Vec<Option<f64>>,
     /// The best mean on validation so far, and the rollouts that it took: each time it rose.
     pub curve: Vec<(u64, f64)>,
+    /// Tokens that the search read and wrote; those of the test evaluations stand outside, as their rollouts do.
+    pub tokens: u64,
     /// Its numbers.
     pub summary: Summary,
 }
@@ -63,7 +65,7 @@ pub struct Standing {
     pub rollouts: f64,
     /// Calls of models that write, a run.
     pub calls: f64,
-    /// Tokens read and written, the test evaluations among them, a run.
+    /// Tokens read and written in the search, a run.
     pub tokens: f64,
     /// Minutes of the search, a run.
     pub minutes: f64,
@@ -92,10 +94,13 @@ pub fn contest(
             let mut own = plan.clone();
             (own.optimize.optimizer, own.optimize.seed) = (optimizer, seed);
             let run = folder.join(format!("{}-seed{seed}", optimizer.name()));
-            let (program, metric) = (super::program(&own)?, super::metric(&own));
+            let (program, metric) = (super::program_and_tell(&own, listener)?, super::metric(&own));
             let Finished { summary, validation, test, curve } = finish(&own, &program, &*metric, &run, interrupted, listener)?;
+            let tested = test.iter().flat_map(|test| [&test.seed.usage, &test.best.usage]);
+            let tested: u64 = tested.map(|usage| usage.prefilled + usage.decoded).sum();
+            let tokens = (summary.engine.prefill_tokens + summary.engine.decode_tokens).saturating_sub(tested);
             let test = test.map(|test| test.best.scores).unwrap_or_default();
-            entries.push(Entry { optimizer, seed, run, validation, test, curve, summary });
+            entries.push(Entry { optimizer, seed, run, validation, test, curve, tokens, summary });
             // After each, so that a page can be made while others go on.
             result::write_json(&folder.join(FILE), &serde_json::json!({ "table": table(&entries), "runs": entries }))?;
         }
@@ -124,8 +129,8 @@ pub fn table(entries: &[Entry]) -> Vec<Standing> {
     let standing = |&method: &Method| {
         let seeds = of(method).count();
         let each = |value: fn(&Summary) -> f64| of(method).map(|entry| value(&entry.summary)).sum::<f64>() / seeds as f64;
-        let trials = of(method).map(|entry| entry.summary.reflections.trials.len()).min().unwrap_or(0);
-        let trial = |n: usize| of(method).map(|entry| entry.summary.reflections.trials[n]).sum::<f64>() / seeds as f64;
+        let attempts = of(method).map(|entry| entry.summary.reflections.trials.as_slice());
+        let trials = trials(&attempts.collect::<Vec<_>>());
         Standing {
             optimizer: method,
             seeds,
@@ -135,12 +140,23 @@ pub fn table(entries: &[Entry]) -> Vec<Standing> {
             test_difference: difference(method, |entry| &entry.test),
             rollouts: each(|summary| summary.rollouts as f64),
             calls: each(|summary| summary.reflector_calls as f64),
-            tokens: each(|summary| (summary.engine.prefill_tokens + summary.engine.decode_tokens) as f64),
+            tokens: of(method).map(|entry| entry.tokens as f64).sum::<f64>() / seeds as f64,
             minutes: each(|summary| summary.seconds.total / 60.0),
-            trials: (0..trials).map(trial).collect(),
+            trials,
         }
     };
     methods.iter().map(standing).collect()
+}
+
+/// Means after each trial over the runs that had any; one that was done earlier stays where it ended.
+fn trials(runs: &[&[f64]]) -> Vec<f64> {
+    let most = runs.iter().map(|trials| trials.len()).max().unwrap_or(0);
+    let after = |n: usize| {
+        let scores: Vec<Option<f64>> =
+            runs.iter().filter_map(|trials| trials.get(n).or(trials.last())).map(|&score| Some(score)).collect();
+        mean(&scores)
+    };
+    (0..most).filter_map(after).collect()
 }
 
 /// Each example's mean over the runs that scored it.
@@ -188,6 +204,12 @@ mod tests {
         assert_eq!(over_seeds(&[&one, &two]), [Some(0.5), Some(0.0), Some(1.0)]);
         assert_eq!(estimate(&[Some(0.5), None]), Some(Estimate { mean: 0.5, interval: None }));
         assert_eq!(estimate(&[None]), None);
+    }
+
+    #[test]
+    fn a_run_that_was_done_earlier_stays_where_it_ended() {
+        assert_eq!(trials(&[&[0.5, 1.0], &[0.0, 0.25, 0.5], &[]]), [0.25, 0.625, 0.75]);
+        assert_eq!(trials(&[&[]]), [0.0; 0]);
     }
 
     #[test]

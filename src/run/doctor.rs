@@ -5,11 +5,10 @@ use std::sync::atomic::AtomicBool;
 
 use super::constant::{self, Constant};
 use super::findings::{self, Finding};
-use super::{EvalRequest, EvalResult, eval, feedback, files, llama_models, metric, open_engine, required_fields, settings};
+use super::{EvalRequest, EvalResult, eval, feedback, files, metric, open_with_memory, required_fields};
 use crate::config::Plan;
 use crate::data::Example;
 use crate::data::split::{self, Split};
-use crate::engine::llama;
 use crate::engine::memory::{Machine, MemoryPlan};
 use crate::error::RunError;
 use crate::event::Event;
@@ -49,6 +48,14 @@ impl Diagnosis {
         self.seed.rollouts.len() as f64 / self.seed.seconds.max(f64::MIN_POSITIVE)
     }
 
+    /// Minutes until the result at the seed's pace, the test evaluations among them; None without a limit.
+    #[must_use]
+    pub fn minutes(&self) -> Option<f64> {
+        let by_rollouts = self.most_rollouts.map(|most| most as f64 / self.pace());
+        let search = by_rollouts.into_iter().chain(self.most_seconds.map(|seconds| seconds as f64)).reduce(f64::min)?;
+        Some((search + 2.0 * self.examples[2] as f64 / self.pace()) / 60.0)
+    }
+
     /// Bytes that the run directory will have, about: what the seed's rollouts take in a journal, as often as the budget and
     /// the test evaluations hold one.
     #[must_use]
@@ -66,21 +73,16 @@ impl Diagnosis {
 /// # Errors
 /// [`RunError`], the same that a run would end with.
 pub fn diagnose(plan: &Plan, interrupted: &AtomicBool, listener: &mut dyn FnMut(&Event)) -> Result<Diagnosis, RunError> {
-    let program = super::program(plan)?;
+    let program = super::program_and_tell(plan, listener)?;
     let metric = metric(plan);
     let splits = split::load(&files(plan), &required_fields(&program, &*metric), &program.reads)?;
     feedback::check(&*metric, plan, &splits)?;
     metric.prepare()?;
     super::check_budget(plan, &splits)?;
-    let models = llama_models(plan, &BTreeMap::new())?;
-    let memory = match models.as_slice() {
-        [] => None,
-        models => Some(llama::memory_plan(models, settings(plan))?),
-    };
     let mut findings = findings::of_data(&program, &*metric, &splits);
     let constant = constant::best(&program, &*metric, &splits.train, &splits.val);
 
-    let mut engine = open_engine(plan, &BTreeMap::new(), listener)?;
+    let (mut engine, memory) = open_with_memory(plan, &BTreeMap::new(), listener)?;
     super::check_room(plan, &*engine)?;
     let mut evaluator = Evaluator { program: &program, metric: &*metric, engine: &mut *engine };
     let tried: Vec<Example> = splits.train.iter().take(TRIED).cloned().collect();

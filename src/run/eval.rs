@@ -78,7 +78,7 @@ pub fn evaluate(
     interrupted: &AtomicBool,
     listener: &mut dyn FnMut(&Event),
 ) -> Result<EvalResult, RunError> {
-    let program = super::program(plan)?;
+    let program = super::program_and_tell(plan, listener)?;
     let metric = metric(plan);
     let examples = eval_examples(plan, request, &required_fields(&program, &*metric))?;
     feedback::check_examples(&*metric, plan.data.file(request.split), &examples)?;

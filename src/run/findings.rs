@@ -145,7 +145,7 @@ impl fmt::Display for Finding {
                     constant.outputs.iter().map(|(output, value)| format!("{output} = {}", shortened(value))).collect();
                 write!(
                     f,
-                    "always answering {} scores {:.3} on validation, the seed {seed:.3}: only what is above the constant is learned",
+                    "always answering {} scores {:.3} on validation, the seed {seed:.3} on the training examples that were tried: only what is above the constant is learned",
                     said.join(", "),
                     constant.score
                 )

@@ -29,6 +29,7 @@ use crate::data::Corpus;
 use crate::data::split::{self, Files, Splits};
 use crate::engine::Engine;
 use crate::engine::llama::{GpuLayers, Llama, ModelFile, Settings, Tuning};
+use crate::engine::memory::{Machine, MemoryPlan};
 use crate::engine::scripted::Scripted;
 use crate::error::RunError;
 use crate::event::{Event, StopReason};
@@ -49,11 +50,18 @@ use crate::report::{Summary, page, result};
 /// # Errors
 /// [`RunError::Data`] for a corpus that cannot be used.
 pub fn program(plan: &Plan) -> Result<Program, RunError> {
+    program_and_tell(plan, &mut |_| {})
+}
+
+/// The same; `listener` hears which corpus is opened, since one that has no index yet takes its time.
+fn program_and_tell(plan: &Plan, listener: &mut dyn FnMut(&Event)) -> Result<Program, RunError> {
     let mut tools = Vec::new();
     for step in &plan.steps {
         let does: Arc<dyn Act> = match &step.does {
             StepKind::Retrieve { corpus, output, k, indexing, show, key, .. } => {
                 let folder = catalog::cache_dir()?.join("indexes");
+                let bytes = std::fs::metadata(corpus).map_or(0, |file| file.len());
+                listener(&Event::Indexing { corpus: corpus.clone(), bytes });
                 let corpus = Arc::new(Corpus::open(corpus, indexing, &folder)?);
                 Arc::new(Retrieve { corpus, k: *k, show: show.clone(), key: key.clone(), output: output.clone() })
             }
@@ -124,26 +132,37 @@ pub fn open_engine(
     run: &BTreeMap<String, String>,
     listener: &mut dyn FnMut(&Event),
 ) -> Result<Box<dyn Engine>, RunError> {
-    let started = Instant::now();
-    let engine = load(plan, run, listener)?;
-    listener(&Event::ModelsLoaded { seconds: started.elapsed().as_secs_f64() });
-    Ok(engine)
+    Ok(open_with_memory(plan, run, listener)?.0)
 }
 
-fn load(plan: &Plan, run: &BTreeMap<String, String>, listener: &mut dyn FnMut(&Event)) -> Result<Box<dyn Engine>, RunError> {
+/// An engine, and how its models share the machine's memory; None where they are scripted.
+type Opened = (Box<dyn Engine>, Option<(MemoryPlan, Machine)>);
+
+/// The same, and the memory plan.
+fn open_with_memory(plan: &Plan, run: &BTreeMap<String, String>, listener: &mut dyn FnMut(&Event)) -> Result<Opened, RunError> {
+    let started = Instant::now();
+    let opened = load(plan, run, listener)?;
+    listener(&Event::ModelsLoaded { seconds: started.elapsed().as_secs_f64() });
+    Ok(opened)
+}
+
+fn load(plan: &Plan, run: &BTreeMap<String, String>, listener: &mut dyn FnMut(&Event)) -> Result<Opened, RunError> {
     let models = llama_models(plan, run)?;
     if !models.is_empty() {
-        let llama = Llama::open(&models, settings(plan))?;
+        let mut hears = |what, model: &str, bytes| listener(&Event::Preparing { what, model: model.to_owned(), bytes });
+        let llama = Llama::open_and_tell(&models, settings(plan), &mut hears)?;
         for (model, Tuning { threads, chunk }, seconds) in llama.measured() {
             listener(&Event::ModelMeasured { model, threads, chunk, seconds });
         }
-        return Ok(Box::new(llama));
+        let memory = llama.memory();
+        let memory = (memory.0.clone(), memory.1.clone());
+        return Ok((Box::new(llama), Some(memory)));
     }
     let scripts = plan.models.iter().filter_map(|model| match &model.source {
         ModelSource::Scripted { script } => Some(script.clone()),
         ModelSource::Llama { .. } => None,
     });
-    Ok(Box::new(Scripted::from_files(&scripts.collect::<Vec<_>>())?))
+    Ok((Box::new(Scripted::from_files(&scripts.collect::<Vec<_>>())?), None))
 }
 
 /// Runs the optimizer as `plan` says, in the run directory `folder`: begun there, resumed, or extended.
@@ -157,7 +176,7 @@ pub fn optimize(
     interrupted: &AtomicBool,
     listener: &mut dyn FnMut(&Event),
 ) -> Result<Summary, RunError> {
-    Ok(finish(plan, &program(plan)?, &*metric(plan), folder, interrupted, listener)?.summary)
+    Ok(finish(plan, &program_and_tell(plan, listener)?, &*metric(plan), folder, interrupted, listener)?.summary)
 }
 
 /// The same with a program and a metric of the caller's own; the plan's modules and metric count only where `program` has them.
@@ -301,7 +320,9 @@ fn notes(plan: &Plan, splits: &Splits) -> Vec<String> {
         }
         return notes;
     }
-    if plan.optimize.merge && plan.modules.len() == 1 {
+    // Said to whoever has set it.
+    let usual = OptimizePlan::of(plan.optimize.preset).max_merges;
+    if plan.optimize.merge && plan.optimize.max_merges != usual && plan.modules.len() == 1 {
         notes.push("nothing was merged: candidates of a program with one module have nothing to cross".into());
     }
     notes
@@ -316,6 +337,13 @@ fn gepas(plan: &OptimizePlan, default: &OptimizePlan) -> Vec<&'static str> {
         ("`gate`", plan.gate != default.gate),
         ("`proposals`", plan.proposals != default.proposals),
         ("`operators`", plan.operators != default.operators),
+        ("`merge`", plan.merge != default.merge),
+        ("`max_merges`", plan.max_merges != default.max_merges),
+        ("`parents`", plan.parents.is_some()),
+        ("`keep`", plan.keep.is_some()),
+        ("`epsilon`", plan.epsilon.is_some()),
+        ("`top_k`", plan.top_k.is_some()),
+        ("`minibatch`", plan.minibatch != default.minibatch && plan.optimizer != Method::Random),
     ];
     keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }
@@ -374,7 +402,7 @@ fn check_room(plan: &Plan, engine: &dyn Engine) -> Result<(), RunError> {
 
 /// Counted up whenever the same plan would give other answers or scores: another layout, another
 /// reading of answers, another metric. Runs of different numbers are not to be mixed.
-const BEHAVIOUR: u32 = 6;
+const BEHAVIOUR: u32 = 7;
 
 /// All that the answers of a run depend on.
 fn fingerprint(plan: &Plan, program: &Program, splits: &Splits, engine: &dyn Engine) -> BTreeMap<String, String> {

@@ -9,13 +9,17 @@ use crate::optimize::gepa::profile::{self, Kind};
 use crate::program::{Layout, Module};
 
 /// Names of fields that hold the answer, as data sets have them.
-const ANSWERS: [&str; 16] = [
+const ANSWERS: [&str; 20] = [
     "label",
     "labels",
     "category",
     "class",
     "topic",
     "intent",
+    "team",
+    "queue",
+    "department",
+    "priority",
     "sentiment",
     "answer",
     "answers",
@@ -49,11 +53,11 @@ pub struct Guess {
     pub max_tokens: usize,
 }
 
-/// Looks at the rows. `output` is the field with the answers, where its user says so.
+/// Looks at the rows. `output` is the field with the answers and `inputs` are the others that are read, where their user says so.
 ///
 /// # Errors
 /// Words about what is missing.
-pub fn guess(rows: &[Example], output: Option<&str>) -> Result<Guess, String> {
+pub fn guess(rows: &[Example], inputs: &[String], output: Option<&str>) -> Result<Guess, String> {
     let fields: Vec<&String> =
         rows.first().map(|row| row.fields.keys().filter(|name| *name != "id").collect()).unwrap_or_default();
     if rows.len() < LEAST_ROWS {
@@ -69,7 +73,16 @@ pub fn guess(rows: &[Example], output: Option<&str>) -> Result<Guess, String> {
         Some(wanted) => return Err(format!("it has no field `{wanted}`; it has {}", listed())),
         None => by_name.or(fields.last()).map(|name| (*name).clone()).unwrap_or_default(),
     };
-    let inputs: Vec<String> = fields.into_iter().filter(|name| **name != output).cloned().collect();
+    if let Some(unknown) = inputs.iter().find(|input| !fields.iter().any(|field| field == input)) {
+        return Err(format!("it has no field `{unknown}`; it has {}", listed()));
+    }
+    if inputs.contains(&output) {
+        return Err(format!("`{output}` cannot be read and be the answer; name the answer's field with --output"));
+    }
+    let inputs: Vec<String> = match inputs {
+        [] => fields.into_iter().filter(|name| **name != output).cloned().collect(),
+        named => named.to_vec(),
+    };
     let (metric, because) = kind(rows, &inputs, &output);
     let longest = rows.iter().filter_map(|row| row.text(&output)).map(|text| text.chars().count()).max().unwrap_or(0);
     Ok(Guess { inputs, output, metric, because, max_tokens: (longest / 2 + 8).clamp(16, 1024) })
@@ -145,7 +158,7 @@ mod tests {
 
     #[test]
     fn the_answer_and_its_metric_are_found() {
-        let guessed = |of: fn(usize) -> Value| guess(&rows(of, 12), None).unwrap();
+        let guessed = |of: fn(usize) -> Value| guess(&rows(of, 12), &[], None).unwrap();
         let label = guessed(|n| json!({ "id": n, "Category": if n % 2 == 0 { "a" } else { "b" }, "text": format!("text {n}") }));
         assert_eq!((label.output.as_str(), label.metric, label.inputs), ("Category", "label", vec!["text".to_owned()]));
         let number = guessed(|n| json!({ "question": format!("{n} and {n}?"), "answer": (n * 7919).to_string() }));
@@ -161,9 +174,11 @@ mod tests {
     #[test]
     fn what_cannot_be_a_task_is_told() {
         let two = |n: usize| json!({ "a": n, "b": n });
-        assert!(guess(&rows(two, 3), None).unwrap_err().contains("3 rows"));
-        assert!(guess(&rows(|n| json!({ "id": n, "a": n }), 9), None).unwrap_err().contains("one field"));
-        assert!(guess(&rows(two, 9), Some("c")).unwrap_err().contains("it has `a`, `b`"));
+        assert!(guess(&rows(two, 3), &[], None).unwrap_err().contains("3 rows"));
+        assert!(guess(&rows(|n| json!({ "id": n, "a": n }), 9), &[], None).unwrap_err().contains("one field"));
+        assert!(guess(&rows(two, 9), &[], Some("c")).unwrap_err().contains("it has `a`, `b`"));
+        assert!(guess(&rows(two, 9), &["c".into()], None).unwrap_err().contains("no field `c`"));
+        assert!(guess(&rows(two, 9), &["b".into()], None).unwrap_err().contains("cannot be read and be the answer"));
     }
 
     proptest! {

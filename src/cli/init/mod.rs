@@ -26,6 +26,9 @@ pub(super) struct Arguments {
     /// Begin with your own rows: JSONL, a JSON object a line, or CSV with a line of names. They are split into train, val and test.
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
+    /// The fields of the rows that the program reads [default: all but the answer].
+    #[arg(long, value_name = "FIELD,FIELD", requires = "data", value_delimiter = ',')]
+    inputs: Vec<String>,
     /// The field of the rows that holds the answer [default: found by its name, else the last].
     #[arg(long, value_name = "FIELD", requires = "data")]
     output: Option<String>,
@@ -45,7 +48,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
     refuse_what_is_there(folder)?;
     let model = model(arguments.model.as_deref())?;
     let (files, words) = match &arguments.data {
-        Some(data) => rows::project(data, arguments.output.as_deref(), &model.reference)?,
+        Some(data) => rows::project(data, &arguments.inputs, arguments.output.as_deref(), &model.reference)?,
         None => (arguments.template.files(&model.reference), Vec::new()),
     };
     std::fs::create_dir_all(folder)?;
@@ -107,8 +110,8 @@ fn model(wanted: Option<&str>) -> Result<Model, CliError> {
         None => Model {
             reference: DEFAULT_MODEL.into(),
             words: format!(
-                "No model is in the cache yet: `scripts/fetch-models {DEFAULT_MODEL}` brings the one in the task file, and `gepard models \
-                 find` looks for files that other programs have brought."
+                "No model is in the cache yet: `scripts/fetch-models {DEFAULT_MODEL}` brings the one in the task file, `gepard models find` \
+                 looks for files that other programs have brought, and --model takes a GGUF file of your own."
             ),
         },
     })

@@ -10,10 +10,20 @@ use super::Made;
 use crate::cli::CliError;
 
 /// The files, and what was found, in lines.
-pub(super) fn project(data: &Path, output: Option<&str>, model: &str) -> Result<(Vec<Made>, Vec<String>), CliError> {
+pub(super) fn project(
+    data: &Path,
+    inputs: &[String],
+    output: Option<&str>,
+    model: &str,
+) -> Result<(Vec<Made>, Vec<String>), CliError> {
     let rows = start::read(data).map_err(RunError::from)?;
     let unusable = |cause: String| CliError::Usage(format!("--data {}: {cause}", data.display()));
-    let guess = start::guess(&rows, output).map_err(unusable)?;
+    let output = start::guess(&rows, inputs, output).map_err(unusable)?.output;
+    // Rows that nobody has answered yet teach nothing, and would hide what the answers look like.
+    let all = rows.len();
+    let rows: Vec<Example> =
+        rows.into_iter().filter(|row| row.text(&output).is_some_and(|text| !text.trim().is_empty())).collect();
+    let guess = start::guess(&rows, inputs, Some(&output)).map_err(unusable)?;
     let total = rows.len();
     let [train, val, test] = start::split(rows, &guess.inputs);
     if train.is_empty() || val.is_empty() {
@@ -24,6 +34,15 @@ pub(super) fn project(data: &Path, output: Option<&str>, model: &str) -> Result<
         format!("The program reads {} and writes `{}`.", quoted(&guess.inputs), guess.output),
         format!("The metric is \"{}\": {}. docs/metrics.md has the others.", guess.metric, guess.because),
     ];
+    let unread: Vec<String> = left_out(&train, &guess);
+    if !unread.is_empty() {
+        words.push(format!("{} stay in the rows and are not read.", quoted(&unread)));
+    } else if guess.inputs.len() > 1 {
+        words.push("To leave fields out, name those that are to be read with --inputs.".into());
+    }
+    if total < all {
+        words.push(format!("{} of {all} rows have no `{output}` and are left out.", all - total));
+    }
     if test.is_empty() {
         words.push("There are too few rows for a test split.".into());
     }
@@ -34,6 +53,12 @@ pub(super) fn project(data: &Path, output: Option<&str>, model: &str) -> Result<
         }
     }
     Ok((files, words))
+}
+
+/// Fields that are neither read nor the answer.
+fn left_out(rows: &[Example], guess: &Guess) -> Vec<String> {
+    let names = rows.first().into_iter().flat_map(|row| row.fields.keys());
+    names.filter(|name| *name != "id" && **name != guess.output && !guess.inputs.contains(name)).cloned().collect()
 }
 
 fn quoted(names: &[String]) -> String {

@@ -57,6 +57,7 @@ impl Chronicle {
                 self.history.spending.reflections(&cost);
                 self.answered(read, &completions);
             }
+            Record::Limits { .. } => {}
             Record::Note { event } => {
                 let decision = serde_json::from_value(event).map_err(|e| format!("the decision cannot be read: {e}"))?;
                 self.decided(decision);
@@ -230,11 +231,16 @@ impl Chronicle {
                 }
             }
             Decision::ValidationGivenUp { candidate, validated, of, lead, behind } => {
-                let why = format!("validation given up after {validated} of {of} examples: {} ({lead:+.2})", behind.words());
+                // The lead is over the pool's best; of a race it says nothing.
+                let lead = if behind.is_best() { format!(" ({lead:+.2})") } else { String::new() };
+                let why = format!("validation given up after {validated} of {of} examples: {}{lead}", behind.words());
                 self.given_up.insert(candidate, why);
             }
             Decision::NothingToMerge {} | Decision::Idle { .. } => {}
-            Decision::Turn { .. } | Decision::Tried { .. } | Decision::Attempted { .. } => {}
+            Decision::Tried { proposal, examples: count, mean } => {
+                self.tried(proposal, format!("{mean:.3} on {}", examples(count)))
+            }
+            Decision::Turn { .. } | Decision::Attempted { .. } => {}
             accepted @ Decision::Accepted { .. } => self.accepted(accepted),
         }
     }
@@ -265,6 +271,28 @@ impl Chronicle {
         }
     }
 
+    /// A rival's proposal was run on a part of the training or validation examples.
+    fn tried(&mut self, number: usize, why: String) {
+        let Some((place, proposal)) = self.proposal(number) else { return };
+        (proposal.fate, proposal.why) = (Fate::Tried, why);
+        if !self.gate.is_empty() {
+            return self.name_proposal(place);
+        }
+        if let Some(run) = self.fresh_on_validation() {
+            self.iteration().proposals[place].run = Some(run);
+            let iteration = self.iteration().number;
+            self.is(Some(run), Who::Proposal(iteration, number));
+        }
+    }
+
+    /// What was validated last, where it was tried before, in whichever iteration.
+    fn tried_before(&mut self) -> Option<&mut Proposal> {
+        let is_open = |run: &&usize| !matches!(self.history.runs[**run].who, Who::Candidate(_));
+        let run = self.validation.iter().rev().find(is_open).copied()?;
+        let proposals = self.history.iterations.iter_mut().flat_map(|iteration| &mut iteration.proposals);
+        proposals.into_iter().find(|proposal| proposal.run == Some(run))
+    }
+
     fn accepted(&mut self, decision: Decision) {
         let Decision::Accepted {
             iteration,
@@ -287,6 +315,8 @@ impl Chronicle {
         let fate = if complete { Fate::Accepted } else { Fate::Partial };
         let tried = match parents.as_slice() {
             [] => None,
+            // Rivals validate the best of what they have tried, at any time.
+            [_] if self.proposal(proposal).is_none_or(|(_, proposal)| proposal.fate == Fate::Tried) => self.tried_before(),
             [_] => self.proposal(proposal).map(|(_, proposal)| proposal),
             _ => self.iteration().merge.as_mut(),
         };

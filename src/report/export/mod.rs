@@ -9,11 +9,13 @@ mod modelfile;
 mod plain;
 mod request;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::catalog;
 use crate::config::{self, ConfigError, ModelSource, Plan};
 use crate::engine::{Grammar, Message, Role};
+use crate::journal;
 use crate::program::{Module, ModuleText, layout};
 
 use super::result::BestFile;
@@ -101,6 +103,8 @@ pub struct Deployed {
     pub text: ModuleText,
     /// Its model: the file where it is on this machine, else the name in the task file.
     pub model: String,
+    /// Whether that file is on this machine.
+    pub is_here: bool,
     /// Whether there is no such file, but the scripted engine.
     pub scripted: bool,
     /// Tokens of context that the model is to have.
@@ -117,20 +121,23 @@ pub struct Deployed {
 }
 
 impl Deployed {
-    fn new(plan: &Plan, module: Module, text: ModuleText) -> Self {
+    /// `recorded` is the run's fingerprint, which knows how large the context was.
+    fn new(plan: &Plan, module: Module, text: ModuleText, recorded: &BTreeMap<String, String>) -> Self {
         let source = plan.models.get(module.model.0).map(|model| (&model.name, &model.source));
         let (model, scripted, context, thinking) = match source {
-            Some((_, ModelSource::Llama { gguf, context, thinking, .. })) => {
+            Some((name, ModelSource::Llama { gguf, context, thinking, .. })) => {
+                let context = context.or_else(|| recorded.get(&format!("model.{name}.context"))?.parse().ok());
                 let path = catalog::resolve(gguf, Path::new("")).map(|path| path.to_string_lossy().into_owned());
                 (path.unwrap_or_else(|_| gguf.clone()), false, context.unwrap_or(CONTEXT), thinking.unwrap_or(0))
             }
             Some((name, ModelSource::Scripted { .. })) => (name.clone(), true, CONTEXT, 0),
             None => (String::new(), true, CONTEXT, 0),
         };
+        let is_here = Path::new(&model).is_file();
         let placeholders = placeholders(&module, &text);
         let messages = layout::render(&module, &text, &placeholders).messages;
         let grammar = layout::grammar(&module, &text);
-        Self { module, text, model, scripted, context, thinking, messages, placeholders, grammar }
+        Self { module, text, model, is_here, scripted, context, thinking, messages, placeholders, grammar }
     }
 
     /// The chat for the fields' texts, as the run sent it.
@@ -167,9 +174,7 @@ impl Deployed {
         let (name, model) = (&self.module.name, &self.model);
         match self.scripted {
             true => Some(format!("`{name}` was run with the scripted engine: put your model file in the place of `{model}`")),
-            false if !catalog::is_path(model) => {
-                Some(format!("the model file `{model}` is not on this machine: put its path in the place of its name"))
-            }
+            false if !self.is_here => Some(format!("the model file `{model}` is not on this machine: put its path there")),
             false => None,
         }
     }
@@ -200,6 +205,7 @@ pub fn open(folder: &Path) -> Result<Vec<Deployed>, ExportError> {
     let best: BestFile =
         serde_json::from_str(&source).map_err(|e| ExportError::Best { path: path.clone(), cause: e.to_string() })?;
     let plan = config::load(&folder.join("plan.toml"), &[])?;
+    let recorded = journal::recorded_fingerprint(folder);
     let mut deployed = Vec::new();
     for (place, module) in plan.modules.iter().enumerate() {
         let absent = || ExportError::Best { path: path.clone(), cause: format!("it has no module `{}`", module.name) };
@@ -213,7 +219,7 @@ pub fn open(folder: &Path) -> Result<Vec<Deployed>, ExportError> {
         let mut module = plan.module(place).ok_or_else(absent)?;
         module.layout = saved.layout.unwrap_or(module.layout);
         let braced: Vec<(String, String)> = module.inputs.iter().map(|f| (f.clone(), format!("{{{f}}}"))).collect();
-        let one = Deployed::new(&plan, module, text);
+        let one = Deployed::new(&plan, module, text, &recorded);
         if one.chat(&braced) != saved.messages {
             return Err(ExportError::Differs { folder: folder.to_owned(), module: saved.name.clone() });
         }
@@ -241,7 +247,7 @@ pub fn files(modules: &[Deployed], format: Format) -> Result<Vec<File>, ExportEr
         Format::Text => each("txt", |one| Ok((plain::text(one), Vec::new()))),
         Format::Modelfile => each("Modelfile", modelfile::write),
         Format::OpenAi => each("json", |one| Ok(request::openai(one))),
-        Format::LlamaServer => each("sh", |one| Ok(request::llama_server(one))),
+        Format::LlamaServer => each("txt", |one| Ok(request::llama_server(one))),
         Format::Json => Ok(vec![plain::json(modules)]),
         Format::Dspy => Ok(vec![dspy::state(modules)?]),
     }

@@ -5,6 +5,7 @@
 
 use super::request::shortest;
 use super::{Deployed, ExportError};
+use crate::engine::llama::TOP_K;
 use crate::engine::{Message, Role};
 use crate::program::layout::{self, Turn};
 
@@ -41,8 +42,12 @@ pub(super) fn write(one: &Deployed) -> Result<(String, Vec<String>), ExportError
     lines.extend(one.model_note().map(|note| comment(&note)));
     lines.push(format!("FROM {}", one.model));
     lines.push(format!("PARAMETER temperature {}", shortest(one.module.temperature)));
+    // Ollama's own would turn greedy answers into others.
+    lines.push("PARAMETER repeat_penalty 1.0".into());
     if one.module.temperature > 0.0 {
         lines.push(format!("PARAMETER top_p {}", shortest(one.module.top_p)));
+        lines.push(format!("PARAMETER top_k {TOP_K}"));
+        lines.push("PARAMETER min_p 0.0".into());
     }
     lines.push(format!("PARAMETER num_predict {}", one.module.max_tokens));
     lines.push(format!("PARAMETER num_ctx {}", one.context));

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::Deployed;
 use crate::engine::Role;
+use crate::engine::llama::TOP_K;
 
 /// The body, and what it cannot carry.
 pub(super) fn openai(one: &Deployed) -> (String, Vec<String>) {
@@ -52,6 +53,10 @@ pub(super) fn to_fill_in(one: &Deployed) -> Option<String> {
 /// The commands, and what they cannot carry.
 pub(super) fn llama_server(one: &Deployed) -> (String, Vec<String>) {
     let mut body = body(one);
+    if one.module.temperature > 0.0 {
+        body["top_k"] = TOP_K.into();
+        body["min_p"] = 0.into();
+    }
     // As gepard renders templates that know of thinking; such a template takes no begun answer otherwise.
     body["chat_template_kwargs"] = json!({ "enable_thinking": one.thinking > 0 });
     let mut notes: Vec<String> = one.model_note().into_iter().chain(one.thinking_note()).chain(to_fill_in(one)).collect();

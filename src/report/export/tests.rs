@@ -13,7 +13,7 @@ fn deployed(module: Module, text: ModuleText) -> Deployed {
     let messages = layout::render(&module, &text, &placeholders).messages;
     let grammar = layout::grammar(&module, &text);
     let (model, scripted, context) = ("/models/small one.gguf".to_owned(), false, 4096);
-    Deployed { module, text, model, scripted, context, thinking: 0, messages, placeholders, grammar }
+    Deployed { module, text, model, is_here: true, scripted, context, thinking: 0, messages, placeholders, grammar }
 }
 
 fn demonstration(answer: &str) -> Demonstration {

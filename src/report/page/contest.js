@@ -42,12 +42,12 @@ const curvesSection = () => {
 const estimate = (value, shown) => (value ? `${shown(value.mean)}${value.interval ? ` [${shown(value.interval[0])}, ${shown(value.interval[1])}]` : ""}` : "–");
 
 const resultSection = () => {
-  const heads = ["optimizer", "runs", "validation", "test", `test, less ${methods[0] ?? ""}`, "rollouts", "calls", "tokens", "minutes"];
+  const heads = ["optimizer", "runs", "validation", `less ${methods[0] ?? ""}`, "test", `less ${methods[0] ?? ""}`, "rollouts", "calls", "tokens", "minutes"];
   const whole = (value) => Math.round(value).toLocaleString("en");
   const line = (standing, place) => h("tr", null,
     h("th", { scope: "row" }, standing.optimizer), h("td", { class: "number" }, standing.seeds),
-    h("td", { class: "number" }, estimate(standing.validation, score)), h("td", { class: "number" }, estimate(standing.test, score)),
-    h("td", { class: "number" }, place === 0 ? "" : estimate(standing.test_difference, signed)),
+    h("td", { class: "number" }, estimate(standing.validation, score)), h("td", { class: "number" }, place === 0 ? "" : estimate(standing.validation_difference, signed)),
+    h("td", { class: "number" }, estimate(standing.test, score)), h("td", { class: "number" }, place === 0 ? "" : estimate(standing.test_difference, signed)),
     [standing.rollouts, standing.calls, standing.tokens].map((value) => h("td", { class: "number" }, whole(value))),
     h("td", { class: "number" }, standing.minutes.toFixed(1)));
   const trials = contest.table.filter((standing) => standing.trials.length > 0);

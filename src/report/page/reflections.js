@@ -1,7 +1,7 @@
 // Every iteration: what a reflector read, what it wrote, what became of it and why.
 
 const FATES = {
-  open: "under way", rejected: "rejected", passed_over: "passed over", partial: "accepted, validated in part", accepted: "accepted",
+  open: "under way", tried: "tried", rejected: "rejected", passed_over: "passed over", partial: "kept as a parent, validated in part", accepted: "accepted",
   unusable: "nothing to try",
 };
 
