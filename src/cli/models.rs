@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::CliError;
-use super::progress::line;
+use super::progress::{LARGE, line};
 use super::terminal::{one_line, printable};
 use gepard::catalog::{self, Catalog, ModelFileError, Outcome, Source, Verified};
 use gepard::gguf::{self, Header};
@@ -48,9 +48,6 @@ pub fn run(command: &ModelsCommand, out: &mut dyn Write) -> Result<(), CliError>
         ModelsCommand::Inspect { file } => inspect(file, out),
     }
 }
-
-/// Bytes of a file that takes a while to read.
-const LARGE: u64 = 1_000_000_000;
 
 /// Tells of a large file before it is read.
 fn announce(file: &Path) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
@@ -139,7 +140,7 @@ impl Progress {
                 return is_long.then(|| format!("{} …", self.doing));
             }
             Event::Indexing { corpus, bytes } => {
-                self.doing = format!("reading the corpus {} ({} MB) and its index", corpus.display(), bytes / 1_000_000);
+                self.doing = indexing(corpus, *bytes);
                 return (*bytes >= LARGE_CORPUS).then(|| format!("{} …", self.doing));
             }
             Event::ModelMeasured { model, threads, chunk, seconds } => format!(
@@ -267,12 +268,12 @@ impl Progress {
                 let new = *complete && *mean > self.best;
                 self.candidates = candidate + 1;
                 self.best = if new { *mean } else { self.best };
+                let by = if parents.len() > 1 { "merge" } else { self.operator(*proposal) };
                 let parents: Vec<String> = parents.iter().map(ToString::to_string).collect();
                 let parents = parents.join("+");
                 let kept = if *complete { "accepted" } else { "kept as a parent" };
                 let on = if *complete { "validation" } else { "part of validation" };
                 let best = if new { ", the best so far" } else { "" };
-                let by = if parents.contains('+') { "merge" } else { self.operator(*proposal) };
                 format!(
                     "{iteration:>4}  {by}: candidate {candidate} from {parents} {kept}, {mean:.3} on {on}{best}   {}",
                     self.state()
@@ -286,7 +287,7 @@ impl Progress {
 
     /// What a proposal changed.
     fn operator(&self, proposal: usize) -> &str {
-        self.operators.get(&proposal).map_or("the best of what was tried", String::as_str)
+        self.operators.get(&proposal).map_or(BEST_TRIED, String::as_str)
     }
 
     /// Spent of the budget, best score, candidates, time.
@@ -332,8 +333,8 @@ impl Drop for Progress {
     }
 }
 
-/// Bytes of a model that takes a while to read.
-const LARGE: u64 = 2_000_000_000;
+/// Bytes of a model file that takes a while to read.
+pub(super) const LARGE: u64 = 2_000_000_000;
 
 /// Bytes of a corpus that takes a while to index.
 const LARGE_CORPUS: u64 = 20_000_000;
@@ -347,6 +348,13 @@ pub(super) fn preparation(what: Preparation, model: &str, bytes: u64) -> String 
         Preparation::Measuring => format!("`{model}` is new on this machine: finding out what threads and batches suit it"),
     }
 }
+
+pub(super) fn indexing(corpus: &Path, bytes: u64) -> String {
+    format!("reading the corpus {} ({} MB) and its index", corpus.display(), bytes / 1_000_000)
+}
+
+/// What is validated without a proposal of its own in the iteration.
+pub(super) const BEST_TRIED: &str = "the best of what was tried";
 
 pub(super) fn words_for(purpose: Purpose) -> &'static str {
     match purpose {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use gepard::engine::EngineProgress;
 use gepard::event::{Event, Purpose};
 
-use super::progress::{duration, preparation, time_left, words_for};
+use super::progress::{BEST_TRIED, duration, indexing, preparation, time_left, words_for};
 use super::terminal::one_line;
 
 /// Columns of the bar: beside it, the longest budget line has room in 80.
@@ -64,7 +64,7 @@ impl View {
             Event::Evaluated { spent, elapsed, .. } => (self.spent, self.elapsed, self.running) = (*spent, *elapsed, 0.0),
             Event::Reflected { elapsed } => (self.elapsed, self.running) = (*elapsed, 0.0),
             Event::Preparing { what, model, bytes } => self.doing = preparation(*what, model, *bytes),
-            Event::Indexing { corpus, .. } => self.doing = format!("reading the corpus {} and its index", corpus.display()),
+            Event::Indexing { corpus, bytes } => self.doing = indexing(corpus, *bytes),
             Event::Iteration { .. } => self.operators.clear(),
             Event::Diagnosing { reflector, module, .. } => self.asking(format!("`{reflector}` reads failures of `{module}`")),
             Event::Reflecting { reflector, module, .. } => self.asking(format!("`{reflector}` reflects on `{module}`")),
@@ -82,7 +82,7 @@ impl View {
                 }
                 let by = match parents.as_slice() {
                     [] => "seed",
-                    [_] => self.operators.get(proposal).map_or("the best of what was tried", String::as_str),
+                    [_] => self.operators.get(proposal).map_or(BEST_TRIED, String::as_str),
                     _ => "merge",
                 };
                 let gain = before.map_or(String::new(), |before| format!(" ({:+.3})", mean - before));

@@ -52,22 +52,18 @@ impl Csv {
         start: usize,
         limit: usize,
     ) -> io::Result<Result<(Self, Vec<Row>), Wrong>> {
-        let header_of = |rows: &[Row]| rows.first().map(|&Row { start, end, .. }| source.bytes(start, end)).transpose();
-        let mut rows = match find_rows(separator, source, start, limit.saturating_add(1))? {
+        let first = match find_rows(separator, source, start, 1)? {
+            Ok(first) => first,
+            Err(wrong) => return Ok(Err(wrong)),
+        };
+        let header = first.first().map(|&Row { start, end, .. }| source.bytes(start, end)).transpose()?;
+        // Spreadsheets of half of Europe write semicolons.
+        let has_semicolons = header.as_ref().is_some_and(|names| names.contains(&b';') && !names.contains(&b','));
+        let separator = if separator == b',' && has_semicolons { b';' } else { separator };
+        let rows = match find_rows(separator, source, start, limit.saturating_add(1))? {
             Ok(rows) => rows,
             Err(wrong) => return Ok(Err(wrong)),
         };
-        let mut header = header_of(&rows)?;
-        let mut separator = separator;
-        // Spreadsheets of half of Europe write semicolons.
-        if separator == b',' && header.as_ref().is_some_and(|names| names.contains(&b';') && !names.contains(&b',')) {
-            separator = b';';
-            rows = match find_rows(separator, source, start, limit.saturating_add(1))? {
-                Ok(rows) => rows,
-                Err(wrong) => return Ok(Err(wrong)),
-            };
-            header = header_of(&rows)?;
-        }
         Ok(Self::named(separator, rows, header.as_deref()))
     }
 

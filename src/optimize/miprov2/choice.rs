@@ -36,10 +36,8 @@ impl Choices {
         let is_even = !self.learns || self.told.len() < EVEN;
         let mut made: Vec<usize> = Vec::new();
         for (place, &size) in self.sizes.iter().enumerate() {
-            let estimated = match self.estimator(&made, place) {
-                Some(mut estimator) if !is_even => estimator.ask(random).ok().map(|value| value as usize),
-                _ => None,
-            };
+            let estimator = if is_even { None } else { self.estimator(&made, place) };
+            let estimated = estimator.and_then(|mut estimator| estimator.ask(random).ok()).map(|value| value as usize);
             made.push(estimated.unwrap_or_else(|| random.random_range(0..size.max(1))).min(size.saturating_sub(1)));
         }
         made
