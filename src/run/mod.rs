@@ -28,7 +28,7 @@ use crate::config::{EnginePlan, GpuLayersPlan, Method, ModelSource, OptimizePlan
 use crate::data::Corpus;
 use crate::data::split::{self, Files, Splits};
 use crate::engine::Engine;
-use crate::engine::llama::{GpuLayers, Llama, ModelFile, Settings, Tuning};
+use crate::engine::llama::{GpuLayers, Llama, ModelFile, Settings, Tuning, layers_key};
 use crate::engine::memory::{Machine, MemoryPlan};
 use crate::engine::scripted::Scripted;
 use crate::error::RunError;
@@ -102,7 +102,11 @@ fn llama_models(plan: &Plan, run: &BTreeMap<String, String>) -> Result<Vec<Model
                 name: model.name.clone(),
                 path: catalog::resolve(gguf, Path::new(""))?,
                 gpu_layers: match gpu_layers {
-                    GpuLayersPlan::Auto => GpuLayers::Auto,
+                    // What is free on a GPU changes, and answers depend on it.
+                    GpuLayersPlan::Auto => match run.get(&layers_key(&model.name)).and_then(|layers| layers.parse().ok()) {
+                        Some(layers) => GpuLayers::Kept(layers),
+                        None => GpuLayers::Auto,
+                    },
                     GpuLayersPlan::All => GpuLayers::All,
                     GpuLayersPlan::Count(n) => GpuLayers::Count(*n),
                 },

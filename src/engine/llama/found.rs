@@ -55,7 +55,8 @@ impl Found {
             GpuLayers::Count(n) => Some(n),
             GpuLayers::All => Some(u32::MAX),
             GpuLayers::Auto if has_gpu => None,
-            GpuLayers::Auto => Some(0),
+            GpuLayers::Kept(n) if has_gpu => Some(n),
+            GpuLayers::Auto | GpuLayers::Kept(_) => Some(0),
         };
         if gpu_layers != Some(0) && !has_gpu {
             return Err(error(

@@ -108,7 +108,11 @@ impl Loaded {
             if cancelled.load(Ordering::Relaxed) {
                 return EngineError::Interrupted;
             }
-            self.error(format!("llama.cpp cannot load it ({e}); its architecture may be newer than this build"))
+            let room = match self.gpu_layers {
+                0 => String::new(),
+                layers => format!(", or the GPU has no room for {layers} of its layers"),
+            };
+            self.error(format!("llama.cpp cannot load it ({e}); its architecture may be newer than this build{room}"))
         })?;
         if model.is_recurrent() || model.is_hybrid() {
             return Err(self.error("it is a recurrent or hybrid model, whose cache cannot be shared; take a transformer".into()));

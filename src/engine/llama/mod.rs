@@ -49,6 +49,14 @@ pub enum GpuLayers {
     All,
     /// So many.
     Count(u32),
+    /// As many as a run that goes on had, whatever is free now; none where there is no GPU any more.
+    Kept(u32),
+}
+
+/// Where a run's fingerprint has the layers that the model called `name` had on a GPU.
+#[must_use]
+pub fn layers_key(name: &str) -> String {
+    format!("model.{name}.layers_on_gpu")
 }
 
 /// One model of the plan.
@@ -399,7 +407,7 @@ impl Engine for Llama {
                 pairs.push((format!("model.{name}.cache"), loaded.cache.to_string()));
                 let rows = loaded.rows.map_or("any".to_owned(), |rows| rows.to_string());
                 pairs.push((format!("model.{name}.rows"), rows));
-                pairs.push((format!("model.{name}.layers_on_gpu"), loaded.gpu_layers.to_string()));
+                pairs.push((layers_key(name), loaded.gpu_layers.to_string()));
                 if let Some(Tuning { threads, chunk }) = loaded.tuning.get() {
                     pairs.push((tune::threads_key(name), threads.to_string()));
                     pairs.push((tune::chunk_key(name), chunk.to_string()));

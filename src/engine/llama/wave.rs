@@ -162,7 +162,9 @@ impl<'c, 'm> Wave<'c, 'm> {
                     still.push(request);
                     continue;
                 };
-                self.bury(request.sequence, 0)?;
+                // What lies in nodes is theirs to bury.
+                self.bury(request.sequence, i32::try_from(request.shared).unwrap_or(0))?;
+                self.forget(request.sequence, 0)?;
                 free.push(request.sequence);
                 free.sort_unstable_by(|a, b| b.cmp(a));
                 let filled = usize::try_from(request.position).unwrap_or(0).saturating_sub(request.shared);
@@ -170,7 +172,7 @@ impl<'c, 'm> Wave<'c, 'm> {
                 for node in tree.path(request.index) {
                     held.users[node] -= 1;
                     if held.users[node] == 0 && held.first != Some(node) {
-                        self.release(&mut held, node)?;
+                        self.release(&mut held, tree.nodes[node].start, node)?;
                     }
                 }
                 self.done.answered += 1;
@@ -253,9 +255,11 @@ impl<'c, 'm> Wave<'c, 'm> {
         self.forget(sequence, position)
     }
 
-    fn release(&mut self, held: &mut Held, node: usize) -> Result<(), EngineError> {
+    /// Takes the sequence of a node that begins at `start`; what is before that lies in the nodes above.
+    fn release(&mut self, held: &mut Held, start: usize, node: usize) -> Result<(), EngineError> {
         if let Some(sequence) = held.sequences[node].take() {
-            self.bury(sequence, 0)?;
+            self.bury(sequence, i32::try_from(start).unwrap_or(0))?;
+            self.forget(sequence, 0)?;
             held.free.push(sequence);
             held.free.sort_unstable_by(|a, b| b.cmp(a));
         }
