@@ -44,7 +44,7 @@ fn optimize_prints_the_result_and_progress_apart() {
     for words in ["validation   0.000   1.000", "test         0.000   1.000", "RULE1 RULE2", "the run is in run"] {
         assert!(said.contains(words), "{words} not in:\n{said}");
     }
-    for words in ["seed scores 0.000 on validation", "accepted", "rejected", "/150 rollouts, best ", "left]", "tokens/s"] {
+    for words in ["seed scores 0.000 on validation", "accepted", "rejected", "/150 rollouts, best ", "left", "tokens/s read"] {
         assert!(progress.contains(words), "{words} not in:\n{progress}");
     }
     for file in ["plan.toml", "journal.jsonl", "best/sort.txt", "best.json", "summary.json"] {

@@ -105,15 +105,23 @@ fn the_page_of_events_is_what_the_code_has() {
     assert!(written == text, "docs/events.md is not what src/event.rs says: GEPARD_WRITE_DOCS=1 cargo test --test docs");
 }
 
-/// What a task file's reader knows, as it tells who mistypes: "known are `a`, `b`".
-fn known(task: &str, key: &str) -> BTreeSet<String> {
+fn load(task: &str) -> Result<gepard::config::Plan, String> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("gepard.toml");
     std::fs::write(&file, task).unwrap();
-    let told = gepard::config::load(&file, &[]).unwrap_err().to_string();
-    let line = told.lines().find(|line| line.contains(&format!("`{key}`")) && line.contains("known are"));
-    let list = line.unwrap_or_else(|| panic!("{key}: {told}")).split("known are ").nth(1).unwrap();
-    list.split(", ").map(|name| name.trim_matches(['`', '.']).to_owned()).collect()
+    gepard::config::load(&file, &[]).map_err(|e| e.to_string())
+}
+
+/// What a task file's reader knows, as it tells who mistypes: "known are `a`, `b`"; None where it tells nothing of `key`.
+fn known_if_told(task: &str, key: &str) -> Option<BTreeSet<String>> {
+    let told = load(task).err()?;
+    let line = told.lines().find(|line| line.contains(&format!("`{key}`")) && line.contains("known are"))?;
+    let list = line.split("known are ").nth(1)?;
+    Some(list.split(", ").map(|name| name.trim_matches(['`', '.']).to_owned()).collect())
+}
+
+fn known(task: &str, key: &str) -> BTreeSet<String> {
+    known_if_told(task, key).unwrap_or_else(|| panic!("nothing is told of {key}"))
 }
 
 /// A word that is like no key.
@@ -121,6 +129,11 @@ const UNKNOWN: &str = "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq";
 
 /// A task file with a key that is not known in one of its tables.
 fn task(table: &str) -> String {
+    task_with(table, &format!("{UNKNOWN} = 1"))
+}
+
+/// A small task file with one more line in one of its tables.
+fn task_with(table: &str, line: &str) -> String {
     let mut tables: BTreeMap<&str, String> = BTreeMap::from([
         ("[data]", "train = \"t.jsonl\"".into()),
         ("[[module]]", "name = \"m\"\ninputs = [\"a\"]\noutputs = [\"b\"]\ninstruction = \"Do.\"".into()),
@@ -130,24 +143,29 @@ fn task(table: &str) -> String {
         ("[engine]", String::new()),
         ("[layout]", String::new()),
     ]);
-    tables.entry(table).or_default().push_str(&format!("\n{UNKNOWN} = 1\n"));
+    tables.entry(table).or_default().push_str(&format!("\n{line}\n"));
     tables.iter().map(|(table, keys)| format!("{table}\n{keys}\n")).collect()
 }
 
-/// The keys in the first column of the tables below each heading `## …` of a page.
-fn told(name: &str) -> BTreeMap<String, BTreeSet<String>> {
+/// The tables below each heading `## …` of a page: the keys of each row's first column, and what the second says.
+fn rows(name: &str) -> BTreeMap<String, Vec<(Vec<String>, String)>> {
     let text = std::fs::read_to_string(page(name)).unwrap();
     let mut sections = BTreeMap::new();
     for section in text.split("\n## ").skip(1) {
         let (heading, body) = section.split_once('\n').unwrap();
-        let first = |line: &str| line.strip_prefix("| `").map(|rest| rest.split(" |").next().unwrap().to_owned());
-        let keys = body
-            .lines()
-            .filter_map(first)
-            .flat_map(|cell| cell.split(", ").map(|key| key.trim_matches('`').to_owned()).collect::<Vec<_>>());
-        sections.insert(heading.trim_matches('`').to_owned(), keys.collect());
+        let row = |line: &str| {
+            let (keys, words) = line.strip_prefix("| `")?.split_once(" |")?;
+            Some((keys.split(", ").map(|key| key.trim_matches('`').to_owned()).collect(), words.to_owned()))
+        };
+        sections.insert(heading.trim_matches('`').to_owned(), body.lines().filter_map(row).collect());
     }
     sections
+}
+
+/// The keys in the first column of the tables below each heading `## …` of a page.
+fn told(name: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let keys = |rows: Vec<(Vec<String>, String)>| rows.into_iter().flat_map(|(keys, _)| keys).collect();
+    rows(name).into_iter().map(|(heading, rows)| (heading, keys(rows))).collect()
 }
 
 #[test]
@@ -158,6 +176,44 @@ fn the_page_of_options_has_every_key_and_no_other() {
         let known = known(&task(table), &format!("{path}.{UNKNOWN}"));
         assert_eq!(page.get(table), Some(&known), "{table}");
     }
+}
+
+/// What a key can be, and what it is where it is left out, are on the page as the code has them.
+#[test]
+fn the_page_of_options_has_every_value_and_every_default() {
+    let plan = toml::Value::try_from(load(&task_with("[data]", "")).unwrap()).unwrap();
+    let (mut choices, mut defaults) = (0, 0);
+    for (table, rows) in rows("options.md") {
+        let path = table.trim_matches(['[', ']']);
+        let place = path.split('.').fold(&plan, |value, name| &value[name]);
+        let place = place.get(0).unwrap_or(place);
+        for (keys, words) in rows {
+            for key in &keys {
+                let dotted = format!("{path}.{key}");
+                let values = [format!("{key} = \"{UNKNOWN}\""), format!("{key} = [\"{UNKNOWN}\"]")]
+                    .iter()
+                    .find_map(|line| known_if_told(&task_with(&table, line), &dotted));
+                for value in values.into_iter().flatten().filter(|_| key != "optimizer" && key != "model" && key != "reflectors") {
+                    choices += 1;
+                    assert!(words.contains(&format!("\"{value}\"")) || words.contains(&format!("`{value}`")), "{dotted}: {value}");
+                }
+                let default = match place.get(key) {
+                    Some(toml::Value::String(text)) => format!("\"{text}\""),
+                    // A 32-bit float has more digits as one of 64.
+                    Some(toml::Value::Float(number)) => (*number as f32).to_string(),
+                    Some(other @ (toml::Value::Integer(_) | toml::Value::Boolean(_))) => other.to_string(),
+                    _ => continue,
+                };
+                if ["name", "instruction", "gguf", "train"].contains(&key.as_str()) {
+                    continue;
+                }
+                defaults += 1;
+                let bracket = words.rsplit_once('(').map_or("", |(_, last)| last);
+                assert!(bracket.contains(&default), "{dotted}: {default} is not in the brackets of: {words}");
+            }
+        }
+    }
+    assert!(choices > 30 && defaults > 20, "{choices} values, {defaults} defaults");
 }
 
 #[test]

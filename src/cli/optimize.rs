@@ -58,7 +58,9 @@ fn tell(summary: &Summary, folder: &Path, out: &mut dyn Write) -> Result<(), Cli
     writeln!(out, "validation   {:.3}   {:.3}", summary.seed_score, summary.best_score)?;
     if let (Some(seed), Some(best)) = (summary.test_seed_score, summary.test_best_score) {
         write!(out, "test         {seed:.3}   {best:.3}")?;
-        if let (Some(mean), Some([low, high])) = (summary.test_difference, summary.test_difference_95) {
+        if let (Some(mean), Some([low, high]), 1..) =
+            (summary.test_difference, summary.test_difference_95, summary.best_candidate)
+        {
             write!(out, "   {mean:+.3} (95% interval {low:+.3} to {high:+.3})")?;
         }
         writeln!(out)?;
@@ -67,11 +69,13 @@ fn tell(summary: &Summary, folder: &Path, out: &mut dyn Write) -> Result<(), Cli
     let unusable: u64 = tally.unusable.values().sum();
     let reasons: Vec<String> = tally.unusable.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
     writeln!(out, "\n{} rollouts ({} reused)", summary.rollouts, summary.rollouts_reused)?;
-    writeln!(
-        out,
-        "{} proposals: {} accepted, {} passed over, {} rejected",
-        tally.proposed, tally.accepted, tally.passed_over, tally.rejected
-    )?;
+    if tally.proposed > 0 {
+        writeln!(
+            out,
+            "{} proposals: {} accepted, {} passed over, {} rejected",
+            tally.proposed, tally.accepted, tally.passed_over, tally.rejected
+        )?;
+    }
     if unusable > 0 {
         writeln!(out, "{unusable} more brought nothing to try ({})", reasons.join(", "))?;
     }

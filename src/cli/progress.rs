@@ -60,8 +60,11 @@ pub(super) struct Progress {
     candidates: usize,
     /// How far the list of requests was when it last moved, and the second of that.
     moved: (EngineProgress, f64),
-    /// Tokens a second, read and written, of the last list of requests.
-    rate: f64,
+    /// Whether a test follows the search.
+    tests: bool,
+    answers: Answers,
+    /// Tokens read and written a second, of the last list of requests.
+    rate: [f64; 2],
     doing: String,
     told: Instant,
     /// What the proposals of the iteration changed.
@@ -81,7 +84,9 @@ impl Progress {
             best: 0.0,
             candidates: 0,
             moved: (EngineProgress::default(), 0.0),
-            rate: 0.0,
+            tests: false,
+            answers: Answers::default(),
+            rate: [0.0; 2],
             doing: String::new(),
             told: Instant::now(),
             operators: BTreeMap::new(),
@@ -125,7 +130,7 @@ impl Progress {
     fn words(&mut self, event: &Event) -> Option<String> {
         Some(match event {
             Event::Started { run, examples: [train, val, test], val_from_train, most_rollouts, most_seconds } => {
-                (self.most_rollouts, self.most_seconds) = (*most_rollouts, *most_seconds);
+                (self.most_rollouts, self.most_seconds, self.tests) = (*most_rollouts, *most_seconds, *test > 0);
                 let note = if *val_from_train { " (split off from train)" } else { "" };
                 let rollouts = most_rollouts.map(|most| format!("{most} rollouts"));
                 let time = most_seconds.map(|most| duration(most as f64));
@@ -154,13 +159,15 @@ impl Progress {
             Event::CaughtUp => format!("caught up with the journal: {}", self.state()),
             Event::Evaluating { purpose, fresh, .. } => {
                 self.doing = format!("{} of {fresh} rollouts", words_for(*purpose));
+                self.answers = Answers::default();
                 self.told = Instant::now();
                 return None;
             }
             Event::Progress { done, of, seconds } => {
                 if *seconds > 0.0 {
-                    self.rate = (done.prefilled + done.decoded) as f64 / seconds;
+                    self.rate = [done.prefilled, done.decoded].map(|tokens| tokens as f64 / seconds);
                 }
+                let answered = self.answers.hear(done.answered, *of, *seconds);
                 if self.moved.0 != *done || self.moved.1 > *seconds {
                     self.moved = (*done, *seconds);
                 }
@@ -178,9 +185,8 @@ impl Progress {
                 match of {
                     1 => format!("   … {}: {} tokens read, {written}", self.doing, done.prefilled),
                     _ => format!(
-                        "   … {}: {} of {of} under way answered, {} tokens read, {:.0}/s, {written}",
+                        "   … {}: {answered} answered, {} tokens read, {:.0}/s, {written}",
                         self.doing,
-                        done.answered,
                         done.prefilled,
                         done.prefilled as f64 / seconds
                     ),
@@ -218,6 +224,7 @@ impl Progress {
             Event::Diagnosed { .. } | Event::Passed { .. } => return None,
             Event::Diagnosing { module, reflector, .. } => {
                 self.doing = format!("`{reflector}` reads failures of `{module}`");
+                self.answers = Answers::default();
                 self.told = Instant::now();
                 return None;
             }
@@ -226,6 +233,7 @@ impl Progress {
             }
             Event::Reflecting { module, reflector, left_out, .. } => {
                 self.doing = format!("`{reflector}` reflects on `{module}`");
+                self.answers = Answers::default();
                 if *left_out > 0 {
                     self.doing += &format!(", {left_out} rollouts left out for want of room in its context");
                 }
@@ -301,9 +309,31 @@ impl Progress {
             None => format!("{} rollouts", self.spent),
         };
         let left = time_left(self.spent, self.elapsed, self.most_rollouts, self.most_seconds);
-        let left = left.map_or(String::new(), |seconds| format!(", about {} left", duration(seconds)));
-        let rate = self.rate;
-        format!("[{spent}, best {:.3}, {candidates}, {rate:.0} tokens/s, {}{left}]", self.best, duration(self.elapsed))
+        let test = if self.tests { " + test" } else { "" };
+        let left = left.map_or(String::new(), |seconds| format!(", about {} left{test}", duration(seconds)));
+        let [read, written] = self.rate;
+        let (best, elapsed) = (self.best, duration(self.elapsed));
+        format!("[{spent}, best {best:.3}, {candidates}, {read:.0} tokens/s read, {written:.0} written, {elapsed}{left}]")
+    }
+}
+
+/// How many requests were answered since a step began, over all the lists of requests that it takes.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    /// In the lists that are done.
+    before: usize,
+    /// The last list: answered, of how many, its seconds.
+    last: (usize, usize, f64),
+}
+
+impl Answers {
+    /// The number, now that `answered` of a list `of` so many are.
+    pub(super) fn hear(&mut self, answered: usize, of: usize, seconds: f64) -> usize {
+        if answered < self.last.0 || seconds < self.last.2 {
+            self.before += self.last.1;
+        }
+        self.last = (answered, of, seconds);
+        self.before + answered
     }
 }
 
@@ -391,6 +421,13 @@ mod tests {
         assert_eq!(duration(59.4), "59 s");
         assert_eq!(duration(61.0), "1 min 01 s");
         assert_eq!(duration(7260.0), "2 h 01 min");
+    }
+
+    #[test]
+    fn answers_are_counted_over_lists() {
+        let mut answers = Answers::default();
+        let heard = [(0, 32, 1.0), (20, 32, 4.0), (0, 32, 0.5), (31, 32, 5.0), (2, 8, 0.9)];
+        assert_eq!(heard.map(|(answered, of, seconds)| answers.hear(answered, of, seconds)), [0, 20, 32, 63, 66]);
     }
 
     #[test]

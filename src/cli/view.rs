@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use gepard::engine::EngineProgress;
 use gepard::event::{Event, Purpose};
 
-use super::progress::{BEST_TRIED, duration, indexing, preparation, time_left, words_for};
+use super::progress::{Answers, BEST_TRIED, duration, indexing, preparation, time_left, words_for};
 use super::terminal::one_line;
 
 /// Columns of the bar: beside it, the longest budget line has room in 80.
@@ -31,7 +31,10 @@ pub(super) struct View {
     best: Vec<(u64, f64)>,
     last: String,
     doing: String,
-    answered: Option<(usize, usize)>,
+    /// Whether a test follows the search.
+    tests: bool,
+    answers: Answers,
+    answered: Option<usize>,
     rates: Option<(f64, f64)>,
     /// Proposals that brought nothing to try, by reason.
     unusable: BTreeMap<&'static str, u64>,
@@ -42,20 +45,20 @@ impl View {
     /// Takes note of an event. Returns a line that is to stay above the view, if there is one.
     pub(super) fn hear(&mut self, event: &Event) -> Option<String> {
         match event {
-            Event::Started { run, most_rollouts, most_seconds, .. } => {
+            Event::Started { run, examples: [.., test], most_rollouts, most_seconds, .. } => {
+                self.tests = *test > 0;
                 self.run = Some(run.display().to_string());
                 (self.most_rollouts, self.most_seconds) = (*most_rollouts, *most_seconds);
                 self.doing = "loading the models".into();
             }
             Event::Evaluating { purpose, fresh, .. } => {
-                self.doing = format!("{} of {fresh} rollouts", words_for(*purpose));
-                self.answered = None;
+                self.asking(format!("{} of {fresh} rollouts", words_for(*purpose)));
                 if *purpose == Purpose::Test && self.candidates > 0 {
                     self.last = "the search is over".into();
                 }
             }
             Event::Progress { done: EngineProgress { answered, prefilled, decoded }, of, seconds } => {
-                self.answered = Some((*answered, *of));
+                self.answered = Some(self.answers.hear(*answered, *of, *seconds));
                 self.running = *seconds;
                 if *seconds > 0.0 {
                     self.rates = Some((*prefilled as f64 / seconds, *decoded as f64 / seconds));
@@ -100,20 +103,21 @@ impl View {
     }
 
     fn asking(&mut self, doing: String) {
-        (self.doing, self.answered) = (doing, None);
+        (self.doing, self.answered, self.answers) = (doing, None, Answers::default());
     }
 
     /// The view's lines, none longer than `width` columns.
     pub(super) fn lines(&self, width: usize) -> Vec<String> {
         let left = time_left(self.spent, self.elapsed, self.most_rollouts, self.most_seconds);
-        let left = left.map_or(String::new(), |seconds| format!(", {} left", duration(seconds)));
+        let test = if self.tests { " + test" } else { "" };
+        let left = left.map_or(String::new(), |seconds| format!(", {} left{test}", duration(seconds)));
         let rollouts =
             self.most_rollouts.map_or(format!("{} rollouts", self.spent), |most| format!("{}/{most} rollouts", self.spent));
         let best = match self.best.last() {
             Some((_, score)) => format!("{score:.3} {} {} candidates", self.sparkline(), self.candidates),
             None => "not known yet".into(),
         };
-        let answered = self.answered.map_or(String::new(), |(answered, of)| format!(", {answered}/{of} answered"));
+        let answered = self.answered.map_or(String::new(), |answered| format!(", {answered} answered"));
         let rates = self.rates.map_or(String::new(), |(read, written)| format!("{read:.0} tokens/s read, {written:.0} written"));
         let reasons: Vec<String> = self.unusable.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
         let unusable = match self.unusable.values().sum::<u64>() {
@@ -220,7 +224,7 @@ mod tests {
             (2, "0.500 ▁"),
             (2, "2 candidates"),
             (3, "rule: candidate 1 scores 0.500 (+0.250)"),
-            (4, "3/8 answered"),
+            (4, "3 answered"),
             (5, "300 tokens/s read, 20 written"),
             (6, "none unusable"),
         ] {

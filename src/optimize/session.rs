@@ -1,6 +1,7 @@
 //! What an optimizer may do: evaluate, reflect, draw randomness, log. Budget, clock, cache and
 //! journal live behind it.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -92,6 +93,8 @@ pub struct Session<'a> {
     /// The run's clock as of the last record, and when this process began to add to it.
     elapsed: f64,
     live_since: Option<Instant>,
+    /// Rollouts for which the budget had no room when it was last asked for too many.
+    no_room_for: Cell<Option<u64>>,
 }
 
 impl<'a> Session<'a> {
@@ -126,6 +129,7 @@ impl<'a> Session<'a> {
             },
             elapsed: 0.0,
             live_since: None,
+            no_room_for: Cell::new(None),
         };
         if session.journal.is_replaying() {
             let (records, seconds) = (session.journal.recorded(), session.journal.seconds());
@@ -170,6 +174,12 @@ impl<'a> Session<'a> {
     #[must_use]
     pub fn spent(&self) -> Spent {
         self.spent
+    }
+
+    /// Rollouts for which the budget had no room when it was last asked for more than it held.
+    #[must_use]
+    pub fn no_room_for(&self) -> Option<u64> {
+        self.no_room_for.get()
     }
 
     /// The random numbers of a purpose in an iteration.
@@ -234,6 +244,7 @@ impl<'a> Session<'a> {
     /// [`Halt::Stop`] with the reason why not.
     pub fn fits(&self, rollouts: u64) -> Result<(), Halt> {
         if self.rollouts_left().is_some_and(|left| rollouts > left) {
+            self.no_room_for.set(Some(rollouts));
             return Err(Halt::Stop(StopReason::BudgetSpent));
         }
         if self.limits().seconds.is_some_and(|most| self.elapsed >= most as f64) {

@@ -174,6 +174,12 @@ impl BeforeAfter {
 }
 
 impl Summary {
+    /// Whether nothing but the seed was tried.
+    #[must_use]
+    pub fn is_untried(&self) -> bool {
+        self.candidates == 1 && self.reflections.proposed == 0 && self.reflections.unusable.is_empty()
+    }
+
     /// Sums a run up. `elapsed` is its clock at the end of the search, in seconds.
     #[must_use]
     pub fn new(pool: &Pool, spent: Spent, tally: Tally, elapsed: f64, test: Option<&BeforeAfter>) -> Self {

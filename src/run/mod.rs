@@ -246,7 +246,7 @@ fn finish(
     };
     let mut session = Session::new(evaluator, &splits, &plan.optimize, &mut journal, &mut tell, interrupted);
     let searched = optimizer.run(&mut session);
-    let (spent, elapsed) = (session.spent(), session.elapsed());
+    let (spent, elapsed, no_room_for) = (session.spent(), session.elapsed(), session.no_room_for());
     drop(session);
     journal.sync()?;
     let pool = searched?;
@@ -282,6 +282,12 @@ fn finish(
     journal.sync()?;
     let mut summary = Summary::new(&pool, spent, tally, elapsed, test.as_ref());
     summary.notes.extend(notes(plan, &splits));
+    if let Some(needs) = no_room_for.filter(|_| pool.stopped == StopReason::BudgetSpent && summary.is_untried()) {
+        let holds = spent.rollouts + needs;
+        summary.notes.push(format!(
+            "the first iteration can take {needs} rollouts, so a budget of {holds} is the least that tries anything; the same run goes on with it"
+        ));
+    }
     result::write(folder, program, &pool, &summary)?;
     page::write(folder, &folder.join("report.html"))?;
     let validation = (0..splits.val.len()).map(|place| pool.members[best].scores.get(place)).collect();
