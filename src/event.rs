@@ -215,6 +215,8 @@ pub enum Event {
         instructions: Vec<(String, String)>,
         /// Ids of their worked examples.
         demonstrations: Vec<(String, Vec<String>)>,
+        /// What its rollouts stand under in the journal.
+        key: String,
     },
     /// A proposal was scored on some examples, and compares by that with the others of its method. No validation in full.
     Tried {
@@ -283,6 +285,8 @@ pub enum Event {
         instructions: Vec<(String, String)>,
         /// Ids of the validation examples of its gate.
         examples: Vec<String>,
+        /// What its rollouts stand under in the journal.
+        key: String,
     },
     /// A merge was due, but no two candidates can be merged: the iteration goes on to reflect.
     NothingToMerge {
@@ -339,6 +343,8 @@ pub enum Event {
         complete: bool,
         /// Rollouts charged when it joined.
         spent: u64,
+        /// What its rollouts stand under in the journal.
+        key: String,
     },
     /// An iteration charged no rollout: all it asked for was known.
     Idle {

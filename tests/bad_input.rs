@@ -170,7 +170,7 @@ fn models_that_cannot_answer_a_prompt() {
         ("llama", vec![], "it has no chat template, so it is a base model; take the instruction-tuned one"),
         // A header may be whole and the file still no model: llama.cpp says so, and the process lives.
         ("llama", vec![template.clone()], "llama.cpp cannot read it"),
-        ("llama", vec![gguf::entry("tokenizer.chat_template", "{% for")], ""),
+        ("llama", vec![gguf::entry("tokenizer.chat_template", "{% for")], "the model's chat template cannot be read"),
     ] {
         let task = with_model("model.gguf");
         let entries = [vec![gguf::entry("general.architecture", architecture)], template].concat();

@@ -124,6 +124,22 @@ fn known(task: &str, key: &str) -> BTreeSet<String> {
     known_if_told(task, key).unwrap_or_else(|| panic!("nothing is told of {key}"))
 }
 
+/// The tests that the fuzzer runs are there.
+#[test]
+fn the_fuzzer_names_tests_that_exist() {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let script = std::fs::read_to_string(home.join("scripts/bench/fuzz")).unwrap();
+    let names: Vec<&str> = script.lines().filter_map(|line| line.trim().strip_prefix('"')?.strip_suffix("\",")).collect();
+    assert!(names.len() > 10);
+    for name in names {
+        let (module, test) = name.split_once("::tests::").unwrap();
+        let path = home.join("src").join(module.replace("::", "/"));
+        let files = [path.with_extension("rs"), path.join("mod.rs"), path.join("tests.rs")];
+        let has = |file: &PathBuf| std::fs::read_to_string(file).is_ok_and(|source| source.contains(&format!("fn {test}(")));
+        assert!(files.iter().any(has), "{name}");
+    }
+}
+
 /// A word that is like no key.
 const UNKNOWN: &str = "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq";
 

@@ -24,7 +24,7 @@ fn line(event: &Event) -> Option<String> {
         Event::Proposed { instructions, .. } => format!("   propose {}", texts(instructions)),
         Event::Rejected { parent_sum, child_sum, .. } => format!("   reject {parent_sum} -> {child_sum}"),
         Event::Passed { parent_sum, child_sum, .. } => format!("   pass {parent_sum} -> {child_sum}"),
-        Event::Merging { iteration, parents, ancestor, instructions, examples } => {
+        Event::Merging { iteration, parents, ancestor, instructions, examples, .. } => {
             let examples = numbers(examples);
             format!("{iteration}: merge {} over {ancestor}: {} on {examples}", list(parents), texts(instructions))
         }

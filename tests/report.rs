@@ -118,7 +118,7 @@ fn operators_that_ask_nobody_are_ascribed_too() {
     let task = Task::new();
     task.edit("max_tokens = 8", "max_tokens = 80");
     let settings = [
-        "optimize.operators=[\"format\", \"examples\", \"reason\", \"rewrite\", \"drop\"]",
+        "optimize.operators=[\"format\", \"examples\", \"reason\", \"layout\", \"rewrite\", \"drop\"]",
         "optimize.proposals=3",
         "optimize.gate=confident",
     ];

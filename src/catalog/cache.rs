@@ -171,6 +171,14 @@ impl Cache {
         }
     }
 
+    /// What the file at `path` must hash to; None for one that lies elsewhere, or that nothing pins.
+    pub(super) fn pinned(&self, path: &Path) -> Option<String> {
+        let file = path.strip_prefix(&self.folder).ok()?.to_str()?;
+        let added = self.record().ok().and_then(|record| record.models.into_iter().find(|model| model.file == file));
+        let known = || self.catalog.models.iter().find(|entry| entry.file == file).map(|entry| entry.sha256.clone());
+        added.map(|model| model.sha256).or_else(known)
+    }
+
     fn unknown(&self, name: &str, models: &[Listed]) -> ModelFileError {
         let wanted = name.to_lowercase();
         let nearest = models

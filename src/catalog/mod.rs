@@ -126,6 +126,12 @@ pub fn sha256(path: &Path) -> Result<String, ModelFileError> {
     digest::sha256(path)
 }
 
+/// The SHA-256 that the file at `path` must have, where it lies in the cache and something says so.
+#[must_use]
+pub fn pinned(path: &Path) -> Option<String> {
+    open().ok()?.pinned(path)
+}
+
 /// Copies a model file into the cache and gives it a name.
 ///
 /// The name is the one of the catalog where the bytes are a known model's, else `name`, else the

@@ -50,14 +50,14 @@ pub(super) fn run(task: &Path, arguments: &Options, json: bool, out: &mut dyn Wr
                 name.to_string_lossy().replace(&format!("-seed{}", plan.optimize.seed), "-compare")
             }))
         });
-    let interrupted = interrupt_flag()?;
+    let mode = Mode::or_fitting(arguments.progress);
+    let interrupted = interrupt_flag(mode == Mode::Bar)?;
     let (mut number, of) = (0, methods.len() as u64 * arguments.seeds);
     // A new list of events for each run, so that each tells of its own replay and its own best.
-    let mode = Mode::or_fitting(arguments.progress);
-    let progress = std::cell::RefCell::new(Progress::new(mode));
+    let progress = std::cell::RefCell::new(Progress::new(mode, &interrupted));
     let mut begun = |method: config::Method, seed: u64| {
         number += 1;
-        *progress.borrow_mut() = Progress::new(mode);
+        *progress.borrow_mut() = Progress::new(mode, &interrupted);
         if matches!(mode, Mode::Plain | Mode::Bar) {
             super::progress::line(&format!("── {}, seed {seed}: run {number} of {of} ──", method.name()));
         }

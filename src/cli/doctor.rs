@@ -34,9 +34,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
     }
     let Some(task) = &arguments.task else { return Ok(()) };
     let plan = config::load(task, &arguments.overrides.settings())?;
-    let interrupted = interrupt_flag()?;
+    let interrupted = interrupt_flag(false)?;
     let found = {
-        let mut progress = Progress::new(Mode::Plain);
+        let mut progress = Progress::new(Mode::Plain, &interrupted);
         run::diagnose(&plan, &interrupted, &mut |event| progress.hear(event))?
     };
     let [train, val, test] = found.examples;

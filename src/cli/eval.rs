@@ -64,8 +64,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
         return Err(CliError::Usage("--limit 0 leaves nothing to score; give 1 or more".into()));
     }
     let request = EvalRequest { candidate, split: arguments.split.into(), limit: arguments.limit };
-    let interrupted = interrupt_flag()?;
-    let mut progress = Progress::new(Mode::or_fitting(arguments.progress));
+    let mode = Mode::or_fitting(arguments.progress);
+    let interrupted = interrupt_flag(mode == Mode::Bar)?;
+    let mut progress = Progress::new(mode, &interrupted);
     let result = run::evaluate(&plan, &request, &interrupted, &mut |event| progress.hear(event))?;
     drop(progress);
     let unscored = result.rollouts.iter().filter(|r| r.score().is_none()).count();

@@ -161,15 +161,21 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// A flag that the first Ctrl-C sets; the second ends the process at once.
-fn interrupt_flag() -> Result<Arc<AtomicBool>, CliError> {
+/// What the first Ctrl-C is answered with.
+const STOPPING: &str = "gepard: stopping after the running step; Ctrl-C again to stop at once";
+
+/// A flag that the first Ctrl-C sets; the second ends the process at once. Where a view is drawn, it tells of the first: what
+/// is written beside it would be torn.
+fn interrupt_flag(by_view: bool) -> Result<Arc<AtomicBool>, CliError> {
     let flag = Arc::new(AtomicBool::new(false));
     let heard = Arc::clone(&flag);
     ctrlc::set_handler(move || {
         if heard.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }
-        drop(writeln!(std::io::stderr(), "gepard: stopping after the running step; Ctrl-C again to stop at once"));
+        if !by_view {
+            drop(writeln!(std::io::stderr(), "{STOPPING}"));
+        }
     })
     .map_err(|e| CliError::Usage(format!("cannot listen for Ctrl-C: {e}")))?;
     Ok(flag)

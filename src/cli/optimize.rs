@@ -42,8 +42,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
     settings.extend(arguments.seed.map(|seed| format!("optimize.seed={seed}")));
     let plan = config::load(&arguments.task, &settings)?;
     let folder = arguments.run.clone().unwrap_or_else(|| default_run_folder(&arguments.task, plan.optimize.seed));
-    let interrupted = interrupt_flag()?;
-    let mut progress = Progress::new(Mode::or_fitting(arguments.progress));
+    let mode = Mode::or_fitting(arguments.progress);
+    let interrupted = interrupt_flag(mode == Mode::Bar)?;
+    let mut progress = Progress::new(mode, &interrupted);
     let summary = run::optimize(&plan, &folder, &interrupted, &mut |event| progress.hear(event))?;
     // The view gives way to the result.
     drop(progress);

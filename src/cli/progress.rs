@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
@@ -11,6 +13,7 @@ use gepard::engine::llama::Preparation;
 use gepard::event::{Behind, Event, Purpose};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::STOPPING;
 use super::screen::json;
 use super::terminal::printable;
 use super::view::View;
@@ -19,7 +22,7 @@ use super::view::View;
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
 /// Without a token for so long, something is wrong.
-const STANDSTILL: Duration = Duration::from_secs(30);
+pub(super) const STANDSTILL: Duration = Duration::from_secs(30);
 
 /// How to tell of progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -38,16 +41,25 @@ impl Mode {
     /// What is told where nothing was said: the view on a terminal, plain lines elsewhere.
     pub(super) fn or_fitting(said: Option<Self>) -> Self {
         match said {
-            None | Some(Self::Bar) if std::io::stderr().is_terminal() => Self::Bar,
+            None | Some(Self::Bar) if draws() => Self::Bar,
             None | Some(Self::Bar) => Self::Plain,
             Some(mode) => mode,
         }
     }
 }
 
+/// Whether standard error is a terminal that can go back to a line.
+fn draws() -> bool {
+    let dumb = !cfg!(windows) && std::env::var_os("TERM").is_none_or(|name| name.is_empty() || name == "dumb");
+    std::io::stderr().is_terminal() && !dumb
+}
+
 /// Listens to a run and tells of it.
 pub(super) struct Progress {
     mode: Mode,
+    /// Set by Ctrl-C.
+    interrupted: Arc<AtomicBool>,
+    told_of_interrupt: bool,
     /// The view, and where it is drawn; None in all other modes.
     view: Option<(View, ProgressBar)>,
     most_rollouts: Option<u64>,
@@ -72,9 +84,11 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(mode: Mode) -> Self {
+    pub(super) fn new(mode: Mode, interrupted: &Arc<AtomicBool>) -> Self {
         Self {
             mode,
+            interrupted: Arc::clone(interrupted),
+            told_of_interrupt: false,
             view: (mode == Mode::Bar).then(|| (View::default(), drawn())),
             most_rollouts: None,
             most_seconds: None,
@@ -101,6 +115,10 @@ impl Progress {
                 if let Some((view, bar)) = &mut self.view {
                     if let Some(text) = view.hear(event) {
                         bar.println(printable(&text));
+                    }
+                    if !self.told_of_interrupt && self.interrupted.load(Ordering::SeqCst) {
+                        self.told_of_interrupt = true;
+                        bar.println(STOPPING);
                     }
                     let width = console::Term::stderr().size_checked().map_or(80, |(_, columns)| usize::from(columns));
                     bar.set_message(view.lines(width.saturating_sub(1)).join("\n"));
@@ -432,7 +450,7 @@ mod tests {
 
     #[test]
     fn a_replay_is_told_in_one_line() {
-        let mut progress = Progress::new(Mode::Plain);
+        let mut progress = Progress::new(Mode::Plain, &Arc::default());
         assert!(progress.plain(&Event::Resumed { records: 3, seconds: 1.0 }).is_some());
         assert!(progress.plain(&Event::Perfect { iteration: 1, parent: 0 }).is_none());
         assert!(progress.plain(&Event::CaughtUp).is_some());
@@ -441,7 +459,7 @@ mod tests {
 
     #[test]
     fn a_standstill_is_told() {
-        let mut progress = Progress::new(Mode::Plain);
+        let mut progress = Progress::new(Mode::Plain, &Arc::default());
         progress.told = Instant::now().checked_sub(SIGN_OF_LIFE).unwrap();
         let done = EngineProgress { answered: 0, prefilled: 256, decoded: 0 };
         let mut told = |seconds: f64| progress.plain(&Event::Progress { done, of: 4, seconds }).unwrap_or_default();

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use gepard::engine::EngineProgress;
 use gepard::event::{Event, Purpose};
 
-use super::progress::{Answers, BEST_TRIED, duration, indexing, preparation, time_left, words_for};
+use super::progress::{Answers, BEST_TRIED, STANDSTILL, duration, indexing, preparation, time_left, words_for};
 use super::terminal::one_line;
 
-/// Columns of the bar: beside it, the longest budget line has room in 80.
-const BAR: usize = 16;
+/// Columns of the bar: beside it, the longest budget line has room in 79.
+const BAR: usize = 12;
 
 /// Columns of the sparkline.
 const COLUMNS: usize = 24;
@@ -35,6 +35,9 @@ pub(super) struct View {
     tests: bool,
     answers: Answers,
     answered: Option<usize>,
+    /// How far the list of requests was when it last moved, and the second of that.
+    moved: (EngineProgress, f64),
+    stopped: bool,
     rates: Option<(f64, f64)>,
     /// Proposals that brought nothing to try, by reason.
     unusable: BTreeMap<&'static str, u64>,
@@ -57,7 +60,11 @@ impl View {
                     self.last = "the search is over".into();
                 }
             }
-            Event::Progress { done: EngineProgress { answered, prefilled, decoded }, of, seconds } => {
+            Event::Progress { done, of, seconds } => {
+                if self.moved.0 != *done || self.moved.1 > *seconds {
+                    self.moved = (*done, *seconds);
+                }
+                let EngineProgress { answered, prefilled, decoded } = done;
                 self.answered = Some(self.answers.hear(*answered, *of, *seconds));
                 self.running = *seconds;
                 if *seconds > 0.0 {
@@ -88,12 +95,16 @@ impl View {
                     [_] => self.operators.get(proposal).map_or(BEST_TRIED, String::as_str),
                     _ => "merge",
                 };
-                let gain = before.map_or(String::new(), |before| format!(" ({:+.3})", mean - before));
+                // What was validated in part has no mean that compares.
+                let gain = before.filter(|_| *complete).map_or(String::new(), |before| format!(" ({:+.3})", mean - before));
                 let part = if *complete { "" } else { ", validated in part" };
                 self.last = format!("{by}: candidate {candidate} scores {mean:.3}{gain}{part}");
             }
             Event::Unscored { example, cause } => return Some(format!("the metric failed on `{example}`: {cause}")),
-            Event::Stopped { reason } => return Some(format!("stopped: {reason}")),
+            Event::Stopped { reason } => {
+                self.stopped = true;
+                return Some(format!("stopped: {reason}"));
+            }
             Event::Tested { candidate, mean: Some(mean) } => {
                 return Some(format!("candidate {candidate} scores {mean:.3} on test"));
             }
@@ -108,13 +119,17 @@ impl View {
 
     /// The view's lines, none longer than `width` columns.
     pub(super) fn lines(&self, width: usize) -> Vec<String> {
-        let left = time_left(self.spent, self.elapsed, self.most_rollouts, self.most_seconds);
+        let elapsed = self.elapsed + self.running;
+        let left = time_left(self.spent, elapsed, self.most_rollouts, self.most_seconds).filter(|_| !self.stopped);
         let test = if self.tests { " + test" } else { "" };
         let left = left.map_or(String::new(), |seconds| format!(", {} left{test}", duration(seconds)));
         let rollouts =
             self.most_rollouts.map_or(format!("{} rollouts", self.spent), |most| format!("{}/{most} rollouts", self.spent));
         let best = match self.best.last() {
-            Some((_, score)) => format!("{score:.3} {} {} candidates", self.sparkline(), self.candidates),
+            Some((_, score)) => {
+                let s = if self.candidates == 1 { "" } else { "s" };
+                format!("{score:.3} {} {} candidate{s}", self.sparkline(), self.candidates)
+            }
             None => "not known yet".into(),
         };
         let answered = self.answered.map_or(String::new(), |answered| format!(", {answered} answered"));
@@ -127,11 +142,16 @@ impl View {
         let mut lines = Vec::new();
         if let Some(run) = &self.run {
             lines.push(("run", run.clone()));
-            lines.push(("budget", format!("{} {rollouts}, {}{left}", self.bar(), duration(self.elapsed + self.running))));
+            lines.push(("budget", format!("{} {rollouts}, {}{left}", self.bar(), duration(elapsed))));
             lines.push(("best", best));
             lines.push(("last", self.last.clone()));
         }
-        lines.extend([("now", format!("{}{answered}", self.doing)), ("speed", rates)]);
+        let still = self.running - self.moved.1;
+        let still = match still >= STANDSTILL.as_secs_f64() {
+            true => format!(", not a token for {still:.0} s"),
+            false => String::new(),
+        };
+        lines.extend([("now", format!("{}{answered}{still}", self.doing)), ("speed", rates)]);
         if self.run.is_some() {
             lines.push(("reflect", unusable));
         }
@@ -184,6 +204,7 @@ mod tests {
             objectives: BTreeMap::new(),
             complete: true,
             spent,
+            key: String::new(),
         }
     }
 
@@ -212,6 +233,7 @@ mod tests {
                 operators: vec![("m".into(), "rule")],
                 instructions: Vec::new(),
                 demonstrations: Vec::new(),
+                key: String::new(),
             },
             accepted(1, 0.5, 40),
             Event::Evaluated { purpose: Purpose::Gate, mean: None, spent: 50, elapsed: 60.0 },
@@ -219,8 +241,8 @@ mod tests {
         ]);
         let lines = view.lines(80);
         for (place, words) in [
-            (1, "50/100 rollouts, 1 min 02 s, 1 min 00 s left"),
-            (1, &"█".repeat(8)),
+            (1, "50/100 rollouts, 1 min 02 s, 1 min 02 s left"),
+            (1, &"█".repeat(6)),
             (2, "0.500 ▁"),
             (2, "2 candidates"),
             (3, "rule: candidate 1 scores 0.500 (+0.250)"),
@@ -230,6 +252,25 @@ mod tests {
         ] {
             assert!(lines[place].contains(words), "{words} not in {lines:#?}");
         }
+    }
+
+    #[test]
+    fn a_standstill_and_a_long_budget_are_told_in_eighty_columns() {
+        let started = Event::Started {
+            run: "r".into(),
+            examples: [1; 3],
+            val_from_train: false,
+            most_rollouts: Some(4000),
+            most_seconds: None,
+        };
+        let evaluated = Event::Evaluated { purpose: Purpose::Gate, mean: None, spent: 2000, elapsed: 3590.0 };
+        let done = EngineProgress { answered: 0, prefilled: 600, decoded: 40 };
+        let progress = |seconds| Event::Progress { done, of: 8, seconds };
+        let view = after(&[started, evaluated, progress(1.0), progress(9.0)]);
+        assert!(view.lines(79)[1].ends_with("2000/4000 rollouts, 59 min 59 s, 59 min 59 s left + test"), "{:?}", view.lines(79));
+        assert!(!view.lines(79)[4].contains("not a token"));
+        let view = after(&[progress(1.0), progress(32.0)]);
+        assert!(view.lines(79)[0].ends_with(", not a token for 31 s"), "{:?}", view.lines(79));
     }
 
     #[test]

@@ -203,12 +203,37 @@ fn missing_field(field: &str, fields: &Map<String, Value>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::strategy::Strategy;
     use std::io::Write;
 
     fn dataset(content: &[u8]) -> Dataset {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(content).unwrap();
         Dataset::open(file.path(), None).unwrap()
+    }
+
+    proptest::proptest! {
+        /// Of any bytes, as JSONL and as CSV: rows, or an error with the file's name and a line.
+        #[test]
+        fn any_file_is_read_or_refused_with_its_line(
+            pieces in proptest::collection::vec(proptest::prop_oneof![
+                proptest::sample::select(vec!["{\"id\": 1}\n", "{", "}", "\"", "\"q\": ", "[", "]", ",", "\n", "\r\n", ";", "\\u00", "\u{feff}", "1e999"])
+                    .prop_map(|piece| piece.as_bytes().to_vec()),
+                proptest::collection::vec(proptest::num::u8::ANY, 0..6),
+            ], 0..24),
+            is_csv: bool,
+        ) {
+            let mut file = tempfile::Builder::new().suffix(if is_csv { ".csv" } else { ".jsonl" }).tempfile().unwrap();
+            file.write_all(&pieces.concat()).unwrap();
+            let name = file.path().file_name().unwrap().to_string_lossy().into_owned();
+            if let Err(error) = Dataset::open(file.path(), None).and_then(|data| data.check(&["q".into()])) {
+                let told = error.to_string();
+                proptest::prop_assert!(told.contains(&name), "{}", told);
+                if let DataError::Row { line, .. } = error {
+                    proptest::prop_assert!(line > 0);
+                }
+            }
+        }
     }
 
     #[test]

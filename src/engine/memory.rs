@@ -165,14 +165,18 @@ impl MemoryPlan {
         let of_all = self.shares.iter().map(Share::ram);
         if self.in_turns { of_all.max().unwrap_or(0) } else { of_all.fold(0, u64::saturating_add) }
     }
+
+    /// Bytes of the GPU that are taken at a time.
+    #[must_use]
+    pub fn gpu(&self) -> u64 {
+        let of_all = self.shares.iter().map(|share| share.on_gpu);
+        if self.in_turns { of_all.max().unwrap_or(0) } else { of_all.fold(0, u64::saturating_add) }
+    }
 }
 
 /// No way of sharing fits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{name}` alone needs {} MB of memory ({} MB of weights, the rest for {context} tokens of context), and models may have {} MB: \
-     take a smaller file or a stronger quantization, or lower `model.{name}.context`{}", mb(*needs), mb(*weights), mb(*has), if *gpu { ", or offload more layers" } else { "" }
-)]
+#[error("{}", self.words())]
 pub struct TooLarge {
     /// The model.
     pub name: String,
@@ -184,8 +188,25 @@ pub struct TooLarge {
     pub context: usize,
     /// Bytes that models may have.
     pub has: u64,
-    /// Whether there is a GPU.
-    pub gpu: bool,
+    /// Layers that were asked for on a GPU, where that is what it does not fit; None: it does not fit the machine's memory.
+    pub gpu_layers: Option<u32>,
+}
+
+impl TooLarge {
+    fn words(&self) -> String {
+        let Self { name, needs, weights, context, has, gpu_layers } = self;
+        let [needs, weights, has] = [needs, weights, has].map(|bytes| mb(*bytes));
+        match gpu_layers {
+            None => format!(
+                "`{name}` alone needs {needs} MB of memory ({weights} MB of weights, the rest for {context} tokens of context), and models \
+                 may have {has} MB: take a smaller file or a stronger quantization, or lower `model.{name}.context`"
+            ),
+            Some(layers) => format!(
+                "`{name}` alone needs {needs} MB of the GPU for {layers} layers and {context} tokens of context, and models may have \
+                 {has} MB of it now: free some of it, or lower `model.{name}.gpu_layers` or `model.{name}.context`"
+            ),
+        }
+    }
 }
 
 /// Bytes in millions, rounded up.
@@ -203,6 +224,7 @@ const LEAST_CONTEXT: usize = 2048;
 /// # Errors
 /// [`TooLarge`] with the model that fits in no way.
 pub fn plan(needs: &[Need], machine: &Machine) -> Result<MemoryPlan, TooLarge> {
+    let gpu = machine.gpu.map_or(0, usable);
     let mut halvings = 0;
     loop {
         let context = |need: &Need| match need.may_shrink {
@@ -213,33 +235,42 @@ pub fn plan(needs: &[Need], machine: &Machine) -> Result<MemoryPlan, TooLarge> {
             for cache in [CacheType::F16, CacheType::Q8] {
                 let shares = share(needs, machine, in_turns, cache, &context);
                 let plan = MemoryPlan { shares, in_turns: in_turns && needs.len() > 1 };
-                if plan.ram() <= machine.ram {
+                if plan.ram() <= machine.ram && plan.gpu() <= gpu {
                     return Ok(plan);
                 }
             }
         }
         if needs.iter().all(|need| !need.may_shrink || need.context >> halvings <= LEAST_CONTEXT) {
             let shares = share(needs, machine, true, CacheType::Q8, &context);
-            let Some(largest) = shares.into_iter().max_by_key(Share::ram) else {
+            let on_gpu = shares.iter().max_by_key(|share| share.on_gpu).filter(|share| share.on_gpu > gpu);
+            let Some(Share { name, weights, context, gpu_layers, .. }) = on_gpu.or(shares.iter().max_by_key(|share| share.ram()))
+            else {
                 return Ok(MemoryPlan { shares: Vec::new(), in_turns: false });
             };
-            let (needs, gpu) = (largest.ram(), machine.gpu.is_some());
-            let Share { name, weights, context, .. } = largest;
-            return Err(TooLarge { name, needs, weights, context, has: machine.ram, gpu });
+            let (needs, has, gpu_layers) = match on_gpu {
+                Some(share) => (share.on_gpu, gpu, Some(*gpu_layers)),
+                None => (shares.iter().map(Share::ram).max().unwrap_or(0), machine.ram, None),
+            };
+            return Err(TooLarge { name: name.clone(), needs, weights: *weights, context: *context, has, gpu_layers });
         }
         halvings += 1;
     }
 }
 
+/// What of a GPU's free memory models may take.
+fn usable(free: u64) -> u64 {
+    free - free / LEFT_TO_OTHERS
+}
+
 /// Shares under one choice. In turns each has the whole GPU; together they take what those before have left.
 fn share(needs: &[Need], machine: &Machine, in_turns: bool, cache: CacheType, context: &impl Fn(&Need) -> usize) -> Vec<Share> {
-    let whole = machine.gpu.map(|gpu| gpu - gpu / LEFT_TO_OTHERS);
+    let whole = machine.gpu.map(usable);
     let mut left = whole;
     let mut shares = Vec::new();
     for need in needs {
         let (context, cache) = (context(need), need.cache.unwrap_or(cache));
         let cache_bytes = need.cache_bytes(context, cache);
-        let per_layer = (need.weights.saturating_add(cache_bytes) / u64::from(need.layers.max(1))).max(1);
+        let per_layer = need.weights.saturating_add(cache_bytes).div_ceil(u64::from(need.layers.max(1))).max(1);
         let room = if in_turns { whole } else { left };
         let fits = room.map_or(0, |room| u32::try_from(room.saturating_sub(need.compute) / per_layer).unwrap_or(u32::MAX));
         let gpu_layers = need.gpu_layers.unwrap_or(fits).min(need.layers);
@@ -324,6 +355,16 @@ mod tests {
         assert_eq!(planned(&[told], 8 * GB, Some(24 * GB)).shares[0].on_gpu, 0);
     }
 
+    #[test]
+    fn layers_that_were_asked_for_take_turns_or_are_refused() {
+        let all = |name: &str| Need { gpu_layers: Some(37), ..qwen3_8b(name, 5 * GB) };
+        assert!(!planned(&[all("task"), all("teacher")], 8 * GB, Some(24 * GB)).in_turns);
+        assert!(planned(&[all("task"), all("teacher")], 8 * GB, Some(8 * GB)).in_turns);
+        let error = plan(&[all("task")], &Machine { ram: 64 * GB, gpu: Some(4 * GB) }).unwrap_err();
+        assert_eq!((error.has, error.gpu_layers), (3_500_000_000, Some(37)));
+        assert!(error.to_string().contains("MB of the GPU for 37 layers"), "{error}");
+    }
+
     proptest! {
         #[test]
         fn a_plan_keeps_within_the_machine(
@@ -334,7 +375,7 @@ mod tests {
             let machine = Machine { ram: ram * GB, gpu: (gpu > 0).then_some(gpu * GB) };
             match plan(&needs, &machine) {
                 Ok(plan) => {
-                    prop_assert!(plan.ram() <= machine.ram);
+                    prop_assert!(plan.ram() <= machine.ram && plan.gpu() <= machine.gpu.unwrap_or(0));
                     for (share, need) in plan.shares.iter().zip(&needs) {
                         prop_assert!(share.context <= need.context && (need.may_shrink || share.context == need.context));
                     }

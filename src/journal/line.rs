@@ -1,5 +1,7 @@
 //! One line of the journal: a record and its checksum.
 
+use std::io::{BufRead, Read};
+
 use serde::Deserialize;
 
 use super::{Limits, Record};
@@ -7,6 +9,22 @@ use super::{Limits, Record};
 const BEFORE_SUM: &str = "{\"crc\":\"";
 const AFTER_SUM: &str = "\",\"record\":";
 const SUM_LENGTH: usize = 8;
+
+/// The most bytes of a line: far more than a sub-wave of rollouts has. Of a file without lines no more is read.
+const LONGEST: u64 = 512 << 20;
+
+/// Reads the next line with its end, or what there is without one. Returns its bytes.
+///
+/// # Errors
+/// The reader's; [`ErrorKind::InvalidData`](std::io::ErrorKind::InvalidData) where the line has no end.
+pub(super) fn read(reader: &mut impl BufRead, bytes: &mut Vec<u8>) -> std::io::Result<usize> {
+    bytes.clear();
+    let length = reader.take(LONGEST).read_until(b'\n', bytes)?;
+    if length as u64 == LONGEST && bytes.last() != Some(&b'\n') {
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "a line of it has no end"));
+    }
+    Ok(length)
+}
 
 /// The line of a record, with its end.
 pub(super) fn encode(record: &Record) -> Vec<u8> {

@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 use self::line::Outline;
 
 /// The version of the format that this code writes.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// The least time between two syncs to the disk: what a power cut can cost.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
@@ -141,8 +141,7 @@ impl Journal {
             return Err(damaged(1, "the file does not begin like a journal"));
         }
         loop {
-            bytes.clear();
-            let length = reader.read_until(b'\n', &mut bytes).map_err(read)?;
+            let length = line::read(&mut reader, &mut bytes).map_err(read)?;
             let at = lines + 1;
             if bytes.last() != Some(&b'\n') {
                 if line::has_another_end(&bytes) {

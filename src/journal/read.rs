@@ -22,8 +22,7 @@ pub fn read(folder: &Path, take: &mut dyn FnMut(usize, Record) -> Result<(), Jou
     let mut reader = BufReader::new(file);
     let mut bytes = Vec::new();
     for number in 1.. {
-        bytes.clear();
-        reader.read_until(b'\n', &mut bytes).map_err(io)?;
+        line::read(&mut reader, &mut bytes).map_err(io)?;
         if bytes.last() != Some(&b'\n') {
             if number == 1 {
                 return Err(JournalError::NoRun { path: folder.to_owned() });

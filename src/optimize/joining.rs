@@ -44,6 +44,7 @@ pub fn propose(
         operators: operators.iter().map(|&(module, operator)| (name(module), operator)).collect(),
         instructions,
         demonstrations: demonstrations.collect(),
+        key: candidate.key(),
     })
 }
 
@@ -84,6 +85,7 @@ pub fn join(
         objectives: member.objectives.iter().filter_map(|(name, of)| Some((name.clone(), of.mean()?))).collect(),
         complete: member.complete,
         spent: member.spent,
+        key: member.candidate.key(),
     })?;
     Ok(member)
 }

@@ -65,6 +65,7 @@ pub enum Decision {
         operators: Vec<(String, String)>,
         instructions: Vec<(String, String)>,
         demonstrations: Vec<(String, Vec<String>)>,
+        key: String,
     },
     Rejected {
         proposal: usize,
@@ -86,6 +87,7 @@ pub enum Decision {
         ancestor: usize,
         instructions: Vec<(String, String)>,
         examples: Vec<String>,
+        key: String,
     },
     NothingToMerge {},
     MergeRejected {
@@ -112,6 +114,7 @@ pub enum Decision {
         objectives: BTreeMap<String, f64>,
         complete: bool,
         spent: u64,
+        key: String,
     },
     Idle {
         in_a_row: usize,

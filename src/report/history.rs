@@ -74,6 +74,8 @@ pub struct Entry {
     pub spent: u64,
     /// Seconds of work when it joined.
     pub elapsed: f64,
+    /// What its rollouts stand under.
+    pub key: String,
     /// Its place in [`History::runs`].
     pub run: Option<usize>,
 }
@@ -167,7 +169,9 @@ pub struct Proposal {
     pub why: String,
     /// Its place in the pool, where it joined.
     pub candidate: Option<usize>,
-    /// Its place in [`History::runs`].
+    /// What its rollouts stand under.
+    pub key: String,
+    /// Its place in [`History::runs`]; None where it was not run.
     pub run: Option<usize>,
 }
 

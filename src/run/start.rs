@@ -35,8 +35,11 @@ const ANSWERS: [&str; 20] = [
 /// Rows without which there is nothing to split.
 pub const LEAST_ROWS: usize = 6;
 
-/// The most rows for training and for validation each; what is left is for the test.
+/// The most rows for training and for validation each.
 const MOST: usize = 100;
+
+/// The most rows for the test, which runs twice: more would take longer than the search and tell little more.
+pub const MOST_TEST: usize = 200;
 
 /// What the rows look like.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,7 +124,7 @@ pub fn read(path: &std::path::Path) -> Result<Vec<Example>, DataError> {
     Dataset::open(path, None)?.check(&[])
 }
 
-/// Training, validation and test rows: two fifths, three tenths and the rest, by a hash of what the program reads, so that rows
+/// Training, validation and test rows: two fifths, three tenths and the rest, as far as each may go, by a hash of what the program reads, so that rows
 /// with the same inputs stay together and the choice depends on the rows alone.
 #[must_use]
 pub fn split(rows: Vec<Example>, inputs: &[String]) -> [Vec<Example>; 3] {
@@ -132,7 +135,7 @@ pub fn split(rows: Vec<Example>, inputs: &[String]) -> [Vec<Example>; 3] {
     };
     let mut ranked: Vec<(u64, Example)> = rows.into_iter().map(|row| (key(&row), row)).collect();
     ranked.sort_by_key(|(key, _)| *key);
-    let sizes = [(total * 2 / 5).min(MOST), (total * 3 / 10).min(MOST), usize::MAX];
+    let sizes = [(total * 2 / 5).min(MOST), (total * 3 / 10).min(MOST), MOST_TEST];
     let mut splits = [Vec::new(), Vec::new(), Vec::new()];
     let (mut place, mut last) = (0, None);
     for (key, row) in ranked {
@@ -140,7 +143,10 @@ pub fn split(rows: Vec<Example>, inputs: &[String]) -> [Vec<Example>; 3] {
             place += 1;
         }
         last = Some(key);
-        splits[place].push(row);
+        match splits.get_mut(place) {
+            Some(split) => split.push(row),
+            None => break,
+        }
     }
     splits
 }
@@ -181,12 +187,19 @@ mod tests {
         assert!(guess(&rows(two, 9), &["b".into()], None).unwrap_err().contains("cannot be read and be the answer"));
     }
 
+    #[test]
+    fn a_test_is_not_longer_than_the_search() {
+        let many = rows(|n| json!({ "text": n.to_string() }), 5000);
+        assert_eq!(split(many, &["text".to_owned()]).map(|rows| rows.len()), [MOST, MOST, MOST_TEST]);
+    }
+
     proptest! {
         #[test]
         fn rows_with_the_same_inputs_stay_together(texts in prop::collection::vec(0_u8..30, 6..200)) {
             let rows = rows(|n| json!({ "text": texts[n].to_string(), "n": n }), texts.len());
             let splits = split(rows, &["text".to_owned()]);
             prop_assert_eq!(splits.iter().map(Vec::len).sum::<usize>(), texts.len());
+            prop_assert!(splits[2].len() < 200);
             let seen = splits.map(|rows| rows.iter().filter_map(|row| row.text("text")).collect::<std::collections::BTreeSet<_>>());
             prop_assert!(seen[0].is_disjoint(&seen[1]) && seen[0].is_disjoint(&seen[2]) && seen[1].is_disjoint(&seen[2]));
         }

@@ -289,11 +289,9 @@ struct Usage {
     unlinked: u64,
 }
 
-/// Bytes of a page of memory, as the kernel counts it here.
-const PAGE: u64 = 4096;
-
 /// What a process group uses: its leader only, where it is alone. Of one with more than `most` tasks no more is looked at.
 fn usage(group: u32, alone: bool, most: u64) -> Usage {
+    let page = rustix::param::page_size() as u64;
     let of = |process: PathBuf| {
         let stat = std::fs::read_to_string(process.join("stat")).ok()?;
         // The name of a program may hold anything; what follows its last parenthesis are numbers.
@@ -305,7 +303,7 @@ fn usage(group: u32, alone: bool, most: u64) -> Usage {
         let open = std::fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
         let files = open.filter_map(|file| std::fs::metadata(file.path()).ok());
         let unlinked = files.filter(|file| file.is_file() && file.nlink() == 0).map(|file| file.len()).sum();
-        Some(Usage { tasks: number(17)?, memory: number(21)? * PAGE, unlinked })
+        Some(Usage { tasks: number(17)?, memory: number(21)?.saturating_mul(page), unlinked })
     };
     if alone {
         return of(PathBuf::from(format!("/proc/{group}"))).unwrap_or_default();

@@ -43,6 +43,10 @@ pub(super) fn project(
     if total < all {
         words.push(format!("{} of {all} rows have no `{output}` and are left out.", all - total));
     }
+    let unused = total - train.len() - val.len() - test.len();
+    if unused > 0 {
+        words.push(format!("{unused} more rows are in none of the files: the test is run twice, and more rows tell it little more."));
+    }
     if test.is_empty() {
         words.push("There are too few rows for a test split.".into());
     }

@@ -67,6 +67,11 @@ impl Found {
         }
         hears(Preparation::Hashing, &file.name, header.file_bytes);
         let sha256 = catalog::sha256(&file.path).map_err(|e| error(e.to_string()))?;
+        if let Some(pinned) = catalog::pinned(&file.path).filter(|pinned| *pinned != sha256) {
+            return Err(error(format!(
+                "its SHA-256 is {sha256}, and should be {pinned}: it was damaged or changed; remove it and fetch or add it again"
+            )));
+        }
         let writes = &mut || hears(Preparation::Recoding, &file.name, header.file_bytes);
         let copy = if gpu_layers == Some(0) { recoded::copy(&header, &sha256, writes) } else { None };
         let of_header = Need::of(&file.name, &header, chunk, context);

@@ -64,9 +64,14 @@ impl Loaded {
             .header
             .chat_template()
             .ok_or_else(|| error("it has no chat template, so it is a base model; take the instruction-tuned one".into()))?;
+        // Before llama.cpp reads on: what is wrong with the template is told as that.
+        ChatTemplate::new(source, "", "").map_err(|e| error(e.to_string()))?;
         let params = LlamaModelParams::default().with_vocab_only(true);
         let vocabulary = LlamaModel::load_from_file(backend, &found.file.path, &params)
             .map_err(|e| error(format!("llama.cpp cannot read it ({e}); its architecture may be newer than this build")))?;
+        if vocabulary.is_recurrent() || vocabulary.is_hybrid() {
+            return Err(error("it is a recurrent or hybrid model, whose cache cannot be shared; take a transformer".into()));
+        }
         let vocab = vocabulary.vocab();
         let (bos, eos) = (special(&vocab, vocab.bos()), special(&vocab, vocab.eos()));
         let template = ChatTemplate::new(source, &bos, &eos).map_err(|e| error(e.to_string()))?;
@@ -104,7 +109,7 @@ impl Loaded {
         let params = LlamaModelParams::default()
             .with_n_gpu_layers(self.gpu_layers)
             .with_progress_callback(move |_| !stop.load(Ordering::Relaxed));
-        let model = LlamaModel::load_from_file(backend, &self.weights, &params).map_err(|e| {
+        LlamaModel::load_from_file(backend, &self.weights, &params).map_err(|e| {
             if cancelled.load(Ordering::Relaxed) {
                 return EngineError::Interrupted;
             }
@@ -113,11 +118,7 @@ impl Loaded {
                 layers => format!(", or the GPU has no room for {layers} of its layers"),
             };
             self.error(format!("llama.cpp cannot load it ({e}); its architecture may be newer than this build{room}"))
-        })?;
-        if model.is_recurrent() || model.is_hybrid() {
-            return Err(self.error("it is a recurrent or hybrid model, whose cache cannot be shared; take a transformer".into()));
-        }
-        Ok(model)
+        })
     }
 
     pub(super) fn vocab(&self) -> LlamaVocab<'_> {

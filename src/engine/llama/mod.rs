@@ -177,6 +177,8 @@ fn load_backends() {
 /// What the kernels in this build use: instruction sets and back ends, as llama.cpp lists them.
 #[must_use]
 pub fn build_features() -> String {
+    #[cfg(feature = "dynamic-backends")]
+    drop(backend());
     // SAFETY: takes no argument and returns a pointer to a static, NUL-terminated buffer that
     // llama.cpp fills anew at each call; it is copied before anything else can call it.
     #[allow(unsafe_code)]
@@ -199,6 +201,8 @@ pub struct Device {
 /// The devices that llama.cpp finds.
 #[must_use]
 pub fn devices() -> Vec<Device> {
+    // Back ends that are libraries must be loaded first. Where that fails, there are none.
+    drop(backend());
     let device = |device: llama_cpp_2::LlamaBackendDevice| Device {
         name: format!("{}: {}", device.name, device.description),
         memory: device.memory_total as u64,

@@ -121,7 +121,8 @@ fn read(record: &PathBuf) -> BTreeMap<String, Tuning> {
 fn keep(record: &PathBuf, known: &BTreeMap<String, Tuning>) {
     let Some(folder) = record.parent() else { return };
     let Ok(text) = serde_json::to_string_pretty(known) else { return };
-    if let Ok(file) = tempfile::NamedTempFile::new_in(folder)
+    if fs::create_dir_all(folder).is_ok()
+        && let Ok(file) = tempfile::NamedTempFile::new_in(folder)
         && fs::write(file.path(), text).is_ok()
     {
         drop(file.persist(record));
@@ -227,7 +228,7 @@ mod tests {
     #[test]
     fn a_record_is_kept_and_a_broken_one_is_none() {
         let folder = tempfile::tempdir().unwrap();
-        let record = folder.path().join(RECORD);
+        let record = folder.path().join("not there yet").join(RECORD);
         assert!(read(&record).is_empty());
         let known = BTreeMap::from([("a model".to_owned(), Tuning { threads: 3, chunk: 128 })]);
         keep(&record, &known);

@@ -151,7 +151,8 @@ impl Gepa {
         let Merge { parents, ancestor, candidate, examples } = merge;
         let ids = examples.iter().map(|&place| session.validation_id(place).to_owned()).collect();
         let instructions = joining::named(session, &candidate);
-        session.log(&Event::Merging { iteration, parents, ancestor, instructions, examples: ids })?;
+        let key = candidate.key();
+        session.log(&Event::Merging { iteration, parents, ancestor, instructions, examples: ids, key })?;
         self.tried.insert(candidate.clone());
         let rollouts = session.evaluate(Purpose::MergeGate, Split::Val, &candidate, &examples)?;
         let child_scores = scores(&rollouts);

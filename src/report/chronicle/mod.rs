@@ -1,14 +1,12 @@
 //! From the records of a journal, one after the other, to a [`History`].
 //!
-//! A record of rollouts names candidates by a key, decisions name them by their place. Who is who follows from the order:
-//! the children of an iteration are run in the order in which they were proposed, judged in that order, and validated in
-//! that order.
+//! A record of rollouts names candidates by a key, which the decision that proposed or accepted them has as well.
 
 mod naming;
 
 use std::collections::BTreeMap;
 
-use self::naming::{Identity, reasoning};
+use self::naming::reasoning;
 use super::decision::Decision;
 use super::history::{Asked, Chat, Entry, Fate, History, Iteration, Proposal, Runs, Seen, Who, place_of};
 use super::trace;
@@ -24,12 +22,6 @@ pub(super) struct Chronicle {
     keys: BTreeMap<String, usize>,
     /// Places in `history.examples` by split and id.
     examples: [BTreeMap<String, usize>; 3],
-    /// Whose rollouts those of a text are.
-    known: BTreeMap<Identity, usize>,
-    /// Runs on training examples since the iteration's first proposal, and runs on validation examples since it began:
-    /// each once, in order.
-    gate: Vec<usize>,
-    validation: Vec<usize>,
     /// Questions that have no answers yet, by their places among `asked` of the last iteration.
     awaited: Vec<usize>,
     /// Why validations were given up, by the candidates' places.
@@ -68,13 +60,7 @@ impl Chronicle {
 
     /// The history of all that was taken.
     pub(super) fn finish(mut self) -> History {
-        // What is under way: children that are at the gate, in their order.
-        for proposal in 0..self.iteration().proposals.len() {
-            let (fate, named) = (self.iteration().proposals[proposal].fate, self.iteration().proposals[proposal].run);
-            if fate == Fate::Open && named.is_none() {
-                self.name_proposal(proposal);
-            }
-        }
+        self.name_runs();
         if self.history.members.is_empty()
             && let Some(seed) = self.history.runs.first_mut()
         {
@@ -92,14 +78,6 @@ impl Chronicle {
         let mut rollouts = rollouts.into_iter();
         for of in &ask.of {
             let run = self.run(&of.candidate);
-            let wave = match ask.split {
-                Split::Train => &mut self.gate,
-                Split::Val => &mut self.validation,
-                Split::Test => &mut Vec::new(),
-            };
-            if !wave.contains(&run) {
-                wave.push(run);
-            }
             for (id, scored) in of.examples.iter().zip(rollouts.by_ref()) {
                 let example = self.example(ask.split, id, &scored);
                 let scored = trace::scored(&mut self.history.texts, ask.split, example, &scored);
@@ -144,8 +122,6 @@ impl Chronicle {
 
     fn begin(&mut self, iteration: Iteration) {
         self.history.iterations.push(iteration);
-        self.gate.clear();
-        self.validation.clear();
         self.awaited.clear();
     }
 
@@ -192,22 +168,19 @@ impl Chronicle {
                     }
                 }
             }
-            Decision::Proposed { proposal: number, parent, operators, instructions, demonstrations } => {
-                if self.iteration().proposals.is_empty() {
-                    self.gate.clear();
-                }
-                let proposal = Proposal { number, parent, operators, instructions, demonstrations, ..Proposal::default() };
+            Decision::Proposed { proposal: number, parent, operators, instructions, demonstrations, key } => {
+                let proposal = Proposal { number, parent, operators, instructions, demonstrations, key, ..Proposal::default() };
                 self.iteration().proposals.push(proposal);
             }
             Decision::Rejected { proposal, parent_sum, child_sum, run } => {
                 let cut = run < self.iteration().examples.len();
                 let rest = if cut { "; the rest could not have helped" } else { "" };
                 let why = format!("{} on {}{rest}", sums(parent_sum, child_sum), examples(run));
-                self.judged(proposal, Fate::Rejected, why, run > 0);
+                self.judged(proposal, Fate::Rejected, why);
             }
             Decision::Passed { proposal, parent_sum, child_sum } => {
                 let run = self.iteration().examples.len();
-                self.judged(proposal, Fate::Open, format!("{} on {}", sums(parent_sum, child_sum), examples(run)), true);
+                self.judged(proposal, Fate::Open, format!("{} on {}", sums(parent_sum, child_sum), examples(run)));
             }
             Decision::PassedOver { proposal } => {
                 if let Some((_, proposal)) = self.proposal(proposal) {
@@ -215,18 +188,14 @@ impl Chronicle {
                     proposal.why += ", but another proposal gained more";
                 }
             }
-            Decision::Merging { iteration, parents, ancestor, instructions, examples } => {
+            Decision::Merging { iteration, parents, ancestor, instructions, examples, key } => {
                 let (parents, ancestor) = (parents.to_vec(), Some(ancestor));
-                let merge = Some(Proposal { parent: parents[0], ancestor, instructions, ..Proposal::default() });
+                let merge = Some(Proposal { parent: parents[0], ancestor, instructions, key, ..Proposal::default() });
                 self.begin(Iteration { number: iteration, parents, examples, merge, ..Iteration::default() });
             }
             Decision::MergeRejected { parent_sums: [first, second], child_sum } => {
-                let number = self.iteration().number;
-                let run = self.fresh_on_validation();
-                self.is(run, Who::Merge(number));
                 if let Some(merge) = &mut self.iteration().merge {
                     merge.fate = Fate::Rejected;
-                    merge.run = run;
                     merge.why = format!("its parents' sums {first:.2} and {second:.2}, its own {child_sum:.2}");
                 }
             }
@@ -238,7 +207,7 @@ impl Chronicle {
             }
             Decision::NothingToMerge {} | Decision::Idle { .. } => {}
             Decision::Tried { proposal, examples: count, mean } => {
-                self.tried(proposal, format!("{mean:.3} on {}", examples(count)))
+                self.judged(proposal, Fate::Tried, format!("{mean:.3} on {}", examples(count)));
             }
             Decision::Turn { .. } | Decision::Attempted { .. } => {}
             accepted @ Decision::Accepted { .. } => self.accepted(accepted),
@@ -263,34 +232,22 @@ impl Chronicle {
         }
     }
 
-    fn judged(&mut self, number: usize, fate: Fate, why: String, was_run: bool) {
-        let Some((place, proposal)) = self.proposal(number) else { return };
-        (proposal.fate, proposal.why) = (fate, why);
-        if was_run {
-            self.name_proposal(place);
+    fn judged(&mut self, number: usize, fate: Fate, why: String) {
+        if let Some((_, proposal)) = self.proposal(number) {
+            (proposal.fate, proposal.why) = (fate, why);
         }
     }
 
-    /// A rival's proposal was run on a part of the training or validation examples.
-    fn tried(&mut self, number: usize, why: String) {
-        let Some((place, proposal)) = self.proposal(number) else { return };
-        (proposal.fate, proposal.why) = (Fate::Tried, why);
-        if !self.gate.is_empty() {
-            return self.name_proposal(place);
+    /// What joins the pool under a key, as the iteration has proposed it; rivals validate the best of what they have tried
+    /// in whichever iteration.
+    fn proposed(&mut self, number: usize, key: &str) -> Option<&mut Proposal> {
+        let is_it = |proposal: &Proposal| proposal.key == key;
+        let last = self.history.iterations.len().checked_sub(1)?;
+        let of_last = self.history.iterations[last].proposals.iter().position(|own| own.number == number && is_it(own));
+        if let Some(place) = of_last {
+            return self.history.iterations[last].proposals.get_mut(place);
         }
-        if let Some(run) = self.fresh_on_validation() {
-            self.iteration().proposals[place].run = Some(run);
-            let iteration = self.iteration().number;
-            self.is(Some(run), Who::Proposal(iteration, number));
-        }
-    }
-
-    /// What was validated last, where it was tried before, in whichever iteration.
-    fn tried_before(&mut self) -> Option<&mut Proposal> {
-        let is_open = |run: &&usize| !matches!(self.history.runs[**run].who, Who::Candidate(_));
-        let run = self.validation.iter().rev().find(is_open).copied()?;
-        let proposals = self.history.iterations.iter_mut().flat_map(|iteration| &mut iteration.proposals);
-        proposals.into_iter().find(|proposal| proposal.run == Some(run))
+        self.history.iterations.iter_mut().rev().flat_map(|iteration| iteration.proposals.iter_mut().rev()).find(|own| is_it(own))
     }
 
     fn accepted(&mut self, decision: Decision) {
@@ -307,6 +264,7 @@ impl Chronicle {
             objectives,
             complete,
             spent,
+            key,
         } = decision
         else {
             return;
@@ -315,9 +273,7 @@ impl Chronicle {
         let fate = if complete { Fate::Accepted } else { Fate::Partial };
         let tried = match parents.as_slice() {
             [] => None,
-            // Rivals validate the best of what they have tried, at any time.
-            [_] if self.proposal(proposal).is_none_or(|(_, proposal)| proposal.fate == Fate::Tried) => self.tried_before(),
-            [_] => self.proposal(proposal).map(|(_, proposal)| proposal),
+            [_] => self.proposed(proposal, &key),
             _ => self.iteration().merge.as_mut(),
         };
         let mut tried = tried.map(|tried| {
@@ -327,22 +283,12 @@ impl Chronicle {
             }
             tried.clone()
         });
-        let run = tried.as_ref().and_then(|tried| tried.run).or_else(|| self.fresh_on_validation());
-        self.is(run, Who::Candidate(candidate));
-        if let Some(merge) = self.iteration().merge.as_mut().filter(|_| parents.len() > 1) {
-            merge.run = run;
-        }
         let operators = tried.as_mut().map_or_else(Vec::new, |tried| std::mem::take(&mut tried.operators));
         let reasoning = match parents.as_slice() {
             [] => self.seed_reasoning(&instructions),
             [parent] => reasoning(&self.history.members.get(*parent).map_or(Vec::new(), |p| p.reasoning.clone()), &operators),
             several => self.merged_reasoning(several, &instructions),
         };
-        let mut shown = demonstrations.clone();
-        shown.sort();
-        if let Some(run) = run {
-            self.known.insert((instructions.clone(), shown, reasoning.clone()), run);
-        }
         let ancestor = tried.and_then(|tried| tried.ancestor);
         let elapsed = self.elapsed;
         self.history.members.push(Entry {
@@ -362,7 +308,8 @@ impl Chronicle {
             given_up,
             spent,
             elapsed,
-            run,
+            key,
+            run: None,
         });
     }
 }

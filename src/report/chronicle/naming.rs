@@ -1,50 +1,30 @@
 //! Who is who: rollouts stand in a journal under a key, decisions name places and proposals.
 
 use super::Chronicle;
-use crate::report::history::{Proposal, Who};
-
-/// Whole texts of a candidate: instructions, worked examples and who reasons, by module.
-pub(super) type Identity = (Vec<(String, String)>, Vec<(String, Vec<String>)>, Vec<String>);
+use crate::report::history::Who;
 
 impl Chronicle {
-    /// Finds the rollouts of a proposal: those of the same text, or of the next at the gate that is nobody's.
-    pub(super) fn name_proposal(&mut self, place: usize) {
-        let proposal = self.iteration().proposals[place].clone();
-        let identity = self.identity(&proposal);
-        let nobody = |run: &&usize| self.history.runs[**run].who == Who::Unknown;
-        let run = self.known.get(&identity).copied().or_else(|| self.gate.iter().find(nobody).copied());
-        let number = self.iteration().number;
-        self.iteration().proposals[place].run = run;
-        if let Some(run) = run {
-            self.known.insert(identity, run);
-            if !matches!(self.history.runs[run].who, Who::Candidate(_)) {
-                self.is(Some(run), Who::Proposal(number, proposal.number));
+    /// Gives members, merges and proposals their rollouts, and rollouts the first that they are of, in this order.
+    pub(super) fn name_runs(&mut self) {
+        let (keys, history) = (&self.keys, &mut self.history);
+        let runs = &mut history.runs;
+        let mut name = |key: &str, who: Who| {
+            let run = keys.get(key).copied();
+            if let Some(run) = run.and_then(|run| runs.get_mut(run)).filter(|run| run.who == Who::Unknown) {
+                run.who = who;
             }
+            run
+        };
+        for (place, member) in history.members.iter_mut().enumerate() {
+            member.run = name(&member.key, Who::Candidate(place));
         }
-    }
-
-    /// The whole texts of a proposal: its parent's, with what is new.
-    fn identity(&self, proposal: &Proposal) -> Identity {
-        let Some(parent) = self.history.members.get(proposal.parent) else { return Identity::default() };
-        let (mut instructions, mut shown) = (parent.instructions.clone(), parent.demonstrations.clone());
-        for (module, text) in &mut instructions {
-            if let Some((_, new)) = proposal.instructions.iter().find(|(name, _)| name == module) {
-                text.clone_from(new);
-                shown.retain(|(name, _)| name != module);
+        for iteration in &mut history.iterations {
+            if let Some(merge) = &mut iteration.merge {
+                merge.run = name(&merge.key, Who::Merge(iteration.number));
             }
-        }
-        shown.extend(proposal.demonstrations.iter().cloned());
-        shown.sort();
-        (instructions, shown, reasoning(&parent.reasoning, &proposal.operators))
-    }
-
-    pub(super) fn fresh_on_validation(&self) -> Option<usize> {
-        self.validation.iter().copied().find(|&run| self.history.runs[run].who == Who::Unknown)
-    }
-
-    pub(super) fn is(&mut self, run: Option<usize>, who: Who) {
-        if let Some(run) = run.and_then(|run| self.history.runs.get_mut(run)) {
-            run.who = who;
+            for proposal in &mut iteration.proposals {
+                proposal.run = name(&proposal.key, Who::Proposal(iteration.number, proposal.number));
+            }
         }
     }
 

@@ -30,6 +30,8 @@ fn body(one: &Deployed) -> Value {
         "messages": one.messages,
         "temperature": shortest(module.temperature),
         "max_tokens": module.max_tokens,
+        // As gepard renders templates that know of thinking; such a template takes no begun answer otherwise.
+        "chat_template_kwargs": { "enable_thinking": one.thinking > 0 },
     });
     // Without effect on a greedy answer.
     if module.temperature > 0.0 {
@@ -57,8 +59,6 @@ pub(super) fn llama_server(one: &Deployed) -> (String, Vec<String>) {
         body["top_k"] = TOP_K.into();
         body["min_p"] = 0.into();
     }
-    // As gepard renders templates that know of thinking; such a template takes no begun answer otherwise.
-    body["chat_template_kwargs"] = json!({ "enable_thinking": one.thinking > 0 });
     let mut notes: Vec<String> = one.model_note().into_iter().chain(one.thinking_note()).chain(to_fill_in(one)).collect();
     if let Some(grammar) = &one.grammar {
         body["grammar"] = format!("%llguidance {{}}\n{}", grammar.lark()).into();

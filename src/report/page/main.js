@@ -45,6 +45,10 @@ const page = () => {
     }
   };
   addEventListener("hashchange", follow);
+  // A link to where the address is already changes nothing, but what is shown may have changed since.
+  addEventListener("click", (event) => {
+    if (event.target.closest?.("a[href^='#']")?.getAttribute("href") === location.hash) follow();
+  });
   if (location.hash) follow();
   document.documentElement.dataset.ready = "true";
 };

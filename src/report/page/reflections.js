@@ -55,7 +55,7 @@ const proposalView = (iteration, proposal) => {
       proposal.candidate !== null && [" ", h("a", { href: `#candidate-${proposal.candidate}` }, `candidate #${proposal.candidate}`)],
       proposal.run !== null && [" ", h("a", { href: `#rollouts-${proposal.run}-${iteration.merge ? 1 : 0}` }, "its rollouts")]),
     changed.map(([module, text]) => [h("div", { class: "soft small" }, `${module}: what is new`), differenceView(before(module), text, `What is new in ${module}`)]),
-    changed.length === 0 && h("p", { class: "small soft" }, "The instructions are the same."),
+    changed.length === 0 && h("p", { class: "small soft" }, "The words of the instructions are the same."),
     proposal.demonstrations.map(([module, ids]) => h("p", { class: "small" }, `${module} shows ${count(ids.length, "worked example")}: ${ids.join(", ")}.`)));
 };
 

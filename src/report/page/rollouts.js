@@ -89,6 +89,14 @@ const rolloutsSection = () => {
       h("p", { class: "row" }, scores.map(([place, value, at]) => h("button", { type: "button", onclick: () => show(at, 1, item.example) }, `#${place} ${score(value)}`))));
   };
 
+  const missing = (place) => h("p", { class: "note" }, `The traces of ${nameOf(place)} found no room in this page; journal.jsonl has them.`);
+
+  // Scores on validation stand in the page for every candidate, its traces or not.
+  const scoresOf = (place, rollouts) => {
+    const who = place === null || rollouts !== null ? null : run.runs[place][0];
+    return state.split === 1 && who !== null && typeof who === "object" && "candidate" in who ? run.candidates[who.candidate].scores : [];
+  };
+
   const showDetail = (item) => {
     const [id, begins] = run.examples[state.split][item.example];
     const first = (item.a[0] ?? item.b[0])?.steps[0];
@@ -96,13 +104,13 @@ const rolloutsSection = () => {
       h("h3", null, `${id}`),
       first ? fields(first.inputs) : h("p", { class: "soft" }, begins),
       elsewhere(item),
-      h("div", { class: "two" }, item.hasTraces ? side(nameOf(state.a), item.a) : h("p", { class: "note" }, `The traces of ${nameOf(state.a)} found no room in this page; journal.jsonl has them.`),
-        state.b !== null && side(nameOf(state.b), item.b)));
+      h("div", { class: "two" }, item.hasTraces ? side(nameOf(state.a), item.a) : missing(state.a),
+        state.b !== null && (item.hasTracesB ? side(nameOf(state.b), item.b) : missing(state.b))));
   };
 
   const value = (rollouts) => rollouts[0]?.score ?? null;
   const [list, set] = virtualList("Rollouts, one example a line", (item) => {
-    const [a, b] = [item.scoreA, value(item.b)];
+    const [a, b] = [item.scoreA, item.scoreB];
     const kind = a === null || b === null || a === b ? "score" : a > b ? "score up" : "score down";
     const [id, begins] = run.examples[state.split][item.example];
     return [h("span", null, id), h("span", { class: "soft" }, begins), h("span", { class: kind, "aria-label": `${nameOf(state.a)}: ${score(a)}` }, score(a)),
@@ -111,7 +119,7 @@ const rolloutsSection = () => {
 
   const fits = (item) => {
     const [id, begins] = run.examples[state.split][item.example];
-    const [a, b] = [item.scoreA, value(item.b)];
+    const [a, b] = [item.scoreA, item.scoreB];
     const has = state.words === "" || `${id} ${begins}`.toLowerCase().includes(state.words.toLowerCase());
     const is = { all: true, wrong: a !== null && a < 1, differ: a !== b, gained: a !== null && b !== null && a > b, lost: a !== null && b !== null && a < b,
       failed: item.a.some((rollout) => rollout.failure !== null) }[state.show];
@@ -125,12 +133,15 @@ const rolloutsSection = () => {
     try {
       const [a, b] = await Promise.all([rolloutsOf(state.a), rolloutsOf(state.b)]);
       if (mine !== turn) return;
-      const who = run.runs[state.a][0];
-      const scores = a === null && state.split === 1 && typeof who === "object" && "candidate" in who ? run.candidates[who.candidate].scores : [];
-      const items = run.examples[state.split].map((_, at) => ({ example: at, a: [], b: [], scoreA: scores[at] ?? null, hasTraces: a !== null }));
+      const [scoresA, scoresB] = [scoresOf(state.a, a), scoresOf(state.b, b)];
+      const items = run.examples[state.split].map((_, at) => ({ example: at, a: [], b: [], scoreA: scoresA[at] ?? null, scoreB: scoresB[at] ?? null,
+        hasTraces: a !== null, hasTracesB: b !== null }));
       for (const rollout of a ?? []) if (rollout.split === state.split) items[rollout.example].a.push(rollout);
       for (const rollout of b ?? []) if (rollout.split === state.split) items[rollout.example].b.push(rollout);
-      for (const item of items) item.scoreA ??= value(item.a);
+      for (const item of items) {
+        item.scoreA ??= value(item.a);
+        item.scoreB ??= value(item.b);
+      }
       const there = items.filter((item) => (item.a.length > 0 || item.scoreA !== null) && fits(item));
       if (there.length === 0) refill(detail, h("p", null, "No rollout fits these choices."));
       set(there, Math.max(0, there.findIndex((item) => item.example === example)));
