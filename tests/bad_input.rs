@@ -229,11 +229,16 @@ fn models_of_the_cache_that_were_changed_are_found() {
         code == 4 && said.contains("MISMATCH") && error.contains("add it again with `gepard models add FILE --name own`"),
         "{error}"
     );
-    fs::write(&cached, &bytes[1..]).unwrap();
     let task = Task::new();
     task.edit("engine = \"scripted\"\nscript = \"script.jsonl\"", "gguf = \"own\"");
-    let mut eval = command(&["eval", "gepard.toml"], task.folder.path());
-    let output = eval.env("GEPARD_MODELS", folder.path().join("no-models")).output().unwrap();
+    let eval = || {
+        let mut eval = command(&["eval", "gepard.toml"], task.folder.path());
+        eval.env("GEPARD_MODELS", folder.path().join("no-models")).output().unwrap()
+    };
+    let output = eval();
+    assert!(output.status.code() == Some(4) && err(&output).contains("remove it and fetch or add it again"), "{}", err(&output));
+    fs::write(&cached, &bytes[1..]).unwrap();
+    let output = eval();
     assert!(output.status.code() == Some(4) && err(&output).contains("`own` must have"), "{}", err(&output));
     fs::remove_file(&cached).unwrap();
     let (code, said, _) = run(&["models", "verify"]);

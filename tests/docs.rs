@@ -209,9 +209,13 @@ fn the_page_of_options_has_every_value_and_every_default() {
                 let values = [format!("{key} = \"{UNKNOWN}\""), format!("{key} = [\"{UNKNOWN}\"]")]
                     .iter()
                     .find_map(|line| known_if_told(&task_with(&table, line), &dotted));
-                for value in values.into_iter().flatten().filter(|_| key != "optimizer" && key != "model" && key != "reflectors") {
+                for value in values.into_iter().flatten().filter(|_| key != "optimizer" && key != "model" && key != "reflectors")
+                {
                     choices += 1;
-                    assert!(words.contains(&format!("\"{value}\"")) || words.contains(&format!("`{value}`")), "{dotted}: {value}");
+                    assert!(
+                        words.contains(&format!("\"{value}\"")) || words.contains(&format!("`{value}`")),
+                        "{dotted}: {value}"
+                    );
                 }
                 let default = match place.get(key) {
                     Some(toml::Value::String(text)) => format!("\"{text}\""),

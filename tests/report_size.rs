@@ -70,7 +70,7 @@ fn large(folder: &Path) {
             journal.append(&Record::Reflections { ask: key.clone(), read, completions, cost }).unwrap();
             journal
                 .append(&note(json!({"event": "proposed", "iteration": candidate, "proposal": 1, "parent": parent,
-                    "operators": [["triage", "rewrite"]], "instructions": instructions, "demonstrations": []})))
+                    "operators": [["triage", "rewrite"]], "instructions": instructions, "demonstrations": [], "key": key})))
                 .unwrap();
             journal
                 .append(&note(
@@ -81,14 +81,14 @@ fn large(folder: &Path) {
         let rollouts: Vec<Scored> = (0..300).map(|example| scored(candidate, example)).collect();
         let scores: Vec<Option<f64>> = rollouts.iter().map(Scored::score).collect();
         let mean = scores.iter().flatten().sum::<f64>() / 300.0;
-        let ask = RolloutAsk { split: Split::Val, of: vec![CandidateAsk { candidate: key, examples: ids.clone() }] };
+        let ask = RolloutAsk { split: Split::Val, of: vec![CandidateAsk { candidate: key.clone(), examples: ids.clone() }] };
         journal.append(&Record::Rollouts { ask, rollouts, cost }).unwrap();
         let parents = if candidate == 0 { vec![] } else { vec![parent] };
         journal
             .append(&Record::Note {
                 event: json!({"event": "accepted", "iteration": candidate, "candidate": candidate, "parents": parents, "proposal": usize::from(candidate > 0),
                     "instructions": instructions, "demonstrations": [], "prompt_tokens": 100 + candidate, "mean": mean, "scores": scores,
-                    "objectives": {}, "complete": true, "spent": 300 * (candidate + 1)}),
+                    "objectives": {}, "complete": true, "spent": 300 * (candidate + 1), "key": key}),
             })
             .unwrap();
     }

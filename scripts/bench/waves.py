@@ -39,8 +39,8 @@ def candidate(random):
 
 
 class Gepard:
-    def __init__(self, options):
-        command = [options.bench, options.model, str(options.threads), str(CONTEXT)]
+    def __init__(self, options, bench=None):
+        command = [bench or options.bench, options.model, str(options.threads), str(CONTEXT)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.read()
 
@@ -60,8 +60,8 @@ class Gepard:
         self.process.wait()
 
 
-def build():
-    command = ["cargo", "bench", "--bench", "waves", "--locked", "--no-run", "--message-format=json"]
+def build(bench="waves"):
+    command = ["cargo", "bench", "--bench", bench, "--locked", "--no-run", "--message-format=json"]
     built = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
     found = [json.loads(line) for line in built.splitlines()]
-    return next(item["executable"] for item in found if item.get("target", {}).get("name") == "waves" and item.get("executable"))
+    return next(item["executable"] for item in found if item.get("target", {}).get("name") == bench and item.get("executable"))

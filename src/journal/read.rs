@@ -1,7 +1,7 @@
 //! Reading a journal that another process may be writing: without a lock, without a change.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind};
+use std::io::{BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::{JournalError, Record, VERSION, line};

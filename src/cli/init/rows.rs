@@ -45,7 +45,9 @@ pub(super) fn project(
     }
     let unused = total - train.len() - val.len() - test.len();
     if unused > 0 {
-        words.push(format!("{unused} more rows are in none of the files: the test is run twice, and more rows tell it little more."));
+        words.push(format!(
+            "{unused} more rows are in none of the files: the test is run twice, and more rows tell it little more."
+        ));
     }
     if test.is_empty() {
         words.push("There are too few rows for a test split.".into());

@@ -20,7 +20,9 @@ const LONGEST: usize = 64 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
     /// The template cannot be parsed.
-    #[error("the model's chat template cannot be read: {0}; take another file of this model, or repair its `tokenizer.chat_template`")]
+    #[error(
+        "the model's chat template cannot be read: {0}; take another file of this model, or repair its `tokenizer.chat_template`"
+    )]
     Syntax(String),
     /// The template refuses this chat or fails on it.
     #[error("the model's chat template refuses the chat: {0}")]

@@ -17,12 +17,12 @@ fn deployed(module: Module, text: ModuleText) -> Deployed {
 }
 
 fn demonstration(answer: &str) -> Demonstration {
-    let inputs = vec![("text".into(), "one".into()), ("from".into(), "Ann".into())];
+    let inputs = vec![("text".into(), "one".into()), ("sender".into(), "Ann".into())];
     Demonstration { id: "t".into(), inputs, answer: answer.into() }
 }
 
 fn with(layout: Layout, outputs: &[&str], text: ModuleText) -> Deployed {
-    deployed(Module { layout, ..tests_support::module("m", &["text", "from"], outputs) }, text)
+    deployed(Module { layout, ..tests_support::module("m", &["text", "sender"], outputs) }, text)
 }
 
 /// What a user of the export does: each placeholder gives way to its field's text.
@@ -34,7 +34,7 @@ fn filled(one: &Deployed, text: &str, fields: &[(String, String)]) -> String {
 }
 
 fn fields() -> Vec<(String, String)> {
-    vec![("text".into(), " two \n".into()), ("from".into(), "Bea".into())]
+    vec![("text".into(), " two \n".into()), ("sender".into(), "Bea".into())]
 }
 
 /// A Modelfile's commands, read as Ollama's parser does (parser/parser.go): a value ends at a line break once its quotes do.
@@ -89,7 +89,7 @@ fn a_placeholder_stands_nowhere_else() {
     let text = ModuleText::new("Fill {text} and {{text}}.");
     let one = with(Layout::default(), &["label"], text);
     assert_eq!(one.placeholders[0].1, "{{{text}}}");
-    assert_eq!(one.placeholders[1].1, "{from}");
+    assert_eq!(one.placeholders[1].1, "{sender}");
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn a_modelfile_without_turns_says_that_the_instruction_moved() {
     let (written, lost) = modelfile::write(&one).unwrap();
     assert_eq!(
         chat_of(&written),
-        [("system".into(), "Sort it.".into()), ("user".into(), "text: {text}\nfrom: {from}".to_owned())]
+        [("system".into(), "Sort it.".into()), ("user".into(), "text: {text}\nsender: {sender}".to_owned())]
     );
     assert!(lost[0].contains("layout.instruction=system"), "{lost:?}");
     let system = Layout { instruction: Turn::System, answer: Cue::Label, ..Layout::default() };
@@ -157,8 +157,10 @@ fn a_dspy_state_has_the_fields_of_worked_examples() {
         with(Layout::default(), &["label"], ModuleText { demonstrations: vec![demonstration("a")], ..ModuleText::new("Do.") });
     let state: Value = serde_json::from_str(&dspy::state(&[one]).unwrap().content).unwrap();
     assert_eq!(state["m"]["demos"][0]["label"], "a");
-    let odd = deployed(tests_support::module("m", &["a text"], &["label"]), ModuleText::new("Do."));
-    assert!(dspy::state(&[odd]).unwrap_err().to_string().contains("`a text` is no name in Python"));
+    for name in ["a text", "from"] {
+        let odd = deployed(tests_support::module("m", &[name], &["label"]), ModuleText::new("Do."));
+        assert!(dspy::state(&[odd]).unwrap_err().to_string().contains(&format!("`{name}` is no name in Python")));
+    }
 }
 
 #[test]
@@ -204,7 +206,7 @@ proptest! {
         let one = with(layout, &["label", "why"][..outputs], ModuleText { instruction, demonstrations, reasoning, layout: None });
         // A field's text may hold the other's placeholder: whoever fills in one after the other keeps clear of that.
         prop_assume!(!one.placeholders.iter().any(|(_, placeholder)| value.contains(placeholder.as_str())));
-        let fields = vec![("text".to_owned(), value), ("from".to_owned(), "Bea".to_owned())];
+        let fields = vec![("text".to_owned(), value), ("sender".to_owned(), "Bea".to_owned())];
         let body: Value = serde_json::from_str(&request::openai(&one).0).unwrap();
         let sent: Vec<Message> = serde_json::from_value(body["messages"].clone()).unwrap();
         let sent: Vec<Message> = sent.into_iter().map(|m| Message { content: filled(&one, &m.content, &fields), ..m }).collect();

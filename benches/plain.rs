@@ -1,0 +1,94 @@
+//! The plainest loop over the binding, for `scripts/bench/exact`: one request at a time, no cache, nothing shared, llama.cpp's
+//! own settings, weights as stored. Reads and writes what `waves.rs` does. Arguments: MODEL THREADS CONTEXT.
+
+use std::io::{BufRead, Write};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use gepard::engine::llama::ChatTemplate;
+use gepard::engine::{Request, Role};
+use llama_cpp_2::context::LlamaContext;
+use llama_cpp_2::context::params::LlamaContextParams;
+use llama_cpp_2::llama_backend::LlamaBackend;
+use llama_cpp_2::llama_batch::LlamaBatch;
+use llama_cpp_2::model::LlamaModel;
+use llama_cpp_2::model::params::LlamaModelParams;
+use llama_cpp_2::token::LlamaToken;
+use serde_json::json;
+
+/// Tokens in a batch of a prompt, as llama.cpp has it.
+const BATCH: usize = 512;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // `cargo bench` adds an argument of its own.
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let [model, threads, context] = arguments.as_slice() else {
+        return if arguments.is_empty() { Ok(()) } else { Err("arguments: MODEL THREADS CONTEXT".into()) };
+    };
+    let path = gepard::catalog::resolve(model, &PathBuf::new())?;
+    let header = gepard::gguf::read(&path)?;
+    // The chat templates of the models that this is run with write no token of their own before or behind a chat.
+    let template = ChatTemplate::new(header.chat_template().ok_or("no chat template")?, "", "")?;
+    let mut backend = LlamaBackend::init()?;
+    backend.void_logs();
+    let model = LlamaModel::load_from_file(&backend, &path, &LlamaModelParams::default())?;
+    let threads = threads.parse()?;
+    let params = LlamaContextParams::default()
+        .with_n_ctx(NonZeroU32::new(context.parse()?))
+        .with_n_batch(u32::try_from(BATCH)?)
+        .with_n_threads(threads)
+        .with_n_threads_batch(threads);
+    let mut context = model.new_context(&backend, params)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", json!({ "ready": true }))?;
+    out.flush()?;
+    for line in std::io::stdin().lock().lines() {
+        let requests: Vec<Request> = serde_json::from_str(&line?)?;
+        let texts: Result<Vec<String>, _> =
+            requests.iter().map(|request| answer(&model, &mut context, &template, request)).collect();
+        writeln!(out, "{}", json!({ "texts": texts? }))?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+fn answer(
+    model: &LlamaModel,
+    context: &mut LlamaContext<'_>,
+    template: &ChatTemplate,
+    request: &Request,
+) -> Result<String, Box<dyn std::error::Error>> {
+    // A last message of the assistant is how the answer begins: whoever is asked here is asked without.
+    if request.messages.last().is_some_and(|last| last.role == Role::Assistant) {
+        return Err("a begun answer".into());
+    }
+    let vocab = model.vocab();
+    let rendered = template.render(&request.messages, Some(false))?;
+    let prompt = vocab.tokenize(rendered.as_bytes(), true, true);
+    context.clear_kv_cache();
+    let mut batch = LlamaBatch::new(BATCH, 1);
+    let mut position = 0;
+    for chunk in prompt.chunks(BATCH) {
+        batch.clear();
+        for &token in chunk {
+            position += 1;
+            batch.add(token, position - 1, &[0], usize::try_from(position)? == prompt.len())?;
+        }
+        context.decode(&mut batch)?;
+    }
+    let mut bytes = Vec::new();
+    for _ in 0..request.decoding.max_tokens {
+        let logits = context.get_logits_ith(batch.n_tokens() - 1);
+        let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]).then(b.cmp(&a))).unwrap_or(0);
+        let token = LlamaToken(i32::try_from(best)?);
+        if vocab.is_eog(token) {
+            break;
+        }
+        vocab.token_to_piece_into(token, &mut bytes, false, None);
+        batch.clear();
+        batch.add(token, position, &[0], true)?;
+        position += 1;
+        context.decode(&mut batch)?;
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
