@@ -1,5 +1,6 @@
 //! Answers waves of requests, for `scripts/bench/engine`: reads a JSON line each from standard input (a list of
-//! requests), writes a JSON line each to standard output (texts, tokens, seconds). Arguments: MODEL THREADS CONTEXT.
+//! requests), writes a JSON line each to standard output (texts, tokens, seconds). Arguments: MODEL THREADS CONTEXT [plain], where
+//! `plain` is without drafts.
 
 use std::io::{BufRead, Write};
 use std::ops::ControlFlow;
@@ -13,8 +14,11 @@ use serde_json::json;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // `cargo bench` adds an argument of its own.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
-    let [model, threads, context] = arguments.as_slice() else {
-        return if arguments.is_empty() { Ok(()) } else { Err("arguments: MODEL THREADS CONTEXT".into()) };
+    let ([model, threads, context], drafts) = match arguments.as_slice() {
+        [] => return Ok(()),
+        [model, threads, context] => ([model, threads, context], true),
+        [model, threads, context, plain] if plain == "plain" => ([model, threads, context], false),
+        _ => return Err("arguments: MODEL THREADS CONTEXT [plain]".into()),
     };
     let path = gepard::catalog::resolve(model, &PathBuf::new())?;
     let file = ModelFile {
@@ -27,7 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         tuning: None,
     };
     let threads = Some(threads.parse()?);
-    let settings = Settings { threads, sequences: Settings::SEQUENCES, chunk: Some(Settings::CHUNK), memory: None };
+    let settings = Settings { threads, sequences: Settings::SEQUENCES, chunk: Some(Settings::CHUNK), memory: None, drafts };
     let mut engine = Llama::open(&[file], settings)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", json!({ "ready": true }))?;

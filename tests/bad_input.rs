@@ -1,6 +1,6 @@
 //! Bad input of every kind: its exit code, and words that say where it is and what to do.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
 
@@ -9,6 +9,7 @@ use std::path::Path;
 
 use support::process::{code, command, err, gepard, is_there, out};
 use support::{Task, gguf, result};
+use support::unchecked::not_checked;
 
 /// Runs `optimize` and asserts its exit code, words of its message, and that it ends by itself.
 fn refused(task: &Task, arguments: &[&str], wanted: i32, says: &[&str]) {
@@ -195,7 +196,7 @@ fn a_model_cut_short_anywhere_is_told() {
             fs::copy(model, &path).unwrap();
             cut(&path);
         }
-        None => eprintln!("NOT CHECKED: a real model cut short: GEPARD_TEST_MODEL is not set"),
+        None => not_checked("a real model cut short: GEPARD_TEST_MODEL is not set"),
     }
 }
 

@@ -2,7 +2,10 @@
 //! wants, its feedback must name what stopped it, and nothing of it may be left.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[path = "support/unchecked.rs"]
+mod unchecked;
 
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
@@ -18,6 +21,7 @@ use gepard::metric::{Code, CodeSettings, Judgement, Language, Metric, Passing};
 use gepard::program::{Rollout, Step};
 use gepard::sandbox::Sandbox;
 use serde_json::json;
+use unchecked::not_checked;
 
 fn settings(language: Language) -> CodeSettings {
     CodeSettings {
@@ -272,7 +276,7 @@ fn what_does_not_load_is_told_with_its_line() {
 fn a_language_that_is_compiled() {
     let _alone = alone();
     if std::process::Command::new("cc").arg("--version").output().is_err() {
-        eprintln!("NOT CHECKED: there is no C compiler");
+        not_checked("there is no C compiler");
         return;
     }
     let metric = command(&["./code"], &["cc", "code.c", "-o", "code"], "code.c");
@@ -330,7 +334,7 @@ for line in sys.stdin:
 
 fn mbpp() -> Vec<serde_json::Value> {
     let Some(folder) = std::env::var_os("GEPARD_CONFORMANCE") else {
-        eprintln!("NOT CHECKED: GEPARD_CONFORMANCE is not set, so MBPP was not read");
+        not_checked("GEPARD_CONFORMANCE is not set, so MBPP was not read");
         return Vec::new();
     };
     let mut rows = String::new();
@@ -339,7 +343,7 @@ fn mbpp() -> Vec<serde_json::Value> {
         match fs::read_to_string(&path) {
             Ok(text) => rows.push_str(&text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                eprintln!("NOT CHECKED: there is no {}", path.display());
+                not_checked(&format!("there is no {}", path.display()));
                 return Vec::new();
             }
             Err(error) => panic!("{}: {error}", path.display()),

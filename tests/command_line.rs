@@ -1,6 +1,6 @@
 //! The command line as a user types it.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
 
@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use support::{Task, result};
+use support::unchecked::not_checked;
 
 fn gepard(arguments: &[&str], folder: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_gepard"))
@@ -297,7 +298,7 @@ fn everything_works_without_a_network() {
     match namespace("true", &[], task.folder.path()) {
         Ok(output) if output.status.success() => {}
         _ => {
-            eprintln!("NOT CHECKED: this system makes no network namespaces");
+            not_checked("this system makes no network namespaces");
             return;
         }
     }
@@ -421,7 +422,7 @@ fn completions_and_manual_pages_come_from_the_command_line_itself() {
 fn a_model_of_another_program_is_found_and_linked() {
     let task = Task::new();
     let Ok(model) = std::env::var("GEPARD_TEST_MODEL") else {
-        eprintln!("NOT CHECKED: GEPARD_TEST_MODEL names no model file");
+        not_checked("GEPARD_TEST_MODEL names no model file");
         return;
     };
     let hub = task.path("hub");

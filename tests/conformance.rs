@@ -1,7 +1,10 @@
 //! Recorded answers of the reference implementations, read from the folder named by
 //! `GEPARD_CONFORMANCE`. Where it is not set, each test says aloud that it checked nothing.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[path = "support/unchecked.rs"]
+mod unchecked;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -15,17 +18,18 @@ use gepard::optimize::gepa::pareto::Fronts;
 use gepard::optimize::randomness::stream;
 use gepard::program::Candidate;
 use serde_json::Value;
+use unchecked::not_checked;
 
 fn recorded(file: &str) -> Option<Value> {
     let Some(folder) = std::env::var_os("GEPARD_CONFORMANCE") else {
-        eprintln!("NOT CHECKED: GEPARD_CONFORMANCE is not set, so {file} was not read");
+        not_checked(&format!("GEPARD_CONFORMANCE is not set, so {file} was not read"));
         return None;
     };
     let path = Path::new(&folder).join(file);
     match std::fs::read_to_string(&path) {
         Ok(text) => Some(serde_json::from_str(&text).unwrap()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            eprintln!("NOT CHECKED: there is no {}", path.display());
+            not_checked(&format!("there is no {}", path.display()));
             None
         }
         Err(error) => panic!("{}: {error}", path.display()),
@@ -164,7 +168,7 @@ fn constraints_of_ifeval() {
         let kind = case["instruction_id"].as_str().unwrap();
         // Where a row asks for a symbol, the public checker draws a letter at random in its place: its verdict is no answer.
         if case["kwargs"]["letter"].as_str().is_some_and(|letter| !letter.trim().chars().all(|c| c.is_ascii_alphabetic())) {
-            eprintln!("NOT CHECKED: case {number} counts a random letter in place of {}", case["kwargs"]["letter"]);
+            not_checked(&format!("case {number} counts a random letter in place of {}", case["kwargs"]["letter"]));
             continue;
         }
         let constraint = Constraint::read(kind, case["kwargs"].as_object().unwrap()).unwrap();

@@ -1,6 +1,6 @@
 //! Pages that say what the code says: generated from it, or held to it.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
 
@@ -159,6 +159,20 @@ fn task_with(table: &str, line: &str) -> String {
         ("[engine]", String::new()),
         ("[layout]", String::new()),
     ]);
+    // A kind of step has a heading of its own.
+    let step = match table.split_once(' ').map_or("", |(_, kind)| kind) {
+        "retrieve" => "corpus = \"t.jsonl\"\nquery = \"a\"",
+        "command" => "command = [\"true\"]\ninputs = [\"a\"]\noutputs = [\"c\"]",
+        "template" => "template = \"{{ a }}\"\noutput = \"c\"",
+        _ => "",
+    };
+    let (table, kind) = table.split_once(' ').unwrap_or((table, ""));
+    match table {
+        "[[step]]" => drop(tables.insert(table, format!("name = \"s\"\nkind = \"{kind}\"\n{step}"))),
+        "[[loop]]" => drop(tables.insert(table, "over = [\"m\"]\nrepeat = 2".into())),
+        "[program]" => drop(tables.insert(table, String::new())),
+        _ => {}
+    }
     tables.entry(table).or_default().push_str(&format!("\n{line}\n"));
     tables.iter().map(|(table, keys)| format!("{table}\n{keys}\n")).collect()
 }
@@ -187,20 +201,25 @@ fn told(name: &str) -> BTreeMap<String, BTreeSet<String>> {
 #[test]
 fn the_page_of_options_has_every_key_and_no_other() {
     let page = told("options.md");
-    for table in ["[data]", "[[module]]", "[layout]", "[model.task]", "[optimize]", "[engine]"] {
-        let path = table.trim_matches(['[', ']']);
-        let known = known(&task(table), &format!("{path}.{UNKNOWN}"));
-        assert_eq!(page.get(table), Some(&known), "{table}");
+    assert_eq!(page.len(), 11);
+    for (table, keys) in page {
+        let known = known(&task(&table), &format!("{}.{UNKNOWN}", path_of(&table)));
+        assert_eq!(keys, known, "{table}");
     }
+}
+
+/// How errors name a table whose heading is `[[step]] retrieve`: `step`.
+fn path_of(heading: &str) -> &str {
+    heading.split_once(' ').map_or(heading, |(table, _)| table).trim_matches(['[', ']'])
 }
 
 /// What a key can be, and what it is where it is left out, are on the page as the code has them.
 #[test]
 fn the_page_of_options_has_every_value_and_every_default() {
-    let plan = toml::Value::try_from(load(&task_with("[data]", "")).unwrap()).unwrap();
     let (mut choices, mut defaults) = (0, 0);
     for (table, rows) in rows("options.md") {
-        let path = table.trim_matches(['[', ']']);
+        let path = path_of(&table);
+        let plan = toml::Value::try_from(load(&task_with(&table, "")).unwrap()).unwrap();
         let place = path.split('.').fold(&plan, |value, name| &value[name]);
         let place = place.get(0).unwrap_or(place);
         for (keys, words) in rows {
@@ -217,23 +236,73 @@ fn the_page_of_options_has_every_value_and_every_default() {
                         "{dotted}: {value}"
                     );
                 }
-                let default = match place.get(key) {
-                    Some(toml::Value::String(text)) => format!("\"{text}\""),
-                    // A 32-bit float has more digits as one of 64.
-                    Some(toml::Value::Float(number)) => (*number as f32).to_string(),
-                    Some(other @ (toml::Value::Integer(_) | toml::Value::Boolean(_))) => other.to_string(),
-                    _ => continue,
-                };
-                if ["name", "instruction", "gguf", "train"].contains(&key.as_str()) {
+                let given = task_with(&table, "").lines().any(|line| line.starts_with(&format!("{key} =")));
+                // What differs from machine to machine is told in words.
+                let Some(default) = place.get(key).and_then(default).filter(|_| !given && !["folder", "slots"].contains(&&**key)) else {
                     continue;
-                }
+                };
                 defaults += 1;
-                let bracket = words.rsplit_once('(').map_or("", |(_, last)| last);
-                assert!(bracket.contains(&default), "{dotted}: {default} is not in the brackets of: {words}");
+                assert!(brackets(&words).contains(&default), "{dotted}: {default} is not in the brackets of: {words}");
             }
         }
     }
     assert!(choices > 30 && defaults > 20, "{choices} values, {defaults} defaults");
+}
+
+/// A value as a page writes it, if it is short enough for one.
+fn default(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(format!("\"{text}\"")),
+        // A 32-bit float has more digits as one of 64.
+        toml::Value::Float(number) => Some((*number as f32).to_string()),
+        toml::Value::Integer(_) | toml::Value::Boolean(_) => Some(value.to_string()),
+        _ => None,
+    }
+}
+
+/// What a row says in its last brackets: what stands for a key that is left out.
+fn brackets(words: &str) -> &str {
+    words.rsplit_once('(').map_or("", |(_, last)| last)
+}
+
+/// The same of metrics.
+#[test]
+fn the_page_of_metrics_has_every_default() {
+    let mut defaults = 0;
+    for (kind, rows) in rows("metrics.md") {
+        let lines = match kind.as_str() {
+            "label" | "number" | "exact" | "f1" | "contains" | "code" => "field = \"b\"",
+            "regex" => "pattern = \"x\"",
+            "judge" => "model = \"task\"\nrubric = \"Good?\"",
+            "privacy" => "output = \"b\"",
+            "command" => "command = [\"true\"]",
+            "json" | "constraints" => "",
+            // They need steps and parts of their own.
+            "retrieval" | "sum" => continue,
+            _ => panic!("a metric that is new: {kind}"),
+        };
+        let lines = format!("kind = \"{kind}\"\n{lines}");
+        let text = task_with("[data]", "").replace("kind = \"label\"\nfield = \"b\"", &lines);
+        let plan = toml::Value::try_from(load(&text).unwrap()).unwrap();
+        for (keys, words) in rows {
+            for key in keys.iter().filter(|key| !lines.lines().any(|line| line.starts_with(&format!("{key} =")))) {
+                // What is named after other keys, or differs from machine to machine, is told in words.
+                let told = ["output", "folder", "slots"].contains(&key.as_str());
+                let Some(default) = plan["metric"].get(key).and_then(default).filter(|_| !told) else { continue };
+                defaults += 1;
+                assert!(brackets(&words).contains(&default), "{kind}.{key}: {default} is not in the brackets of: {words}");
+            }
+        }
+    }
+    assert!(defaults > 12, "{defaults} defaults");
+}
+
+#[test]
+fn the_page_of_metrics_has_every_kind_of_constraint() {
+    let text = std::fs::read_to_string(page("metrics.md")).unwrap();
+    for kind in gepard::metric::Constraint::KINDS {
+        assert!(text.lines().any(|line| line.starts_with("- `") && line.contains(&format!("`{kind}`"))), "{kind}");
+    }
 }
 
 #[test]

@@ -42,7 +42,15 @@ fn a_model_that_does_nothing_right_even_with_examples() {
 fn a_model_that_needs_examples() {
     let task = with_rule(r#"{"contains": ["item number 10,", "item number 11,"], "text": "odd"}"#);
     let found = examined(&task).findings;
-    assert!(found.contains(&Finding::OnlyWithExamples { tried: 12, shown: 8, score: 0.5 }), "{found:?}");
+    assert!(found.contains(&Finding::SeedIsPoor { score: 0.0, tried: 12, shown: 8, with: 0.5 }), "{found:?}");
+}
+
+#[test]
+fn a_seed_that_is_hardly_ever_right_even_with_examples() {
+    let found = examined(&with_rule(r#"{"contains": ["item number 1,"], "text": "odd"}"#)).findings;
+    let one = 1.0 / 12.0;
+    assert!(found.contains(&Finding::SeedIsPoor { score: one, tried: 12, shown: 8, with: one }), "{found:?}");
+    assert!(found.iter().any(|f| f.to_string().contains("hardly a right answer")), "{found:?}");
 }
 
 #[test]

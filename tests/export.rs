@@ -1,6 +1,6 @@
 //! `gepard export`: what comes out is what the run sent.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
 
@@ -11,6 +11,7 @@ use gepard::engine::Message;
 use gepard::report::export;
 use serde_json::Value;
 use support::Task;
+use support::unchecked::not_checked;
 
 fn gepard(task: &Task, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_gepard")).args(arguments).current_dir(task.folder.path()).output().unwrap()
@@ -132,7 +133,7 @@ fn dspy_loads_the_state() {
     let python = std::env::var("GEPARD_PYTHON").unwrap_or_else(|_| "python3".into());
     let has = Command::new(&python).args(["-c", "import dspy"]).output().is_ok_and(|output| output.status.success());
     if !has {
-        eprintln!("NOT CHECKED: {python} has no dspy; install it and set GEPARD_PYTHON");
+        not_checked(&format!("{python} has no dspy; install it and set GEPARD_PYTHON"));
         return;
     }
     for task in [Task::new(), Task::of_two_modules(&[])] {

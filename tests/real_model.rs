@@ -7,7 +7,7 @@ mod support;
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
 
-use gepard::engine::llama::{GpuLayers, Llama, ModelFile, Settings};
+use gepard::engine::llama::{GpuLayers, Llama, ModelFile, Preparation, Settings};
 use gepard::engine::{Completion, Decoding, Ended, Engine, EngineError, Grammar, Message, ModelId, Request, Role, Shape, Usage};
 use support::{Task, model, result};
 
@@ -18,13 +18,17 @@ fn real_task() -> Task {
     task
 }
 
-const SETTINGS: Settings = Settings { threads: Some(2), sequences: 4, chunk: Some(64), memory: None };
+const SETTINGS: Settings = Settings { threads: Some(2), sequences: 4, chunk: Some(64), memory: None, drafts: true };
 
 fn engine() -> Llama {
     engine_of(1024)
 }
 
 fn engine_of(context: usize) -> Llama {
+    engine_with(context, SETTINGS)
+}
+
+fn engine_with(context: usize, settings: Settings) -> Llama {
     let file = ModelFile {
         name: "task".into(),
         path: model(),
@@ -34,7 +38,7 @@ fn engine_of(context: usize) -> Llama {
         thinking: 0,
         tuning: None,
     };
-    Llama::open(&[file], SETTINGS).unwrap()
+    Llama::open(&[file], settings).unwrap()
 }
 
 fn request(question: &str, max_tokens: u32) -> Request {
@@ -197,6 +201,24 @@ fn a_greedy_answer_is_the_same_in_any_company() {
 }
 
 #[test]
+fn guessing_an_answer_ahead_saves_steps_and_changes_no_letter() {
+    let again = "Write this line again, word for word, three times: the red fox and the grey wolf met the old bear by the river.";
+    let steps = |drafts| {
+        let mut engine = engine_with(1024, Settings { drafts, ..SETTINGS });
+        let mut steps = 0;
+        let mut count = |_| {
+            steps += 1;
+            ControlFlow::Continue(())
+        };
+        let answers = engine.generate(&[request(again, 80)], &mut count).unwrap();
+        (answers[0].text.clone(), steps)
+    };
+    let ((guessed, few), (plain, many)) = (steps(true), steps(false));
+    assert_eq!(guessed, plain);
+    assert!(few < many, "{few} steps with guesses, {many} without");
+}
+
+#[test]
 fn a_wave_whose_prefixes_do_not_fit_at_once_is_answered_and_says_the_same() {
     let texts = |answers: &[Completion]| answers.iter().map(|a| a.text.clone()).collect::<Vec<_>>();
     // Three candidates of about 60 tokens with four examples each, some drafting: more than 256 cells hold.
@@ -331,6 +353,30 @@ fn an_interruption_is_felt_within_a_step_and_the_engine_lives_on() {
 }
 
 #[test]
+fn what_takes_long_at_the_start_can_be_broken_off() {
+    let file = ModelFile {
+        name: "task".into(),
+        path: model(),
+        gpu_layers: GpuLayers::Auto,
+        context: Some(256),
+        cache: None,
+        thinking: 0,
+        tuning: None,
+    };
+    for stage in [Preparation::Hashing, Preparation::Loading] {
+        let mut reached = false;
+        let mut hears = |begun: Option<(Preparation, &str, u64)>| {
+            assert!(!reached, "asked again after it was broken off");
+            reached = matches!(begun, Some((begun, ..)) if begun == stage);
+            if reached { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let opened = Llama::open_and_tell(std::slice::from_ref(&file), SETTINGS, &mut hears);
+        assert!(matches!(opened.err(), Some(EngineError::Interrupted)));
+        assert!(reached);
+    }
+}
+
+#[test]
 fn roles_with_the_same_file_share_one_copy() {
     let file = |name: &str| ModelFile {
         name: name.into(),
@@ -374,7 +420,7 @@ fn files_that_are_no_models_are_refused_with_what_to_do() {
             thinking: 0,
             tuning: None,
         };
-        let Err(error) = Llama::open(&[file], Settings { threads: Some(1), sequences: 1, chunk: Some(32), memory: None }) else {
+        let Err(error) = Llama::open(&[file], Settings { threads: Some(1), sequences: 1, chunk: Some(32), memory: None, drafts: true }) else {
             panic!("{name}")
         };
         assert!(matches!(error, EngineError::Model { .. }));

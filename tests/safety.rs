@@ -1,6 +1,6 @@
 //! Nothing is lost, nothing gets out: full disks, kills, networks, terminals, shells, and what the crate is made of.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
 
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use support::process::{code, command, err, gepard, is_there, out};
 use support::{Task, gguf, result};
+use support::unchecked::not_checked;
 
 const GEPARD: &str = env!("CARGO_BIN_EXE_gepard");
 
@@ -201,7 +202,7 @@ fn crates() -> Option<Vec<serde_json::Value>> {
         cargo.args(["metadata", "--format-version", "1", "--locked", "--offline"]).current_dir(env!("CARGO_MANIFEST_DIR"));
     let output = output.output().unwrap();
     if !output.status.success() {
-        eprintln!("NOT CHECKED: the crates: cargo metadata says {}", err(&output));
+        not_checked(&format!("the crates: cargo metadata says {}", err(&output)));
         return None;
     }
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

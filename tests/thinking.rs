@@ -34,7 +34,7 @@ fn file(path: PathBuf, name: &str, thinking: u32) -> ModelFile {
     ModelFile { name: name.into(), path, gpu_layers: GpuLayers::Auto, context: Some(512), cache: None, thinking, tuning: None }
 }
 
-const SETTINGS: Settings = Settings { threads: Some(2), sequences: 4, chunk: Some(64), memory: None };
+const SETTINGS: Settings = Settings { threads: Some(2), sequences: 4, chunk: Some(64), memory: None, drafts: true };
 
 fn request(model: usize, begun: &str, decoding: Decoding) -> Request {
     let mut messages = vec![Message::user("Name the capital of France.")];

@@ -39,8 +39,8 @@ def candidate(random):
 
 
 class Gepard:
-    def __init__(self, options, bench=None):
-        command = [bench or options.bench, options.model, str(options.threads), str(CONTEXT)]
+    def __init__(self, options, bench=None, more=()):
+        command = [bench or options.bench, options.model, str(options.threads), str(CONTEXT), *more]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.read()
 

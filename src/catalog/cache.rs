@@ -46,7 +46,7 @@ pub struct Listed {
     pub path: PathBuf,
     /// Whether the file is there.
     pub present: bool,
-    /// The size the file must have; for one that nothing pins, the size it has.
+    /// The size the file must have; for one that nothing pins, the size it has; 0 for one that is only known from the hub.
     pub bytes: u64,
     /// The licence of the weights, if it is known.
     pub licence: Option<String>,
@@ -63,6 +63,8 @@ pub enum Source {
     Added,
     /// Its file was put into the cache by other means; nothing says what its bytes must be.
     Unpinned,
+    /// From the catalog, which knows where the hub has it, and not its bytes. Not here.
+    Hub,
 }
 
 /// One model that was hashed.
@@ -156,6 +158,7 @@ impl Cache {
         let Some(model) = models.iter().find(|model| model.name == name) else {
             return Err(self.unknown(name, &models));
         };
+        self.not_brought(model)?;
         let in_catalog = model.source == Source::Catalog;
         match size_of(&model.path)? {
             Some(actual) if actual == model.bytes => Ok(model.path.clone()),
@@ -179,6 +182,18 @@ impl Cache {
         added.map(|model| model.sha256).or_else(known)
     }
 
+    /// The error for a model that the hub has, and that nobody has brought here.
+    fn not_brought(&self, model: &Listed) -> Result<(), ModelFileError> {
+        let unpinned = self.catalog.unpinned.iter().find(|entry| model.source == Source::Hub && entry.name == model.name);
+        unpinned.map_or(Ok(()), |entry| {
+            Err(ModelFileError::NotBrought {
+                name: entry.name.clone(),
+                repo: entry.hub.repo.clone(),
+                file: entry.hub.file.clone(),
+            })
+        })
+    }
+
     fn unknown(&self, name: &str, models: &[Listed]) -> ModelFileError {
         let wanted = name.to_lowercase();
         let nearest = models
@@ -189,7 +204,7 @@ impl Cache {
         ModelFileError::Unknown { name: name.to_owned(), nearest: nearest.map(|(_, name)| name.clone()) }
     }
 
-    /// All models with a name: the catalog's, the added, then loose files by name.
+    /// All models with a name: the catalog's, the added, loose files by name, then what only the hub has.
     pub(super) fn list(&self) -> Result<Vec<Listed>, ModelFileError> {
         let mut listed = Vec::new();
         for entry in &self.catalog.models {
@@ -216,6 +231,18 @@ impl Cache {
         }
         let loose = self.loose(&listed)?;
         listed.extend(loose);
+        for entry in &self.catalog.unpinned {
+            if !listed.iter().any(|model| model.name == entry.name) {
+                listed.push(Listed {
+                    name: entry.name.clone(),
+                    path: self.folder.join(format!("{}.gguf", entry.name)),
+                    present: false,
+                    bytes: 0,
+                    licence: Some(entry.licence.clone()),
+                    source: Source::Hub,
+                });
+            }
+        }
         Ok(listed)
     }
 
@@ -251,6 +278,7 @@ impl Cache {
             let Some(model) = models.iter().find(|model| model.name == name) else {
                 return Err(self.unknown(name, &models));
             };
+            self.not_brought(model)?;
             if !model.present && model.source == Source::Catalog {
                 return Err(ModelFileError::NotFetched { name: name.to_owned(), cache: self.folder.clone() });
             }
@@ -272,7 +300,7 @@ impl Cache {
                 let mut recorded = record.models.iter();
                 recorded.find(|m| m.name == model.name).map(|m| &m.sha256)
             }
-            Source::Unpinned => None,
+            Source::Unpinned | Source::Hub => None,
         };
         let outcome = if model.present {
             let actual = sha256(&model.path)?;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::ModelFileError;
@@ -12,6 +13,16 @@ pub(super) fn sha256(path: &Path) -> Result<String, ModelFileError> {
     let mut file = File::open(path).map_err(read_error(path))?;
     let (sha256, _) = each_piece(&mut file, path, |_| Ok(()))?;
     Ok(sha256)
+}
+
+/// The same; None where `goes_on`, asked at each piece, breaks off.
+pub(super) fn sha256_while(path: &Path, goes_on: &mut dyn FnMut() -> ControlFlow<()>) -> Result<Option<String>, ModelFileError> {
+    let file = File::open(path).map_err(read_error(path))?;
+    match hash::each_piece(file, Some, |_| if goes_on().is_break() { Err(None) } else { Ok(()) }) {
+        Ok((sha256, _)) => Ok(Some(sha256)),
+        Err(None) => Ok(None),
+        Err(Some(error)) => Err(read_error(path)(error)),
+    }
 }
 
 /// Gives each piece of a file to `then`; returns the SHA-256 and the size of the whole.

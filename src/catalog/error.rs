@@ -70,6 +70,16 @@ pub enum ModelFileError {
         /// The folder it was looked for in.
         cache: PathBuf,
     },
+    /// A model that the catalog knows from the hub alone, without its hash.
+    #[error("the model `{name}` is not here, and its hash is not known to gepard: get {file} from {repo} on the model hub, then `gepard models add {file}`, which shows its sha256 and pins it")]
+    NotBrought {
+        /// Its name.
+        name: String,
+        /// `owner/name` of the repository on the hub.
+        repo: String,
+        /// The file in it.
+        file: String,
+    },
     /// A model that was added, and whose file has gone.
     #[error("the model `{name}` was added, but {} is gone; add it again with `gepard models add FILE --name {name}`", path.display())]
     Gone {

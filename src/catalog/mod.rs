@@ -10,6 +10,7 @@ mod find;
 #[cfg(test)]
 mod tests;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -28,6 +29,23 @@ pub struct Catalog {
     /// The models, in the order of the file.
     #[serde(rename = "model")]
     pub models: Vec<Entry>,
+    /// Models that the hub has, and whose bytes are not known here.
+    #[serde(default)]
+    pub unpinned: Vec<Unpinned>,
+}
+
+/// A model that is known by name and not by its bytes: a user brings its file, whose hash is pinned then.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unpinned {
+    /// What a task file calls it.
+    pub name: String,
+    /// The licence of the weights.
+    pub licence: String,
+    /// What it is, in a line.
+    pub about: String,
+    /// Where the model hub has it.
+    pub hub: Hub,
 }
 
 /// One known model.
@@ -126,6 +144,14 @@ pub fn sha256(path: &Path) -> Result<String, ModelFileError> {
     digest::sha256(path)
 }
 
+/// The same; None where `goes_on`, which is asked at each piece of the file, breaks off.
+///
+/// # Errors
+/// [`ModelFileError::Read`]
+pub fn sha256_while(path: &Path, goes_on: &mut dyn FnMut() -> ControlFlow<()>) -> Result<Option<String>, ModelFileError> {
+    digest::sha256_while(path, goes_on)
+}
+
 /// The SHA-256 that the file at `path` must have, where it lies in the cache and something says so.
 #[must_use]
 pub fn pinned(path: &Path) -> Option<String> {
@@ -162,7 +188,7 @@ pub fn found(name: &str) -> Option<Found> {
     find::called(name, &find())
 }
 
-/// Every model that has a name here: the catalog's, present or not, then those of the cache.
+/// Every model that has a name here: the catalog's, present or not, those of the cache, then what the hub has.
 pub fn list() -> Result<Vec<Listed>, ModelFileError> {
     open()?.list()
 }

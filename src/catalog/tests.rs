@@ -34,7 +34,7 @@ impl Place {
         let own = folder.path().join("own");
         fs::create_dir(&own).unwrap();
         let mut place = Self {
-            cache: Cache { folder: folder.path().join("cache"), catalog: Catalog { models: Vec::new() } },
+            cache: Cache { folder: folder.path().join("cache"), catalog: Catalog { models: Vec::new(), unpinned: Vec::new() } },
             own,
             _folder: folder,
         };
@@ -89,6 +89,12 @@ fn the_embedded_catalog_is_sound() {
             assert!(packages.names.iter().all(|name| name.contains("==")));
         }
     }
+    for entry in &catalog.unpinned {
+        assert!(names.insert(&entry.name), "{} is there twice", entry.name);
+        // What `gepard models add` makes of the file's own name.
+        assert_eq!(format!("{}.gguf", entry.name), entry.hub.file.to_lowercase());
+        assert!(!entry.licence.is_empty() && !entry.about.is_empty());
+    }
 }
 
 #[test]
@@ -97,6 +103,9 @@ fn a_hash_is_the_standard_one() {
     let path = folder.path().join("abc");
     fs::write(&path, "abc").unwrap();
     assert_eq!(sha256(&path).unwrap(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    let mut goes_on = [ControlFlow::Continue(()), ControlFlow::Break(())].into_iter().cycle();
+    assert_eq!(sha256_while(&path, &mut || goes_on.next().unwrap()).unwrap(), Some(sha256(&path).unwrap()));
+    assert_eq!(sha256_while(&path, &mut || goes_on.next().unwrap()).unwrap(), None);
     assert!(matches!(sha256(&folder.path().join("none")), Err(ModelFileError::Read { .. })));
 }
 
@@ -177,6 +186,28 @@ fn a_file_of_the_catalog_gets_its_name_there() {
     assert_eq!(place.cache.resolve("known-1b-q4").unwrap(), added.path);
     assert!(!place.cache.folder.join("added.toml").exists());
     assert_eq!(place.names(), [("known-1b-q4".to_owned(), true, Source::Catalog)]);
+}
+
+#[test]
+fn a_model_of_the_hub_is_told_and_pinned_when_its_file_comes() {
+    let mut place = Place::new();
+    place.cache.catalog.unpinned.push(Unpinned {
+        name: "large-8b-q4".to_owned(),
+        licence: "Apache-2.0".to_owned(),
+        about: "known by name alone".to_owned(),
+        hub: Hub { repo: "owner/Large-GGUF".to_owned(), file: "Large-8B-Q4.gguf".to_owned() },
+    });
+    let place = place;
+    for error in [place.cache.resolve("large-8b-q4").map(|_| ()), place.cache.verify(Some("large-8b-q4")).map(|_| ())] {
+        let said = error.unwrap_err().to_string();
+        assert!(said.contains("owner/Large-GGUF") && said.contains("gepard models add Large-8B-Q4.gguf"), "{said}");
+    }
+    assert_eq!(place.names().last().unwrap(), &("large-8b-q4".to_owned(), false, Source::Hub));
+    assert!(place.cache.verify(None).unwrap().is_empty());
+    let added = place.cache.add(&place.file("Large-8B-Q4.gguf", "large"), None).unwrap();
+    assert_eq!(place.cache.resolve("large-8b-q4").unwrap(), added.path);
+    assert_eq!(place.names().last().unwrap(), &("large-8b-q4".to_owned(), true, Source::Added));
+    assert_eq!(place.cache.pinned(&added.path), Some(added.sha256));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod doctor;
 mod eval;
 mod export;
 mod init;
+mod lists;
 mod manual;
 mod models;
 mod optimize;

@@ -102,12 +102,13 @@ fn list(out: &mut dyn Write) -> Result<(), CliError> {
         rows.push([
             model.name,
             if model.present { "yes" } else { "no" }.to_owned(),
-            size(model.bytes),
+            if model.source == Source::Hub { "-".to_owned() } else { size(model.bytes) },
             model.licence.unwrap_or_else(|| "-".to_owned()),
             match model.source {
                 Source::Catalog => "catalog",
                 Source::Added => "added",
                 Source::Unpinned => "put there by hand",
+                Source::Hub => "the hub; get it, then `gepard models add FILE`",
             }
             .to_owned(),
         ]);

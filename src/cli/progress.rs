@@ -8,21 +8,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
-use gepard::engine::EngineProgress;
 use gepard::engine::llama::Preparation;
 use gepard::event::{Behind, Event, Purpose};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::STOPPING;
+use super::lists::Lists;
 use super::screen::json;
 use super::terminal::printable;
 use super::view::View;
 
 /// The least time between two signs of life within one step.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
-
-/// Without a token for so long, something is wrong.
-pub(super) const STANDSTILL: Duration = Duration::from_secs(30);
 
 /// How to tell of progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -70,11 +67,9 @@ pub(super) struct Progress {
     elapsed: f64,
     best: f64,
     candidates: usize,
-    /// How far the list of requests was when it last moved, and the second of that.
-    moved: (EngineProgress, f64),
     /// Whether a test follows the search.
     tests: bool,
-    answers: Answers,
+    lists: Lists,
     /// Tokens read and written a second, of the last list of requests.
     rate: [f64; 2],
     doing: String,
@@ -97,9 +92,8 @@ impl Progress {
             elapsed: 0.0,
             best: 0.0,
             candidates: 0,
-            moved: (EngineProgress::default(), 0.0),
             tests: false,
-            answers: Answers::default(),
+            lists: Lists::default(),
             rate: [0.0; 2],
             doing: String::new(),
             told: Instant::now(),
@@ -177,7 +171,7 @@ impl Progress {
             Event::CaughtUp => format!("caught up with the journal: {}", self.state()),
             Event::Evaluating { purpose, fresh, .. } => {
                 self.doing = format!("{} of {fresh} rollouts", words_for(*purpose));
-                self.answers = Answers::default();
+                self.lists = Lists::default();
                 self.told = Instant::now();
                 return None;
             }
@@ -185,15 +179,11 @@ impl Progress {
                 if *seconds > 0.0 {
                     self.rate = [done.prefilled, done.decoded].map(|tokens| tokens as f64 / seconds);
                 }
-                let answered = self.answers.hear(done.answered, *of, *seconds);
-                if self.moved.0 != *done || self.moved.1 > *seconds {
-                    self.moved = (*done, *seconds);
-                }
+                let answered = self.lists.hear(*done, *of, *seconds);
                 if self.told.elapsed() < SIGN_OF_LIFE {
                     return None;
                 }
-                let still = seconds - self.moved.1;
-                if still >= STANDSTILL.as_secs_f64() {
+                if let Some(still) = self.lists.standstill() {
                     return Some(format!(
                         "   … {}: not a token for {still:.0} s; is the machine busy with something else, or short of memory?",
                         self.doing
@@ -242,7 +232,7 @@ impl Progress {
             Event::Diagnosed { .. } | Event::Passed { .. } => return None,
             Event::Diagnosing { module, reflector, .. } => {
                 self.doing = format!("`{reflector}` reads failures of `{module}`");
-                self.answers = Answers::default();
+                self.lists = Lists::default();
                 self.told = Instant::now();
                 return None;
             }
@@ -251,7 +241,7 @@ impl Progress {
             }
             Event::Reflecting { module, reflector, left_out, .. } => {
                 self.doing = format!("`{reflector}` reflects on `{module}`");
-                self.answers = Answers::default();
+                self.lists = Lists::default();
                 if *left_out > 0 {
                     self.doing += &format!(", {left_out} rollouts left out for want of room in its context");
                 }
@@ -335,26 +325,6 @@ impl Progress {
     }
 }
 
-/// How many requests were answered since a step began, over all the lists of requests that it takes.
-#[derive(Debug, Default)]
-pub(super) struct Answers {
-    /// In the lists that are done.
-    before: usize,
-    /// The last list: answered, of how many, its seconds.
-    last: (usize, usize, f64),
-}
-
-impl Answers {
-    /// The number, now that `answered` of a list `of` so many are.
-    pub(super) fn hear(&mut self, answered: usize, of: usize, seconds: f64) -> usize {
-        if answered < self.last.0 || seconds < self.last.2 {
-            self.before += self.last.1;
-        }
-        self.last = (answered, of, seconds);
-        self.before + answered
-    }
-}
-
 /// Seconds until the budget is spent, at the pace so far; None where that cannot be said.
 pub(super) fn time_left(spent: u64, elapsed: f64, most_rollouts: Option<u64>, most_seconds: Option<u64>) -> Option<f64> {
     let by_rollouts = most_rollouts.filter(|_| spent > 0);
@@ -432,6 +402,8 @@ pub(super) fn line(text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use gepard::engine::EngineProgress;
+
     use super::*;
 
     #[test]
@@ -439,13 +411,6 @@ mod tests {
         assert_eq!(duration(59.4), "59 s");
         assert_eq!(duration(61.0), "1 min 01 s");
         assert_eq!(duration(7260.0), "2 h 01 min");
-    }
-
-    #[test]
-    fn answers_are_counted_over_lists() {
-        let mut answers = Answers::default();
-        let heard = [(0, 32, 1.0), (20, 32, 4.0), (0, 32, 0.5), (31, 32, 5.0), (2, 8, 0.9)];
-        assert_eq!(heard.map(|(answered, of, seconds)| answers.hear(answered, of, seconds)), [0, 20, 32, 63, 66]);
     }
 
     #[test]

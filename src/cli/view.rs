@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use gepard::engine::EngineProgress;
 use gepard::event::{Event, Purpose};
 
-use super::progress::{Answers, BEST_TRIED, STANDSTILL, duration, indexing, preparation, time_left, words_for};
+use super::lists::Lists;
+use super::progress::{BEST_TRIED, duration, indexing, preparation, time_left, words_for};
 use super::terminal::one_line;
 
 /// Columns of the bar: beside it, the longest budget line has room in 79.
@@ -33,10 +34,8 @@ pub(super) struct View {
     doing: String,
     /// Whether a test follows the search.
     tests: bool,
-    answers: Answers,
+    lists: Lists,
     answered: Option<usize>,
-    /// How far the list of requests was when it last moved, and the second of that.
-    moved: (EngineProgress, f64),
     stopped: bool,
     rates: Option<(f64, f64)>,
     /// Proposals that brought nothing to try, by reason.
@@ -61,11 +60,8 @@ impl View {
                 }
             }
             Event::Progress { done, of, seconds } => {
-                if self.moved.0 != *done || self.moved.1 > *seconds {
-                    self.moved = (*done, *seconds);
-                }
-                let EngineProgress { answered, prefilled, decoded } = done;
-                self.answered = Some(self.answers.hear(*answered, *of, *seconds));
+                let EngineProgress { prefilled, decoded, .. } = done;
+                self.answered = Some(self.lists.hear(*done, *of, *seconds));
                 self.running = *seconds;
                 if *seconds > 0.0 {
                     self.rates = Some((*prefilled as f64 / seconds, *decoded as f64 / seconds));
@@ -114,7 +110,7 @@ impl View {
     }
 
     fn asking(&mut self, doing: String) {
-        (self.doing, self.answered, self.answers) = (doing, None, Answers::default());
+        (self.doing, self.answered, self.lists) = (doing, None, Lists::default());
     }
 
     /// The view's lines, none longer than `width` columns.
@@ -146,11 +142,8 @@ impl View {
             lines.push(("best", best));
             lines.push(("last", self.last.clone()));
         }
-        let still = self.running - self.moved.1;
-        let still = match still >= STANDSTILL.as_secs_f64() {
-            true => format!(", not a token for {still:.0} s"),
-            false => String::new(),
-        };
+        let still = self.lists.standstill().filter(|_| self.running > 0.0);
+        let still = still.map_or(String::new(), |still| format!(", not a token for {still:.0} s"));
         lines.extend([("now", format!("{}{answered}{still}", self.doing)), ("speed", rates)]);
         if self.run.is_some() {
             lines.push(("reflect", unusable));

@@ -7,6 +7,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -24,19 +25,20 @@ pub fn applies(header: &Header) -> bool {
     header.tensors.iter().any(|tensor| tensor.kind == Q5_0)
 }
 
-/// Writes the file of `header` to `target` with Q8_0 blocks for those of Q5_0. The file appears whole or not at all.
+/// Writes the file of `header` to `target` with Q8_0 blocks for those of Q5_0. The file appears whole or not at all: not where
+/// `goes_on`, which is asked at each piece, breaks off.
 ///
 /// # Errors
-/// Of reading or writing, or where the file is no longer what its header says.
-pub fn write(header: &Header, target: &Path) -> io::Result<()> {
+/// Of reading or writing, or where the file is no longer what its header says, or nobody waits for the copy any more.
+pub fn write(header: &Header, target: &Path, goes_on: &mut dyn FnMut() -> ControlFlow<()>) -> io::Result<()> {
     let folder = target.parent().ok_or_else(|| io::Error::other("a copy needs a folder"))?;
     // A name of its own: another thread may be writing the same.
     let mut partial = tempfile::Builder::new().prefix(".recoding-").tempfile_in(folder)?;
-    write_to(header, partial.as_file_mut())?;
+    write_to(header, partial.as_file_mut(), goes_on)?;
     partial.persist(target).map(drop).map_err(|error| error.error)
 }
 
-fn write_to(header: &Header, target: &mut File) -> io::Result<()> {
+fn write_to(header: &Header, target: &mut File, goes_on: &mut dyn FnMut() -> ControlFlow<()>) -> io::Result<()> {
     let source = File::open(&header.path)?;
     let mut out = Counted { inner: BufWriter::with_capacity(1 << 20, target), count: 0 };
     pieces(&source, 0, header.tensors_start, |piece| out.write_all(piece))?;
@@ -57,9 +59,14 @@ fn write_to(header: &Header, target: &mut File) -> io::Result<()> {
     }
     out.align(header.alignment)?;
     for (tensor, stored) in header.tensors.iter().zip(sizes) {
-        pieces(&source, header.data_start + tensor.offset, stored, |piece| match tensor.kind {
-            Q5_0 => piece.chunks_exact(Q5_0_BYTES).try_for_each(|block| out.write_all(&recoded(block))),
-            _ => out.write_all(piece),
+        pieces(&source, header.data_start + tensor.offset, stored, |piece| {
+            if goes_on().is_break() {
+                return Err(io::Error::other("it was broken off"));
+            }
+            match tensor.kind {
+                Q5_0 => piece.chunks_exact(Q5_0_BYTES).try_for_each(|block| out.write_all(&recoded(block))),
+                _ => out.write_all(piece),
+            }
         })?;
         out.align(header.alignment)?;
     }

@@ -1,5 +1,6 @@
 //! Tiny files made by hand, whole and broken in every way that is easy to name.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -359,7 +360,9 @@ fn q5_0_weights_are_recoded_and_all_else_stays() {
     std::fs::write(&source, made.weights(896 + 144).bytes()).unwrap();
     let header = read(&source).unwrap();
     assert!(recode::applies(&header));
-    recode::write(&header, &target).unwrap();
+    assert!(recode::write(&header, &target, &mut || ControlFlow::Break(())).is_err());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "a copy that was broken off is gone");
+    recode::write(&header, &target, &mut || ControlFlow::Continue(())).unwrap();
     let copy = read(&target).unwrap();
     assert!(!recode::applies(&copy));
     assert_eq!((&copy.metadata, copy.tensors_start), (&header.metadata, header.tensors_start));

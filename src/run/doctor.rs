@@ -19,7 +19,7 @@ use crate::program::{Candidate, Program};
 /// Training examples that the seed is tried on.
 pub const TRIED: usize = 16;
 
-/// Worked examples that it is tried with where it scores nothing without.
+/// Worked examples that it is tried with where it scores next to nothing without.
 pub const SHOWN: usize = 8;
 
 /// What was found.
@@ -82,7 +82,7 @@ pub fn diagnose(plan: &Plan, interrupted: &AtomicBool, listener: &mut dyn FnMut(
     let mut findings = findings::of_data(&program, &*metric, &splits);
     let constant = constant::best(&program, &*metric, &splits.train, &splits.val);
 
-    let (mut engine, memory) = open_with_memory(plan, &BTreeMap::new(), listener)?;
+    let (mut engine, memory) = open_with_memory(plan, &BTreeMap::new(), interrupted, listener)?;
     super::check_room(plan, &*engine)?;
     let mut evaluator = Evaluator { program: &program, metric: &*metric, engine: &mut *engine };
     let tried: Vec<Example> = splits.train.iter().take(TRIED).cloned().collect();
@@ -92,13 +92,13 @@ pub fn diagnose(plan: &Plan, interrupted: &AtomicBool, listener: &mut dyn FnMut(
     };
     let seed = score(plan.seed_candidate(), listener)?;
     findings.extend(findings::of_seed(&program, &seed, constant.as_ref()));
-    if seed.mean().is_some_and(|mean| mean <= 0.0) {
+    if let Some(mean) = seed.mean().filter(|mean| *mean <= findings::LOW) {
         let (taught, shown) = with_examples(&program, &plan.seed_candidate(), &splits.train);
-        let with = if shown > 0 { score(taught, listener)?.mean() } else { Some(0.0) };
+        let with = if shown > 0 { score(taught, listener)?.mean().unwrap_or(0.0) } else { mean };
         let tried = seed.rollouts.len();
-        findings.push(match with {
-            Some(score) if score > 0.0 => Finding::OnlyWithExamples { tried, shown, score },
-            _ => Finding::NothingScores { tried, shown },
+        findings.push(match mean.max(with) > 0.0 {
+            true => Finding::SeedIsPoor { score: mean, tried, shown, with },
+            false => Finding::NothingScores { tried, shown },
         });
     }
     let budget = &plan.optimize.budget;

@@ -83,7 +83,7 @@ pub fn evaluate(
     let examples = eval_examples(plan, request, &required_fields(&program, &*metric))?;
     feedback::check_examples(&*metric, plan.data.file(request.split), &examples)?;
     metric.prepare()?;
-    let mut engine = open_engine(plan, &BTreeMap::new(), listener)?;
+    let mut engine = open_engine(plan, &BTreeMap::new(), interrupted, listener)?;
     let mut evaluator = Evaluator { program: &program, metric: &*metric, engine: &mut *engine };
     score(&mut evaluator, plan, request, examples, interrupted, listener)
 }

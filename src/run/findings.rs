@@ -14,6 +14,9 @@ use crate::program::Program;
 /// Beyond this score, little is left to gain.
 const HIGH: f64 = 0.95;
 
+/// At most this score is next to nothing.
+pub(super) const LOW: f64 = 0.1;
+
 /// Failures that say all the same say nothing, from so many on.
 const FAILURES: usize = 3;
 
@@ -43,14 +46,16 @@ pub enum Finding {
         /// Worked examples that the second one had.
         shown: usize,
     },
-    /// The seed scored nothing, with worked examples it did: what is to be found is far from it, but there.
-    OnlyWithExamples {
-        /// Examples that both were tried on.
-        tried: usize,
-        /// Worked examples that the second one had.
-        shown: usize,
+    /// The seed scored next to nothing, and with worked examples it scored more, or still next to nothing.
+    SeedIsPoor {
         /// Its score.
         score: f64,
+        /// Examples that both were tried on.
+        tried: usize,
+        /// Worked examples that it had the second time; 0: there was no second time.
+        shown: usize,
+        /// Its score with them.
+        with: f64,
     },
     /// Every failure has the same words: there is nothing to learn from.
     SameFeedback {
@@ -112,10 +117,15 @@ impl fmt::Display for Finding {
                 "nothing scores: neither the seed nor the seed with {shown} worked examples was right on any of {tried} examples. If \
                  the feedback shows no near miss, no prompt will save it: fine-tuning or a larger model will"
             ),
-            Self::OnlyWithExamples { tried, shown, score } => write!(
+            Self::SeedIsPoor { score, tried, shown, with } if *with > LOW => write!(
                 f,
-                "the seed scores nothing on {tried} examples, with {shown} worked examples it scores {score:.3}: keep `examples` \
+                "the seed scores {score:.3} on {tried} examples, with {shown} worked examples it scores {with:.3}: keep `examples` \
                  among the operators"
+            ),
+            Self::SeedIsPoor { score, tried, shown, with } => write!(
+                f,
+                "the seed scores {score:.3} on {tried} examples, with {shown} worked examples {with:.3}: a reflector sees hardly a right \
+                 answer. An instruction that says what an answer must be, or a larger model, is a better beginning"
             ),
             Self::SameFeedback { feedback, failures } => write!(
                 f,

@@ -17,9 +17,10 @@ pub use feedback::metric;
 pub use findings::Finding;
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use self::tester::Tester;
@@ -28,7 +29,7 @@ use crate::config::{EnginePlan, GpuLayersPlan, Method, ModelSource, OptimizePlan
 use crate::data::Corpus;
 use crate::data::split::{self, Files, Splits};
 use crate::engine::Engine;
-use crate::engine::llama::{GpuLayers, Llama, ModelFile, Settings, Tuning, layers_key};
+use crate::engine::llama::{GpuLayers, Llama, ModelFile, Preparation, Settings, Tuning, layers_key};
 use crate::engine::memory::{Machine, MemoryPlan};
 use crate::engine::scripted::Scripted;
 use crate::error::RunError;
@@ -123,37 +124,53 @@ fn llama_models(plan: &Plan, run: &BTreeMap<String, String>) -> Result<Vec<Model
 /// The shape of the engine's work.
 fn settings(plan: &Plan) -> Settings {
     let EnginePlan { threads, sequences, chunk, memory } = plan.engine;
-    Settings { threads, sequences, chunk, memory: memory.map(|megabytes| megabytes * 1_000_000) }
+    Settings { threads, sequences, chunk, memory: memory.map(|megabytes| megabytes * 1_000_000), drafts: true }
 }
 
-/// Loads the models of a plan. `run` is the fingerprint of the run that goes on with them, empty for none: what was measured
-/// for it stays.
+/// Loads the models of a plan, unless `interrupted` meanwhile. `run` is the fingerprint of the run that goes on with them, empty
+/// for none: what was measured for it stays.
 ///
 /// # Errors
 /// [`RunError::ModelFile`] and [`RunError::Engine`]
 pub fn open_engine(
     plan: &Plan,
     run: &BTreeMap<String, String>,
+    interrupted: &AtomicBool,
     listener: &mut dyn FnMut(&Event),
 ) -> Result<Box<dyn Engine>, RunError> {
-    Ok(open_with_memory(plan, run, listener)?.0)
+    Ok(open_with_memory(plan, run, interrupted, listener)?.0)
 }
 
 /// An engine, and how its models share the machine's memory; None where they are scripted.
 type Opened = (Box<dyn Engine>, Option<(MemoryPlan, Machine)>);
 
 /// The same, and the memory plan.
-fn open_with_memory(plan: &Plan, run: &BTreeMap<String, String>, listener: &mut dyn FnMut(&Event)) -> Result<Opened, RunError> {
+fn open_with_memory(
+    plan: &Plan,
+    run: &BTreeMap<String, String>,
+    interrupted: &AtomicBool,
+    listener: &mut dyn FnMut(&Event),
+) -> Result<Opened, RunError> {
     let started = Instant::now();
-    let opened = load(plan, run, listener)?;
+    let opened = load(plan, run, interrupted, listener)?;
     listener(&Event::ModelsLoaded { seconds: started.elapsed().as_secs_f64() });
     Ok(opened)
 }
 
-fn load(plan: &Plan, run: &BTreeMap<String, String>, listener: &mut dyn FnMut(&Event)) -> Result<Opened, RunError> {
+fn load(
+    plan: &Plan,
+    run: &BTreeMap<String, String>,
+    interrupted: &AtomicBool,
+    listener: &mut dyn FnMut(&Event),
+) -> Result<Opened, RunError> {
     let models = llama_models(plan, run)?;
     if !models.is_empty() {
-        let mut hears = |what, model: &str, bytes| listener(&Event::Preparing { what, model: model.to_owned(), bytes });
+        let mut hears = |begun: Option<(Preparation, &str, u64)>| {
+            if let Some((what, model, bytes)) = begun {
+                listener(&Event::Preparing { what, model: model.to_owned(), bytes });
+            }
+            if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
         let llama = Llama::open_and_tell(&models, settings(plan), &mut hears)?;
         for (model, Tuning { threads, chunk }, seconds) in llama.measured() {
             listener(&Event::ModelMeasured { model, threads, chunk, seconds });
@@ -228,7 +245,7 @@ fn finish(
     listener(&Event::Started { run: folder.to_owned(), examples, val_from_train, most_rollouts, most_seconds });
 
     journal::check_unlocked(folder)?;
-    let mut engine = open_engine(plan, &journal::recorded_fingerprint(folder), listener)?;
+    let mut engine = open_engine(plan, &journal::recorded_fingerprint(folder), interrupted, listener)?;
     check_room(plan, &*engine)?;
     let mut journal = Journal::open(folder, &fingerprint(plan, program, &splits, &*engine))?;
     let written = toml::to_string(plan).map_err(|e| RunError::Plan(format!("the plan has no TOML form: {e}")))?;

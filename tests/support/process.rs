@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use super::unchecked::not_checked;
+
 /// A command of gepard in a folder, with no models in its cache.
 pub fn command(arguments: &[&str], folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gepard"));
@@ -30,7 +32,7 @@ pub fn out(output: &Output) -> String {
 pub fn is_there(program: &str, arguments: &[&str], unchecked: &str) -> bool {
     let works = Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success());
     if !works {
-        eprintln!("NOT CHECKED: {unchecked}: `{program} {}` does not work here", arguments.join(" "));
+        not_checked(&format!("{unchecked}: `{program} {}` does not work here", arguments.join(" ")));
     }
     works
 }

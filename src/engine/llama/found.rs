@@ -65,15 +65,26 @@ impl Found {
                     .into(),
             ));
         }
-        hears(Preparation::Hashing, &file.name, header.file_bytes);
-        let sha256 = catalog::sha256(&file.path).map_err(|e| error(e.to_string()))?;
+        let tell = |begun| (begun, &*file.name, header.file_bytes);
+        let mut goes_on = hears(Some(tell(Preparation::Hashing)));
+        let hashed = catalog::sha256_while(&file.path, &mut || {
+            goes_on = if goes_on.is_break() { goes_on } else { hears(None) };
+            goes_on
+        });
+        let Some(sha256) = hashed.map_err(|e| error(e.to_string()))? else { return Err(EngineError::Interrupted) };
         if let Some(pinned) = catalog::pinned(&file.path).filter(|pinned| *pinned != sha256) {
             return Err(error(format!(
                 "its SHA-256 is {sha256}, and should be {pinned}: it was damaged or changed; remove it and fetch or add it again"
             )));
         }
-        let writes = &mut || hears(Preparation::Recoding, &file.name, header.file_bytes);
-        let copy = if gpu_layers == Some(0) { recoded::copy(&header, &sha256, writes) } else { None };
+        let mut writes = |begins: bool| {
+            goes_on = if goes_on.is_break() { goes_on } else { hears(begins.then(|| tell(Preparation::Recoding))) };
+            goes_on
+        };
+        let copy = if gpu_layers == Some(0) { recoded::copy(&header, &sha256, &mut writes) } else { None };
+        if goes_on.is_break() {
+            return Err(EngineError::Interrupted);
+        }
         let of_header = Need::of(&file.name, &header, chunk, context);
         if file.cache == Some(CacheType::Q8) && of_header.cache.is_some() {
             return Err(error("`cache = \"q8_0\"` needs attention heads of a multiple of 32 numbers; leave it out".into()));

@@ -99,8 +99,9 @@ pub enum Preparation {
     Measuring,
 }
 
-/// Hears what is begun, of which model, and how many bytes its file has.
-pub type Hears<'a> = dyn FnMut(Preparation, &str, u64) + 'a;
+/// Hears what is begun, of which model, and how many bytes its file has; and None now and then while that goes on. It is broken
+/// off where this says so.
+pub type Hears<'a> = dyn FnMut(Option<(Preparation, &str, u64)>) -> ControlFlow<()> + 'a;
 
 /// The shape of all work; part of the plan, because answers depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +114,8 @@ pub struct Settings {
     pub chunk: Option<usize>,
     /// Bytes of memory that models may take; the default is seven eighths of the machine's.
     pub memory: Option<u64>,
+    /// Whether a lone answer's next tokens are guessed from its prompt and verified together. On a CPU this changes its speed alone.
+    pub drafts: bool,
 }
 
 impl Settings {
@@ -221,7 +224,9 @@ fn find(
     let mut roles = Vec::new();
     for file in files {
         let same = |(other, _): &(&ModelFile, _)| {
-            let key = |file: &ModelFile| (file.path.clone(), file.gpu_layers, file.context, file.cache, file.tuning);
+            // However it is spelled, it is one file.
+            let path = |file: &ModelFile| std::fs::canonicalize(&file.path).unwrap_or_else(|_| file.path.clone());
+            let key = |file: &ModelFile| (path(file), file.gpu_layers, file.context, file.cache, file.tuning);
             key(other) == key(file)
         };
         let place = match found.iter().position(same) {
@@ -251,13 +256,13 @@ impl Llama {
     /// # Errors
     /// [`EngineError::Model`] names the model, its file and what to do; [`EngineError::Memory`] says what would fit.
     pub fn open(files: &[ModelFile], settings: Settings) -> Result<Self, EngineError> {
-        Self::open_and_tell(files, settings, &mut |_, _, _| {})
+        Self::open_and_tell(files, settings, &mut |_| ControlFlow::Continue(()))
     }
 
     /// The same, and `hears` hears what takes long.
     ///
     /// # Errors
-    /// As [`Self::open`].
+    /// As [`Self::open`], and [`EngineError::Interrupted`] where `hears` breaks off.
     pub fn open_and_tell(files: &[ModelFile], settings: Settings, hears: &mut Hears<'_>) -> Result<Self, EngineError> {
         let backend = backend()?;
         let (found, roles) = find(backend, files, settings.most_chunk(), hears)?;
@@ -276,11 +281,11 @@ impl Llama {
         // Whatever cannot be loaded is told now, in turns or not. The first one stays.
         for place in (0..llama.models.len()).rev() {
             let Loaded { file, size, .. } = &*Arc::clone(&llama.models[place]);
-            hears(Preparation::Loading, &file.name, *size);
-            llama.worker(place, &mut |begun| {
-                begun.into_iter().for_each(|begun| hears(begun, &file.name, *size));
-                ControlFlow::Continue(())
-            })?;
+            let mut tell = |begun: Option<Preparation>| hears(begun.map(|begun| (begun, &*file.name, *size)));
+            if tell(Some(Preparation::Loading)).is_break() {
+                return Err(EngineError::Interrupted);
+            }
+            llama.worker(place, &mut tell)?;
         }
         Ok(llama)
     }

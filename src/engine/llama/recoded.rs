@@ -1,6 +1,7 @@
 //! A copy of the weights in the type that this CPU is fastest with, beside the models.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use crate::catalog;
@@ -13,8 +14,9 @@ const FOLDER: &str = "recoded";
 const FASTER_WITH: [&str; 2] = ["AMX_INT8", "AVX512_VNNI"];
 
 /// The copy of a file, made where it is missing; None where the file is as fast, or the copy cannot be written: then the
-/// file itself is loaded, and the fingerprint of the run says so. `writes` is called before one is written.
-pub(super) fn copy(header: &Header, sha256: &str, writes: &mut dyn FnMut()) -> Option<PathBuf> {
+/// file itself is loaded, and the fingerprint of the run says so. `writes` is called with `true` before one is written, and with
+/// `false` meanwhile, and can break that off.
+pub(super) fn copy(header: &Header, sha256: &str, writes: &mut dyn FnMut(bool) -> ControlFlow<()>) -> Option<PathBuf> {
     let features = super::build_features();
     if !recode::applies(header) || !FASTER_WITH.iter().any(|feature| features.contains(feature)) {
         return None;
@@ -25,8 +27,10 @@ pub(super) fn copy(header: &Header, sha256: &str, writes: &mut dyn FnMut()) -> O
     if gguf::read(&target).is_ok_and(|copy| copy.tensor_count == header.tensor_count) {
         return Some(target);
     }
-    writes();
+    if writes(true).is_break() {
+        return None;
+    }
     fs::create_dir_all(&folder).ok()?;
-    recode::write(header, &target).ok()?;
+    recode::write(header, &target, &mut || writes(false)).ok()?;
     Some(target)
 }

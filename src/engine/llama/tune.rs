@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use llama_cpp_2::llama_backend::LlamaBackend;
@@ -51,24 +52,31 @@ const RECORD: &str = "tuned.json";
 const CLEARLY: f64 = 0.1;
 
 /// The tuning of a model whose weights are loaded: what the settings say, else what its run had, else what was measured before,
-/// else what is measured now, of which `measures` hears before.
+/// else what is measured now, of which `measures` hears before. A measurement that is `cancelled` finds what is usual.
 pub(super) fn find(
     backend: &LlamaBackend,
     model: &LlamaModel,
     loaded: &Loaded,
     settings: Settings,
     measures: &dyn Fn(),
+    cancelled: &AtomicBool,
 ) -> Tuning {
     match (settings.threads, settings.chunk) {
         (Some(threads), Some(chunk)) => Tuning { threads, chunk },
         (threads, chunk) => {
-            let free = loaded.file.tuning.unwrap_or_else(|| kept_or_measured(backend, model, loaded, measures));
+            let free = loaded.file.tuning.unwrap_or_else(|| kept_or_measured(backend, model, loaded, measures, cancelled));
             Tuning { threads: threads.unwrap_or(free.threads), chunk: chunk.unwrap_or(free.chunk.max(settings.sequences)) }
         }
     }
 }
 
-fn kept_or_measured(backend: &LlamaBackend, model: &LlamaModel, loaded: &Loaded, measures: &dyn Fn()) -> Tuning {
+fn kept_or_measured(
+    backend: &LlamaBackend,
+    model: &LlamaModel,
+    loaded: &Loaded,
+    measures: &dyn Fn(),
+    cancelled: &AtomicBool,
+) -> Tuning {
     let record = catalog::cache_dir().ok().map(|folder| folder.join(RECORD));
     let mut known = record.as_ref().map(read).unwrap_or_default();
     let key = key(loaded);
@@ -78,7 +86,7 @@ fn kept_or_measured(backend: &LlamaBackend, model: &LlamaModel, loaded: &Loaded,
     measures();
     let started = Instant::now();
     // A measurement that fails says nothing; loading will say what is wrong.
-    let Some(tuning) = Meter::new(backend, model, loaded).and_then(|meter| meter.fastest()) else {
+    let Some(tuning) = Meter::new(backend, model, loaded, cancelled).and_then(|meter| meter.fastest()) else {
         return usual();
     };
     let _ = loaded.measured.set(started.elapsed().as_secs_f64());
@@ -136,6 +144,7 @@ struct Meter<'a> {
     /// Layers offloaded.
     gpu_layers: u32,
     is_latent: bool,
+    cancelled: &'a AtomicBool,
     /// Tokens of the prompt that is computed: fewer where the model is slow.
     prompt: i32,
 }
@@ -152,9 +161,9 @@ const SEQUENCES: i32 = 16;
 impl<'a> Meter<'a> {
     /// Reads the weights once, and sees how fast the model is: a measurement of it takes about two seconds, or as long as the
     /// shortest prompt does.
-    fn new(backend: &'a LlamaBackend, model: &'a LlamaModel, loaded: &Loaded) -> Option<Self> {
+    fn new(backend: &'a LlamaBackend, model: &'a LlamaModel, loaded: &Loaded, cancelled: &'a AtomicBool) -> Option<Self> {
         let Loaded { gpu_layers, is_latent, .. } = *loaded;
-        let meter = Self { backend, model, gpu_layers, is_latent, prompt: SHORT };
+        let meter = Self { backend, model, gpu_layers, is_latent, cancelled, prompt: SHORT };
         meter.seconds(usual())?;
         let seconds = meter.seconds(usual())?;
         let prompt = if seconds * f64::from(PROMPT / SHORT) < 2.0 { PROMPT } else { SHORT };
@@ -189,8 +198,12 @@ impl<'a> Meter<'a> {
         Some((other, slowest))
     }
 
-    /// Seconds for a prompt, and for a step of decoding for every 64 tokens of it.
+    /// Seconds for a prompt, and for a step of decoding for every 64 tokens of it; None where nothing could be measured, or
+    /// need not be any more.
     fn seconds(&self, tuning: Tuning) -> Option<f64> {
+        if self.cancelled.load(Ordering::Relaxed) {
+            return None;
+        }
         let cells = usize::try_from(self.prompt + SEQUENCES * self.prompt / SHORT).ok()?.next_multiple_of(256);
         let stored = stored_as(CacheType::F16, self.gpu_layers, self.is_latent);
         let params = context_params(cells, usize::try_from(SEQUENCES).ok()?, stored, tuning);

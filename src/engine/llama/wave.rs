@@ -44,6 +44,8 @@ pub(super) struct Shape {
     pub(super) cells: usize,
     /// What batches are filled up to, where that makes a row's arithmetic its own.
     pub(super) rows: Option<Rows>,
+    /// Whether answers are guessed ahead where few are under way.
+    pub(super) drafts: bool,
 }
 
 impl Shape {
@@ -343,7 +345,7 @@ impl<'c, 'm> Wave<'c, 'm> {
         let mut left = self.shape.chunk;
         // Wrong guesses fill cells, which must be nobody's.
         let room = DRAFT_ROOM.min(left.saturating_sub(active.len())).min(self.room);
-        let drafts = if active.len() > MOST_DRAFTING { 0 } else { room / active.len() };
+        let drafts = if self.shape.drafts && active.len() <= MOST_DRAFTING { room / active.len() } else { 0 };
         for request in &mut *active {
             request.logits = None;
             if left == 0 {

@@ -29,8 +29,8 @@ use crate::engine::{Completion, Ended, EngineError, EngineProgress, Grammar, Req
 /// The caller is asked so often whether to go on loading.
 const WHILE_LOADING: Duration = Duration::from_millis(250);
 
-/// The caller hears at least so often how far the work is.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+/// The caller hears at least so often how far the work is, and can break it off: an interrupt is felt within the step under way.
+const SIGN_OF_LIFE: Duration = Duration::from_millis(500);
 
 /// Bytes of stack for whoever tokenizes; only what is touched takes memory.
 pub(super) const TOKENIZER_STACK: usize = 256 << 20;
@@ -156,7 +156,10 @@ fn work(
         Err(error) => return drop(ready.send(Sign::Ready(Err(error)))),
     };
     let measures = &|| drop(ready.send(Sign::Begun(Preparation::Measuring)));
-    let tuning = *loaded.tuning.get_or_init(|| tune::find(backend, &model, loaded, settings, measures));
+    let tuning = *loaded.tuning.get_or_init(|| tune::find(backend, &model, loaded, settings, measures, cancelled));
+    if cancelled.load(Ordering::Relaxed) {
+        return drop(ready.send(Sign::Ready(Err(EngineError::Interrupted))));
+    }
     let mut context = match open_context(backend, &model, loaded, settings, tuning) {
         Ok(context) => context,
         Err(error) => return drop(ready.send(Sign::Ready(Err(error)))),
@@ -172,7 +175,15 @@ fn work(
                 ControlFlow::Continue(())
             }
         };
-        let result = answer(loaded, settings.sequences, tuning.chunk, &mut context, &mut carried, &job.requests, &mut tell);
+        let shape = Shape {
+            sequences: settings.sequences,
+            nodes: nodes(settings.sequences),
+            chunk: tuning.chunk,
+            cells: loaded.context,
+            rows: loaded.rows,
+            drafts: settings.drafts,
+        };
+        let result = answer(loaded, shape, &mut context, &mut carried, &job.requests, &mut tell);
         drop(job.updates.send(Update::Done(result)));
     }
 }
@@ -180,8 +191,7 @@ fn work(
 /// Answers one list.
 fn answer<'m>(
     loaded: &'m Loaded,
-    sequences: usize,
-    chunk: usize,
+    shape: Shape,
     context: &mut LlamaContext<'m>,
     carried: &mut Carried,
     requests: &[Asked],
@@ -202,7 +212,6 @@ fn answer<'m>(
         };
         completions.push(refused);
     }
-    let shape = Shape { sequences, nodes: nodes(sequences), chunk, cells: loaded.context, rows: loaded.rows };
     let mut answers = Wave::new(context, carried, loaded.spelling(), shape).run(&prompts, tell)?.into_iter();
     let missing = || EngineError::Backend { doing: "ordering answers", cause: "a request was not answered".into() };
     completions.into_iter().map(|refused| refused.or_else(|| answers.next()).ok_or_else(missing)).collect()

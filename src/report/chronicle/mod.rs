@@ -125,8 +125,8 @@ impl Chronicle {
         self.awaited.clear();
     }
 
-    fn proposal(&mut self, number: usize) -> Option<(usize, &mut Proposal)> {
-        self.iteration().proposals.iter_mut().enumerate().find(|(_, proposal)| proposal.number == number)
+    fn proposal(&mut self, number: usize) -> Option<&mut Proposal> {
+        self.iteration().proposals.iter_mut().find(|proposal| proposal.number == number)
     }
 
     fn decided(&mut self, decision: Decision) {
@@ -183,7 +183,7 @@ impl Chronicle {
                 self.judged(proposal, Fate::Open, format!("{} on {}", sums(parent_sum, child_sum), examples(run)));
             }
             Decision::PassedOver { proposal } => {
-                if let Some((_, proposal)) = self.proposal(proposal) {
+                if let Some(proposal) = self.proposal(proposal) {
                     proposal.fate = Fate::PassedOver;
                     proposal.why += ", but another proposal gained more";
                 }
@@ -233,7 +233,7 @@ impl Chronicle {
     }
 
     fn judged(&mut self, number: usize, fate: Fate, why: String) {
-        if let Some((_, proposal)) = self.proposal(number) {
+        if let Some(proposal) = self.proposal(number) {
             (proposal.fate, proposal.why) = (fate, why);
         }
     }
