@@ -8,8 +8,8 @@ use std::fs;
 use std::path::Path;
 
 use support::process::{code, command, err, gepard, is_there, out};
-use support::{Task, gguf, result};
 use support::unchecked::not_checked;
+use support::{Task, gguf, result};
 
 /// Runs `optimize` and asserts its exit code, words of its message, and that it ends by itself.
 fn refused(task: &Task, arguments: &[&str], wanted: i32, says: &[&str]) {

@@ -420,7 +420,9 @@ fn files_that_are_no_models_are_refused_with_what_to_do() {
             thinking: 0,
             tuning: None,
         };
-        let Err(error) = Llama::open(&[file], Settings { threads: Some(1), sequences: 1, chunk: Some(32), memory: None, drafts: true }) else {
+        let Err(error) =
+            Llama::open(&[file], Settings { threads: Some(1), sequences: 1, chunk: Some(32), memory: None, drafts: true })
+        else {
             panic!("{name}")
         };
         assert!(matches!(error, EngineError::Model { .. }));

@@ -11,8 +11,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use support::process::{code, command, err, gepard, is_there, out};
-use support::{Task, gguf, result};
 use support::unchecked::not_checked;
+use support::{Task, gguf, result};
 
 const GEPARD: &str = env!("CARGO_BIN_EXE_gepard");
 

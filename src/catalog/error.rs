@@ -71,7 +71,9 @@ pub enum ModelFileError {
         cache: PathBuf,
     },
     /// A model that the catalog knows from the hub alone, without its hash.
-    #[error("the model `{name}` is not here, and its hash is not known to gepard: get {file} from {repo} on the model hub, then `gepard models add {file}`, which shows its sha256 and pins it")]
+    #[error(
+        "the model `{name}` is not here, and its hash is not known to gepard: get {file} from {repo} on the model hub, then `gepard models add {file}`, which shows its sha256 and pins it"
+    )]
     NotBrought {
         /// Its name.
         name: String,

@@ -117,6 +117,11 @@ impl fmt::Display for Finding {
                 "nothing scores: neither the seed nor the seed with {shown} worked examples was right on any of {tried} examples. If \
                  the feedback shows no near miss, no prompt will save it: fine-tuning or a larger model will"
             ),
+            Self::SeedIsPoor { score, tried, shown: 0, .. } => write!(
+                f,
+                "the seed scores {score:.3} on {tried} examples: a reflector sees hardly a right answer. An instruction that says what an \
+                 answer must be, or a larger model, is a better beginning"
+            ),
             Self::SeedIsPoor { score, tried, shown, with } if *with > LOW => write!(
                 f,
                 "the seed scores {score:.3} on {tried} examples, with {shown} worked examples it scores {with:.3}: keep `examples` \
