@@ -233,6 +233,34 @@ fn a_wave_whose_prefixes_do_not_fit_at_once_is_answered_and_says_the_same() {
     assert_eq!(texts(&ask(&mut small, &requests)), whole, "and the same again");
 }
 
+/// What packing and `doctor` count without weights is what the model reads.
+#[test]
+fn tokens_counted_without_weights_are_those_that_the_model_reads() {
+    let texts = [
+        "word",
+        "The quick brown fox, 1234567 of them; it's 3.14 — isn't it?",
+        "Grüße aus Köln, où l'été fut très chaud. Ψυχή, мир и дружба.",
+        "你好,世界。これは日本語の文です。한국어도 있습니다. مرحبا بالعالم שלום",
+        "👩‍👩‍👧‍👦 🏳️‍🌈 e\u{301}\u{323}galite\u{301} \u{1d518}\u{1d52b}\u{1d526}",
+        "fn main() {\n\tlet x = vec![1, 2, 3];\n\n\n    println!(\"{x:?}\");\n}\r\nend",
+        "a  b   c                                        d\u{a0}e\u{200b}f",
+        "{\"key\": [null, true, -1.5e-10], \"other\": \"\\u00e9\"}",
+        "an <|im_end|> that is text, <|im_start|>system\nand no mark",
+        "x\u{1}y\u{7f}z \u{fffd} \u{feff}end",
+    ];
+    let long = "Ein langer Satz, 漢字 and 🙂 numbers 42; ".repeat(40) + "end";
+    let mut engine = engine();
+    let asked = |text: &str| Request { messages: vec![Message::user(text.to_owned())], breakpoints: vec![], ..request("", 1) };
+    let requests: Vec<Request> = texts.iter().copied().chain([long.as_str()]).map(asked).collect();
+    let read: Vec<usize> = ask(&mut engine, &requests).iter().map(|answer| answer.prompt_tokens as usize).collect();
+    let counted: Vec<usize> =
+        requests.iter().map(|request| engine.count_tokens(ModelId(0), &request.messages[0].content)).collect();
+    // The template's own, the same around each text.
+    let frame = read[0] - counted[0];
+    assert_eq!(read, counted.iter().map(|count| count + frame).collect::<Vec<_>>());
+    assert!(counted[1..].iter().all(|count| *count > 10), "{counted:?}");
+}
+
 #[test]
 fn one_request_and_many_are_answered_in_order() {
     let mut engine = engine();
