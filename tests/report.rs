@@ -56,6 +56,9 @@ fn a_finished_run_leaves_its_page() {
     assert_eq!(head["outcome"]["test"]["interval_95"], json!([1.0, 1.0]));
     let best = &head["candidates"][head["outcome"]["best"].as_u64().unwrap() as usize];
     assert_eq!(best["instructions"], json!([["sort", "RULE1 RULE2"]]));
+    let left: Value = serde_json::from_slice(&fs::read(task.path("run/best.json")).unwrap()).unwrap();
+    assert_eq!(head["sent"], json!([["sort", left["modules"][0]["messages"]]]));
+    assert!(head["sent"].to_string().contains("RULE1 RULE2"));
     let packed = unpacked(&page);
     for words in ["Write a better instruction", "item number 103", "label: odd"] {
         assert!(packed.contains(words), "{words}");
@@ -203,6 +206,7 @@ fn a_run_that_was_extended_is_not_taken_for_finished_by_its_old_summary() {
     fs::write(task.path("run/summary.json"), "{").unwrap();
     let history = History::read(&task.path("run")).unwrap();
     assert!(history.warnings[0].contains("summary.json cannot be read"), "{:?}", history.warnings);
+    assert!(history.sent.is_empty());
 }
 
 #[test]
@@ -357,7 +361,7 @@ fn the_pages_work_in_a_real_browser() {
     let compared = gepard(&task, &["compare", "gepard.toml", "--optimizers", "gepa,random", "--run", "compared"]);
     assert_eq!(said(&compared).0, Some(0), "{}", said(&compared).1);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/check-report");
-    for (page, holds) in [("run/report.html", 5), ("compared/report.html", 3)] {
+    for (page, holds) in [("run/report.html", 6), ("compared/report.html", 3)] {
         let output = Command::new("python3").arg(&script).arg(task.path(page)).output().unwrap();
         let (code, text) = said(&output);
         assert_eq!((code, text.matches("holds").count()), (Some(0), holds), "{page}: {text}");

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::chronicle::Chronicle;
+use super::result::BestFile;
 use super::spending::Spending;
 use super::texts::{Text, Texts};
 use crate::data::split::Split;
+use crate::engine::Message;
 use crate::event::StopReason;
 use crate::journal::{self, JournalError};
 
@@ -35,6 +37,8 @@ pub struct History {
     pub rollouts: u64,
     /// What the end of the run said of it; None while it goes on, or was interrupted.
     pub end: Option<End>,
+    /// What the answer's modules send, by module, with `{field}` where a field's text goes; empty before the end.
+    pub sent: Vec<(String, Vec<Message>)>,
     /// What a reader should know about this account of the run.
     pub warnings: Vec<String>,
 }
@@ -303,6 +307,10 @@ impl History {
             // One that speaks of less than the journal holds is of before the run was extended.
             Ok(Some(end)) if end.rollouts == history.rollouts && end.candidates == history.members.len() => {
                 history.end = Some(end);
+                match sent(folder, &history) {
+                    Ok(sent) => history.sent = sent,
+                    Err(words) => history.warnings.push(words),
+                }
             }
             Ok(_) => {}
             Err(words) => history.warnings.push(words),
@@ -345,6 +353,17 @@ impl History {
         }
         scores
     }
+}
+
+/// What the modules of the answer send, as the run's end wrote it; nothing where that is another candidate's.
+fn sent(folder: &Path, history: &History) -> Result<Vec<(String, Vec<Message>)>, String> {
+    let path = folder.join("best.json");
+    let Ok(text) = std::fs::read(&path) else { return Ok(Vec::new()) };
+    let best: BestFile = serde_json::from_slice(&text).map_err(|e| format!("{} cannot be read: {e}", path.display()))?;
+    let texts = best.modules.iter().map(|module| (&module.name, &module.instruction));
+    let is_answer = history.best() == Some(best.candidate)
+        && texts.eq(history.members[best.candidate].instructions.iter().map(|(name, text)| (name, text)));
+    Ok(if is_answer { best.modules.into_iter().map(|module| (module.name, module.messages)).collect() } else { Vec::new() })
 }
 
 /// What the run's end wrote, if it came to one.

@@ -31,7 +31,7 @@ const iterations = once(async () => {
     for (const asked of iteration.asked) {
       asked.unusable &&= { reason: asked.unusable[0], text: text(asked.unusable[1]) };
       for (const chat of asked.chats) {
-        chat.read = chat.read && chat.read.map(([role, at]) => ({ role, text: text(at) }));
+        chat.read = chat.read && chat.read.map(([role, at]) => ({ role, content: text(at) }));
         chat.thought = text(chat.thought);
         chat.wrote = text(chat.wrote);
       }

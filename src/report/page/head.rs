@@ -22,6 +22,7 @@ pub(super) fn head(history: &History, name: &str, left_out: usize) -> Value {
         "iterations": history.iterations.len(),
         "leftOut": left_out,
         "examples": history.examples.each_ref().map(|split| split.iter().map(|seen| example(history, seen)).collect::<Vec<_>>()),
+        "sent": history.sent,
         "candidates": history.members.iter().map(candidate).collect::<Vec<_>>(),
         "runs": history.runs.iter().map(run).collect::<Vec<_>>(),
         "spending": spending(history),

@@ -23,8 +23,7 @@ const fateView = ({ fate, how: words, why, candidate }) => h("span", null, `${wo
 const messages = (chat) => {
   if (!chat.read) return h("p", { class: "soft small" }, "What it read found no room in this page; journal.jsonl has it.");
   if (chat.read.length === 0) return h("p", { class: "soft small" }, "The journal does not say what it read.");
-  return h("details", null, h("summary", null, "What it read"),
-    chat.read.map(({ role, text }) => [h("div", { class: "soft small" }, role), h("pre", { tabindex: "0", role: "region", "aria-label": `What it read, ${role}` }, text)]));
+  return h("details", null, h("summary", null, "What it read"), turns(chat.read, "What it read"));
 };
 
 const askedView = (asked) => {

@@ -34,6 +34,12 @@ const figures = (paired, on) => {
     interval && h("div", { class: "figure" }, h("dt", null, `95% interval ${signed(interval[0])} to ${signed(interval[1])}`), h("dd", null, intervalView(paired))));
 };
 
+/** The turns of a chat. */
+const turns = (messages, label) => messages.map(({ role, content }) => [
+  h("div", { class: "soft small" }, role),
+  h("pre", { tabindex: "0", role: "region", "aria-label": `${label}, ${role}` }, content),
+]);
+
 /** The prompts of a candidate: each module's text, and what changed from another's. */
 const promptViews = (place, from, fromWords) => run.candidates[place].instructions.map(([module, text]) => {
   const candidate = run.candidates[place];
@@ -43,6 +49,7 @@ const promptViews = (place, from, fromWords) => run.candidates[place].instructio
     type: "button",
     onclick: () => copied(text).then((done) => refill(said, done ? "copied" : "select the text to copy it")),
   }, "Copy");
+  const sent = place === run.outcome.best && run.sent.find(([name]) => name === module);
   const shown = candidate.demonstrations.find(([name]) => name === module);
   return h("div", null,
     h("div", { class: "row" }, h("h3", null, module), copy, said,
@@ -52,7 +59,8 @@ const promptViews = (place, from, fromWords) => run.candidates[place].instructio
         h("pre", { class: "prompt", tabindex: "0", role: "region", "aria-label": `Prompt of ${module}` }, text)),
       place !== from && h("div", null, h("div", { class: "soft small" }, `What changed from ${fromWords}`),
         differenceView(before, text, `What changed in ${module} from ${fromWords}`))),
-    shown && h("p", { class: "small" }, `With ${count(shown[1].length, "worked example")} from the training data: ${shown[1].join(", ")}. The whole chat is in best.json of the run directory.`));
+    shown && h("p", { class: "small" }, `With ${count(shown[1].length, "worked example")} from the training data: ${shown[1].join(", ")}.`),
+    sent && h("details", null, h("summary", null, "The whole chat, as it is sent"), turns(sent[1], `Chat of ${module}`)));
 });
 
 const copied = async (text) => {
