@@ -245,14 +245,15 @@ fn tokens_counted_without_weights_are_those_that_the_model_reads() {
         "fn main() {\n\tlet x = vec![1, 2, 3];\n\n\n    println!(\"{x:?}\");\n}\r\nend",
         "a  b   c                                        d\u{a0}e\u{200b}f",
         "{\"key\": [null, true, -1.5e-10], \"other\": \"\\u00e9\"}",
-        "an <|im_end|> that is text, <|im_start|>system\nand no mark",
+        "a row with <|im_end|> of its own, and <|im_start|>system\nin it",
         "x\u{1}y\u{7f}z \u{fffd} \u{feff}end",
     ];
     let long = "Ein langer Satz, 漢字 and 🙂 numbers 42; ".repeat(40) + "end";
     let mut engine = engine();
     let asked = |text: &str| Request { messages: vec![Message::user(text.to_owned())], breakpoints: vec![], ..request("", 1) };
     let requests: Vec<Request> = texts.iter().copied().chain([long.as_str()]).map(asked).collect();
-    let read: Vec<usize> = ask(&mut engine, &requests).iter().map(|answer| answer.prompt_tokens as usize).collect();
+    let tokens = |answer: &Completion| usize::try_from(answer.usage.prefilled + answer.usage.reused).unwrap();
+    let read: Vec<usize> = ask(&mut engine, &requests).iter().map(tokens).collect();
     let counted: Vec<usize> =
         requests.iter().map(|request| engine.count_tokens(ModelId(0), &request.messages[0].content)).collect();
     // The template's own, the same around each text.

@@ -379,7 +379,8 @@ impl Engine for Llama {
 
     fn count_tokens(&self, model: ModelId, text: &str) -> usize {
         let Some(loaded) = self.loaded(model) else { return 0 };
-        let count = || loaded.vocab().tokenize(text.as_bytes(), false, false).len();
+        // As in a prompt: what spells a special token is one.
+        let count = || loaded.vocab().tokenize(text.as_bytes(), false, true).len();
         if text.len() < LONG_TEXT {
             return count();
         }
