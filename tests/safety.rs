@@ -195,12 +195,14 @@ const NETWORK: &[&str] = &[
     "opentelemetry",
 ];
 
-/// Of what a user's binary is made of: crates, with licence and source. None where cargo cannot say without a network.
+/// Of what a user's binary is made of on this system: crates, with licence and source. None where cargo cannot say without a
+/// network: crates of other systems need not be here.
 fn crates() -> Option<Vec<serde_json::Value>> {
+    let version = out(&Command::new("rustc").arg("-vV").output().unwrap());
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
     let mut cargo = Command::new(env!("CARGO"));
-    let output =
-        cargo.args(["metadata", "--format-version", "1", "--locked", "--offline"]).current_dir(env!("CARGO_MANIFEST_DIR"));
-    let output = output.output().unwrap();
+    cargo.args(["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", host]);
+    let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
     if !output.status.success() {
         not_checked(&format!("the crates: cargo metadata says {}", err(&output)));
         return None;

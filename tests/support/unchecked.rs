@@ -6,6 +6,7 @@
 use std::io::Write as _;
 
 pub fn not_checked(what: &str) {
+    let what = what.split_whitespace().collect::<Vec<_>>().join(" ");
     eprintln!("NOT CHECKED: {what}");
     if let Some(path) = std::env::var_os("GEPARD_NOT_CHECKED") {
         let mut file = std::fs::File::options().create(true).append(true).open(path).unwrap();
