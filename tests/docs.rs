@@ -239,14 +239,8 @@ fn the_page_of_options_has_every_value_and_every_default() {
                         "{dotted}: {value}"
                     );
                 }
-                let given = task_with(&table, "").lines().any(|line| line.starts_with(&format!("{key} =")));
-                // What is named after other keys, or differs from machine to machine, is told in words.
-                let in_words = ["key", "folder", "slots"].contains(&key.as_str());
-                let Some(default) = place.get(key).and_then(default).filter(|_| !given && !in_words) else {
-                    continue;
-                };
-                defaults += 1;
-                assert!(brackets(&words).contains(&default), "{dotted}: {default} is not in the brackets of: {words}");
+                let in_words = ["key", "folder", "slots"];
+                defaults += usize::from(tells_default(place, key, &words, &task_with(&table, ""), &in_words));
             }
         }
     }
@@ -264,9 +258,14 @@ fn default(value: &toml::Value) -> Option<String> {
     }
 }
 
-/// What a row says in its last brackets: what stands for a key that is left out.
-fn brackets(words: &str) -> &str {
-    words.rsplit_once('(').map_or("", |(_, last)| last)
+/// Holds a row to what the plan has for a key that the task leaves out: it stands in the row's last brackets. False where there is
+/// nothing to hold it to. What is named after other keys, or differs from machine to machine, is told in words.
+fn tells_default(plan: &toml::Value, key: &str, words: &str, task: &str, in_words: &[&str]) -> bool {
+    let given = task.lines().any(|line| line.starts_with(&format!("{key} =")));
+    let Some(default) = plan.get(key).and_then(default).filter(|_| !given && !in_words.contains(&key)) else { return false };
+    let brackets = words.rsplit_once('(').map_or("", |(_, last)| last);
+    assert!(brackets.contains(&default), "{key}: {default} is not in the brackets of: {words}");
+    true
 }
 
 /// The same of metrics.
@@ -289,12 +288,9 @@ fn the_page_of_metrics_has_every_default() {
         let text = task_with("[data]", "").replace("kind = \"label\"\nfield = \"b\"", &lines);
         let plan = toml::Value::try_from(load(&text).unwrap()).unwrap();
         for (keys, words) in rows {
-            for key in keys.iter().filter(|key| !lines.lines().any(|line| line.starts_with(&format!("{key} =")))) {
-                // What is named after other keys, or differs from machine to machine, is told in words.
-                let told = ["output", "folder", "slots"].contains(&key.as_str());
-                let Some(default) = plan["metric"].get(key).and_then(default).filter(|_| !told) else { continue };
-                defaults += 1;
-                assert!(brackets(&words).contains(&default), "{kind}.{key}: {default} is not in the brackets of: {words}");
+            for key in keys {
+                let in_words = ["output", "folder", "slots"];
+                defaults += usize::from(tells_default(&plan["metric"], &key, &words, &lines, &in_words));
             }
         }
     }
