@@ -94,7 +94,7 @@ fn no_question_of_the_atlas_finds_its_second_article() {
 fn convert(kind: &str, name: &str, content: &[u8], more: &[&str]) -> Result<Vec<Value>, String> {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join(name), content).unwrap();
-    fs::write(folder.path().join("known.jsonl"), "{\"id\": \"gsm8k-1\"}\n").unwrap();
+    fs::write(folder.path().join("known.jsonl"), "{\"id\": \"gsm8k-ca978112ca1b\"}\n").unwrap();
     let program = repository().join("scripts/datasets/convert");
     let mut command = Command::new("python3");
     command.arg("-B").arg(program).args([kind, name, "out.jsonl"]).args(more).current_dir(folder.path());
@@ -147,10 +147,13 @@ fn public_files_become_rows_of_ours() {
     );
 
     let gsm8k = |question: &str| json!({ "question": question, "answer": "She sold 48/2 = <<48/2=24>>24.\n#### 1,024" });
-    let solved = |n: u32, question: &str| json!({ "id": format!("gsm8k-{n}"), "question": question, "answer": "1024", "solution": "She sold 48/2 = 24." });
+    let solved = |id: &str, question: &str| json!({ "id": format!("gsm8k-{id}"), "question": question, "answer": "1024", "solution": "She sold 48/2 = 24." });
+    let (a, b) = (solved("ca978112ca1b", "a"), solved("3e23e8160039", "b"));
     let both = lines(&[gsm8k("a"), gsm8k("b")]);
-    assert_eq!(convert("gsm8k", "test.jsonl", &both, &[]).unwrap(), [solved(1, "a"), solved(2, "b")]);
-    assert_eq!(convert("gsm8k", "test.jsonl", &both, &["--sample", "1", "--without", "known.jsonl"]).unwrap(), [solved(2, "b")]);
+    assert_eq!(convert("gsm8k", "test.jsonl", &both, &[]).unwrap(), [a, b.clone()]);
+    // A row of another file is another, whatever its line.
+    let other = lines(&[gsm8k("b"), gsm8k("a")]);
+    assert_eq!(convert("gsm8k", "test.jsonl", &other, &["--without", "known.jsonl"]).unwrap(), [b]);
 
     let mbpp = json!({
         "text": "Write a function.", "code": "import re\r\ndef helper(a):\r\n  return a\r\ndef f(a, b=1):\r\n  return helper(a) + b", "task_id": 7,
@@ -199,7 +202,9 @@ fn a_file_that_is_something_else_is_told() {
     let row = lines(&[json!({ "question": "a", "answer": "no number" })]);
     for (kind, content, more, says) in [
         ("gsm8k", row.clone(), &[][..], "rows.jsonl: row 1: the answer has no `####` before its number"),
-        ("hover", row.clone(), &[], "row 1 is not of the form of hover: KeyError 'supporting_facts'"),
+        ("hover", row.clone(), &[], "row 1: it has no label; rows of the test split have none"),
+        ("mbpp", row.clone(), &[], "row 1 is not of the form of mbpp: KeyError 'test_list'"),
+        ("gsm8k", Vec::new(), &[], "rows.jsonl: it has no rows"),
         ("gsm8k", b"{\n".to_vec(), &[], "rows.jsonl: line 1: Expecting property name"),
         ("table", row.clone(), &["--field", "x=y"], "there is no column `y`; there are question, answer"),
         ("table", row.clone(), &["--sample", "2"], "it has 1 rows to take, --sample asks for 2"),

@@ -86,11 +86,16 @@ fn world(quality: fn(&str) -> usize, write: fn(&str, u64) -> String) -> impl FnM
     move |request| {
         let prompt = &request.messages.last().unwrap().content;
         let text = match item(prompt) {
-            Some(n) if prompt.ends_with("label:") => student(n, quality(prompt)),
+            Some(n) if prompt.ends_with("label:") => student(n, quality(&chat(request))),
             _ => write(prompt, request.seed),
         };
         (text, Ended::Stop)
     }
+}
+
+/// A whole chat; where there are worked examples, the instruction is in the first of its messages.
+fn chat(request: &Request) -> String {
+    request.messages.iter().map(|message| message.content.as_str()).collect::<Vec<_>>().join("\n")
 }
 
 /// The number of the item that a prompt of the student's speaks of.
@@ -258,6 +263,15 @@ fn each_mutation_of_promptbreeder_finds_what_it_alone_can() {
     breed::<5>();
     breed::<6>();
     breed::<7>();
+}
+
+#[test]
+fn promptbreeder_s_units_are_shown_what_they_got_right() {
+    // No instruction helps; three worked examples do, each by a quarter.
+    let quality = |chat: &str| chat.matches("label:").count();
+    let write = |_: &str, seed: u64| format!("Another {seed}");
+    assert_eq!(best_in(Promptbreeder::default(), 700, quality, write), 1.0);
+    assert_eq!(best_in(but(Promptbreeder::default(), |breeder| breeder.context = 0), 700, quality, write), 0.25);
 }
 
 #[test]

@@ -80,12 +80,11 @@ fn tell(summary: &Summary, folder: &Path, out: &mut dyn Write) -> Result<(), Cli
     if unusable > 0 {
         writeln!(out, "{unusable} more brought nothing to try ({})", reasons.join(", "))?;
     }
+    if !tally.operators.is_empty() {
+        writeln!(out, "  {:<20} proposed  passed the gate  better than parent  no text", "operator")?;
+    }
     for (operator, of) in &tally.operators {
-        writeln!(
-            out,
-            "  {operator:<9} {} proposed, {} passed the gate, {} better than their parents, {} brought nothing",
-            of.proposed, of.passed, of.better, of.unusable
-        )?;
+        writeln!(out, "  {operator:<20} {:>8}  {:>15}  {:>18}  {:>7}", of.proposed, of.passed, of.better, of.unusable)?;
     }
     if summary.merges + summary.merges_rejected > 0 {
         writeln!(out, "merges: {} accepted, {} rejected", summary.merges, summary.merges_rejected)?;
@@ -102,7 +101,7 @@ fn tell(summary: &Summary, folder: &Path, out: &mut dyn Write) -> Result<(), Cli
     };
     writeln!(
         out,
-        "{:.0} s: {:.0} s rollouts, {:.0} s reflection{judge}, {:.1} s all else; {:.0} s more for the test evaluations",
+        "{:.0} s: {:.0} s rollouts, {:.0} s reflection{judge}, {:.1} s all else; then {:.0} s for the test",
         summary.seconds.total,
         summary.engine.seconds.task,
         summary.engine.seconds.reflection,

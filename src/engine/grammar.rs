@@ -3,6 +3,8 @@
 //! Grammars are written in the Lark dialect of [llguidance](https://github.com/guidance-ai/llguidance), which
 //! enforces them token by token and lets nothing through that is not UTF-8.
 
+use std::sync::LazyLock;
+
 use llguidance::api::TopLevelGrammar;
 use llguidance::toktrie::ApproximateTokEnv;
 use llguidance::{Matcher, ParserFactory};
@@ -78,8 +80,7 @@ impl Grammar {
     /// # Errors
     /// What is wrong with it: a schema that cannot be enforced, for one.
     pub fn check(&self) -> Result<(), String> {
-        let mut factory = ParserFactory::new_simple(&ApproximateTokEnv::single_byte_env()).map_err(|e| e.to_string())?;
-        self.matcher(factory.quiet()).map(|_| ())
+        self.matcher(of_bytes()?).map(|_| ())
     }
 
     /// What enforces it on the tokens of a model.
@@ -90,6 +91,16 @@ impl Grammar {
             None => Ok(matcher),
         }
     }
+}
+
+/// What enforces grammars where no model is at hand: each byte is a token.
+fn of_bytes() -> Result<&'static ParserFactory, String> {
+    static MADE: LazyLock<Result<ParserFactory, String>> = LazyLock::new(|| {
+        let mut factory = ParserFactory::new_simple(&ApproximateTokEnv::single_byte_env()).map_err(|e| e.to_string())?;
+        factory.quiet();
+        Ok(factory)
+    });
+    MADE.as_ref().map_err(Clone::clone)
 }
 
 /// The rules below a grammar's start.
@@ -159,7 +170,7 @@ mod tests {
     /// Whether a text, read byte by byte, is a whole answer.
     fn accepts(grammar: &Grammar, text: &str) -> bool {
         let env: TokEnv = ApproximateTokEnv::single_byte_env();
-        let mut matcher = grammar.matcher(ParserFactory::new_simple(&env).unwrap().quiet()).unwrap();
+        let mut matcher = grammar.matcher(of_bytes().unwrap()).unwrap();
         let tokens = env.tokenize(text);
         matcher.try_consume_tokens(&tokens).unwrap() == tokens.len() && matcher.is_accepting().unwrap()
     }

@@ -35,7 +35,7 @@ use self::found::Found;
 use self::loaded::Loaded;
 use self::worker::{Asked, HearsLoading, TOKENIZER_STACK, Worker};
 use super::memory::{self, CacheType, Machine, MemoryPlan, Need};
-use super::{Completion, Engine, EngineError, EngineProgress, ModelId, Request};
+use super::{Completion, Engine, EngineError, EngineProgress, Message, ModelId, Request};
 
 /// The binding and its version, as pinned in Cargo.toml: kernels differ between versions.
 const BINDING: &str = "llama-cpp-2 0.1.160";
@@ -304,6 +304,18 @@ impl Llama {
         self.models.iter().filter_map(of).collect()
     }
 
+    /// The ids of the tokens that a chat is read as, up to where the answer begins.
+    ///
+    /// # Errors
+    /// Why the model's template cannot render it, as [`Ended::Refused`](super::Ended::Refused) has it.
+    pub fn prompt_tokens(&self, model: ModelId, messages: &[Message]) -> Result<Vec<i32>, String> {
+        let loaded = self.loaded(model).ok_or("the plan has no such model")?;
+        let thinks = self.thinking.get(model.0).is_some_and(|&tokens| tokens > 0);
+        let (_, tokens) =
+            on_deep_stack(messages.iter().map(|m| m.content.len()).sum(), || worker::read(loaded, messages, thinks))?;
+        Ok(tokens.into_iter().map(|token| token.0).collect())
+    }
+
     fn asked(&self, request: &Request) -> Asked {
         Asked { request: request.clone(), thinking: self.thinking.get(request.model.0).copied().unwrap_or(0) }
     }
@@ -326,8 +338,21 @@ impl Llama {
     }
 }
 
-/// Bytes of a text that is counted on a thread with a deeper stack.
+/// Bytes of a text that is tokenized on a thread with a deeper stack.
 const LONG_TEXT: usize = 4096;
+
+/// Tokenizes a text of so many bytes. Some tokenizers recurse at each character; where there is no thread, this one's stack has to
+/// do.
+fn on_deep_stack<T: Send>(bytes: usize, tokenize: impl Fn() -> T + Sync) -> T {
+    if bytes < LONG_TEXT {
+        return tokenize();
+    }
+    let done = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(TOKENIZER_STACK).spawn_scoped(scope, &tokenize).ok()?;
+        thread.join().ok()
+    });
+    done.unwrap_or_else(tokenize)
+}
 
 /// Whether a model can reason as far as it is asked to.
 fn check_thinking(file: &ModelFile, loaded: &Loaded) -> Result<(), EngineError> {
@@ -380,16 +405,7 @@ impl Engine for Llama {
     fn count_tokens(&self, model: ModelId, text: &str) -> usize {
         let Some(loaded) = self.loaded(model) else { return 0 };
         // As in a prompt: what spells a special token is one.
-        let count = || loaded.vocab().tokenize(text.as_bytes(), false, true).len();
-        if text.len() < LONG_TEXT {
-            return count();
-        }
-        // Some tokenizers recurse at each character; where there is no thread, this one's stack has to do.
-        let counted = std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new().stack_size(TOKENIZER_STACK).spawn_scoped(scope, count).ok()?;
-            thread.join().ok()
-        });
-        counted.unwrap_or_else(count)
+        on_deep_stack(text.len(), || loaded.vocab().tokenize(text.as_bytes(), false, true).len())
     }
 
     fn size(&self, model: ModelId) -> u64 {

@@ -24,7 +24,7 @@ use super::tune::{self, Tuning};
 use super::wave::{Carried, Shape, Wave};
 use super::{Preparation, Settings};
 use crate::engine::memory::CacheType;
-use crate::engine::{Completion, Ended, EngineError, EngineProgress, Grammar, Request, Usage};
+use crate::engine::{Completion, Ended, EngineError, EngineProgress, Grammar, Message, Request, Usage};
 
 /// The caller is asked so often whether to go on loading.
 const WHILE_LOADING: Duration = Duration::from_millis(250);
@@ -274,15 +274,20 @@ pub(super) fn context_params(
         .with_kv_unified(true)
 }
 
+/// A chat under the model's template, and its tokens.
+pub(super) fn read(loaded: &Loaded, messages: &[Message], thinks: bool) -> Result<(Rendered, Vec<LlamaToken>), String> {
+    let rendered = loaded.template.answering(messages, thinks).map_err(|e| e.to_string())?;
+    let tokens = loaded.tokenize_prompt(&rendered.text);
+    Ok((rendered, tokens))
+}
+
 /// The request as tokens, or why it is refused. `matchers` has those of the wave's grammars.
 fn to_prompt<'r>(
     loaded: &Loaded,
     Asked { request, thinking }: &'r Asked,
     matchers: &mut BTreeMap<&'r Grammar, Result<Matcher, String>>,
 ) -> Result<Prompt, String> {
-    let Rendered { text, opened, then } =
-        loaded.template.answering(&request.messages, *thinking > 0).map_err(|e| e.to_string())?;
-    let tokens = loaded.tokenize_prompt(&text);
+    let (Rendered { text, opened, then }, tokens) = read(loaded, &request.messages, *thinking > 0)?;
     let thinking = loaded.template.tags().filter(|_| *thinking > 0).map(|tags| {
         let most_forced = loaded.lead + loaded.vocab().tokenize(then.as_bytes(), false, true).len();
         Thinking { budget: *thinking, tags, then, most_forced }

@@ -1,12 +1,16 @@
 //! Promptbreeder: task prompts and the prompts that change them evolve together (Fernando et al. 2023, arXiv 2309.16797).
 //!
-//! A unit is a task prompt and a mutation prompt. In a binary tournament, the better of two units is copied over the other,
-//! and the copy is mutated by one of the operators of [`Mutation`], drawn at random; now and then it is crossed with another unit.
+//! A unit is a task prompt, worked examples, and a mutation prompt. In a binary tournament, the better of two units is copied over
+//! the other, and the copy is mutated by one of the operators of [`Mutation`], drawn at random; its worked examples are shuffled
+//! with what its parent got right; now and then it is crossed with another unit.
 
+mod context;
 mod words;
 
-use rand::RngExt;
+use std::sync::Arc;
+
 use rand::seq::{IndexedRandom, SliceRandom};
+use rand::{Rng, RngExt};
 
 use self::words::{MUTATION_PROMPTS, THINKING_STYLES};
 use super::Session;
@@ -17,13 +21,14 @@ use super::search::{Draft, Fitness, Search, Step};
 use super::session::Halt;
 use super::shown;
 use super::turns::SinglePrompt;
-use super::writing::Question;
+use super::writing::{self, Question};
+use crate::journal::Scored;
 use crate::program::{Demonstration, ModuleText};
 
 /// The chance that a mutated unit's task prompt is crossed with another's.
 const CROSSOVER: f64 = 0.1;
 
-/// Correct workings-out that a prompt is induced from.
+/// Correct workings-out that a prompt is induced from, and that stand in a unit as worked examples.
 const WORKINGS: usize = 3;
 
 /// Tokens of a mutation prompt.
@@ -111,6 +116,8 @@ pub struct Promptbreeder {
     pub mutation_prompts: Vec<String>,
     /// The chance that a mutated unit's task prompt is crossed with another's, from 0 to 1.
     pub crossover: f64,
+    /// The most worked examples that a unit gets from what it got right; with none, those of the seed stay.
+    pub context: usize,
     units: Vec<Unit>,
     /// Those that were the best, one after the other.
     elites: Vec<ModuleText>,
@@ -121,7 +128,7 @@ impl Default for Promptbreeder {
         let mutation_prompts = MUTATION_PROMPTS.map(str::to_owned).to_vec();
         let mutations = Mutation::ALL.to_vec();
         let (units, elites) = (Vec::new(), Vec::new());
-        Self { population: 10, mutations, mutation_prompts, crossover: CROSSOVER, units, elites }
+        Self { population: 10, mutations, mutation_prompts, crossover: CROSSOVER, context: WORKINGS, units, elites }
     }
 }
 
@@ -268,7 +275,7 @@ impl Promptbreeder {
                 let count = |text: &str| search.writer.count(session, step.iteration, text);
                 let head = "Somebody gave an assistant an instruction, and it worked out these right answers by it:\n\n";
                 let tail = "What was the instruction? Write it and nothing else, between two lines of ```.\n";
-                let pairs = workings.iter().map(packing::pair);
+                let pairs = workings.iter().take(WORKINGS).map(packing::pair);
                 packing::fill(&count, search.writer.room(session, step.iteration), head, pairs, tail)
             }
             Mutation::Distribution | Mutation::RankedDistribution | Mutation::Lineage => {
@@ -284,11 +291,29 @@ impl Promptbreeder {
     /// Outputs of a unit that were right, in its own words; its rollouts are known.
     fn workings(search: &Search, session: &Session<'_>, step: &Step<'_>, unit: &Unit) -> Vec<Demonstration> {
         let module = &session.program().modules[step.module];
-        let right = search
-            .rollouts(step, &unit.task)
-            .iter()
-            .filter_map(|(place, scored)| succeeded(module, &unit.task, &session.train()[*place], scored));
-        right.take(WORKINGS).collect()
+        let right = |(place, scored): &(usize, Arc<Scored>)| succeeded(module, &unit.task, &session.train()[*place], scored);
+        search.rollouts(step, &unit.task).iter().filter_map(right).collect()
+    }
+
+    /// A text with the worked examples of `parent`, shuffled; what is too long for it falls away.
+    fn in_context(
+        &self,
+        session: &Session<'_>,
+        step: &Step<'_>,
+        text: ModuleText,
+        (parent, workings): (&Unit, &[Demonstration]),
+        random: &mut impl Rng,
+    ) -> ModuleText {
+        let shuffled = context::shuffled(&parent.task.demonstrations, workings, self.context, random);
+        let count = |text: &str| session.count_tokens(session.program().modules[step.module].model, text);
+        let mut room = writing::most_tokens(session, step.module).saturating_sub(count(&text.instruction));
+        let mut fits = |demonstration: &Demonstration| {
+            let left = room.checked_sub(demonstration.tokens(&count));
+            room = left.unwrap_or(room);
+            left.is_some()
+        };
+        let demonstrations = shuffled.into_iter().filter(&mut fits).collect();
+        ModuleText { demonstrations, ..text }
     }
 
     /// Scores mutated units and lets them take their places.
@@ -362,12 +387,18 @@ impl SinglePrompt for Promptbreeder {
     fn step(&mut self, search: &mut Search, session: &mut Session<'_>, step: &Step<'_>) -> Result<(), Halt> {
         let mut births = self.tournaments(search, session, step);
         self.hypermutate(search, session, step, &mut births)?;
-        let mut prompts = Vec::new();
-        for birth in &births {
-            let workings = Self::workings(search, session, step, &birth.unit);
-            prompts.push((Ok(self.prompt(search, session, step, birth, &workings)), birth.by.name()));
+        let of = |birth: &Birth| Self::workings(search, session, step, &birth.unit);
+        let workings: Vec<Vec<Demonstration>> = births.iter().map(of).collect();
+        let asked = |(birth, workings): (&Birth, &Vec<Demonstration>)| {
+            (Ok(self.prompt(search, session, step, birth, workings)), birth.by.name())
+        };
+        let prompts = births.iter().zip(&workings).map(asked).collect();
+        let mut drafts = search.ask(session, step, session.plan().reflection_temperature, prompts)?;
+        let mut random = session.random("context", step.iteration);
+        for draft in &mut drafts {
+            let of = (&births[draft.proposal - 1].unit, workings[draft.proposal - 1].as_slice());
+            draft.text = self.in_context(session, step, draft.text.clone(), of, &mut random);
         }
-        let drafts = search.ask(session, step, session.plan().reflection_temperature, prompts)?;
         self.settle(search, session, step, births, drafts)
     }
 }
