@@ -6,7 +6,7 @@
 mod support;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use support::Task;
@@ -14,6 +14,15 @@ use support::process::{code, err, gepard, out};
 
 /// What begins commands that are not gepard's: what they are is tested elsewhere, or is the system's.
 const OTHERS: [&str; 5] = ["scripts/", "cargo ", "RUSTFLAGS=", "sha256sum ", "pip "];
+
+/// README and all of docs.
+fn pages(root: &Path) -> Vec<PathBuf> {
+    let mut pages: Vec<_> = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    pages.retain(|path| path.extension().is_some_and(|ending| ending == "md"));
+    pages.push(root.join("README.md"));
+    pages.sort();
+    pages
+}
 
 /// The commands in a page's blocks of `sh`, without comments, one a line, and which of them are alternatives.
 fn commands(page: &str) -> Vec<String> {
@@ -112,12 +121,8 @@ fn scripted(task: &Task, project: &str) {
 #[test]
 fn every_command_of_the_pages_works() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut pages: Vec<_> = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    pages.retain(|path| path.extension().is_some_and(|ending| ending == "md"));
-    pages.push(root.join("README.md"));
-    pages.sort();
     let mut ran = 0;
-    for page in pages {
+    for page in pages(root) {
         let text = fs::read_to_string(&page).unwrap();
         let commands = commands(&text);
         // What a page makes is made anew for each.
@@ -125,8 +130,6 @@ fn every_command_of_the_pages_works() {
         for command in commands {
             let Some(arguments) = command.strip_prefix("gepard ") else {
                 assert!(OTHERS.iter().any(|other| command.starts_with(other)), "{}: {command}", page.display());
-                let script = command.split(' ').next().unwrap();
-                assert!(!script.starts_with("scripts/") || root.join(script).is_file(), "{}: {script}", page.display());
                 continue;
             };
             let arguments = here(&split(arguments), &task);
@@ -149,6 +152,34 @@ fn every_command_of_the_pages_works() {
         }
     }
     assert!(ran > 30, "{ran}");
+}
+
+/// What takes minutes or a network is not run here, but it is there and knows its options.
+#[test]
+fn every_script_that_the_pages_name_is_there_with_its_options() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut named = 0;
+    for page in pages(root) {
+        let text = fs::read_to_string(&page).unwrap();
+        // Odd parts are between backticks, of which a block has three.
+        let spans = text.split('`').skip(1).step_by(2).map(str::to_owned);
+        for span in spans.chain(commands(&text)) {
+            let Some(at) = span.find("scripts/") else { continue };
+            let mut words = span[at..].split_whitespace();
+            let script = words.next().unwrap().trim_end_matches(['.', ',', ';', '"', ']', '/']);
+            if script.contains("NAME") || root.join(script).is_dir() {
+                continue;
+            }
+            let source = fs::read_to_string(root.join(script));
+            let source = source.unwrap_or_else(|cause| panic!("{}: {script}: {cause}", page.display()));
+            for option in words.take_while(|word| *word != "--").filter(|word| word.starts_with("--")) {
+                let option = option.trim_matches(['[', ']', ',', '"']);
+                assert!(source.contains(option), "{}: {span}: {script} has no {option}", page.display());
+            }
+            named += 1;
+        }
+    }
+    assert!(named > 25, "{named}");
 }
 
 #[test]
