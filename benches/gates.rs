@@ -107,7 +107,7 @@ fn search(choices: &[&str], validation: u64, budget: u64, world: u64) -> [f64; 3
     let splits = split::load(&gepard::run::files(&plan), &["text".into(), "label".into()], &["text".into()]).unwrap();
     let (program, metric) = (plan.program(Vec::new()), gepard::run::metric(&plan));
     let mut journal = Journal::open(&task.path("run"), &plan.fingerprint()).unwrap();
-    let evaluator = Evaluator { program: &program, metric: &*metric, engine: &mut engine };
+    let evaluator = Evaluator::new(&program, &*metric, &mut engine);
     let (interrupted, mut listener) = (AtomicBool::new(false), |_: &_| {});
     let mut session = Session::new(evaluator, &splits, &plan.optimize, &mut journal, &mut listener, &interrupted);
     let pool = Gepa::new(plan.seed_candidate(), vec![("task".into(), ModelId(0))]).run(&mut session).unwrap();

@@ -208,7 +208,7 @@ fn an_unreadable_grade_is_drawn_once_more() {
     let candidate = plan.seed_candidate();
     let asks: Vec<Asked<'_>> =
         splits.train[..3].iter().map(|example| Asked { candidate: &candidate, key: "k", example }).collect();
-    let mut evaluator = Evaluator { program: &program, metric: &*metric, engine: &mut engine };
+    let mut evaluator = Evaluator::new(&program, &*metric, &mut engine);
     let (scored, cost) = evaluator.sub_wave(&asks, "salt", &mut |_, _, _| std::ops::ControlFlow::Continue(())).unwrap();
     assert!(
         scored.iter().all(|scored| matches!(&scored.verdict, Verdict::Judged(verdict) if verdict.score == 1.0)),

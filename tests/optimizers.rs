@@ -53,7 +53,7 @@ fn search(
     let (program, metric) = (plan.program(Vec::new()), gepard::run::metric(plan));
     let mut engine = Scripted::new(answer);
     let mut journal = Journal::open(folder, &plan.fingerprint()).unwrap();
-    let evaluator = Evaluator { program: &program, metric: &*metric, engine: &mut engine };
+    let evaluator = Evaluator::new(&program, &*metric, &mut engine);
     let mut events = Vec::new();
     let (interrupted, mut listener) = (AtomicBool::new(false), |event: &Event| events.push(event.clone()));
     let mut session = Session::new(evaluator, &splits, &plan.optimize, &mut journal, &mut listener, &interrupted);

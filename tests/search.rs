@@ -7,6 +7,7 @@ mod support;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 
@@ -35,8 +36,8 @@ struct World {
 /// What was asked, beside what the search says.
 #[derive(Debug, Default)]
 struct Heard {
-    /// Calls of the program's last module: one a rollout.
-    rollouts: u64,
+    /// What the program's last module was asked, which is greedy.
+    calls: Vec<String>,
     reflections: Vec<String>,
 }
 
@@ -58,7 +59,9 @@ impl World {
                 };
                 return (text, Ended::Stop);
             }
-            heard.borrow_mut().rollouts += u64::from(prompt.ends_with("size:"));
+            if prompt.ends_with("size:") {
+                heard.borrow_mut().calls.push(prompt.clone());
+            }
             // Half of the items are red and large: whoever is right says so of them, and lies of the others.
             let right = chance(self.number, prompt) % 100 < self.right;
             let (yes, no) = if prompt.ends_with("size:") { ("large", "small") } else { ("red", "blue") };
@@ -81,7 +84,7 @@ fn search(task: &Task, plan: &Plan, world: World, run: &str) -> Search {
     let heard = Rc::new(RefCell::new(Heard::default()));
     let mut engine = world.engine(Rc::clone(&heard));
     let mut journal = Journal::open(&task.path(run), &plan.fingerprint()).unwrap();
-    let evaluator = Evaluator { program: &program, metric: &*metric, engine: &mut engine };
+    let evaluator = Evaluator::new(&program, &*metric, &mut engine);
     let mut events = Vec::new();
     let (interrupted, mut listener) = (AtomicBool::new(false), |event: &Event| events.push(event.clone()));
     let mut session = Session::new(evaluator, &splits, &plan.optimize, &mut journal, &mut listener, &interrupted);
@@ -142,6 +145,17 @@ fn plan(task: &Task, settings: &[String]) -> Plan {
     task.plan(&settings.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
+/// Rollouts of the search in a run's journal.
+fn journaled(run: &Path) -> u64 {
+    let journal = std::fs::read_to_string(run.join("journal.jsonl")).unwrap();
+    let of = |line: &str| {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        let is_search = record["record"]["kind"] == "rollouts";
+        is_search.then(|| record["record"]["rollouts"].as_array().unwrap().len() as u64)
+    };
+    journal.lines().filter_map(of).sum()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
@@ -154,7 +168,9 @@ proptest! {
 
         let most = plan.optimize.budget.most_rollouts(2, EXAMPLES).unwrap();
         prop_assert!(rollouts <= most, "{} of {}", rollouts, most);
-        prop_assert_eq!(heard.rollouts, rollouts, "what is charged is what was run");
+        prop_assert_eq!(journaled(&task.path("run")), rollouts, "what is charged is what was run");
+        let distinct: BTreeSet<&String> = heard.calls.iter().collect();
+        prop_assert_eq!(distinct.len(), heard.calls.len(), "what was answered is not asked again");
 
         // What is begun is ended: an iteration begins only if its worst case fits.
         let count = |is: fn(&Event) -> bool| events.iter().filter(|event| is(event)).count();

@@ -344,7 +344,7 @@ fn timed_run(task: &Task, plan: &Plan, run: &str) -> (gepard::optimize::Pool, u6
         (format!("Try {}.", request.seed), Ended::Stop)
     });
     let mut journal = Journal::open(&task.path(run), &plan.fingerprint()).unwrap();
-    let evaluator = Evaluator { program: &program, metric: &*metric, engine: &mut engine };
+    let evaluator = Evaluator::new(&program, &*metric, &mut engine);
     let (interrupted, mut listener) = (AtomicBool::new(false), |_: &Event| {});
     let mut session = Session::new(evaluator, &splits, &plan.optimize, &mut journal, &mut listener, &interrupted);
     let pool = Gepa::new(plan.seed_candidate(), vec![("task".into(), ModelId(0))]).run(&mut session).unwrap();

@@ -13,6 +13,7 @@ use crate::event::Event;
 use crate::hash::number;
 use crate::journal::{Cost, Scored, Verdict};
 use crate::metric::{self, Judgement, Metric, MetricError};
+use crate::program::known::Known;
 use crate::program::{Candidate, Program, Rollout, rollout};
 
 /// Rollouts in a sub-wave: the unit of exactness, of the journal and of every stop.
@@ -61,9 +62,22 @@ pub struct Evaluator<'a> {
     pub metric: &'a dyn Metric,
     /// The models.
     pub engine: &'a mut dyn Engine,
+    /// What need not be asked again.
+    known: Known,
 }
 
-impl Evaluator<'_> {
+impl<'a> Evaluator<'a> {
+    /// One that knows no answers yet.
+    pub fn new(program: &'a Program, metric: &'a dyn Metric, engine: &'a mut dyn Engine) -> Self {
+        Self { program, metric, engine, known: Known::default() }
+    }
+
+    /// Takes note of the answers in rollouts, whether they were run now or stand in a journal.
+    pub fn learn(&mut self, asked: &[Asked<'_>], scored: &[Scored]) {
+        let rollouts = asked.iter().zip(scored).map(|(asked, scored)| (asked.candidate, asked.example, &scored.rollout));
+        self.known.learn(self.program, &rollouts.collect::<Vec<_>>());
+    }
+
     /// Runs one sub-wave of rollouts. `salt` is part of every request's seed. The cost's clock is
     /// left at 0 for the caller to set.
     ///
@@ -82,7 +96,7 @@ impl Evaluator<'_> {
         let mut cost = Cost::default();
         let engine = &mut *self.engine;
         let mut generate = |requests: &[Request]| generate(engine, requests, watch, &mut cost);
-        let rollouts = rollout::run(self.program, &jobs, &mut generate)?;
+        let rollouts = rollout::run(self.program, &jobs, &self.known, &mut generate)?;
 
         let judged: Vec<(&Example, &Rollout)> = asked.iter().map(|asked| asked.example).zip(&rollouts).collect();
         let verdicts = self.verdicts(self.metric, &judged, watch, &mut cost)?;

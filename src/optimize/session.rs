@@ -383,6 +383,7 @@ impl<'a> Session<'a> {
         if is_recorded {
             self.spent.metric.hear_all(&rollouts, asked, self.listener)?;
         }
+        self.evaluator.learn(asked, &rollouts);
         self.elapsed = cost.elapsed;
         self.spent.rollouts += asked.len() as u64;
         self.spent.task += cost.usage;

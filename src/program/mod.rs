@@ -2,6 +2,7 @@
 
 pub mod candidate;
 pub mod flow;
+pub mod known;
 pub mod language;
 pub mod layout;
 pub mod parse;

@@ -1,12 +1,14 @@
 //! Runs of a program: many examples in lockstep, each with the trace of what happened.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::flow::Next;
+use super::known::{Key, Known, again, key};
 use super::parse::{self, Outputs};
 use super::tools::{Fault, Made, Tool};
 use super::{Candidate, Demonstration, ModuleText, Program, layout};
@@ -105,18 +107,30 @@ pub struct Job<'a> {
 /// Calls after which a rollout is taken to be endless.
 const MOST_STEPS: usize = 200;
 
+/// Where a call's answer comes from.
+enum From {
+    /// It was given before.
+    Known(Completion),
+    /// The request at this place.
+    Asked(usize),
+    /// The same, which another call of the wave asks.
+    Shared(usize),
+}
+
 /// Runs `program` for every job. All rollouts take their next step together: `generate` gets one
-/// request of each, in order. Steps that ask no model run beside each other.
+/// request of each, in order, but for those whose answer is `known`, and of several that are the same the first. Steps that ask
+/// no model run beside each other.
 ///
 /// # Errors
 /// Whatever `generate` fails with.
-pub fn run(program: &Program, jobs: &[Job<'_>], generate: &mut Generate<'_>) -> Result<Vec<Rollout>, EngineError> {
+pub fn run(program: &Program, jobs: &[Job<'_>], known: &Known, generate: &mut Generate<'_>) -> Result<Vec<Rollout>, EngineError> {
     let mut rollouts: Vec<Rollout> = jobs.iter().map(|_| Rollout { steps: Vec::new(), failure: None }).collect();
     loop {
         let next: Vec<Option<usize>> =
             rollouts.par_iter_mut().zip(jobs).map(|(rollout, job)| advance(program, rollout, job)).collect();
         let mut requests = Vec::new();
         let mut under_way = Vec::new();
+        let mut first: BTreeMap<Key, usize> = BTreeMap::new();
         for (place, (index, job)) in next.into_iter().zip(jobs).enumerate() {
             let Some((index, text)) = index.and_then(|index| Some((index, job.candidate.0.get(index)?))) else {
                 continue;
@@ -124,6 +138,16 @@ pub fn run(program: &Program, jobs: &[Job<'_>], generate: &mut Generate<'_>) -> 
             let Some(module) = program.modules.get(index) else { continue };
             let inputs = gather(&module.inputs, &rollouts[place], job.example);
             let text = without(text, (job.example, &program.reads), &inputs);
+            let key = key(program, index, &text, &inputs);
+            if let Some(answer) = key.and_then(|key| known.answer(&key)) {
+                under_way.push((place, index, inputs, text, From::Known(answer)));
+                continue;
+            }
+            if let Some(&asked) = key.and_then(|key| first.get(&key)) {
+                under_way.push((place, index, inputs, text, From::Shared(asked)));
+                continue;
+            }
+            first.extend(key.map(|key| (key, requests.len())));
             let prompt = layout::render(module, &text, &inputs);
             requests.push(Request {
                 model: module.model,
@@ -137,16 +161,22 @@ pub fn run(program: &Program, jobs: &[Job<'_>], generate: &mut Generate<'_>) -> 
                 },
                 seed: job.seed.wrapping_add(rollouts[place].steps.len() as u64),
             });
-            under_way.push((place, index, inputs, text));
+            under_way.push((place, index, inputs, text, From::Asked(requests.len() - 1)));
         }
-        if requests.is_empty() {
+        if under_way.is_empty() {
             return Ok(rollouts);
         }
         let started = Instant::now();
-        let answers = generate(&requests)?;
+        let answers = if requests.is_empty() { Vec::new() } else { generate(&requests)? };
         let seconds = rounded(started.elapsed());
-        for ((place, index, inputs, text), completion) in under_way.into_iter().zip(answers) {
-            take_step(program, index, &text, &mut rollouts[place], inputs, completion);
+        for (place, index, inputs, text, from) in under_way {
+            let (answer, seconds) = match from {
+                From::Known(answer) => (Some(answer), 0.0),
+                From::Asked(asked) => (answers.get(asked).cloned(), seconds),
+                From::Shared(asked) => (answers.get(asked).map(again), seconds),
+            };
+            let Some(answer) = answer else { continue };
+            take_step(program, index, &text, &mut rollouts[place], inputs, answer);
             if let Some(step) = rollouts[place].steps.last_mut() {
                 step.seconds = seconds;
             }
@@ -204,7 +234,7 @@ fn gather(names: &[String], rollout: &Rollout, example: &Example) -> Vec<(String
 /// The text without worked examples taken from `example` itself or of the same inputs, which would give its answer away.
 /// Rows of two files may have one id, as lines that name none have: those in which one of the fields that are read differs, of
 /// `reads`, are not the same.
-fn without<'a>(
+pub(super) fn without<'a>(
     text: &'a ModuleText,
     (example, reads): (&Example, &[String]),
     inputs: &[(String, String)],
@@ -285,7 +315,7 @@ mod tests {
             Ok(requests.iter().map(|_| answer(replies.next().unwrap())).collect())
         };
         let job = Job { candidate: &candidate, example: &example, seed: 7 };
-        run(&two_modules(), &[job], &mut generate).unwrap().remove(0)
+        run(&two_modules(), &[job], &Known::default(), &mut generate).unwrap().remove(0)
     }
 
     #[test]
@@ -294,6 +324,47 @@ mod tests {
         assert_eq!(rollout.steps[1].inputs, [("q".into(), "why?".into()), ("plan".into(), "think".to_owned())]);
         assert_eq!(rollout.output("answer"), Some("42"));
         assert_eq!(rollout.failure, None);
+    }
+
+    /// Rollouts of candidates on one example, and how many calls each of their rounds asked for.
+    fn counted(program: &Program, candidates: &[Candidate], known: &Known) -> (Vec<Rollout>, Vec<usize>) {
+        let example = Example { id: "1".into(), fields: serde_json::from_str(r#"{"q": "why?"}"#).unwrap() };
+        let mut asked = Vec::new();
+        let mut generate = |requests: &[Request]| -> Result<Vec<Completion>, EngineError> {
+            asked.push(requests.len());
+            let usage = Usage { prefilled: 7, unique: 7, reused: 3, decoded: 2, reasoned: 0 };
+            Ok(requests.iter().map(|_| Completion { usage, ..answer("plan: think\nnote: x\nanswer: 4") }).collect())
+        };
+        let jobs: Vec<Job<'_>> = candidates.iter().map(|candidate| Job { candidate, example: &example, seed: 7 }).collect();
+        let rollouts = run(program, &jobs, known, &mut generate).unwrap();
+        (rollouts, asked)
+    }
+
+    #[test]
+    fn a_call_is_asked_once_of_a_wave_and_never_again_where_its_answer_is_known() {
+        let program = two_modules();
+        let example = Example { id: "1".into(), fields: serde_json::from_str(r#"{"q": "why?"}"#).unwrap() };
+        let (one, other) = (Candidate::new(["A.", "B."]), Candidate::new(["A.", "C."]));
+        let (first, asked) = counted(&program, &[one.clone(), other], &Known::default());
+        assert_eq!(asked, [1, 2]);
+        let mut known = Known::default();
+        known.learn(&program, &[(&one, &example, &first[0])]);
+        let (again, asked) = counted(&program, &[one, Candidate::new(["A.", "D."]), Candidate::new(["E.", "B."])], &known);
+        // The first is known; the third's first module says the same, and so its second is asked the same.
+        assert_eq!(asked, [1, 1]);
+        let saved = |reused| Usage { reused, ..Usage::default() };
+        assert_eq!((again[0].usage(), again[1].steps[0].usage), (saved(20), saved(10)));
+        let told = |rollout: &Rollout| rollout.steps.iter().map(|step| step.outputs.clone()).collect::<Vec<_>>();
+        assert_eq!(told(&again[0]), told(&first[0]));
+    }
+
+    #[test]
+    fn drawn_answers_are_drawn_anew() {
+        let mut program = two_modules();
+        program.modules[0].temperature = 0.7;
+        let candidate = Candidate::new(["A.", "B."]);
+        let (_, asked) = counted(&program, &[candidate.clone(), candidate], &Known::default());
+        assert_eq!(asked, [2, 1]);
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub fn diagnose(plan: &Plan, interrupted: &AtomicBool, listener: &mut dyn FnMut(
 
     let (mut engine, memory) = open_with_memory(plan, &BTreeMap::new(), interrupted, listener)?;
     super::check_room(plan, &*engine)?;
-    let mut evaluator = Evaluator { program: &program, metric: &*metric, engine: &mut *engine };
+    let mut evaluator = Evaluator::new(&program, &*metric, &mut *engine);
     let tried: Vec<Example> = splits.train.iter().take(TRIED).cloned().collect();
     let mut score = |candidate: Candidate, listener: &mut dyn FnMut(&Event)| {
         let request = EvalRequest { candidate, split: Split::Train, limit: None };

@@ -84,7 +84,7 @@ pub fn evaluate(
     feedback::check_examples(&*metric, plan.data.file(request.split), &examples)?;
     metric.prepare()?;
     let mut engine = open_engine(plan, &BTreeMap::new(), interrupted, listener)?;
-    let mut evaluator = Evaluator { program: &program, metric: &*metric, engine: &mut *engine };
+    let mut evaluator = Evaluator::new(&program, &*metric, &mut *engine);
     score(&mut evaluator, plan, request, examples, interrupted, listener)
 }
 

@@ -256,7 +256,7 @@ fn finish(
     let names = plan.optimize.reflectors.iter();
     let reflectors = names.filter_map(|name| Some((name.clone(), plan.model(name)?))).collect();
     let mut optimizer = optimize::of(plan.optimize.optimizer, seed.clone(), reflectors);
-    let evaluator = Evaluator { program, metric, engine: &mut *engine };
+    let evaluator = Evaluator::new(program, metric, &mut *engine);
     let mut tell = |event: &Event| {
         tally.hear(event);
         listener(event);
@@ -276,7 +276,7 @@ fn finish(
 
     let best = pool.best();
     let mut tester = Tester {
-        evaluator: Evaluator { program, metric, engine: &mut *engine },
+        evaluator: Evaluator::new(program, metric, &mut *engine),
         seed: plan.optimize.seed,
         examples: &splits.test,
         journal: &mut journal,

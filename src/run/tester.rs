@@ -35,6 +35,7 @@ impl Tester<'_> {
         for (index, chunk) in self.examples.chunks(SUB_WAVE).enumerate() {
             let asked: Vec<Asked<'_>> = chunk.iter().map(|example| Asked { candidate, key: &key, example }).collect();
             let (rollouts, cost) = self.sub_wave(&format!("{key}/{index}"), &asked)?;
+            self.evaluator.learn(&asked, &rollouts);
             tested.scores.extend(rollouts.iter().map(Scored::score));
             tested.usage += cost.usage;
             tested.engine += cost.engine + cost.judge;
