@@ -97,6 +97,9 @@ impl<'a> Evaluator<'a> {
         let engine = &mut *self.engine;
         let mut generate = |requests: &[Request]| generate(engine, requests, watch, &mut cost);
         let rollouts = rollout::run(self.program, &jobs, &self.known, &mut generate)?;
+        // With what was not asked again.
+        cost.usage = Usage::default();
+        rollouts.iter().for_each(|rollout| cost.usage += rollout.usage());
 
         let judged: Vec<(&Example, &Rollout)> = asked.iter().map(|asked| asked.example).zip(&rollouts).collect();
         let verdicts = self.verdicts(self.metric, &judged, watch, &mut cost)?;

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
+use super::checks::{check_budget, check_room};
 use super::constant::{self, Constant};
 use super::findings::{self, Finding};
-use super::{EvalRequest, EvalResult, eval, feedback, files, metric, open_with_memory, required_fields};
+use super::models::open_with_memory;
+use super::{EvalRequest, EvalResult, eval, feedback, files, metric, required_fields};
 use crate::config::Plan;
 use crate::data::Example;
 use crate::data::split::{self, Split};
@@ -78,12 +80,12 @@ pub fn diagnose(plan: &Plan, interrupted: &AtomicBool, listener: &mut dyn FnMut(
     let splits = split::load(&files(plan), &required_fields(&program, &*metric), &program.reads)?;
     feedback::check(&*metric, plan, &splits)?;
     metric.prepare()?;
-    super::check_budget(plan, &splits)?;
+    check_budget(plan, &splits)?;
     let mut findings = findings::of_data(&program, &*metric, &splits);
     let constant = constant::best(&program, &*metric, &splits.train, &splits.val);
 
     let (mut engine, memory) = open_with_memory(plan, &BTreeMap::new(), interrupted, listener)?;
-    super::check_room(plan, &*engine)?;
+    check_room(plan, &*engine)?;
     let mut evaluator = Evaluator::new(&program, &*metric, &mut *engine);
     let tried: Vec<Example> = splits.train.iter().take(TRIED).cloned().collect();
     let mut score = |candidate: Candidate, listener: &mut dyn FnMut(&Event)| {

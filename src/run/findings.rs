@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::EvalResult;
+use super::checks::ENOUGH_TRAINING;
 use super::constant::Constant;
-use super::{ENOUGH_TRAINING, EvalResult};
 use crate::data::split::Splits;
 use crate::engine::Ended;
 use crate::journal::Verdict;

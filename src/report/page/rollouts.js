@@ -46,7 +46,7 @@ const fields = (pairs) => pairs.map(([name, text]) => [h("div", { class: "soft s
 
 const stepView = (step, index, several) => {
   const [read, reused, wrote] = step.tokens;
-  const asks = read + reused + wrote > 0;
+  const asks = read + reused + wrote > 0, isKnown = asks && read + wrote === 0;
   return h("div", null,
     several && h("h4", null, `${index + 1}. ${step.module}`),
     h("details", null, h("summary", { class: "small" }, "what it read"), fields(step.inputs)),
@@ -54,7 +54,9 @@ const stepView = (step, index, several) => {
     step.outputs.some(([, value]) => value !== step.answer) && [h("div", { class: "soft small" }, asks ? "read from it" : "made"), fields(step.outputs)],
     step.retrieved.length > 0 && h("p", { class: "small" }, `retrieved: ${step.retrieved.join(", ")}`),
     step.problem && h("p", { class: "small" }, h("span", { class: "fate rejected" }, "form: "), step.problem),
-    h("p", { class: "soft small" }, asks ? `${count(read, "prompt token")} computed, ${reused.toLocaleString("en")} reused, ${wrote.toLocaleString("en")} written; ` : "", duration(step.seconds)));
+    isKnown
+      ? h("p", { class: "soft small" }, "answered in an earlier rollout, and not asked again")
+      : h("p", { class: "soft small" }, asks ? `${count(read, "prompt token")} computed, ${reused.toLocaleString("en")} reused, ${wrote.toLocaleString("en")} written; ` : "", duration(step.seconds)));
 };
 
 const rolloutView = (rollout) => h("div", null,

@@ -1,0 +1,117 @@
+//! What a plan asks for that cannot be, or has no effect.
+
+use crate::config::{Method, OptimizePlan, Plan};
+use crate::data::split::Splits;
+use crate::engine::Engine;
+use crate::error::RunError;
+
+/// Training examples beyond which more rarely help.
+pub(super) const ENOUGH_TRAINING: usize = 100;
+
+/// What the plan has to no effect.
+pub(super) fn notes(plan: &Plan, splits: &Splits) -> Vec<String> {
+    let mut notes = Vec::new();
+    if splits.train.len() > ENOUGH_TRAINING {
+        let count = splits.train.len();
+        notes.push(format!(
+            "there are {count} training examples; more than {ENOUGH_TRAINING} rarely help, and rows moved to `val` or `test` \
+             would tell candidates apart more surely"
+        ));
+    }
+    let method = plan.optimize.optimizer;
+    if method != Method::Gepa {
+        let defaults = OptimizePlan { optimizer: method, ..OptimizePlan::of(plan.optimize.preset) };
+        let given: Vec<&str> = gepas(&plan.optimize, &defaults);
+        if !given.is_empty() {
+            notes.push(format!("{} of [optimize]: only GEPA goes by that, `{}` does not", given.join(", "), method.name()));
+        }
+        let open: Vec<&str> = plan.modules.iter().filter(|m| !m.frozen).map(|m| m.name.as_str()).collect();
+        if method.is_for_one_prompt() && open.len() > 1 {
+            let (name, modules) = (method.name(), open.join(", "));
+            notes.push(format!("`{name}` is made for one prompt: it changed one module at a time, in turn: {modules}"));
+        }
+        if method == Method::Reflexion {
+            notes.push("`reflexion` improves single answers, not the prompt: the best candidate is the seed".into());
+        }
+        return notes;
+    }
+    // Said to whoever has set it.
+    let usual = OptimizePlan::of(plan.optimize.preset).max_merges;
+    if plan.optimize.merge && plan.optimize.max_merges != usual && plan.modules.len() == 1 {
+        notes.push("nothing was merged: candidates of a program with one module have nothing to cross".into());
+    }
+    notes
+}
+
+/// The keys that only GEPA goes by and that differ from what a task file without them has.
+fn gepas(plan: &OptimizePlan, default: &OptimizePlan) -> Vec<&'static str> {
+    let keys = [
+        ("`candidate_selection`", plan.candidate_selection != default.candidate_selection),
+        ("`module_selection`", plan.module_selection != default.module_selection),
+        ("`frontier`", plan.frontier != default.frontier),
+        ("`gate`", plan.gate != default.gate),
+        ("`proposals`", plan.proposals != default.proposals),
+        ("`operators`", plan.operators != default.operators),
+        ("`merge`", plan.merge != default.merge),
+        ("`max_merges`", plan.max_merges != default.max_merges),
+        ("`parents`", plan.parents.is_some()),
+        ("`keep`", plan.keep.is_some()),
+        ("`epsilon`", plan.epsilon.is_some()),
+        ("`top_k`", plan.top_k.is_some()),
+        ("`minibatch`", plan.minibatch != default.minibatch && plan.optimizer != Method::Random),
+    ];
+    keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+}
+
+/// Whether the budget holds the seed's validation.
+pub(super) fn check_budget(plan: &Plan, splits: &Splits) -> Result<(), RunError> {
+    let Some(most) = plan.optimize.budget.most_rollouts(plan.modules.len(), splits.val.len()) else {
+        return Ok(());
+    };
+    let validation = splits.val.len();
+    let batch = plan.optimize.minibatch.min(splits.train.len());
+    if most >= validation as u64 {
+        return Ok(());
+    }
+    Err(RunError::Plan(format!(
+        "a budget of {most} rollouts cannot even score the seed on {validation} validation examples; one iteration needs up to \
+         {} more: give --budget {} or larger, or a smaller `val`",
+        2 * batch + validation,
+        4 * (2 * batch + validation)
+    )))
+}
+
+/// Tokens of a prompt without which no request makes sense.
+const LEAST_PROMPT: usize = 64;
+
+/// Answers must leave room for prompts.
+pub(super) fn check_room(plan: &Plan, engine: &dyn Engine) -> Result<(), RunError> {
+    let modules = plan.modules.iter().map(|m| (&m.model, m.max_tokens, format!("`max_tokens` of module `{}`", m.name)));
+    let tokens = plan.optimize.reflection_tokens;
+    let reflectors = plan.optimize.reflectors.iter().map(|name| (name, tokens, "`optimize.reflection_tokens`".to_owned()));
+    let judges =
+        plan.metric.judges().into_iter().map(|judge| (&judge.model, judge.max_tokens, "`max_tokens` of the judge".to_owned()));
+    for (model, tokens, key) in modules.chain(reflectors).chain(judges) {
+        let Some(id) = plan.model(model) else { continue };
+        let context = engine.context_length(id);
+        if tokens as usize + LEAST_PROMPT > context {
+            return Err(RunError::Plan(format!(
+                "{key} is {tokens}, but `{model}` has a context of {context} tokens for prompt and answer together; \
+                 lower it, or raise `model.{model}.context`"
+            )));
+        }
+    }
+    for (module, text) in plan.modules.iter().zip(plan.seed_candidate().0) {
+        let Some(id) = plan.model(&module.model).filter(|_| !text.demonstrations.is_empty()) else { continue };
+        let tokens = text.tokens(&|text| engine.count_tokens(id, text));
+        let most = plan.optimize.most_instruction_tokens(engine.context_length(id));
+        if tokens > most {
+            return Err(RunError::Plan(format!(
+                "the instruction and the `demonstrations` of module `{}` have {tokens} tokens, of which {most} are allowed; give \
+                 fewer, or raise `optimize.max_instruction_tokens`",
+                module.name
+            )));
+        }
+    }
+    Ok(())
+}
