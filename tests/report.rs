@@ -361,7 +361,7 @@ fn the_pages_work_in_a_real_browser() {
     let compared = gepard(&task, &["compare", "gepard.toml", "--optimizers", "gepa,random", "--run", "compared"]);
     assert_eq!(said(&compared).0, Some(0), "{}", said(&compared).1);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/check-report");
-    for (page, holds) in [("run/report.html", 6), ("compared/report.html", 3)] {
+    for (page, holds) in [("run/report.html", 10), ("compared/report.html", 5)] {
         let output = Command::new("python3").arg(&script).arg(task.path(page)).output().unwrap();
         let (code, text) = said(&output);
         assert_eq!((code, text.matches("holds").count()), (Some(0), holds), "{page}: {text}");

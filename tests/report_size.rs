@@ -6,7 +6,8 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use gepard::data::split::Split;
 use gepard::engine::{Completion, Ended, Message, Usage};
@@ -16,6 +17,7 @@ use gepard::program::{Rollout, Step};
 use gepard::report::page;
 use serde_json::{Value, json};
 use support::block;
+use support::process::{err, is_there, out};
 
 fn step(input: String, answer: String) -> Step {
     let inputs = vec![("message".to_owned(), input)];
@@ -107,8 +109,12 @@ fn a_run_of_200_candidates_on_300_examples_is_a_page_below_ten_megabytes() {
     let there = packs["runs"].as_array().unwrap().iter().filter(|pack| pack.is_string()).count() as u64;
     assert_eq!(there + head["leftOut"].as_u64().unwrap(), 200, "what is left out is said");
     assert_eq!(head["leftOut"], 0, "{} bytes", page.len());
-    // For looking at it in a browser.
-    if let Ok(file) = std::env::var("GEPARD_KEEP_PAGE") {
-        fs::write(file, page).unwrap();
+    let file = std::env::var_os("GEPARD_KEEP_PAGE").map_or(folder.path().join("report.html"), PathBuf::from);
+    fs::write(&file, page).unwrap();
+    let checked = "that a large report responds in a browser";
+    if is_there("python3", &["--version"], checked) && is_there("chromium", &["--version"], checked) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/check-report");
+        let output = Command::new("python3").arg(script).arg(&file).output().unwrap();
+        assert!(output.status.success(), "{}{}", out(&output), err(&output));
     }
 }

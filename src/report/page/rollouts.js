@@ -55,7 +55,7 @@ const stepView = (step, index, several) => {
     step.retrieved.length > 0 && h("p", { class: "small" }, `retrieved: ${step.retrieved.join(", ")}`),
     step.problem && h("p", { class: "small" }, h("span", { class: "fate rejected" }, "form: "), step.problem),
     isKnown
-      ? h("p", { class: "soft small" }, "answered in an earlier rollout, and not asked again")
+      ? h("p", { class: "soft small" }, "the same call was answered in another rollout")
       : h("p", { class: "soft small" }, asks ? `${count(read, "prompt token")} computed, ${reused.toLocaleString("en")} reused, ${wrote.toLocaleString("en")} written; ` : "", duration(step.seconds)));
 };
 
