@@ -215,6 +215,21 @@ fn differential_evolution_finds_what_a_difference_shows() {
     assert!(best_in(but(evolve, |evolve| evolve.mixes = false), 500, quality, write) <= 0.25);
 }
 
+#[test]
+fn promptbreeder_climbs_by_its_tournaments() {
+    let breeder = but(Promptbreeder::default(), |breeder| {
+        breeder.mutations = vec![Mutation::FirstOrder];
+        (breeder.crossover, breeder.context) = (0.0, 0);
+    });
+    // A child is better by one than its parent one time in three; else it is worse.
+    let write = |prompt: &str, seed: u64| {
+        let better = if seed.is_multiple_of(3) { (good(prompt) + 1).min(4) } else { good(prompt).saturating_sub(1) };
+        format!("GOOD{better} by {seed}")
+    };
+    assert_eq!(best_in(breeder.clone(), 700, good, write), 1.0);
+    assert!(best_in(but(breeder, |breeder| breeder.selects = false), 700, good, write) <= 0.75);
+}
+
 /// What a prompt of promptbreeder's asks for, by its words.
 fn asked(prompt: &str) -> Option<Mutation> {
     let has = |words: &str| prompt.contains(words);

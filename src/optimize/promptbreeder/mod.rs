@@ -110,6 +110,8 @@ pub struct Promptbreeder {
     pub mutation_prompts: Vec<String>,
     /// The chance that a mutated unit's task prompt is crossed with another's, from 0 to 1.
     pub crossover: f64,
+    /// Whether the better of two units wins. Else the first drawn does.
+    pub selects: bool,
     /// The most worked examples that a unit gets from what it got right; with none, those of the seed stay.
     pub context: usize,
     units: Vec<Unit>,
@@ -122,7 +124,16 @@ impl Default for Promptbreeder {
         let mutation_prompts = MUTATION_PROMPTS.map(str::to_owned).to_vec();
         let mutations = Mutation::ALL.to_vec();
         let (units, elites) = (Vec::new(), Vec::new());
-        Self { population: 10, mutations, mutation_prompts, crossover: CROSSOVER, context: WORKINGS, units, elites }
+        Self {
+            population: 10,
+            mutations,
+            mutation_prompts,
+            crossover: CROSSOVER,
+            selects: true,
+            context: WORKINGS,
+            units,
+            elites,
+        }
     }
 }
 
@@ -158,6 +169,7 @@ impl Promptbreeder {
             let (one, other) = (pair[0], pair[1]);
             let fitness = |place: usize| Self::fitness(search, step, &self.units[place]);
             let first_wins = match (fitness(one), fitness(other)) {
+                _ if !self.selects => true,
                 (Some(first), Some(second)) => first.order(second).is_le(),
                 (first, _) => first.is_some(),
             };
