@@ -220,3 +220,20 @@ fn a_reflector_with_few_words_is_left_when_it_has_said_them_all() {
     // Sixteen candidates can be made of four texts for each of two modules, and each is run on an example once.
     assert!(rollouts <= 16 * 2 * EXAMPLES as u64, "{rollouts}");
 }
+
+#[test]
+fn what_failed_in_one_module_is_still_tried_first_in_another() {
+    let task = Task::of_two_modules(&[]);
+    let plan = task.plan(&["optimize.budget=200", "optimize.operators=[\"examples\", \"rewrite\"]"]);
+    let world = World { number: 2, variety: 100, right: 30 };
+    let Search { events, .. } = search(&task, &plan, world, "run");
+    for name in ["colour", "size"] {
+        let of = |event: &Event| match event {
+            Event::Proposed { operators, .. } => {
+                operators.iter().find(|(module, _)| module == name).map(|(_, operator)| *operator)
+            }
+            _ => None,
+        };
+        assert_eq!(events.iter().find_map(of), Some("examples"), "{name}");
+    }
+}

@@ -6,6 +6,7 @@ mod constraints;
 mod json;
 mod judge;
 mod label;
+mod lost;
 mod number;
 mod privacy;
 mod retrieval;

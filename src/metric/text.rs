@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::lost::lost;
 use super::{Judgement, Metric, MetricError, expected, shorten};
 use crate::data::Example;
 use crate::engine::Completion;
@@ -82,7 +83,8 @@ impl Metric for Text {
             Comparison::Exact if expected.iter().any(|text| exact(given, text)) => Judgement::new(1.0, format!("Correct: {or}.")),
             Comparison::Exact => {
                 let words = format!("Wrong. `{}` should be {or} and nothing else, but was `{shown}`.", self.output);
-                Judgement::new(0.0, words).close(best)
+                let module_feedback = lost(example, rollout, &self.output, &expected);
+                Judgement { module_feedback, ..Judgement::new(0.0, words).close(best) }
             }
             Comparison::F1 if best >= 1.0 => Judgement::new(1.0, format!("Correct: {or}.")),
             Comparison::F1 => {
@@ -91,7 +93,8 @@ impl Metric for Text {
                     self.output,
                     advice(given, &expected)
                 );
-                Judgement::new(best, words)
+                let module_feedback = lost(example, rollout, &self.output, &expected);
+                Judgement { module_feedback, ..Judgement::new(best, words) }
             }
             Comparison::Contains => {
                 let text = given.to_lowercase();

@@ -127,6 +127,7 @@ impl Random {
             rollouts,
             minibatch,
             train: session.train(),
+            right: &[],
             rejected: &[],
             diagnoses: &[],
             room: self.writer.room(session, iteration),

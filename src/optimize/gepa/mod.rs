@@ -15,6 +15,7 @@ pub mod operators;
 pub mod pareto;
 pub mod profile;
 mod propose;
+pub mod right;
 pub mod select;
 pub mod validate;
 
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use self::bandit::{Bandit, Teachers};
 use self::crossover::{Crossover, Merge};
 use self::minibatch::Minibatches;
+use self::right::Right;
 use self::select::RoundRobin;
 use self::validate::Newcomer;
 use super::pool::ranking;
@@ -50,8 +52,11 @@ pub struct Gepa {
     members: Vec<Member>,
     turns: RoundRobin,
     crossover: Crossover,
-    bandit: Bandit,
+    /// For each module: what helps one that labels does not help one that writes a query.
+    bandits: BTreeMap<usize, Bandit>,
     teachers: Teachers,
+    /// What was right on training examples.
+    right: Right,
     /// What was added to the text of a module of a candidate and did not pass, by candidate and module.
     rejected: BTreeMap<(usize, usize), Vec<String>>,
     /// Every text that was run: a proposal among them is not run again.
@@ -72,8 +77,9 @@ impl Gepa {
             members: Vec::new(),
             turns: RoundRobin::default(),
             crossover: Crossover::default(),
-            bandit: Bandit::default(),
+            bandits: BTreeMap::new(),
             teachers: Teachers::new(&[]),
+            right: Right::default(),
             rejected: BTreeMap::new(),
             tried: BTreeSet::new(),
             on_probation: BTreeSet::new(),

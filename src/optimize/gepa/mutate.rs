@@ -88,6 +88,9 @@ impl Gepa {
         let mut parents = Vec::new();
         for (&place, answers) in places.iter().zip(answers) {
             let rollouts: Vec<_> = answers.into_iter().flatten().collect();
+            let examples = batch.iter().map(|&place| &session.train()[place]);
+            let run = examples.zip(rollouts.iter().map(|scored| &**scored));
+            self.right.learn(session.program(), &self.members[place].candidate, run);
             let scores = scores(&rollouts);
             if all_perfect(&scores) {
                 session.log(&Event::Perfect { iteration, parent: place })?;
@@ -125,6 +128,9 @@ impl Gepa {
         let answers = session.evaluate_while(Purpose::Gate, Split::Train, &asks, &mut can_pass)?;
         let mut passed = Vec::new();
         for (child, answers) in children.into_iter().zip(answers) {
+            let examples = batch.iter().map(|&place| &session.train()[place]);
+            let ran = examples.zip(&answers).filter_map(|(example, answer)| Some((example, &**answer.as_ref()?)));
+            self.right.learn(session.program(), &child.candidate, ran);
             let run = answers.iter().flatten().count();
             let scores: Vec<Option<f64>> = answers.iter().map(|a| a.as_ref().and_then(|scored| scored.score())).collect();
             let verdict = Verdict::of(&parents[child.parent].scores, &scores);

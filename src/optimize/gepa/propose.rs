@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rand::Rng;
 
+use super::bandit::Bandit;
 use super::operators::{self, Draft, Operator, Questions, Work};
 use super::profile::{self, Output};
 use super::{Gepa, Scored};
@@ -114,6 +115,7 @@ impl Gepa {
     /// can do by itself is done at once; what was tried before makes way for another draw.
     fn draw(&self, session: &Session<'_>, scene: &Scene<'_>, proposals: &[usize], random: &mut impl Rng) -> Vec<Change> {
         let mut choice = session.random("bandit", scene.iteration);
+        let none = Bandit::default();
         let mut drawn: BTreeMap<(usize, usize), (Vec<Operator>, Vec<Operator>)> = BTreeMap::new();
         let mut changes = Vec::new();
         for (index, &parent) in proposals.iter().enumerate() {
@@ -126,7 +128,7 @@ impl Gepa {
                     (may, Vec::new())
                 });
                 for _ in 0..MOST_DRAWS {
-                    let Some(operator) = self.bandit.next(may, used, &mut choice) else { break };
+                    let Some(operator) = self.bandits.get(&module).unwrap_or(&none).next(may, used, &mut choice) else { break };
                     used.push(operator);
                     let state = if operator.asks() {
                         State::Done(Err(Unusable::Empty), String::new())
@@ -134,7 +136,8 @@ impl Gepa {
                         let draft = self.with_work(session, scene, place, |work| operator.begin(work, random));
                         let Ok(Draft::Text(text)) = draft else { continue };
                         let Ok(text) = self.untried(scene, place, text) else { continue };
-                        let is_same = |other: &Change| matches!(&other.state, State::Done(Ok(drawn), _) if *drawn == text);
+                        let is_same =
+                            |other: &Change| matches!(&other.state, State::Done(Ok(drawn), _) if is_alike(drawn, &text));
                         if changes.iter().any(|other: &Change| (other.parent, other.module) == place && is_same(other)) {
                             continue;
                         }
@@ -260,7 +263,7 @@ impl Gepa {
                 if let State::Done(Err(unusable), words) = &change.state {
                     let of = (change.proposal, change.module, change.operator);
                     Self::unusable(session, scene.iteration, of, *unusable, words.clone())?;
-                    self.hear(change.operator, scene.teacher, false);
+                    self.hear((change.module, change.operator), scene.teacher, false);
                 }
                 continue;
             };
@@ -287,7 +290,7 @@ impl Gepa {
                     let same = child.candidate == self.members[parent].candidate;
                     let reason = if same { Unusable::Unchanged } else { Unusable::Repeated };
                     Self::unusable(session, scene.iteration, (child.proposal, module, operator), reason, String::new())?;
-                    self.hear(operator, scene.teacher, false);
+                    self.hear((module, operator), scene.teacher, false);
                 }
                 continue;
             }
@@ -301,12 +304,12 @@ impl Gepa {
 
     /// Takes note of whether a child became better than its parent.
     pub(super) fn learn(&mut self, child: &Child, is_better: bool) {
-        child.operators.iter().for_each(|(_, operator)| self.hear(*operator, child.teacher, is_better));
+        child.operators.iter().for_each(|(module, operator)| self.hear((*module, *operator), child.teacher, is_better));
     }
 
     /// Takes note of what became of an operator's proposal, and of the reflector's where one was asked.
-    fn hear(&mut self, operator: Operator, teacher: usize, is_better: bool) {
-        self.bandit.hear(operator, is_better);
+    fn hear(&mut self, (module, operator): (usize, Operator), teacher: usize, is_better: bool) {
+        self.bandits.entry(module).or_default().hear(operator, is_better);
         if operator.asks() {
             self.teachers.hear(teacher, is_better);
         }
@@ -354,6 +357,7 @@ impl Gepa {
             rollouts: &rollouts,
             minibatch: scene.minibatch,
             train: session.train(),
+            right: self.right.of(module, self.members[*place].candidate.0[module].reasoning),
             rejected: self.rejected.get(&(*place, module)).map_or(nothing, Vec::as_slice),
             diagnoses: scene.diagnoses.get(&(parent, module)).map_or(nothing, Vec::as_slice),
             room: scene.room,
@@ -364,6 +368,16 @@ impl Gepa {
             measure: &|text: &str| session.count_tokens(about.model, text),
         })
     }
+}
+
+/// Whether two texts are the same, but for the order of their worked examples: no iteration spends two proposals on that.
+fn is_alike(one: &ModuleText, other: &ModuleText) -> bool {
+    let sorted = |text: &ModuleText| {
+        let mut text = text.clone();
+        text.demonstrations.sort();
+        text
+    };
+    one.demonstrations.len() == other.demonstrations.len() && sorted(one) == sorted(other)
 }
 
 /// Tokens read and written, without the prefixes that a wave's requests share: what was `prefilled` depends on what this process

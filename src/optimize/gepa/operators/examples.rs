@@ -1,4 +1,4 @@
-//! Adds worked examples from the training data, or swaps some of them.
+//! Adds worked examples, or swaps some of them: from the training data, or calls of rollouts that were right.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use rand::{Rng, RngExt};
 
 use super::{Work, format};
 use crate::data::Example;
-use crate::optimize::demonstrations::{labelled, succeeded};
+use crate::optimize::demonstrations::labelled;
 use crate::optimize::gepa::profile::Kind;
 use crate::program::{Demonstration, ModuleText};
 
@@ -20,11 +20,6 @@ const HALVINGS: u32 = 2;
 /// What can be shown, by the value that it is an example of.
 fn pool(work: &Work<'_>) -> BTreeMap<String, Vec<Demonstration>> {
     let mut pool: BTreeMap<String, Vec<Demonstration>> = BTreeMap::new();
-    if work.text.reasoning {
-        let right = work.rollouts.iter().zip(work.minibatch);
-        let right = right.filter_map(|(scored, example)| succeeded(work.module, work.text, example, scored));
-        pool.insert(String::new(), right.collect());
-    }
     let set = work.profile.iter().find(|output| matches!(output.kind, Kind::Set(_)));
     // An example of the minibatch would tell the child the answer to what it is gated on.
     let gated = |example: &&Example| work.minibatch.iter().all(|other| other.id != example.id);
@@ -33,6 +28,10 @@ fn pool(work: &Work<'_>) -> BTreeMap<String, Vec<Demonstration>> {
         if let Some(demonstration) = labelled(work.module, work.text, example, work.solution) {
             pool.entry(value).or_default().push(demonstration);
         }
+    }
+    // Who reasons is shown its own words; so is who writes what no data names, as a query. None is shown its own example.
+    if work.text.reasoning || pool.is_empty() {
+        pool.entry(String::new()).or_default().extend(work.right.iter().cloned());
     }
     pool
 }

@@ -34,7 +34,7 @@ use crate::program::{Demonstration, Module, ModuleText};
 pub enum Operator {
     /// Adds what the training data says of the outputs. No model is asked.
     Format,
-    /// Adds worked examples from the training data, or swaps some. No model is asked.
+    /// Adds worked examples, or swaps some: labels of the training data, or where it has none what was right. No model is asked.
     Examples,
     /// Lets the student reason before it answers, or no longer. No model is asked.
     Reason,
@@ -174,6 +174,8 @@ pub struct Work<'a> {
     pub minibatch: &'a [&'a Example],
     /// All training examples.
     pub train: &'a [Example],
+    /// Calls of this module in rollouts that were right, by this or another candidate that reasons as this one does.
+    pub right: &'a [Demonstration],
     /// What was added to this text before and did not help, the latest last.
     pub rejected: &'a [String],
     /// A sentence on each failure: a rule by which it would have been none.

@@ -16,6 +16,6 @@ pub(super) fn applies(work: &Work<'_>) -> bool {
 pub(super) fn apply(work: &Work<'_>, random: &mut impl Rng) -> ModuleText {
     let reasoning = !work.text.reasoning;
     let text = ModuleText { demonstrations: Vec::new(), reasoning, ..format::where_it_applies(work) };
-    let turned = Work { text: &text, rollouts: &[], ..*work };
+    let turned = Work { text: &text, right: &[], ..*work };
     if reasoning && examples::applies(&turned) { examples::apply(&turned, random) } else { text }
 }

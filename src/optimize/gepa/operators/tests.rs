@@ -19,6 +19,7 @@ struct Held {
     text: ModuleText,
     train: Vec<Example>,
     rollouts: Vec<Scored>,
+    right: Vec<Demonstration>,
     rejected: Vec<String>,
     diagnoses: Vec<String>,
     room: usize,
@@ -51,6 +52,7 @@ fn held(instruction: &str) -> Held {
         text: ModuleText::new(instruction),
         train: (0..12).map(row).collect(),
         rollouts: vec![scored("row 0", 1.0), scored(LONG_INPUT, 0.0)],
+        right: Vec::new(),
         rejected: Vec::new(),
         diagnoses: Vec::new(),
         room: 10_000,
@@ -70,6 +72,7 @@ impl Held {
             rollouts: &rollouts,
             minibatch: &minibatch,
             train: &self.train,
+            right: &self.right,
             rejected: &self.rejected,
             diagnoses: &self.diagnoses,
             room: self.room,
@@ -168,9 +171,28 @@ fn who_reasons_is_shown_reasoning() {
     assert!(text.reasoning && text.demonstrations.is_empty());
     // What the student itself wrote, where it was right.
     held.text = text;
+    held.right = right(&held);
     let shown = held.apply(Operator::Examples, 0).demonstrations;
     assert_eq!(shown.iter().map(|d| (d.id.as_str(), d.answer.as_str())).collect::<Vec<_>>(), [("t0", "reasoning: late")]);
     assert!(!held.apply(Operator::Reason, 0).reasoning);
+}
+
+/// What was right of the rollouts.
+fn right(held: &Held) -> Vec<Demonstration> {
+    let program = crate::program::Program::of_modules(vec![held.module.clone()]);
+    let mut right = crate::optimize::gepa::right::Right::default();
+    right.learn(&program, &crate::program::Candidate(vec![held.text.clone()]), held.train.iter().zip(&held.rollouts));
+    right.of(0, held.text.reasoning).to_vec()
+}
+
+#[test]
+fn who_writes_what_no_data_names_is_shown_what_was_right() {
+    let mut held = held("Ask for it.");
+    held.train.iter_mut().for_each(|example| drop(example.fields.remove("label")));
+    assert!(!held.with(|work| Operator::Examples.applies(work)));
+    held.right = right(&held);
+    let shown = held.apply(Operator::Examples, 0).demonstrations;
+    assert_eq!(shown.iter().map(|d| (d.id.as_str(), d.answer.as_str())).collect::<Vec<_>>(), [("t0", "late")]);
 }
 
 #[test]

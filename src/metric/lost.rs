@@ -1,0 +1,84 @@
+//! Where in a program a right answer was lost: read by a module, and not in what it wrote.
+
+use std::collections::BTreeMap;
+
+use super::text::normalize_answer;
+use crate::data::Example;
+use crate::program::{Rollout, Step};
+
+/// Of each module that read a right answer in what an earlier step made, and wrote none, a sentence that says so; and of the one
+/// that wrote `output`, if nothing that it read from earlier steps had one. A yes or a no stands everywhere: of these, nothing.
+pub fn lost(example: &Example, rollout: &Rollout, output: &str, expected: &[String]) -> BTreeMap<String, String> {
+    let mut wanted: Vec<(String, &String)> = expected.iter().map(|text| (normalize_answer(text), text)).collect();
+    wanted.retain(|(text, _)| !text.is_empty() && text != "yes" && text != "no");
+    let found = |value: &str| {
+        let value = format!(" {} ", normalize_answer(value));
+        wanted.iter().find(|(text, _)| value.contains(&format!(" {text} "))).map(|(_, text)| *text)
+    };
+    let made = |step: &&Step| step.inputs.iter().any(|(name, value)| is_made(example, name, value));
+    let mut told = BTreeMap::new();
+    // What asks no model has nothing to learn.
+    for step in rollout.steps.iter().filter(|step| !step.answer.is_empty()).filter(made) {
+        if wanted.is_empty() || step.outputs.values().any(|value| found(value).is_some()) {
+            continue;
+        }
+        let own = step.inputs.iter().filter(|(name, value)| is_made(example, name, value));
+        let had = own.clone().find_map(|(name, value)| Some((name, found(value)?)));
+        let outputs = step.outputs.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        if let Some((name, text)) = had {
+            told.insert(step.module.clone(), format!("`{name}` has the right answer `{text}`, but {outputs} leaves it out."));
+        } else if step.outputs.contains_key(output) {
+            let names = own.map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            told.insert(step.module.clone(), format!("The right answer is nowhere in {names}: an earlier step lost it."));
+        }
+    }
+    told
+}
+
+/// Whether a step made this value: it is no field of the row.
+fn is_made(example: &Example, name: &str, value: &str) -> bool {
+    example.text(name).as_deref() != Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::tests_support::example;
+    use serde_json::json;
+
+    fn step(module: &str, inputs: &[(&str, &str)], output: (&str, &str)) -> Step {
+        let inputs = inputs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let outputs = [(output.0.to_owned(), output.1.to_owned())].into();
+        Step { module: module.into(), inputs, answer: output.1.into(), outputs, ..Step::default() }
+    }
+
+    fn told(question: &str, passages: &str, summary: &str, answer: &str, right: &str) -> Vec<(String, String)> {
+        let row = example(&json!({ "question": question }));
+        let steps = vec![
+            step("sum", &[("question", question), ("passages", passages)], ("summary", summary)),
+            step("say", &[("question", question), ("summary", summary)], ("answer", answer)),
+        ];
+        lost(&row, &Rollout { steps, failure: None }, "answer", &[right.to_owned()]).into_iter().collect()
+    }
+
+    #[test]
+    fn who_lost_the_answer_is_told_and_who_never_had_it() {
+        let (sum, say) = ("sum".to_owned(), "say".to_owned());
+        assert_eq!(
+            told("When?", "Born in 1960 in the town.", "Born in the town.", "1948", "1960"),
+            [
+                (say.clone(), "The right answer is nowhere in `summary`: an earlier step lost it.".into()),
+                (sum, "`passages` has the right answer `1960`, but `summary` leaves it out.".into()),
+            ]
+        );
+        let lost = "`summary` has the right answer `the Sun`, but `answer` leaves it out.".to_owned();
+        assert_eq!(told("What?", "The Sun and the Moon", "the sun, the moon", "Moon", "the Sun"), [(say, lost)]);
+    }
+
+    #[test]
+    fn what_stands_in_the_question_or_everywhere_was_not_lost() {
+        assert_eq!(told("The Sun or the Moon?", "", "Both shine.", "Moon", "Sun").len(), 1);
+        assert!(told("Is it?", "yes it is", "It is.", "no", "yes").is_empty());
+        assert_eq!(told("When?", "in 19605", "never", "1948", "1960").len(), 1, "a part of a word is none");
+    }
+}
