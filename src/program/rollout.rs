@@ -108,7 +108,7 @@ pub struct Job<'a> {
 const MOST_STEPS: usize = 200;
 
 /// Where a call's answer comes from.
-enum From {
+enum Source {
     /// It was given before.
     Known(Completion),
     /// The request at this place.
@@ -140,11 +140,11 @@ pub fn run(program: &Program, jobs: &[Job<'_>], known: &Known, generate: &mut Ge
             let text = without(text, (job.example, &program.reads), &inputs);
             let key = key(program, index, &text, &inputs);
             if let Some(answer) = key.and_then(|key| known.answer(&key)) {
-                under_way.push((place, index, inputs, text, From::Known(answer)));
+                under_way.push((place, index, inputs, text, Source::Known(answer)));
                 continue;
             }
             if let Some(&asked) = key.and_then(|key| first.get(&key)) {
-                under_way.push((place, index, inputs, text, From::Shared(asked)));
+                under_way.push((place, index, inputs, text, Source::Shared(asked)));
                 continue;
             }
             first.extend(key.map(|key| (key, requests.len())));
@@ -161,7 +161,7 @@ pub fn run(program: &Program, jobs: &[Job<'_>], known: &Known, generate: &mut Ge
                 },
                 seed: job.seed.wrapping_add(rollouts[place].steps.len() as u64),
             });
-            under_way.push((place, index, inputs, text, From::Asked(requests.len() - 1)));
+            under_way.push((place, index, inputs, text, Source::Asked(requests.len() - 1)));
         }
         if under_way.is_empty() {
             return Ok(rollouts);
@@ -171,9 +171,9 @@ pub fn run(program: &Program, jobs: &[Job<'_>], known: &Known, generate: &mut Ge
         let seconds = rounded(started.elapsed());
         for (place, index, inputs, text, from) in under_way {
             let (answer, seconds) = match from {
-                From::Known(answer) => (Some(answer), 0.0),
-                From::Asked(asked) => (answers.get(asked).cloned(), seconds),
-                From::Shared(asked) => (answers.get(asked).map(again), seconds),
+                Source::Known(answer) => (Some(answer), 0.0),
+                Source::Asked(asked) => (answers.get(asked).cloned(), seconds),
+                Source::Shared(asked) => (answers.get(asked).map(again), seconds),
             };
             let Some(answer) = answer else { continue };
             take_step(program, index, &text, &mut rollouts[place], inputs, answer);
