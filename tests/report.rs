@@ -357,7 +357,7 @@ fn the_pages_work_in_a_real_browser() {
         return;
     }
     let task = Task::of_two_modules(&[]);
-    optimize(&task, "run", &["optimize.merge=true", "optimize.budget=300"]);
+    optimize(&task, "run", &["optimize.merge=true", "optimize.budget=300", "optimize.gate=confident", "optimize.proposals=3"]);
     let compared = gepard(&task, &["compare", "gepard.toml", "--optimizers", "gepa,random", "--run", "compared"]);
     assert_eq!(said(&compared).0, Some(0), "{}", said(&compared).1);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/check-report");

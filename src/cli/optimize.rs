@@ -81,10 +81,10 @@ fn tell(summary: &Summary, folder: &Path, out: &mut dyn Write) -> Result<(), Cli
         writeln!(out, "{unusable} more brought nothing to try ({})", reasons.join(", "))?;
     }
     if !tally.operators.is_empty() {
-        writeln!(out, "  {:<20} proposed  passed the gate  better than parent  no text", "operator")?;
+        writeln!(out, "  {:<20} proposed  passed the gate  better than parent  unusable", "operator")?;
     }
     for (operator, of) in &tally.operators {
-        writeln!(out, "  {operator:<20} {:>8}  {:>15}  {:>18}  {:>7}", of.proposed, of.passed, of.better, of.unusable)?;
+        writeln!(out, "  {operator:<20} {:>8}  {:>15}  {:>18}  {:>8}", of.proposed, of.passed, of.better, of.unusable)?;
     }
     if summary.merges + summary.merges_rejected > 0 {
         writeln!(out, "merges: {} accepted, {} rejected", summary.merges, summary.merges_rejected)?;

@@ -223,7 +223,7 @@ pub enum EngineError {
 /// All models of a run. One owner of weights and contexts; answers stand in the order of requests.
 pub trait Engine {
     /// Answers `requests`. What an answer says depends on `requests`, their order and the plan
-    /// alone, never on earlier calls.
+    /// alone, never on earlier calls; a greedy one should depend on its request alone, for it is not asked for twice.
     ///
     /// # Errors
     /// [`EngineError::Interrupted`] when `progress` breaks; anything else ends the run.

@@ -9,7 +9,7 @@
 //! {"text": "no idea"}
 //! ```
 //!
-//! Of several `texts` the request's seed picks one. A rule with `milliseconds` takes so long. `ended` may be `"stop"` (default), `"length"`
+//! Of several `texts` the request's seed picks one, at temperature 0 too. A rule with `milliseconds` takes so long. `ended` may be `"stop"` (default), `"length"`
 //! or `{"refused": "why"}`. A request that no rule answers is refused.
 
 use std::ops::ControlFlow;

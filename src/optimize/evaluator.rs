@@ -97,7 +97,7 @@ impl<'a> Evaluator<'a> {
         let engine = &mut *self.engine;
         let mut generate = |requests: &[Request]| generate(engine, requests, watch, &mut cost);
         let rollouts = rollout::run(self.program, &jobs, &self.known, &mut generate)?;
-        // With what was not asked again.
+        // Of all steps; what was not asked again counts as reused.
         cost.usage = Usage::default();
         rollouts.iter().for_each(|rollout| cost.usage += rollout.usage());
 

@@ -168,6 +168,29 @@ impl Search {
         Ok(texts.into_iter().zip(&questions).filter_map(draft).collect())
     }
 
+    /// Tells of a text that is another's.
+    fn repeated(session: &mut Session<'_>, step: &Step<'_>, draft: Draft) -> Result<(), Halt> {
+        session.log(&Event::Unusable {
+            iteration: step.iteration,
+            proposal: draft.proposal,
+            module: session.program().modules[step.module].name.clone(),
+            operator: draft.operator,
+            reason: Unusable::Repeated.reason(),
+            text: draft.text.instruction,
+        })
+    }
+
+    /// Those that nobody has tried. Of the others it is told.
+    ///
+    /// # Errors
+    /// As [`Session::log`].
+    pub fn untried(&self, session: &mut Session<'_>, step: &Step<'_>, drafts: Vec<Draft>) -> Result<Vec<Draft>, Halt> {
+        let (fresh, others): (Vec<Draft>, Vec<Draft>) =
+            drafts.into_iter().partition(|draft| self.fitness(step, &draft.text).is_none());
+        others.into_iter().try_for_each(|draft| Self::repeated(session, step, draft))?;
+        Ok(fresh)
+    }
+
     /// Runs texts on a part of the step's examples, all in one wave, and tells of them. Of two equal ones the second falls
     /// away, as does what lies beyond the step's `most`. Returns those that are left. A part that follows on another counts
     /// together with it.
@@ -184,14 +207,7 @@ impl Search {
         let mut fresh: Vec<Draft> = Vec::new();
         for draft in drafts {
             if fresh.iter().any(|other| other.text == draft.text) {
-                session.log(&Event::Unusable {
-                    iteration: step.iteration,
-                    proposal: draft.proposal,
-                    module: session.program().modules[step.module].name.clone(),
-                    operator: draft.operator,
-                    reason: Unusable::Repeated.reason(),
-                    text: draft.text.instruction,
-                })?;
+                Self::repeated(session, step, draft)?;
             } else if fresh.len() < step.most {
                 fresh.push(draft);
             }
@@ -237,7 +253,10 @@ impl Search {
             };
             let (mean, closeness) = (of(&Scored::score), of(&|scored| Some(scored.closeness())));
             let runs = places.iter().zip(answers).filter_map(|(&place, answer)| Some((place, answer?)));
-            self.rollouts.entry(candidate.clone()).or_default().extend(runs);
+            // Who is run once more, as the base of another turn, is no other.
+            let kept = self.rollouts.entry(candidate.clone()).or_default();
+            kept.truncate(if part.start == 0 { 0 } else { kept.len() });
+            kept.extend(runs);
             let mut fitness = Fitness { mean, closeness, examples: part.end, age: self.tried.len() };
             if let Some(before) = self.tried.get(&candidate) {
                 fitness = before.and(&fitness, part.start);

@@ -48,6 +48,10 @@ impl Known {
         }
         let calls = rollouts.par_iter().map(|(candidate, example, rollout)| {
             let call = |step: &super::Step| {
+                // What asked no model has no tokens.
+                if step.usage == Usage::default() {
+                    return None;
+                }
                 let module = program.modules.iter().position(|module| module.name == step.module)?;
                 let text = without(candidate.0.get(module)?, (example, &program.reads), &step.inputs);
                 let key = key(program, module, &text, &step.inputs)?;

@@ -39,7 +39,7 @@ pub struct Step {
     pub broken: Option<String>,
     /// What it cost.
     pub usage: Usage,
-    /// How long it took, in seconds: of a model's call, the time until the last of its wave was answered.
+    /// How long it took, in seconds: of a model's call, the time until the last of its wave was answered; 0 where it was known.
     #[serde(default)]
     pub seconds: f64,
 }
@@ -118,7 +118,7 @@ enum Source {
 }
 
 /// Runs `program` for every job. All rollouts take their next step together: `generate` gets one
-/// request of each, in order, but for those whose answer is `known`, and of several that are the same the first. Steps that ask
+/// request of each, in order; calls whose answer is `known` are left out, and equal ones are asked once. Steps that ask
 /// no model run beside each other.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use crate::error::RunError;
 /// Training examples beyond which more rarely help.
 pub(super) const ENOUGH_TRAINING: usize = 100;
 
-/// What the plan has to no effect.
+/// Settings of the plan that have no effect.
 pub(super) fn notes(plan: &Plan, splits: &Splits) -> Vec<String> {
     let mut notes = Vec::new();
     if splits.train.len() > ENOUGH_TRAINING {

@@ -87,14 +87,14 @@ impl Promptbreeder {
                 (places.iter().map(words).collect(), "in no order")
             }
         };
+        // The last ones, as far as the context holds them, each where it stands last.
         let mut distinct: Vec<&str> = Vec::new();
-        texts.into_iter().for_each(|text| {
+        texts.into_iter().rev().for_each(|text| {
             if !distinct.contains(&text) {
                 distinct.push(text)
             }
         });
-        // The last ones, as far as the context holds them.
-        let last: Vec<String> = distinct.iter().rev().take(LISTED).map(|text| format!("```\n{text}\n```\n\n")).collect();
+        let last: Vec<String> = distinct.iter().take(LISTED).map(|text| format!("```\n{text}\n```\n\n")).collect();
         let held = search.writer.held(session, step.iteration, &last);
         let entries: String = last[..held].iter().rev().zip(1..).map(|(text, n)| format!("{n}.\n{text}")).collect();
         let next = held + 1;

@@ -112,7 +112,7 @@ pub struct Promptbreeder {
     pub crossover: f64,
     /// Whether the better of two units wins. Else the first drawn does.
     pub selects: bool,
-    /// The most worked examples that a unit gets from what it got right; with none, those of the seed stay.
+    /// The most worked examples that a unit gets from what it got right; with 0, those of the seed stay.
     pub context: usize,
     units: Vec<Unit>,
     /// Those that were the best, one after the other.
@@ -292,6 +292,7 @@ impl SinglePrompt for Promptbreeder {
             let of = (&births[draft.proposal - 1].unit, workings[draft.proposal - 1].as_slice());
             draft.text = self.in_context(session, step, draft.text.clone(), of, &mut random);
         }
+        let drafts = search.untried(session, step, drafts)?;
         self.settle(search, session, step, births, drafts)
     }
 }
