@@ -4,6 +4,17 @@ use crate::data::Example;
 use crate::journal::Scored;
 use crate::program::{Demonstration, Module, ModuleText, layout};
 
+/// Those that fit so many tokens, in their order: one that is too long makes way for the next.
+#[must_use]
+pub fn fitting(shown: Vec<Demonstration>, mut room: usize, tokens: &dyn Fn(&Demonstration) -> usize) -> Vec<Demonstration> {
+    let fits = |one: &Demonstration| {
+        let left = room.checked_sub(tokens(one));
+        room = left.unwrap_or(room);
+        left.is_some()
+    };
+    shown.into_iter().filter(fits).collect()
+}
+
 /// The example with its labels as the answer; None where it lacks one. A student that reasons is shown the worked
 /// solution before them, for a label alone would show it the wrong way.
 #[must_use]

@@ -85,12 +85,11 @@ impl Gepa {
         let asks: Vec<Ask<'_>> =
             places.iter().map(|&place| Ask { candidate: &members[place].candidate, places: batch }).collect();
         let answers = session.evaluate_while(Purpose::Parent, Split::Train, &asks, &mut |_, _| true)?;
-        let mut parents = Vec::new();
+        let (train, mut parents) = (session.train(), Vec::new());
+        let examples = batch.iter().map(|&place| &train[place]);
         for (&place, answers) in places.iter().zip(answers) {
+            self.right.learn(session.program(), &self.members[place].candidate, examples.clone(), &answers);
             let rollouts: Vec<_> = answers.into_iter().flatten().collect();
-            let examples = batch.iter().map(|&place| &session.train()[place]);
-            let run = examples.zip(rollouts.iter().map(|scored| &**scored));
-            self.right.learn(session.program(), &self.members[place].candidate, run);
             let scores = scores(&rollouts);
             if all_perfect(&scores) {
                 session.log(&Event::Perfect { iteration, parent: place })?;
@@ -126,11 +125,10 @@ impl Gepa {
             gate::can_pass(rule, &parents[children[child].parent].scores, &known)
         };
         let answers = session.evaluate_while(Purpose::Gate, Split::Train, &asks, &mut can_pass)?;
-        let mut passed = Vec::new();
+        let (train, mut passed) = (session.train(), Vec::new());
+        let examples = batch.iter().map(|&place| &train[place]);
         for (child, answers) in children.into_iter().zip(answers) {
-            let examples = batch.iter().map(|&place| &session.train()[place]);
-            let ran = examples.zip(&answers).filter_map(|(example, answer)| Some((example, &**answer.as_ref()?)));
-            self.right.learn(session.program(), &child.candidate, ran);
+            self.right.learn(session.program(), &child.candidate, examples.clone(), &answers);
             let run = answers.iter().flatten().count();
             let scores: Vec<Option<f64>> = answers.iter().map(|a| a.as_ref().and_then(|scored| scored.score())).collect();
             let verdict = Verdict::of(&parents[child.parent].scores, &scores);

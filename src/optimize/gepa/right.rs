@@ -1,6 +1,7 @@
 //! What candidates got right on training examples: worked examples for modules whose outputs no data names.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::data::Example;
 use crate::journal::Scored;
@@ -15,13 +16,15 @@ const MOST: usize = 32;
 pub struct Right(BTreeMap<(usize, bool), Vec<Demonstration>>);
 
 impl Right {
-    /// Takes note of a candidate's rollouts that were right. Of an example, the latest call stays.
+    /// Takes note of a candidate's rollouts on examples that were right. Of an example, the latest call stays.
     pub fn learn<'a>(
         &mut self,
         program: &Program,
         candidate: &Candidate,
-        rollouts: impl Iterator<Item = (&'a Example, &'a Scored)> + Clone,
+        examples: impl Iterator<Item = &'a Example> + Clone,
+        answers: &[Option<Arc<Scored>>],
     ) {
+        let rollouts = examples.zip(answers).filter_map(|(example, answer)| Some((example, answer.as_deref()?)));
         for (index, (module, text)) in program.modules.iter().zip(&candidate.0).enumerate() {
             let kept = self.0.entry((index, text.reasoning)).or_default();
             for call in rollouts.clone().filter_map(|(example, scored)| succeeded(module, text, example, scored)) {

@@ -8,7 +8,7 @@ use crate::data::split::Split;
 use crate::data::{Example, to_text};
 use crate::event::Purpose;
 use crate::optimize::answer;
-use crate::optimize::demonstrations::{labelled, succeeded};
+use crate::optimize::demonstrations::{fitting, labelled, succeeded};
 use crate::optimize::packing::{self, Packed};
 use crate::optimize::session::Halt;
 use crate::optimize::writing::{self, Base, Question};
@@ -86,13 +86,8 @@ impl Miprov2 {
             others.shuffle(&mut random);
             others.retain(|other| shown.iter().all(|one| one.id != other.id));
             shown.extend(others.into_iter().take(self.shown.saturating_sub(own)));
-            let mut room = self.room(session, module);
-            shown.retain(|demonstration| {
-                let tokens = demonstration.tokens(&|text| session.count_tokens(about.model, text));
-                let fits = tokens <= room;
-                room -= if fits { tokens } else { 0 };
-                fits
-            });
+            let tokens = |one: &Demonstration| one.tokens(&|text| session.count_tokens(about.model, text));
+            let shown = fitting(shown, self.room(session, module), &tokens);
             if !sets.contains(&shown) {
                 sets.push(shown);
             }

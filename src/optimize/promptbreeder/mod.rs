@@ -16,7 +16,7 @@ use rand::{Rng, RngExt};
 use self::asking::applied;
 use self::words::{MUTATION_PROMPTS, THINKING_STYLES};
 use super::Session;
-use super::demonstrations::succeeded;
+use super::demonstrations::{fitting, succeeded};
 use super::search::{Draft, Fitness, Search, Step};
 use super::session::Halt;
 use super::shown;
@@ -199,13 +199,8 @@ impl Promptbreeder {
     ) -> ModuleText {
         let shuffled = context::shuffled(&parent.task.demonstrations, workings, self.context, random);
         let count = |text: &str| session.count_tokens(session.program().modules[step.module].model, text);
-        let mut room = writing::most_tokens(session, step.module).saturating_sub(count(&text.instruction));
-        let mut fits = |demonstration: &Demonstration| {
-            let left = room.checked_sub(demonstration.tokens(&count));
-            room = left.unwrap_or(room);
-            left.is_some()
-        };
-        let demonstrations = shuffled.into_iter().filter(&mut fits).collect();
+        let room = writing::most_tokens(session, step.module).saturating_sub(count(&text.instruction));
+        let demonstrations = fitting(shuffled, room, &|shown| shown.tokens(&count));
         ModuleText { demonstrations, ..text }
     }
 

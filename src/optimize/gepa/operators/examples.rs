@@ -7,7 +7,7 @@ use rand::{Rng, RngExt};
 
 use super::{Work, format};
 use crate::data::Example;
-use crate::optimize::demonstrations::labelled;
+use crate::optimize::demonstrations::{fitting, labelled};
 use crate::optimize::gepa::profile::Kind;
 use crate::program::{Demonstration, ModuleText};
 
@@ -59,15 +59,9 @@ pub(super) fn apply(work: &Work<'_>, random: &mut impl Rng) -> ModuleText {
     let stay = if random.random::<bool>() { kept.len() / 2 } else { 0 };
     kept.truncate(stay);
     let drawn = in_turns(pool(work), random).into_iter().filter(|drawn| !kept.contains(drawn));
-    let mut room = room(work, &text);
     let mut shown = kept.clone();
     shown.extend(drawn);
-    shown.retain(|demonstration| {
-        let tokens = work.tokens_shown(demonstration);
-        let fits = tokens <= room;
-        room -= if fits { tokens } else { 0 };
-        fits
-    });
+    let mut shown = fitting(shown, room(work, &text), &|one| work.tokens_shown(one));
     let halvings = if work.text.demonstrations.is_empty() { 0 } else { random.random_range(0..=HALVINGS) };
     shown.truncate((shown.len() >> halvings).max(1));
     shown.shuffle(random);
