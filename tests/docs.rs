@@ -213,40 +213,6 @@ fn path_of(heading: &str) -> &str {
     heading.split_once(' ').map_or(heading, |(table, _)| table).trim_matches(['[', ']'])
 }
 
-/// What a key can be, and what it is where it is left out, are on the page as the code has them.
-#[test]
-fn the_page_of_options_has_every_value_and_every_default() {
-    let (mut choices, mut defaults) = (0, 0);
-    for (table, rows) in rows("options.md") {
-        let path = path_of(&table);
-        let plan = toml::Value::try_from(load(&task_with(&table, "")).unwrap()).unwrap();
-        let place = path.split('.').fold(&plan, |value, name| &value[name]);
-        let place = place.get(0).unwrap_or(place);
-        for (keys, words) in rows {
-            for key in &keys {
-                let dotted = format!("{path}.{key}");
-                let values = [format!("{key} = \"{UNKNOWN}\""), format!("{key} = [\"{UNKNOWN}\"]")]
-                    .iter()
-                    .find_map(|line| known_if_told(&task_with(&table, line), &dotted));
-                for value in values
-                    .into_iter()
-                    .flatten()
-                    .filter(|_| !["optimizer", "model", "reflectors", "order"].contains(&key.as_str()))
-                {
-                    choices += 1;
-                    assert!(
-                        words.contains(&format!("\"{value}\"")) || words.contains(&format!("`{value}`")),
-                        "{dotted}: {value}"
-                    );
-                }
-                let in_words = ["key", "folder", "slots"];
-                defaults += usize::from(tells_default(place, key, &words, &task_with(&table, ""), &in_words));
-            }
-        }
-    }
-    assert!(choices > 30 && defaults > 20, "{choices} values, {defaults} defaults");
-}
-
 /// A value as a page writes it, if it is short enough for one.
 fn default(value: &toml::Value) -> Option<String> {
     match value {
@@ -258,43 +224,235 @@ fn default(value: &toml::Value) -> Option<String> {
     }
 }
 
-/// Holds a row to what the plan has for a key that the task leaves out: it stands in the row's last brackets. False where there is
-/// nothing to hold it to. What is named after other keys, or differs from machine to machine, is told in words.
-fn tells_default(plan: &toml::Value, key: &str, words: &str, task: &str, in_words: &[&str]) -> bool {
-    let given = task.lines().any(|line| line.starts_with(&format!("{key} =")));
-    let Some(default) = plan.get(key).and_then(default).filter(|_| !given && !in_words.contains(&key)) else { return false };
-    let brackets = words.rsplit_once('(').map_or("", |(_, last)| last);
-    assert!(brackets.contains(&default), "{key}: {default} is not in the brackets of: {words}");
-    true
+/// All definitions that the pages of keys are made of.
+const SOURCES: &str = concat!(
+    include_str!("../src/config/plan.rs"),
+    include_str!("../src/config/steps.rs"),
+    include_str!("../src/config/optimize.rs"),
+    include_str!("../src/config/metric.rs"),
+    include_str!("../src/config/judge.rs"),
+    include_str!("../src/config/privacy.rs"),
+    include_str!("../src/data/corpus.rs"),
+    include_str!("../src/engine/memory.rs"),
+    include_str!("../src/metric/code/mod.rs"),
+    include_str!("../src/metric/constraints/mod.rs"),
+    include_str!("../src/metric/privacy/detect.rs"),
+    include_str!("../src/metric/retrieval.rs"),
+    include_str!("../src/optimize/gepa/operators/mod.rs"),
+    include_str!("../src/program/layout.rs"),
+);
+
+/// A key of a task file: its name, its type in Rust, and the words on it.
+type Key = (String, String, String);
+
+/// The keys that a struct stands for, or a variant of an enum: `Enum::Variant`.
+fn keys_of(name: &str) -> Vec<Key> {
+    let after = |text: &'static str, opening: String| text.split_once(&opening).unwrap_or_else(|| panic!("there is no {name}")).1;
+    let (after, end) = match name.split_once("::") {
+        Some((of, variant)) => {
+            (after(after(SOURCES, format!("\npub enum {of} {{\n")), format!("\n    {variant} {{\n")), "\n    }")
+        }
+        None => (after(SOURCES, format!("\npub struct {name} {{\n")), "\n}"),
+    };
+    let (mut found, mut words, mut renamed, mut skipped) = (Vec::new(), String::new(), None, false);
+    for line in after.split(end).next().unwrap().lines().map(str::trim_start) {
+        if let Some(said) = line.strip_prefix("///") {
+            words += said;
+        } else if line.starts_with("#[") {
+            renamed = line.split_once("rename = \"").map(|(_, rest)| rest.split('"').next().unwrap().to_owned()).or(renamed);
+            skipped |= line.contains("(skip)") || line.contains("(flatten)");
+        } else if let Some((name, of)) = line.strip_suffix(',').and_then(|line| line.split_once(": ")) {
+            let name = renamed.take().unwrap_or_else(|| name.trim_start_matches("pub ").to_owned());
+            let words = std::mem::take(&mut words).trim().to_owned();
+            if !std::mem::take(&mut skipped) {
+                found.push((name, of.to_owned(), words));
+            }
+        }
+    }
+    found
 }
 
-/// The same of metrics.
+/// The values of an enum as a task file spells them, with the words on each.
+fn values(name: &str) -> Vec<(String, String)> {
+    let openings = [format!("pub enum {name} {{\n"), format!("    {name} {{\n")];
+    let body = openings.iter().find_map(|opening| SOURCES.split_once(opening)).unwrap_or_else(|| panic!("there is no {name}")).1;
+    let (mut found, mut words, mut renamed) = (Vec::new(), String::new(), None);
+    for line in body.split('}').next().unwrap().lines().map(str::trim) {
+        if let Some(said) = line.strip_prefix("///") {
+            words += said;
+        } else if let Some(name) = line.strip_prefix("#[serde(rename = \"") {
+            renamed = name.split('"').next().map(str::to_owned);
+        } else if let Some(variant) = line.strip_suffix(',') {
+            let (name, spelled) = variant.split_once(" = ").unwrap_or((variant, ""));
+            let spelled = Some(spelled.trim_matches('"').to_owned()).filter(|spelled| !spelled.is_empty());
+            let spelled = spelled.or(renamed.take()).unwrap_or_else(|| snake(name).replace('_', "-"));
+            found.push((spelled, std::mem::take(&mut words).trim().to_owned()));
+        }
+    }
+    found
+}
+
+/// Types whose values stand in the row of their key.
+const CHOICES: [&str; 18] = [
+    "Method",
+    "Operator",
+    "Preset",
+    "CandidateSelection",
+    "ModuleSelection",
+    "Frontier",
+    "Gate",
+    "Parents",
+    "Keep",
+    "Turn",
+    "Fields",
+    "Cue",
+    "Examples",
+    "CacheType",
+    "Counting",
+    "Fetched",
+    "Passing",
+    "Kind",
+];
+
+/// Keys that stand for another one.
+const ALSO: [(&str, &str); 2] = [("instruction", "instruction_file"), ("rubric", "rubric_file")];
+
+/// The rows of a table of keys; `plan` has what stands for what a task file leaves out, `given` is what the task file of that plan says.
+fn table(keys: &[Key], plan: &toml::Value, given: &str) -> String {
+    let mut text = String::from("| key | | left out |\n|---|---|---|\n");
+    for (name, of, words) in keys {
+        let also =
+            ALSO.iter().find(|(key, _)| key == name && of == "String").map(|(_, also)| format!(", `{also}`")).unwrap_or_default();
+        let (words, told) = ["; left out: ", "; None: "]
+            .iter()
+            .find_map(|mark| words.split_once(mark))
+            .map_or((words.as_str(), None), |(words, rest)| (words, Some(rest.trim_end_matches('.').to_owned())));
+        let is_given = given.lines().any(|line| line.starts_with(&format!("{name} =")));
+        let literal = || plan.get(name).filter(|_| !is_given).and_then(default).map(|literal| format!("`{literal}`"));
+        let unset = || (of == "bool" && !is_given).then(|| "`false`".to_owned());
+        let left_out = told.or_else(literal).or_else(unset).unwrap_or_default();
+        let inner = of.trim_start_matches("Option<").trim_start_matches("Vec<").trim_end_matches('>');
+        let mut words =
+            format!("{}.", words.trim_end_matches('.')).replace("docs/optimizers.md", "[optimizers.md](optimizers.md)");
+        if CHOICES.contains(&inner) {
+            words = values(inner).iter().fold(words, |words, (value, about)| format!("{words} `\"{value}\"`: {about}"));
+        }
+        writeln!(text, "| `{name}`{also} | {} | {left_out} |", words.replace("|", "\\|")).unwrap();
+    }
+    text
+}
+
+/// A page with the tables below its headings `## …` made anew.
+fn with_tables(page: &str, made: &dyn Fn(&str) -> String) -> String {
+    let mut sections = page.split("\n## ");
+    let mut text = sections.next().unwrap().to_owned();
+    for section in sections {
+        let heading = section.lines().next().unwrap().trim_matches('`');
+        let is_row = |line: &&str| line.starts_with('|');
+        let (before, rest): (Vec<&str>, Vec<&str>) = {
+            let lines: Vec<&str> = section.lines().collect();
+            let at = lines.iter().position(|line| line.starts_with('|')).unwrap_or_else(|| panic!("{heading} has no table"));
+            (lines[..at].to_vec(), lines[at..].to_vec())
+        };
+        let after: Vec<&str> = rest.iter().copied().skip_while(is_row).collect();
+        text += &format!("\n## {}\n{}", before.join("\n"), made(heading));
+        text += &after.join("\n");
+        if !after.is_empty() {
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// Holds a page to what is made of the code; with GEPARD_WRITE_DOCS=1 it is written.
+fn hold(name: &str, made: &dyn Fn(&str) -> String) {
+    let written = std::fs::read_to_string(page(name)).unwrap();
+    let text = with_tables(&written, made);
+    if std::env::var_os("GEPARD_WRITE_DOCS").is_some() {
+        std::fs::write(page(name), &text).unwrap();
+        return;
+    }
+    let difference = written.lines().zip(text.lines()).find(|(written, made)| written != made);
+    assert!(
+        written == text,
+        "docs/{name} is not what the code says ({difference:?}): GEPARD_WRITE_DOCS=1 cargo test --test docs"
+    );
+}
+
+fn key(name: &str, words: &str) -> Key {
+    (name.into(), String::new(), words.into())
+}
+
 #[test]
-fn the_page_of_metrics_has_every_default() {
-    let mut defaults = 0;
-    for (kind, rows) in rows("metrics.md") {
-        let lines = match kind.as_str() {
-            "label" | "number" | "exact" | "f1" | "contains" | "code" => "field = \"b\"",
+fn the_tables_of_options_are_made_of_the_code() {
+    hold("options.md", &|heading| {
+        let of_step = |kind: &str| {
+            let mut keys = keys_of("StepPlan");
+            keys.insert(1, key("kind", &format!("`\"{kind}\"`.")));
+            keys
+        };
+        let keys = match heading {
+            "[data]" => keys_of("DataPlan"),
+            "[[module]]" => keys_of("ModulePlan"),
+            "[[step]] retrieve" => [of_step("retrieve"), keys_of("StepKind::Retrieve"), keys_of("Indexing")].concat(),
+            "[[step]] command" => [of_step("command"), keys_of("StepKind::Command")].concat(),
+            "[[step]] template" => [of_step("template"), keys_of("StepKind::Template")].concat(),
+            "[[loop]]" => keys_of("LoopPlan"),
+            "[program]" => keys_of("ProgramPlan"),
+            "[layout]" => keys_of("Layout"),
+            "[model.task]" => {
+                let engine = key("engine", "`\"llama\"`, or `\"scripted\"`, the test double; left out: `\"llama\"`.");
+                [vec![engine], keys_of("ModelSource::Llama")].concat()
+            }
+            "[optimize]" => keys_of("OptimizePlan"),
+            "[engine]" => keys_of("EnginePlan"),
+            other => panic!("a table that is new: {other}"),
+        };
+        let plan = toml::Value::try_from(load(&task_with(heading, "")).unwrap()).unwrap();
+        let place = path_of(heading).split('.').fold(&plan, |value, name| &value[name]);
+        let text = task_with(heading, "");
+        let given = text.split_once(heading.split(' ').next().unwrap()).map_or("", |(_, rest)| rest.split("\n[").next().unwrap());
+        table(&keys, place.get(0).unwrap_or(place), given)
+    });
+}
+
+#[test]
+fn the_tables_of_metrics_are_made_of_the_code() {
+    hold("metrics.md", &|kind| {
+        let keys = match kind {
+            "label" => keys_of("MetricPlan::Label"),
+            "number" => keys_of("MetricPlan::Number"),
+            "json" => keys_of("MetricPlan::Json"),
+            "exact" => keys_of("MetricPlan::Exact"),
+            "f1" => keys_of("MetricPlan::F1"),
+            "contains" => keys_of("MetricPlan::Contains"),
+            "regex" => keys_of("MetricPlan::Regex"),
+            "constraints" => keys_of("MetricPlan::Constraints"),
+            "retrieval" => keys_of("MetricPlan::Retrieval"),
+            "code" => {
+                let language = key("language", "`\"python\"`; all else by `command`; left out: `\"python\"`.");
+                [keys_of("CodeSettings"), vec![language], keys_of("Language::Python"), keys_of("Language::Command")].concat()
+            }
+            "privacy" => keys_of("PrivacyPlan"),
+            "judge" => keys_of("JudgePlan"),
+            "command" => keys_of("MetricPlan::Command"),
+            "sum" => keys_of("MetricPlan::Sum"),
+            _ => panic!("a metric that is new: {kind}"),
+        };
+        let lines = match kind {
+            "label" | "number" | "exact" | "f1" | "contains" | "code" | "retrieval" => "field = \"b\"",
             "regex" => "pattern = \"x\"",
             "judge" => "model = \"task\"\nrubric = \"Good?\"",
             "privacy" => "output = \"b\"",
             "command" => "command = [\"true\"]",
-            "json" | "constraints" => "",
-            // They need steps and parts of their own.
-            "retrieval" | "sum" => continue,
-            _ => panic!("a metric that is new: {kind}"),
+            _ => "",
         };
-        let lines = format!("kind = \"{kind}\"\n{lines}");
-        let text = task_with("[data]", "").replace("kind = \"label\"\nfield = \"b\"", &lines);
-        let plan = toml::Value::try_from(load(&text).unwrap()).unwrap();
-        for (keys, words) in rows {
-            for key in keys {
-                let in_words = ["output", "folder", "slots"];
-                defaults += usize::from(tells_default(&plan["metric"], &key, &words, &lines, &in_words));
-            }
-        }
-    }
-    assert!(defaults >= 12, "{defaults} defaults");
+        let parts = "[[metric.part]]\nkind = \"exact\"\nfield = \"b\"\n[[metric.part]]\nkind = \"f1\"\nfield = \"b\"";
+        let lines = format!("kind = \"{kind}\"\n{}", if kind == "sum" { parts } else { lines });
+        let base = task_with("[[step]] retrieve", "").replace("kind = \"label\"\nfield = \"b\"", &lines);
+        let plan = toml::Value::try_from(load(&base).unwrap_or_else(|problem| panic!("{problem}"))).unwrap();
+        table(&keys, &plan["metric"], &lines)
+    });
 }
 
 #[test]

@@ -104,7 +104,7 @@ prop_compose! {
     /// Any combination of what a task file can choose.
     fn settings()(
         selection in choice(&["pareto", "current-best", "epsilon-greedy", "top-k-pareto"]),
-        modules in choice(&["round-robin", "all"]),
+        modules in choice(&["round-robin", "all", "mixed"]),
         frontier in choice(&["example", "objective", "hybrid", "cartesian"]),
         gate in choice(&["strict", "or-equal", "confident"]),
         proposals in 1..4_usize,

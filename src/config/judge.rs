@@ -8,26 +8,26 @@ use super::section::nearest;
 /// `[metric]` with `kind = "judge"`
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct JudgePlan {
-    /// The name of its model.
+    /// Its `[model.NAME]`.
     pub model: String,
-    /// What makes a grade good or bad.
+    /// What makes a grade good or bad, here or in a file of its own.
     pub rubric: String,
-    /// What it is shown beside the output: fields of the example, or outputs of the program.
+    /// The row's fields, or the program's outputs, that it reads beside the answer; left out: none.
     pub inputs: Vec<String>,
-    /// The program's output.
+    /// What is graded; left out: the last module's.
     pub output: String,
-    /// The best grade; the worst is 1.
+    /// The highest grade; the lowest is 1.
     pub scale: u32,
-    /// How often it is asked; the median counts.
+    /// An odd number of grades, whose median counts.
     pub samples: usize,
-    /// 0 is greedy.
+    /// Of its answers; left out: 0, or 0.7 with several samples.
     pub temperature: f32,
     /// The most tokens of its answer.
     pub max_tokens: u32,
-    /// The example's field with a grade that others gave.
+    /// A field with a grade that others gave: `eval` and `doctor` tell how far it agrees; left out: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<String>,
-    /// The example's field with the text that got it.
+    /// A field with the text that got that grade; left out: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labelled: Option<String>,
 }

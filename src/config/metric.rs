@@ -21,79 +21,80 @@ use crate::metric::{CodeSettings, Constraint, Counting, Fetched};
 pub enum MetricPlan {
     /// One field is the expected label.
     Label {
-        /// The example's field.
+        /// The row's field with the expected label.
         field: String,
-        /// The program's output.
+        /// What is compared with it; left out: the output of the same name.
         output: String,
     },
     /// One field is the expected number.
     Number {
-        /// The example's field.
+        /// The row's field with the expected number.
         field: String,
-        /// The program's output.
+        /// Where it is read; left out: the output of the same name.
         output: String,
-        /// The example's field with a worked solution, for the feedback.
+        /// A field with the way to it, for the feedback and for worked examples; left out: none.
         #[serde(skip_serializing_if = "Option::is_none")]
         solution: Option<String>,
     },
     /// Several fields with weights.
     Json {
-        /// The example's object and the output that holds JSON; None: outputs of their own.
+        /// The row's object, and the output that holds JSON; None: each field is an output of its own.
         #[serde(skip_serializing_if = "Option::is_none")]
         field: Option<String>,
-        /// Weights of the fields that count; empty: all of the object, equally.
+        /// `{ team = 2, order = 1 }`; left out: all that the row has, or all outputs of the last module, equally.
         weights: BTreeMap<String, f64>,
     },
     /// The same text, but for case, marks and articles.
     Exact {
-        /// The example's field: a text, or a list of which one is enough.
+        /// The row's field with the expected text, or a list of which one is enough.
         field: String,
-        /// The program's output.
+        /// What is compared with it; left out: the output of the same name.
         output: String,
     },
     /// The overlap of words.
     F1 {
-        /// The example's field: a text, or a list of which the best counts.
+        /// The row's field with the expected text, or a list of which the best counts.
         field: String,
-        /// The program's output.
+        /// What is compared with it; left out: the output of the same name.
         output: String,
     },
     /// Texts that must occur.
     Contains {
-        /// The example's field: a text, or a list of them.
+        /// The row's field with a text, or a list of them.
         field: String,
-        /// The program's output.
+        /// Where they must occur; left out: the output of the same name.
         output: String,
     },
     /// A pattern that must be found.
     Regex {
-        /// The example's field with the pattern.
+        /// The row's field with its pattern; this or `pattern`.
         #[serde(skip_serializing_if = "Option::is_none")]
         field: Option<String>,
-        /// The pattern, where it is the same for all.
+        /// A pattern for all rows.
         #[serde(skip_serializing_if = "Option::is_none")]
         pattern: Option<String>,
-        /// The program's output.
+        /// Where it is looked for; left out: the last module's.
         output: String,
     },
     /// What was asked of an answer's form.
     Constraints {
-        /// The program's output.
+        /// What is checked; left out: the last module's.
         output: String,
-        /// The example's fields with the kinds of its constraints and with their arguments.
+        /// The row's lists of kinds and of their arguments; left out: `["instruction_id_list", "kwargs"]` where there is no
+        /// `constraint`.
         #[serde(skip_serializing_if = "Option::is_none")]
         fields: Option<[String; 2]>,
         /// What the score is.
         score: Counting,
-        /// What is asked of every answer.
+        /// `[[metric.constraint]]`: what is asked of every answer, by `kind` and its arguments; left out: nothing.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         constraint: Vec<ConstraintPlan>,
     },
     /// What steps fetched.
     Retrieval {
-        /// The example's field with the keys that are wanted.
+        /// The row's field with the keys that are wanted.
         field: String,
-        /// The steps that count.
+        /// The steps that count; left out: all that retrieve.
         steps: Vec<String>,
         /// What the score is.
         score: Fetched,
@@ -106,18 +107,18 @@ pub enum MetricPlan {
     Command {
         /// The program and its arguments.
         command: Vec<String>,
-        /// The folder it runs in.
+        /// Where it runs; left out: the task file's folder.
         folder: PathBuf,
-        /// Seconds that a call may take.
+        /// Seconds that an answer may take.
         timeout: u64,
-        /// How many of them run at a time.
+        /// How many run at a time; left out: one a core.
         slots: usize,
     },
     /// Tests that are run on code.
     Code(CodeSettings),
     /// Several metrics with weights.
     Sum {
-        /// The metrics.
+        /// `[[metric.part]]`, two or more: `kind` and its keys, `name` (that of the kind) and `weight` (1).
         part: Vec<PartPlan>,
     },
 }

@@ -10,25 +10,27 @@ use crate::optimize::gepa::operators::Operator;
 /// `[optimize]`
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OptimizePlan {
-    /// The method. A run from before there was a choice has no such key, and is GEPA's.
+    /// The method; see docs/optimizers.md; left out: `"gepa"`.
+    // A run from before there was a choice has no such key, and is GEPA's.
     #[serde(skip_serializing_if = "Method::is_gepa")]
     pub optimizer: Method,
-    /// Where what the task file leaves out comes from.
+    /// What stands for all that is left out.
     pub preset: Preset,
-    /// The models that write prompts.
+    /// Models that write prompts; of several, the one that wins more for its cost is asked more often; left out: the first
+    /// module's own.
     pub reflectors: Vec<String>,
-    /// When to stop at the latest.
+    /// When to stop at the latest: rollouts, `"300"`; time, `"30m"`; both; or `"light"`, `"medium"`, `"heavy"`.
     pub budget: Budget,
-    /// The one seed of all randomness.
+    /// Of all randomness.
     pub seed: u64,
-    /// Training examples a reflection reads, and a child must win on.
+    /// Training rows that a reflection reads and a child must win on.
     pub minibatch: usize,
     /// Which candidate is improved next.
     pub candidate_selection: CandidateSelection,
-    /// With epsilon-greedy: the chance of any candidate rather than the best, from 0 to 1.
+    /// With epsilon-greedy: the chance of any candidate rather than the best, from 0 to 1; None: 0.1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epsilon: Option<f64>,
-    /// With top-k-pareto: how many of the best are drawn from.
+    /// With top-k-pareto: how many of the best are drawn from; None: 5.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_k: Option<usize>,
     /// Which of its modules are rewritten.
@@ -39,30 +41,31 @@ pub struct OptimizePlan {
     pub gate: Gate,
     /// Children of an iteration.
     pub proposals: usize,
-    /// With several proposals: whether they have one parent.
+    /// With several proposals: whether they have one parent; None: `"same"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parents: Option<Parents>,
-    /// With several proposals: which children are kept.
+    /// With several proposals: which children are kept; None: `"best"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep: Option<Keep>,
-    /// Whether candidates are merged.
+    /// Whether two candidates of a program with several modules are crossed.
     pub merge: bool,
     /// Merged candidates that are accepted at most.
     pub max_merges: u64,
-    /// A mean on validation that ends the search, from 0 to 1.
+    /// A validation score that is enough, from 0 to 1.
     pub stop_at_score: f64,
-    /// Iterations without a new best candidate that end the search.
+    /// Iterations without a better candidate that are enough; None: they go on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<u64>,
-    /// The most reflections; None: as many as the budget has minibatches.
+    /// A cap on proposals that reflectors are asked for, second times among them; of a rival, on its questions; None:
+    /// budget / minibatch × proposals × modules at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_reflections: Option<u64>,
-    /// The ways in which texts are changed.
+    /// The ways in which a text is changed; left out: all but `paper`.
     pub operators: Vec<Operator>,
     /// The most tokens of a module's instruction and worked examples; None: a third of its model's context.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_instruction_tokens: Option<usize>,
-    /// The most tokens of a reflection's answer.
+    /// The most tokens of a reflector's answer.
     pub reflection_tokens: u32,
     /// The temperature of reflections.
     pub reflection_temperature: f32,
@@ -180,6 +183,8 @@ named! {
         RoundRobin = "round-robin",
         /// All at once.
         All = "all",
+        /// All at once at a candidate's first turn, then each in its own.
+        Mixed = "mixed",
     }
 }
 
@@ -188,7 +193,8 @@ named! {
     Frontier {
         /// Validation examples.
         Example = "example",
-        /// Objectives that the metric names, by their means.
+        /// Objectives that the metric names, by their means: a field of `json`, a part of `sum`, `strict` and `loose` of
+        /// `constraints`, `privacy` and `quality`, `share` and `all` of `code`, what a `command` names.
         Objective = "objective",
         /// Examples and objectives.
         Hybrid = "hybrid",
@@ -204,7 +210,8 @@ named! {
         Strict = "strict",
         /// Its sum is not below.
         OrEqual = "or-equal",
-        /// As strict, and validation goes in growing shares, given up once the child is behind the best.
+        /// As strict, and validation goes in growing shares, given up once the child is behind the best: better under any
+        /// budget that was simulated (ARCHITECTURE.md, "GEPA").
         Confident = "confident",
     }
 }
@@ -352,7 +359,7 @@ impl OptimizePlan {
             candidate_selection: CandidateSelection::Pareto,
             epsilon: None,
             top_k: None,
-            module_selection: ModuleSelection::RoundRobin,
+            module_selection: ModuleSelection::Mixed,
             frontier: Frontier::Example,
             gate: Gate::Confident,
             proposals: 3,
@@ -372,6 +379,7 @@ impl OptimizePlan {
             Preset::Default => default,
             Preset::Paper => Self {
                 minibatch: 3,
+                module_selection: ModuleSelection::RoundRobin,
                 gate: Gate::Strict,
                 proposals: 1,
                 operators: vec![Operator::Paper],

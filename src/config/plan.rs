@@ -47,15 +47,17 @@ pub struct Plan {
 /// `[data]`
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DataPlan {
-    /// Training examples.
+    /// Training rows, JSONL (a JSON object a line) or CSV (`.csv`, `.tsv`; the first row names the fields, all values are
+    /// text), with an `id` if they have one: what a reflecting model may read. 20 to 100 are plenty. Paths are relative to
+    /// the task file.
     pub train: PathBuf,
-    /// Validation examples; None: taken from the training examples.
+    /// Validation rows: what candidates are compared on; None: half of train, at most 100, by a hash of the ids.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub val: Option<PathBuf>,
-    /// Test examples.
+    /// Test rows: nothing sees them before the end; None: there is no test.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test: Option<PathBuf>,
-    /// Whether test examples may stand in the other files.
+    /// Whether test rows may also stand in the other files: an error otherwise, for the test score would flatter.
     pub allow_overlap: bool,
 }
 
@@ -75,33 +77,35 @@ impl DataPlan {
 /// `[[module]]`
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModulePlan {
-    /// Its name.
+    /// Letters, digits, `_`, `-`; it names a file of `best/`.
     pub name: String,
-    /// The fields it reads.
+    /// Fields of a row, or outputs of what ran before.
     pub inputs: Vec<String>,
-    /// The fields it writes.
+    /// What it writes: names, or tables with `name` and one of `values`, `kind` (`"number"`, `"flag"`, `"list"`, `"text"`),
+    /// `schema`.
     pub outputs: Vec<OutputPlan>,
-    /// The seed's instruction.
+    /// The prompt to begin with, here or in a file of its own.
     pub instruction: String,
     /// Whether its instruction stays as it is.
     pub frozen: bool,
-    /// Sentences that stay in its instruction.
+    /// Sentences of the instruction that stay, word for word; left out: none.
     pub keep: Vec<String>,
-    /// The most tokens of its answer.
+    /// The most tokens of an answer.
     pub max_tokens: u32,
     /// 0 is greedy.
     pub temperature: f32,
     /// Nucleus mass in (0, 1]; without effect on a greedy answer.
     pub top_p: f32,
-    /// Whether the seed reasons before it answers.
+    /// Whether it reasons before it answers, from the seed on.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub reasoning: bool,
-    /// When it runs; None: always.
+    /// It runs only where a field is so: `{ field = "kind", equals = "long" }`, or `contains`, `empty`; `not = true` turns
+    /// it around; None: always.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub when: Option<Condition>,
-    /// The name of its model.
+    /// Which `[model.NAME]` answers.
     pub model: String,
-    /// The seed's worked examples.
+    /// Worked examples to begin with: a file of rows, or a list of rows and of ids of training rows; left out: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub demonstrations: Vec<DemonstrationPlan>,
 }
@@ -131,17 +135,18 @@ pub struct ModelPlan {
 pub enum ModelSource {
     /// A GGUF file through llama.cpp.
     Llama {
-        /// A name in the catalog or the cache, or a path.
+        /// A name from `gepard models list`, or a path, relative to the task file.
         gguf: String,
-        /// `auto`, `all` or a number.
+        /// `"auto"`: as many as fit; `"all"`; or a number.
         gpu_layers: GpuLayersPlan,
-        /// Tokens of context; None: what it was trained on, at most 8192.
+        /// Tokens of prompt and answer together; None: what it was trained on, at most 8192; less where memory is short.
         #[serde(skip_serializing_if = "Option::is_none")]
         context: Option<usize>,
-        /// What its cache is stored as; None: 16-bit floats, unless memory is short.
+        /// What its KV cache is stored as; None: 16-bit floats, unless memory is short.
         #[serde(skip_serializing_if = "Option::is_none")]
         cache: Option<CacheType>,
-        /// Tokens of reasoning before each answer, at most; None: it answers at once.
+        /// The model reasons before each answer, in at most so many tokens; then its answer is asked for. For models whose
+        /// chat template marks reasoning; None: it answers at once.
         #[serde(skip_serializing_if = "Option::is_none")]
         thinking: Option<u32>,
     },
@@ -176,15 +181,15 @@ impl Serialize for GpuLayersPlan {
 /// `[engine]`
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct EnginePlan {
-    /// Threads of llama.cpp; None: what is found fastest for each model.
+    /// Threads of llama.cpp; None: what is found fastest at a model's first use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
-    /// Requests decoded together.
+    /// Requests decoded together; see README, "Speed".
     pub sequences: usize,
-    /// Tokens in a batch; None: what is found fastest for each model.
+    /// Tokens in a batch; None: what is found fastest at a model's first use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chunk: Option<usize>,
-    /// Megabytes of memory that models may take; None: seven eighths of the machine's.
+    /// Megabytes that models may take; None: seven eighths of the machine's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<u64>,
 }

@@ -9,20 +9,20 @@ use crate::metric::Kind;
 /// `[metric]` with `kind = "privacy"`
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PrivacyPlan {
-    /// The output that is searched.
+    /// The output that is searched for personal data; this or `sent_to`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
     /// The module whose inputs are searched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sent_to: Option<String>,
-    /// The example's field with its personal data.
+    /// A field with a list of what must not leak; left out: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listed: Option<String>,
-    /// The example's fields in which more is detected.
+    /// The row's fields in which it is detected; left out: those that the program reads.
     pub fields: Vec<String>,
-    /// What is detected there.
+    /// What is detected; left out: all of these.
     pub detect: Vec<Kind>,
-    /// How good the answer is.
+    /// `[metric.quality]`: a metric of its own; None: only leakage counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quality: Option<Box<MetricPlan>>,
 }

@@ -17,7 +17,7 @@ use crate::program::{Condition, Flow, Next, Op};
 pub struct StepPlan {
     /// Its name, unique among modules and steps.
     pub name: String,
-    /// When it runs; None: always.
+    /// As of a module; None: always.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub when: Option<Condition>,
     /// What it does.
@@ -31,42 +31,42 @@ pub struct StepPlan {
 pub enum StepKind {
     /// Takes the rows of a corpus that fit a query best.
     Retrieve {
-        /// JSONL rows.
+        /// The rows.
         corpus: PathBuf,
-        /// The field with the query.
+        /// The field to search for.
         query: String,
-        /// The field that is written.
+        /// The field that the rows come into, the best first.
         output: String,
-        /// Rows that are taken at most.
+        /// How many rows are fetched at most.
         k: usize,
         /// What is searched, and how.
         #[serde(flatten)]
         indexing: Indexing,
-        /// The fields of a row that are shown.
+        /// What of a row is shown; left out: what is searched.
         show: Vec<String>,
-        /// The field that names a row.
+        /// What names a row in traces and for the metric `retrieval`; left out: the first of `fields`.
         key: String,
     },
     /// Asks an outside program.
     Command {
         /// The program and its arguments.
         command: Vec<String>,
-        /// The folder it runs in.
+        /// Where it runs; left out: the task file's folder.
         folder: PathBuf,
-        /// The fields it reads.
+        /// Fields that it reads.
         inputs: Vec<String>,
-        /// The fields it writes.
+        /// Fields that it writes.
         outputs: Vec<String>,
-        /// Seconds that a call may take.
+        /// Seconds that an answer may take.
         timeout: u64,
-        /// How many of them run at a time.
+        /// How many run at a time; left out: one a core.
         slots: usize,
     },
     /// Fills fields into a text.
     Template {
-        /// The text, in Jinja.
+        /// A text with fields in it, in Jinja: `"{{ question }} ({{ year }})"`.
         template: String,
-        /// The field that is written.
+        /// The field that it comes into.
         output: String,
     },
 }
@@ -95,11 +95,11 @@ impl StepPlan {
 /// `[[loop]]`: neighbours in the order that run again and again.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LoopPlan {
-    /// Modules and steps, as they stand in the order.
+    /// Neighbours in the order, which run again and again.
     pub over: Vec<String>,
     /// How often they run at most.
     pub repeat: usize,
-    /// What ends the loop early.
+    /// Until this holds, a condition like `when`; None: always to the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Condition>,
 }
@@ -107,7 +107,7 @@ pub struct LoopPlan {
 /// `[program]`
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ProgramPlan {
-    /// Modules and steps in the order in which they run.
+    /// Modules and steps in the order in which they run; left out: that of the file.
     pub order: Vec<String>,
 }
 

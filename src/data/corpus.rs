@@ -22,11 +22,11 @@ const VERSION: u32 = 1;
 /// How text becomes terms, and which text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Indexing {
-    /// The fields of a row that are searched.
+    /// What of a row is searched; left out: `["title", "text"]`.
     pub fields: Vec<String>,
-    /// Whether words are cut down to their stems.
+    /// Whether English words are cut down to their stems.
     pub stem: bool,
-    /// Whether words like `the` are left out.
+    /// Whether words like "the" are left out.
     pub stop_words: bool,
 }
 

@@ -7,7 +7,7 @@ use crate::data::Example;
 use crate::program::{Rollout, Step};
 
 /// Of each module that read a right answer in what an earlier step made, and wrote none, a sentence that says so; and of the one
-/// that wrote `output`, if nothing that it read from earlier steps had one. A yes or a no stands everywhere: of these, nothing.
+/// that wrote `output`, if nothing that it read from earlier steps had one, with who is to blame. A yes or a no stands everywhere: of these, nothing.
 pub fn lost(example: &Example, rollout: &Rollout, output: &str, expected: &[String]) -> BTreeMap<String, String> {
     let mut wanted: Vec<(String, &String)> = expected.iter().map(|text| (normalize_answer(text), text)).collect();
     wanted.retain(|(text, _)| !text.is_empty() && text != "yes" && text != "no");
@@ -15,6 +15,15 @@ pub fn lost(example: &Example, rollout: &Rollout, output: &str, expected: &[Stri
         let value = format!(" {} ", normalize_answer(value));
         wanted.iter().find(|(text, _)| value.contains(&format!(" {text} "))).map(|(_, text)| *text)
     };
+    let is_found = rollout
+        .steps
+        .iter()
+        .flat_map(|step| {
+            step.outputs
+                .values()
+                .chain(step.inputs.iter().filter(|(name, value)| is_made(example, name, value)).map(|(_, value)| value))
+        })
+        .any(|value| found(value).is_some());
     let made = |step: &&Step| step.inputs.iter().any(|(name, value)| is_made(example, name, value));
     let mut told = BTreeMap::new();
     // What asks no model has nothing to learn.
@@ -29,7 +38,8 @@ pub fn lost(example: &Example, rollout: &Rollout, output: &str, expected: &[Stri
             told.insert(step.module.clone(), format!("`{name}` has the right answer `{text}`, but {outputs} leaves it out."));
         } else if step.outputs.contains_key(output) {
             let names = own.map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-            told.insert(step.module.clone(), format!("The right answer is nowhere in {names}: an earlier step lost it."));
+            let blame = if is_found { "an earlier step lost it" } else { "no step found it" };
+            told.insert(step.module.clone(), format!("The right answer is nowhere in {names}: {blame}."));
         }
     }
     told
@@ -79,6 +89,7 @@ mod tests {
     fn what_stands_in_the_question_or_everywhere_was_not_lost() {
         assert_eq!(told("The Sun or the Moon?", "", "Both shine.", "Moon", "Sun").len(), 1);
         assert!(told("Is it?", "yes it is", "It is.", "no", "yes").is_empty());
-        assert_eq!(told("When?", "in 19605", "never", "1948", "1960").len(), 1, "a part of a word is none");
+        let never = "The right answer is nowhere in `summary`: no step found it.".to_owned();
+        assert_eq!(told("When?", "in 19605", "never", "1948", "1960"), [("say".to_owned(), never)], "a part of a word is none");
     }
 }

@@ -1,12 +1,18 @@
 //! What of a reflector's answer is a text that can be tried.
 
+use std::collections::BTreeSet;
+
 use crate::engine::{Completion, Ended};
+use crate::program::language;
 
 /// The most characters of what a reflector says before its text ("Here is the new instruction:").
 const LEAD_IN_LENGTH: usize = 100;
 
 /// An input of so many words or more must not stand in an instruction word for word.
 const QUOTE_WORDS: usize = 4;
+
+/// So many names of examples make a text one about them.
+const NAMES: usize = 2;
 
 /// Why there is no proposal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +29,8 @@ pub enum Unusable {
     NotAPrompt,
     /// It quotes a training example word for word.
     QuotesAnExample,
+    /// It names what one training example is about.
+    AboutAnExample,
     /// It is in another language than the text that it should improve.
     OtherLanguage,
     /// It is longer than the plan lets an instruction be.
@@ -44,6 +52,7 @@ impl Unusable {
             Self::CutOff => "cut off",
             Self::NotAPrompt => "not a prompt",
             Self::QuotesAnExample => "quotes an example",
+            Self::AboutAnExample => "about an example",
             Self::OtherLanguage => "in another language",
             Self::TooLong => "too long",
             Self::Unchanged => "unchanged",
@@ -80,6 +89,37 @@ pub fn text<'a>(completion: &'a Completion, inputs: &[&str]) -> Result<&'a str, 
         return Err(Unusable::QuotesAnExample);
     }
     Ok(text)
+}
+
+/// The text, unless it names what single examples are about. `inputs` are what the reflector read of them, `before` the
+/// instruction, whose own names may stay. English alone tells names by their capitals.
+///
+/// # Errors
+/// [`Unusable::AboutAnExample`]
+pub fn general<'t>(text: &'t str, inputs: &[&str], before: &str) -> Result<&'t str, Unusable> {
+    if !language::is_english(text) {
+        return Ok(text);
+    }
+    let read: BTreeSet<&str> = inputs.iter().flat_map(|input| words(input)).collect();
+    let had: BTreeSet<&str> = words(before).collect();
+    let named: BTreeSet<&str> = names(text).filter(|name| read.contains(name) && !had.contains(name)).collect();
+    if named.len() < NAMES { Ok(text) } else { Err(Unusable::AboutAnExample) }
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
+}
+
+/// Words with a capital within a sentence, and numbers of two digits and more.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    let is_name = move |word: &&str| {
+        let at = word.as_ptr() as usize - text.as_ptr() as usize;
+        let before = text[..at].trim_end_matches([' ', '"', '`', '\'', '(', '*']);
+        let begins = before.is_empty() || before.ends_with(['.', ':', '!', '?', '\n', '-', '•']);
+        let is_capital = word.chars().next().is_some_and(char::is_uppercase) && word.chars().any(char::is_lowercase);
+        is_capital && !begins || word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    words(text).filter(is_name)
 }
 
 /// The first sentence or line of an answer, for where no more was asked.
@@ -181,6 +221,23 @@ mod tests {
         assert_eq!(read("A short quotation is none."), Ok("A short quotation is none.".into()));
         assert_eq!(text(&answer("New.", Ended::Length), &[]), Err(Unusable::CutOff));
         assert_eq!(text(&answer("", Ended::Refused("long".into())), &[]), Err(Unusable::Refused));
+    }
+
+    #[test]
+    fn a_text_about_one_example_is_none() {
+        let inputs = ["MacArthur Road was closed in 1987 by plastic barriers.", "Who closed the Road? The County did."];
+        let read = |text: &'static str| general(text, &inputs, "Answer as the County would.");
+        assert_eq!(read("Look for barriers along MacArthur Road."), Err(Unusable::AboutAnExample));
+        assert_eq!(read("If the input has MacArthur, write 1987."), Err(Unusable::AboutAnExample));
+        for text in [
+            "Name the road that the County closed. Who did it comes last. Write `Road` first.",
+            "Read the whole input before you answer, and quote the sentence that has the year.",
+            "The name of Wikipedia and of Paris are no examples.",
+        ] {
+            assert_eq!(read(text), Ok(text));
+        }
+        let german = "Schreibe, welche Straße gemeint ist: die MacArthur Road oder eine andere, die 1987 gesperrt wurde.";
+        assert_eq!(general(german, &inputs, ""), Ok(german));
     }
 
     #[test]

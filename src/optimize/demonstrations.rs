@@ -32,13 +32,23 @@ pub fn labelled(
     Some(Demonstration { id: example.id.clone(), inputs: inputs.collect::<Option<_>>()?, answer })
 }
 
-/// A rollout that was right, with the student's own words as the answer; None where it was not, or the module never ran.
+/// So many words are copied by no accident.
+const COPIED_WORDS: usize = 4;
+
+/// A rollout that was right, with the student's own words as the answer; None where it was not, or the module never ran, or
+/// only said again what an earlier one had said: that was right by the other's merit.
 #[must_use]
 pub fn succeeded(module: &Module, text: &ModuleText, example: &Example, scored: &Scored) -> Option<Demonstration> {
     if scored.score() < Some(1.0) {
         return None;
     }
     let step = scored.rollout.telling(&module.name)?;
+    let copied = |value: &String| {
+        value.split_whitespace().count() >= COPIED_WORDS && step.inputs.iter().any(|(_, input)| input.trim() == value.trim())
+    };
+    if !step.outputs.is_empty() && step.outputs.values().all(copied) {
+        return None;
+    }
     let answer = match text.reasoning || module.outputs.len() > 1 {
         true => layout::whole_answer(module, text, step.answer.trim()),
         false => step.answer.trim().to_owned(),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::answer::Unusable;
 use super::gepa::minibatch::Minibatches;
-use super::gepa::operators::{Draft, Operator, Work};
+use super::gepa::operators::{Draft, Operator, Place, Work};
 use super::gepa::profile;
 use super::joining::{self, Proposal, is_enough, open_modules, validated};
 use super::packing::Packed;
@@ -123,6 +123,7 @@ impl Random {
         act(&Work {
             module: about,
             text: &self.seed.0[module],
+            place: &Place::of(session.program(), module),
             profile: &profile::of(about, session.train()),
             rollouts,
             minibatch,

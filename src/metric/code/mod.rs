@@ -43,19 +43,19 @@ pub enum Passing {
 pub enum Language {
     /// Python, in our harness.
     Python {
-        /// The interpreter.
+        /// The interpreter; left out: `"python3"`.
         python: String,
     },
     /// Any program, once for each test: it passes if the exit code is 0.
     Command {
-        /// The program and its arguments.
+        /// A program of another language that runs the code, with its arguments; left out: Python does.
         command: Vec<String>,
-        /// What is run once before: a compiler. Empty: nothing.
+        /// What makes it ready, once an answer: a compiler; left out: nothing.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         build: Vec<String>,
-        /// The file that the code is written into.
+        /// With `command`: the file that the code is written into; left out: `"code"`.
         file: String,
-        /// The file that a test is written into; it is the program's standard input, too.
+        /// With `command`: the file that a test is written into; it is the program's standard input, too; left out: `"test"`.
         test_file: String,
     },
 }
@@ -63,14 +63,14 @@ pub enum Language {
 /// How code is judged.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CodeSettings {
-    /// The program's output that holds the code.
+    /// Where the code is; left out: the last module's.
     pub output: String,
-    /// The example's field with the tests: a list of them, or one text.
+    /// The row's field with the tests: a text, or a list.
     pub field: String,
-    /// The example's field with what runs before the code: a list of lines, or one text.
+    /// A field with lines that come before the tests; left out: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub setup: Option<String>,
-    /// The example's field with the name of what is tested.
+    /// A field with the name that the code must define; left out: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entry: Option<String>,
     /// What runs it.
@@ -86,7 +86,7 @@ pub struct CodeSettings {
     pub prints: u64,
     /// Megabytes that the code may write into its folder.
     pub disk: u64,
-    /// Files and folders that the code may read, besides the system's and the interpreter's.
+    /// Files and folders that the code may read beside the system's and the interpreter's; left out: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub read: Vec<PathBuf>,
     /// Whether the code runs without a sandbox.

@@ -212,7 +212,7 @@ fn merges(session: &Session<'_>) -> bool {
 /// Proposals that an iteration may ask reflectors for, second times aside.
 fn reflections(session: &Session<'_>) -> u64 {
     let plan = session.plan();
-    let modules = if plan.module_selection == ModuleSelection::All { session.program().modules.len() } else { 1 };
+    let modules = if plan.module_selection == ModuleSelection::RoundRobin { 1 } else { session.program().modules.len() };
     (plan.proposals * modules) as u64
 }
 

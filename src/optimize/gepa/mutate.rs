@@ -100,6 +100,12 @@ impl Gepa {
             let modules = match session.plan().module_selection {
                 ModuleSelection::RoundRobin => vec![evolve[self.turns.take(place, evolve.len())]],
                 ModuleSelection::All => evolve,
+                // What one module gains, another can lose again: only together do they show it.
+                ModuleSelection::Mixed if evolve.len() > 1 => match self.turns.take(place, evolve.len() + 1) {
+                    0 => evolve,
+                    turn => vec![evolve[turn - 1]],
+                },
+                ModuleSelection::Mixed => evolve,
             };
             parents.push(Parent { place, rollouts, scores, modules });
         }

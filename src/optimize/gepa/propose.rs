@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rand::Rng;
 
 use super::bandit::Bandit;
-use super::operators::{self, Draft, Operator, Questions, Work};
+use super::operators::{self, Draft, Operator, Place, Questions, Work};
 use super::profile::{self, Output};
 use super::{Gepa, Scored};
 use crate::data::Example;
@@ -353,6 +353,7 @@ impl Gepa {
         act(&Work {
             module: about,
             text: &self.members[*place].candidate.0[module],
+            place: &Place::of(session.program(), module),
             profile: &scene.profiles[module],
             rollouts: &rollouts,
             minibatch: scene.minibatch,

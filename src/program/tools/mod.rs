@@ -58,6 +58,11 @@ pub trait Act: Send + Sync + std::fmt::Debug {
     /// Why it cannot.
     fn act(&self, inputs: &[(String, String)]) -> Result<Made, Fault>;
 
+    /// Whether it searches for its input, so that this is a query.
+    fn searches(&self) -> bool {
+        false
+    }
+
     /// The SHA-256 of what it reads beside its inputs, for a run's fingerprint.
     fn sha256(&self) -> Option<String> {
         None

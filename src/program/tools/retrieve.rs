@@ -33,6 +33,10 @@ impl Act for Retrieve {
         Ok(Made { outputs: [(self.output.clone(), text.join("\n"))].into(), retrieved })
     }
 
+    fn searches(&self) -> bool {
+        true
+    }
+
     fn sha256(&self) -> Option<String> {
         Some(self.corpus.sha256().to_owned())
     }

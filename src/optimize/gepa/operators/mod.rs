@@ -4,6 +4,7 @@
 //! ask a reflector for a sentence, a paragraph or the whole text. Which comes next is learned from what
 //! the gate says ([`super::bandit`]).
 
+mod advice;
 mod describe;
 mod drop;
 mod examples;
@@ -23,15 +24,17 @@ use super::profile::Output;
 use crate::data::Example;
 use crate::engine::{Completion, Message};
 use crate::journal::Scored;
-use crate::optimize::answer::Unusable;
+use crate::optimize::answer::{self, Unusable};
 use crate::optimize::packing::names;
 use crate::optimize::writing;
-use crate::program::{Demonstration, Module, ModuleText};
+use crate::program::{Demonstration, Module, ModuleText, Program};
 
 /// A way to change a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Operator {
+    /// Adds general advice on how to write what is no closed set of values. No model is asked.
+    Advice,
     /// Adds what the training data says of the outputs. No model is asked.
     Format,
     /// Adds worked examples, or swaps some: labels of the training data, or where it has none what was right. No model is asked.
@@ -56,7 +59,8 @@ pub enum Operator {
 
 impl Operator {
     /// All but the paper's, in the order in which they are first tried: the cheap ones first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
+        Self::Advice,
         Self::Format,
         Self::Examples,
         Self::Reason,
@@ -72,6 +76,7 @@ impl Operator {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Advice => "advice",
             Self::Format => "format",
             Self::Examples => "examples",
             Self::Reason => "reason",
@@ -96,7 +101,7 @@ impl Operator {
     pub fn asks(self) -> bool {
         match self {
             Self::Describe | Self::Rule | Self::Rewrite | Self::Shorten | Self::Paper => true,
-            Self::Format | Self::Examples | Self::Reason | Self::Layout | Self::Drop => false,
+            Self::Advice | Self::Format | Self::Examples | Self::Reason | Self::Layout | Self::Drop => false,
         }
     }
 
@@ -110,6 +115,7 @@ impl Operator {
     #[must_use]
     pub fn applies(self, work: &Work<'_>) -> bool {
         match self {
+            Self::Advice => advice::applies(work),
             Self::Format => format::applies(work),
             Self::Examples => examples::applies(work),
             Self::Reason => reason::applies(work),
@@ -127,6 +133,7 @@ impl Operator {
     /// [`Unusable::NoRoom`] where no example fits the reflector's context.
     pub fn begin(self, work: &Work<'_>, random: &mut impl Rng) -> Result<Draft, Unusable> {
         match self {
+            Self::Advice => Ok(Draft::Text(advice::apply(work, random))),
             Self::Format => Ok(Draft::Text(format::apply(work))),
             Self::Examples => Ok(Draft::Text(examples::apply(work, random))),
             Self::Reason => Ok(Draft::Text(reason::apply(work, random))),
@@ -151,13 +158,43 @@ impl Operator {
             Self::Rewrite => rewrite::finish(work, only()?),
             Self::Shorten => shorten::finish(work, only()?),
             Self::Paper => paper::finish(work, only()?),
-            Self::Format | Self::Examples | Self::Reason | Self::Layout | Self::Rule | Self::Drop => Err(Unusable::Empty),
+            Self::Advice | Self::Format | Self::Examples | Self::Reason | Self::Layout | Self::Rule | Self::Drop => {
+                Err(Unusable::Empty)
+            }
         }
     }
 }
 
 /// Tokens of an instruction that is worth shortening.
 const LEAST_TO_SHORTEN: usize = 80;
+
+/// Where a module stands in its program.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Its inputs that another module writes.
+    pub made: Vec<String>,
+    /// Its outputs that another module or a step reads.
+    pub read: Vec<String>,
+    /// Its outputs that a step searches for.
+    pub searched: Vec<String>,
+}
+
+impl Place {
+    /// Of the module at `index`.
+    #[must_use]
+    pub fn of(program: &Program, index: usize) -> Self {
+        let module = &program.modules[index];
+        let chosen = |names: &[String], is: &dyn Fn(&String) -> bool| names.iter().filter(|name| is(name)).cloned().collect();
+        let others = || program.modules.iter().enumerate().filter(move |(other, _)| *other != index);
+        Self {
+            made: chosen(&module.inputs, &|name| others().any(|(_, other)| other.outputs.contains(name))),
+            read: chosen(&module.outputs, &|name| program.is_read_by_others(index, name)),
+            searched: chosen(&module.outputs, &|name| {
+                program.tools.iter().any(|tool| tool.does.searches() && tool.inputs.contains(name))
+            }),
+        }
+    }
+}
 
 /// A text to be changed, and what is known about it.
 #[derive(Clone, Copy)]
@@ -166,6 +203,8 @@ pub struct Work<'a> {
     pub module: &'a Module,
     /// The parent's text.
     pub text: &'a ModuleText,
+    /// Where the module stands in its program.
+    pub place: &'a Place,
     /// What the training data says of the module's outputs.
     pub profile: &'a [Output],
     /// The parent's rollouts on the minibatch.
@@ -201,9 +240,16 @@ impl Work<'_> {
         inputs.map(|(_, value)| value.as_str()).collect()
     }
 
-    /// The words of a reflector, if they are in the language of the instruction, as far as that is plain.
-    fn in_its_language<'t>(&self, words: &'t str) -> Result<&'t str, Unusable> {
-        writing::in_its_language(words, self.text)
+    /// Whether it writes what no data has: what is right of it is not known by value.
+    fn is_open(&self) -> bool {
+        self.module.outputs.iter().any(|name| self.profile.iter().all(|output| output.name != *name))
+    }
+
+    /// The words of a reflector, if they are in the language of the instruction, as far as that is plain, and, where the output
+    /// is open, on no single example.
+    fn general<'t>(&self, words: &'t str) -> Result<&'t str, Unusable> {
+        let words = writing::in_its_language(words, self.text)?;
+        if self.is_open() { answer::general(words, &self.inputs(), &self.text.instruction) } else { Ok(words) }
     }
 
     /// A text with another instruction, if it is one that may be.

@@ -20,12 +20,22 @@ pub fn diagnoses(work: &Work<'_>) -> Questions {
     let head = pack::opening(work);
     let ask = |scored: &&Scored| {
         let example = packing::example(work.module, scored)?;
+        let outputs = names(&work.module.outputs);
+        let rule = if work.is_open() {
+            format!(
+                "Write one rule for the assistant by which such mistakes are avoided: how to read the input, what of it to keep, \
+                 how to write {outputs}. It must serve inputs on all other subjects: no names, dates or numbers of this one."
+            )
+        } else {
+            format!(
+                "Write one rule for the assistant by which inputs like this one get the right {outputs}. Name what in the input \
+                 shows it, in general words, and the right answer exactly as the feedback spells it."
+            )
+        };
         let prompt = format!(
             "{head}Here is one answer that was wrong, or not wholly right.\n\n{example}\
-             Write one rule for the assistant by which inputs like this one get the right {}. Name what in the input \
-             shows it, in general words, and the right answer exactly as the feedback spells it. One sentence of at \
+             {rule} One sentence of at \
              most 25 words, in the language of the instruction. Write the rule alone, without quoting the input.\n",
-            names(&work.module.outputs)
         );
         ((work.count)(&prompt) + packing::TEMPLATE_ROOM <= work.room).then(|| vec![Message::user(prompt)])
     };
@@ -36,7 +46,7 @@ pub fn diagnoses(work: &Work<'_>) -> Questions {
 /// The sentence in an answer; None where there is none.
 #[must_use]
 pub fn diagnosis(work: &Work<'_>, completion: &Completion) -> Option<String> {
-    let sentence = answer::sentence(completion, &work.inputs()).and_then(|sentence| work.in_its_language(sentence));
+    let sentence = answer::sentence(completion, &work.inputs()).and_then(|sentence| work.general(sentence));
     sentence.ok().map(str::to_owned)
 }
 

@@ -17,7 +17,7 @@ pub(super) fn ask(work: &Work<'_>) -> Questions {
 }
 
 pub(super) fn finish(work: &Work<'_>, completion: &Completion) -> Result<ModuleText, Unusable> {
-    let shorter = work.in_its_language(answer::text(completion, &work.inputs())?)?;
+    let shorter = work.general(answer::text(completion, &work.inputs())?)?;
     if (work.measure)(shorter) >= (work.measure)(&work.text.instruction) {
         return Err(Unusable::TooLong);
     }

@@ -20,6 +20,7 @@ struct Held {
     train: Vec<Example>,
     rollouts: Vec<Scored>,
     right: Vec<Demonstration>,
+    place: Place,
     rejected: Vec<String>,
     diagnoses: Vec<String>,
     room: usize,
@@ -53,6 +54,7 @@ fn held(instruction: &str) -> Held {
         train: (0..12).map(row).collect(),
         rollouts: vec![scored("row 0", 1.0), scored(LONG_INPUT, 0.0)],
         right: Vec::new(),
+        place: Place::default(),
         rejected: Vec::new(),
         diagnoses: Vec::new(),
         room: 10_000,
@@ -68,6 +70,7 @@ impl Held {
         act(&Work {
             module: &self.module,
             text: &self.text,
+            place: &self.place,
             profile: &profile,
             rollouts: &rollouts,
             minibatch: &minibatch,
@@ -364,4 +367,69 @@ fn the_layout_is_moved_part_by_part_and_back() {
     let once = Held { text: moved.first().unwrap().clone(), ..held };
     let again: BTreeSet<Option<Layout>> = (0..20).map(|seed| once.apply(Operator::Layout, seed).layout).collect();
     assert!(again.contains(&None), "the plan's own layout has no other name");
+}
+
+/// The module of [`held`] without labels, with the outputs that others read and search for.
+fn open(instruction: &str, read: &[&str], searched: &[&str]) -> Held {
+    let mut held = held(instruction);
+    held.train.iter_mut().for_each(|example| drop(example.fields.remove("label")));
+    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    held.place = Place { made: Vec::new(), read: owned(read), searched: owned(searched) };
+    held
+}
+
+#[test]
+fn advice_suits_what_the_output_is_for() {
+    for (held, word) in [
+        (open("Write it.", &["label"], &["label"]), "looked up"),
+        (open("Write it.", &["label"], &[]), "word for word"),
+        (open("Write it.", &[], &[]), "requirement"),
+    ] {
+        let texts: Vec<String> = (0..20).map(|seed| held.apply(Operator::Advice, seed).instruction).collect();
+        assert!(texts.iter().all(|text| text.starts_with("Write it.\n") && text.lines().count() == 3), "{texts:?}");
+        assert!(texts.iter().any(|text| text.contains(word)), "{word}: {texts:?}");
+        assert!(texts.iter().any(|text| *text != texts[0]), "always the same");
+    }
+}
+
+#[test]
+fn advice_is_given_once_in_its_language_and_not_where_the_data_has_values() {
+    assert!(!held("Write it.").with(|work| Operator::Advice.applies(work)), "the labels are a set");
+    let mut held = open("Write it.", &["label"], &[]);
+    for _ in 0..2 {
+        held.text = held.apply(Operator::Advice, 0);
+    }
+    assert!(!held.with(|work| Operator::Advice.applies(work)), "{}", held.text.instruction);
+    let german = open("Lies die Nachricht eines Kunden und schreibe, welche Abteilung sich darum kümmern soll.", &["label"], &[]);
+    assert!(!german.with(|work| Operator::Advice.applies(work)));
+    let mut short = open("Write it.", &["label"], &[]);
+    short.most_tokens = 4;
+    assert!(!short.with(|work| Operator::Advice.applies(work)), "no room");
+}
+
+#[test]
+fn what_earlier_modules_wrote_is_doubted_where_something_stands_against_it() {
+    let mut held = open("Write it.", &["label"], &[]);
+    held.module.inputs = ["text", "made", "text_2"].map(str::to_owned).to_vec();
+    held.place.made = vec!["made".into()];
+    let doubts = |held: &Held| (0..20).any(|seed| held.apply(Operator::Advice, seed).instruction.contains("`made` can be wrong"));
+    assert!(doubts(&held));
+    held.module.inputs.truncate(2);
+    assert!(!doubts(&held));
+}
+
+#[test]
+fn reflectors_of_open_outputs_are_asked_for_what_serves_every_subject() {
+    let (open, labelled) = (open("Write it.", &[], &[]), held("Label it."));
+    for (held, has, lacks) in
+        [(&open, "all other subjects", "spelled exactly"), (&labelled, "spelled exactly", "all other subjects")]
+    {
+        let prompt = held.ask(Operator::Rewrite).chats[0][0].content.clone();
+        assert!(prompt.contains(has) && !prompt.contains(lacks), "{prompt}");
+    }
+    let rule = |held: &Held| held.with(diagnoses).chats[0][0].content.clone();
+    assert!(rule(&open).contains("no names, dates or numbers") && !rule(&labelled).contains("no names, dates or numbers"));
+    let mut about = open;
+    about.rollouts[1].rollout.steps[0].inputs = vec![("text".into(), "In MacArthur Road stood a barrier.".into())];
+    assert_eq!(about.instruction(Operator::Rewrite, &["Say what stood in MacArthur Road."]), Err(Unusable::AboutAnExample));
 }

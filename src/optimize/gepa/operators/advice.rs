@@ -1,0 +1,101 @@
+//! Adds general advice on how to write what no closed set of values answers: sentences that suit what a module writes, and
+//! who reads it. A small reflector writes such sentences badly; the gate tells which of these help.
+
+use rand::Rng;
+use rand::seq::SliceRandom;
+
+use super::Work;
+use crate::optimize::gepa::profile::{Kind, Wording};
+use crate::program::ModuleText;
+
+/// Sentences that are added at once.
+const AT_ONCE: usize = 2;
+
+/// What a module's output is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// A step searches for it.
+    Search,
+    /// Later modules or steps read it.
+    Passed,
+    /// It is the program's answer, and the data has short ones.
+    Short,
+    /// It is the program's answer, and no data has one.
+    Free,
+}
+
+impl Use {
+    fn advice(self) -> &'static [&'static str] {
+        match self {
+            Self::Search => &[
+                "Write only the name of what has to be looked up next: a person, place, work or thing.",
+                "Do not write the question again: what it finds was read already.",
+                "Use the full names that were found, in place of words that only describe them.",
+            ],
+            Self::Passed => &[
+                "Quote the sentences that matter word for word, with all names, dates and numbers.",
+                "Write only what the inputs say; what they do not say, do not guess.",
+                "Leave out whatever is about something else, however alike it looks.",
+                "Name whatever leads to the answer, and say what is still missing.",
+            ],
+            Self::Short => &[
+                "Write the shortest phrase that is right: no sentence, no explanation.",
+                "Copy it as the inputs spell it.",
+                "Where the inputs do not say it, write what is likeliest.",
+            ],
+            Self::Free => &[
+                "Follow every requirement to the letter: length, form, words to use and words to avoid.",
+                "Write nothing before it and nothing after it: no greeting, no explanation.",
+                "Check each requirement before you end.",
+            ],
+        }
+    }
+}
+
+/// What the outputs are for; None where all of them are sets, numbers and the like, of which the data says more than advice.
+fn purpose(work: &Work<'_>) -> Option<Use> {
+    let of = |name: &String| {
+        let known = work.profile.iter().find(|output| output.name == *name).map(|output| &output.kind);
+        match known {
+            None if work.place.searched.contains(name) => Some(Use::Search),
+            None if work.place.read.contains(name) => Some(Use::Passed),
+            None => (!work.module.shapes.contains_key(name)).then_some(Use::Free),
+            Some(Kind::Text(samples)) if !samples.is_empty() => Some(Use::Short),
+            Some(_) => None,
+        }
+    };
+    work.module.outputs.iter().find_map(of)
+}
+
+/// The sentences that suit and are not there yet, in an instruction in English.
+fn left(work: &Work<'_>) -> Vec<String> {
+    let Some(purpose) = purpose(work).filter(|_| Wording::of(&work.text.instruction) == Wording::English) else {
+        return Vec::new();
+    };
+    let mut advice: Vec<String> = purpose.advice().iter().map(|&sentence| sentence.to_owned()).collect();
+    // Where there is something to hold it against.
+    if purpose != Use::Search && work.place.made.len() + 1 < work.module.inputs.len() {
+        advice.extend(
+            work.place.made.iter().map(|name| format!("`{name}` can be wrong: where other inputs say otherwise, trust them.")),
+        );
+    }
+    advice.retain(|sentence| !work.text.instruction.contains(sentence));
+    advice
+}
+
+pub(super) fn applies(work: &Work<'_>) -> bool {
+    left(work).iter().any(|sentence| work.with_instruction(&with(work, std::slice::from_ref(sentence))).is_ok())
+}
+
+fn with(work: &Work<'_>, sentences: &[String]) -> String {
+    format!("{}\n{}", work.text.instruction.trim_end(), sentences.join("\n"))
+}
+
+/// Some of them, by chance; one, where there is no room for more.
+pub(super) fn apply(work: &Work<'_>, random: &mut impl Rng) -> ModuleText {
+    let mut advice = left(work);
+    advice.shuffle(random);
+    advice.truncate(AT_ONCE);
+    let fitting = (1..=advice.len()).rev().find_map(|count| work.with_instruction(&with(work, &advice[..count])).ok());
+    fitting.unwrap_or_else(|| work.text.clone())
+}
