@@ -7,37 +7,32 @@ use crate::data::Example;
 use crate::program::{Rollout, Step};
 
 /// Of each module that read a right answer in what an earlier step made, and wrote none, a sentence that says so; and of the one
-/// that wrote `output`, if nothing that it read from earlier steps had one, with who is to blame. A yes or a no stands everywhere: of these, nothing.
+/// that wrote `output`, if nothing that it read from earlier steps had one, whether one of them did. A yes or a no stands
+/// everywhere: of these, nothing.
 pub fn lost(example: &Example, rollout: &Rollout, output: &str, expected: &[String]) -> BTreeMap<String, String> {
     let mut wanted: Vec<(String, &String)> = expected.iter().map(|text| (normalize_answer(text), text)).collect();
     wanted.retain(|(text, _)| !text.is_empty() && text != "yes" && text != "no");
+    let mut told = BTreeMap::new();
+    if wanted.is_empty() {
+        return told;
+    }
     let found = |value: &str| {
         let value = format!(" {} ", normalize_answer(value));
         wanted.iter().find(|(text, _)| value.contains(&format!(" {text} "))).map(|(_, text)| *text)
     };
-    let is_found = rollout
-        .steps
-        .iter()
-        .flat_map(|step| {
-            step.outputs
-                .values()
-                .chain(step.inputs.iter().filter(|(name, value)| is_made(example, name, value)).map(|(_, value)| value))
-        })
-        .any(|value| found(value).is_some());
-    let made = |step: &&Step| step.inputs.iter().any(|(name, value)| is_made(example, name, value));
-    let mut told = BTreeMap::new();
-    // What asks no model has nothing to learn.
-    for step in rollout.steps.iter().filter(|step| !step.answer.is_empty()).filter(made) {
-        if wanted.is_empty() || step.outputs.values().any(|value| found(value).is_some()) {
+    let writes = |step: &Step| step.outputs.values().any(|value| found(value).is_some());
+    let reads = |step: &Step| made(example, step).find_map(|(name, value)| Some((name.clone(), found(value)?)));
+    let is_found = rollout.steps.iter().any(|step| writes(step) || reads(step).is_some());
+    // What asks no model has nothing to learn, nor has what reads the row alone.
+    for step in rollout.steps.iter().filter(|step| !step.answer.is_empty() && made(example, step).next().is_some()) {
+        if writes(step) {
             continue;
         }
-        let own = step.inputs.iter().filter(|(name, value)| is_made(example, name, value));
-        let had = own.clone().find_map(|(name, value)| Some((name, found(value)?)));
-        let outputs = step.outputs.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        if let Some((name, text)) = had {
+        if let Some((name, text)) = reads(step) {
+            let outputs = listed(step.outputs.keys());
             told.insert(step.module.clone(), format!("`{name}` has the right answer `{text}`, but {outputs} leaves it out."));
         } else if step.outputs.contains_key(output) {
-            let names = own.map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            let names = listed(made(example, step).map(|(name, _)| name));
             let blame = if is_found { "an earlier step lost it" } else { "no step found it" };
             told.insert(step.module.clone(), format!("The right answer is nowhere in {names}: {blame}."));
         }
@@ -45,9 +40,13 @@ pub fn lost(example: &Example, rollout: &Rollout, output: &str, expected: &[Stri
     told
 }
 
-/// Whether a step made this value: it is no field of the row.
-fn is_made(example: &Example, name: &str, value: &str) -> bool {
-    example.text(name).as_deref() != Some(value)
+fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// What a step read that an earlier one made: it is no field of the row.
+fn made<'a>(example: &'a Example, step: &'a Step) -> impl Iterator<Item = &'a (String, String)> {
+    step.inputs.iter().filter(|(name, value)| example.text(name).as_deref() != Some(value.as_str()))
 }
 
 #[cfg(test)]

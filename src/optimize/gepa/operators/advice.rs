@@ -29,8 +29,8 @@ impl Use {
         match self {
             Self::Search => &[
                 "Write only the name of what has to be looked up next: a person, place, work or thing.",
-                "Do not write the question again: what it finds was read already.",
-                "Use the full names that were found, in place of words that only describe them.",
+                "Write the question again, with the full names that were found in place of the words that describe them.",
+                "Leave out what is known already; name what is still missing.",
             ],
             Self::Passed => &[
                 "Quote the sentences that matter word for word, with all names, dates and numbers.",
