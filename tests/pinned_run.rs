@@ -100,7 +100,7 @@ stop: the budget does not hold another iteration";
 fn ten_iterations_are_as_worked_out_by_hand() {
     let junk = r#"{"contains": ["Write a better instruction", "must write `size`", "LARGE"], "text": "Say anything."}"#;
     let task = Task::of_two_modules(&[junk]);
-    let plan = task.plan(&["optimize.seed=344", "optimize.budget=130"]);
+    let plan = task.plan(&["optimize.seed=344", "optimize.budget=130", "optimize.module_selection=round-robin"]);
     let mut lines = Vec::new();
     let mut hear = |event: &Event| lines.extend(line(event));
     let summary = gepard::run::optimize(&plan, &task.path("run"), &AtomicBool::new(false), &mut hear).unwrap();
