@@ -213,6 +213,27 @@ fn path_of(heading: &str) -> &str {
     heading.split_once(' ').map_or(heading, |(table, _)| table).trim_matches(['[', ']'])
 }
 
+/// What a key can be is on the page as the reader of task files has it, not only as its type spells it.
+#[test]
+fn the_page_of_options_has_every_value() {
+    let mut choices = 0;
+    for (table, rows) in rows("options.md") {
+        for (keys, words) in rows {
+            for key in keys.iter().filter(|key| !["model", "reflectors", "order"].contains(&key.as_str())) {
+                let dotted = format!("{}.{key}", path_of(&table));
+                let values = [format!("{key} = \"{UNKNOWN}\""), format!("{key} = [\"{UNKNOWN}\"]")]
+                    .iter()
+                    .find_map(|line| known_if_told(&task_with(&table, line), &dotted));
+                for value in values.into_iter().flatten() {
+                    choices += 1;
+                    assert!(words.contains(&format!("\"{value}\"")), "{dotted}: {value}");
+                }
+            }
+        }
+    }
+    assert!(choices > 40, "{choices} values");
+}
+
 /// A value as a page writes it, if it is short enough for one.
 fn default(value: &toml::Value) -> Option<String> {
     match value {
