@@ -92,7 +92,7 @@ pub struct Search {
     pub writer: Writer,
     pub(super) members: Vec<Member>,
     tried: BTreeMap<Candidate, Fitness>,
-    /// What the candidates did on the training examples, by place.
+    /// What those that may be asked for again did on the training examples, by place.
     rollouts: BTreeMap<Candidate, Vec<(usize, Arc<Scored>)>>,
 }
 
@@ -103,10 +103,17 @@ impl Search {
         Self { writer, members: Vec::new(), tried: BTreeMap::new(), rollouts: BTreeMap::new() }
     }
 
-    /// What a text did on the training examples that it was tried on, by their places.
+    /// What a text did on the training examples that it was tried on, by their places: known of those that were tried in this
+    /// iteration, and of the method's population.
     #[must_use]
     pub fn rollouts(&self, step: &Step<'_>, text: &ModuleText) -> &[(usize, Arc<Scored>)] {
         self.rollouts.get(&Self::candidate(step, text)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Forgets the rollouts of all texts but these: they are by far the largest that a search has in memory.
+    pub(super) fn keep_rollouts(&mut self, step: &Step<'_>, texts: &[&ModuleText]) {
+        let kept: Vec<Candidate> = texts.iter().map(|text| Self::candidate(step, text)).collect();
+        self.rollouts.retain(|candidate, _| kept.contains(candidate));
     }
 
     /// The candidate with a text in the place of a step's module.

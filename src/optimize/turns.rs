@@ -13,7 +13,7 @@ use super::{Optimizer, Pool, Session};
 use crate::engine::ModelId;
 use crate::error::RunError;
 use crate::event::{Event, StopReason};
-use crate::program::Candidate;
+use crate::program::{Candidate, ModuleText};
 
 /// The least examples that candidates are compared on, as far as there are so many.
 const LEAST_EXAMPLES: usize = 5;
@@ -44,6 +44,11 @@ pub trait SinglePrompt {
     /// Questions to reflectors that an iteration asks at most, second times aside.
     fn questions(&self) -> usize {
         2 * self.generation()
+    }
+
+    /// The texts whose rollouts are read in a later iteration.
+    fn population(&self) -> Vec<&ModuleText> {
+        Vec::new()
     }
 
     /// A module's turn begins, and with it an iteration: at most `most` first candidates. The base is scored already.
@@ -168,6 +173,7 @@ impl<M: SinglePrompt> InTurns<M> {
             } else {
                 self.method.step(&mut self.search, session, &step)?;
             }
+            self.search.keep_rollouts(&step, &self.method.population());
             if idle.is_end(session, *iteration, before, MOST_IDLE)? {
                 return Ok(StopReason::NothingLeft);
             }

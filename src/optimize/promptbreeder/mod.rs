@@ -248,6 +248,10 @@ impl SinglePrompt for Promptbreeder {
         self.population
     }
 
+    fn population(&self) -> Vec<&ModuleText> {
+        self.units.iter().map(|unit| &unit.task).collect()
+    }
+
     fn begin(&mut self, search: &mut Search, session: &mut Session<'_>, step: &Step<'_>) -> Result<(), Halt> {
         let mut random = session.random("style", step.iteration);
         let problem = shown::problem(&session.program().modules[step.module]);
