@@ -474,9 +474,12 @@ fn any_optimizer_runs_from_the_command_line_and_an_unknown_one_is_told() {
     // The student's rules come after the reflector's: its prompts must not have that word.
     task.edit("Given the fields `text`, produce the fields `label`.", "Sort it.");
     for (name, best) in [("opro", "1.000"), ("random", "1.000"), ("reflexion", "0.000")] {
-        let output = on(&task, &["optimize", "gepard.toml", "--optimizer", name, "--run", name]);
+        let arguments = ["optimize", "gepard.toml", "--optimizer", name, "--run", name, "--set", "optimize.proposals=3"];
+        let output = on(&task, &arguments);
         assert_eq!(code(&output), 0, "{name}: {}", err(&output));
         assert!(out(&output).contains(&format!("validation   0.000   {best}")), "{name}:\n{}", out(&output));
+        // Nothing is told of keys that nobody has set.
+        assert!(!out(&output).contains("`parents`") && !err(&output).contains("`parents`"), "{name}:\n{}", out(&output));
         let plan = std::fs::read_to_string(task.path(name).join("plan.toml")).unwrap();
         assert!(plan.contains(&format!("optimizer = \"{name}\"")), "{plan}");
     }

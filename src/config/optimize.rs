@@ -57,7 +57,7 @@ pub struct OptimizePlan {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<u64>,
     /// A cap on proposals that reflectors are asked for, second times among them; of a rival, on its questions; None:
-    /// budget / minibatch × proposals × modules at once.
+    /// with `gepa` and a budget in rollouts, budget / minibatch × proposals × modules at once, else no cap.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_reflections: Option<u64>,
     /// The ways in which a text is changed; left out: all but `paper`.
@@ -194,7 +194,8 @@ named! {
         /// Validation examples.
         Example = "example",
         /// Objectives that the metric names, by their means: a field of `json`, a part of `sum`, `strict` and `loose` of
-        /// `constraints`, `privacy` and `quality`, `share` and `all` of `code`, what a `command` names.
+        /// `constraints`, `privacy` and `quality`, `share` and `all` of `code`, `recall` and `f1` of `retrieval`, `grade` of `judge`,
+        /// what a `command` names.
         Objective = "objective",
         /// Examples and objectives.
         Hybrid = "hybrid",

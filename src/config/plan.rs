@@ -94,7 +94,7 @@ pub struct ModulePlan {
     pub max_tokens: u32,
     /// 0 is greedy.
     pub temperature: f32,
-    /// Nucleus mass in (0, 1]; without effect on a greedy answer.
+    /// Nucleus mass, 0.01 to 1; without effect on a greedy answer.
     pub top_p: f32,
     /// Whether it reasons before it answers, from the seed on.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -160,7 +160,7 @@ pub enum ModelSource {
 /// How many layers go to a GPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GpuLayersPlan {
-    /// All where there is a GPU, else none.
+    /// As many as fit where there is a GPU, else none.
     Auto,
     /// All.
     All,

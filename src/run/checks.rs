@@ -1,6 +1,6 @@
 //! What a plan asks for that cannot be, or has no effect.
 
-use crate::config::{Method, OptimizePlan, Plan};
+use crate::config::{Keep, Method, OptimizePlan, Parents, Plan};
 use crate::data::split::Splits;
 use crate::engine::Engine;
 use crate::error::RunError;
@@ -54,8 +54,8 @@ fn gepas(plan: &OptimizePlan, default: &OptimizePlan) -> Vec<&'static str> {
         ("`operators`", plan.operators != default.operators),
         ("`merge`", plan.merge != default.merge),
         ("`max_merges`", plan.max_merges != default.max_merges),
-        ("`parents`", plan.parents.is_some()),
-        ("`keep`", plan.keep.is_some()),
+        ("`parents`", plan.parents.is_some_and(|parents| parents != Parents::Same)),
+        ("`keep`", plan.keep.is_some_and(|keep| keep != Keep::Best)),
         ("`epsilon`", plan.epsilon.is_some()),
         ("`top_k`", plan.top_k.is_some()),
         ("`minibatch`", plan.minibatch != default.minibatch && plan.optimizer != Method::Random),

@@ -67,7 +67,7 @@ pub struct CodeSettings {
     pub output: String,
     /// The row's field with the tests: a text, or a list.
     pub field: String,
-    /// A field with lines that come before the tests; left out: none.
+    /// A field with lines that run before the code (with `command`: that stand above it in its file); left out: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub setup: Option<String>,
     /// A field with the name that the code must define; left out: none.

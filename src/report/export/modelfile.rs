@@ -26,6 +26,7 @@ pub(super) fn write(one: &Deployed) -> Result<(String, Vec<String>), ExportError
     if one.grammar.is_some() {
         lost.push("the grammar that answers were decoded under is not in it: answers may be something else".into());
     }
+    lost.extend(one.thinking_note());
     let mut lines = vec![
         comment(&format!("Module `{}` of a gepard run.", one.module.name)),
         comment("Send it this, with the fields' texts, trimmed, in the place of the braces:"),
@@ -38,7 +39,6 @@ pub(super) fn write(one: &Deployed) -> Result<(String, Vec<String>), ExportError
         lines.extend(lost.iter().map(|loss| comment(&format!("- {loss}"))));
     }
     lost.extend(one.model_note());
-    lost.extend(one.thinking_note());
     lines.extend(one.model_note().map(|note| comment(&note)));
     lines.push(format!("FROM {}", one.model));
     lines.push(format!("PARAMETER temperature {}", shortest(one.module.temperature)));

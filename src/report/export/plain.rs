@@ -41,6 +41,7 @@ fn module(one: &Deployed) -> Value {
         "temperature": module.temperature,
         "top_p": module.top_p,
         "grammar": one.grammar,
+        "thinking": one.thinking,
         "instruction": one.text.instruction,
         "demonstrations": one.text.demonstrations,
         "reasoning": one.text.reasoning,

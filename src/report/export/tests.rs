@@ -246,3 +246,19 @@ fn fields_are_filled_in_trimmed() {
     let one = with(Layout::default(), &["label"], ModuleText::new("Sort it."));
     assert_eq!(filled(&one, &one.messages[0].content, &fields()), one.chat(&fields())[0].content);
 }
+
+#[test]
+fn every_form_that_loses_the_bound_of_reasoning_says_so() {
+    let one = Deployed { thinking: 64, ..with(Layout::default(), &["team"], ModuleText::new("Sort it.")) };
+    let modules = [one];
+    for (format, holds_it) in
+        [(Format::Json, true), (Format::OpenAi, false), (Format::LlamaServer, false), (Format::Modelfile, false)]
+    {
+        let file = files(&modules, format).unwrap().remove(0);
+        let says = |text: &str| text.contains("64 tokens of reasoning");
+        assert_eq!(file.content.contains(r#""thinking": 64"#), holds_it, "{format:?}");
+        assert_eq!(file.notes.iter().any(|note| says(note)), !holds_it, "{format:?}");
+        // Who has only the file reads it there, where it can have comments.
+        assert_eq!(says(&file.content), matches!(format, Format::LlamaServer | Format::Modelfile), "{format:?}");
+    }
+}
