@@ -379,6 +379,8 @@ pub enum Behind {
     Another,
     /// Nobody, but nothing was right.
     NothingRight,
+    /// Nobody, but the budget does not hold the rest.
+    Budget,
 }
 
 /// What rollouts are for.

@@ -60,6 +60,32 @@ fn task_files() {
 }
 
 #[test]
+fn slips_in_steps_and_constraints() {
+    let constraint = |arguments: &str| {
+        let task = Task::new();
+        let to = format!("kind = \"constraints\"\nconstraint = [{{ kind = \"length\", {arguments} }}]");
+        task.edit("kind = \"label\"\nfield = \"label\"", &to);
+        task
+    };
+    refused(&constraint("max_lines = 3, max_word = 2"), &[], 2, &["`length` takes no `max_word`; it takes `min_words`,"]);
+    refused(&constraint("min_words = 10, max_words = 5"), &[], 2, &["is 10, more than `max_words`, 5"]);
+    let step = |keys: &str| {
+        let task = Task::new();
+        fs::write(task.path("corpus.jsonl"), "{\"title\": \"Cats\", \"text\": \"They sleep.\"}\n").unwrap();
+        task.edit("[[module]]", &format!("[[step]]\nname = \"look\"\n{keys}\n\n[[module]]"));
+        task
+    };
+    let retrieve = "kind = \"retrieve\"\ncorpus = \"corpus.jsonl\"\nquery = \"text\"";
+    for (slip, key, field) in [("key = \"titel\"", "key", "titel"), ("show = [\"title\", \"txt\"]", "show", "txt")] {
+        let names = format!("gepard.toml:12: `step.{key}` names `{field}`, which none of the first rows of ");
+        let has = "corpus.jsonl has; they have `text`, `title`";
+        refused(&step(&format!("{retrieve}\n{slip}")), &[], 2, &[names.as_str(), has]);
+    }
+    let command = "kind = \"command\"\ncommand = [\"true\"]\ninputs = [\"text\"]\noutputs = [\"rows\", \"error\"]";
+    refused(&step(command), &[], 2, &["gepard.toml:12: `step.outputs` cannot have `error`"]);
+}
+
+#[test]
 fn data() {
     let row = r#"{"id": "a", "text": "one", "label": "odd"}"#;
     let long = format!("{row}\n{{\"id\": \"b\", \"label\": \"odd\", \"text\": \"{}\"}}\n", "x".repeat(50_000_000));

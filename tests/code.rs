@@ -139,6 +139,9 @@ fn hostile_python_gets_nothing_is_named_and_leaves_nothing() {
         ("kills its parent", "os.kill(os.getppid(), signal.SIGKILL)".into(), &[DENIED]),
         ("kills everybody", "os.kill(-1, signal.SIGKILL)".into(), &[DENIED]),
         ("stops its parent another way", "need(C.tgkill(os.getppid(), os.getppid(), 19))".into(), &[DENIED]),
+        ("has a socket signal its parent", "import fcntl\nfcntl.ioctl(socket.socketpair()[0], 0x8901, os.getppid().to_bytes(4, sys.byteorder))".into(), &[DENIED]),
+        ("has it done by another name", "import fcntl\nfcntl.ioctl(socket.socketpair()[0], 0x8902, os.getppid().to_bytes(4, sys.byteorder))".into(), &[DENIED]),
+        ("says which signal a file sends", "import fcntl\nfcntl.fcntl(socket.socketpair()[0], 10, 9)".into(), &[DENIED]),
         ("looks into its parent", "need(C.ptrace(16, os.getppid(), 0, 0))".into(), &[DENIED]),
         ("limits its parent", "import resource\nresource.prlimit(os.getppid(), resource.RLIMIT_CPU, (1, 1))".into(), &[DENIED]),
         ("takes its limits off", "import resource\nresource.setrlimit(resource.RLIMIT_AS, (-1, -1))".into(), &["Error"]),
@@ -153,6 +156,7 @@ fn hostile_python_gets_nothing_is_named_and_leaves_nothing() {
         ("writes a file with holes", "open('big', 'wb').truncate(10 << 30)".into(), &["Error"]),
         ("writes many files", "n = 0\nwhile True:\n    n += 1\n    open(str(n), 'w').write('x' * 20000)".into(), &["more than 8 MB of files"]),
         ("hides what it writes", "n = 0\nwhile True:\n    n += 1\n    open(str(n), 'wb').write(b'x' * 1000) if n > 100 else None\n    globals()[str(n)] = open('big', 'wb')\n    globals()[str(n)].write(b'x' * 1000000)\n    os.remove('big')".into(), &["more than 8 MB of files"]),
+        ("hides what it maps", "C.mmap.restype = ctypes.c_void_p\nfor _ in range(60):\n    file = os.open('big', os.O_RDWR | os.O_CREAT)\n    os.posix_fallocate(file, 0, 1 << 20)\n    C.mmap(None, ctypes.c_size_t(4096), 1, 1, file, ctypes.c_long(0))\n    os.remove('big')\n    os.close(file)\ntime.sleep(0.5)".into(), &["more than 8 MB of files"]),
         ("closes its folder", "os.mkdir('closed', 0o300)\nn = 0\nwhile True:\n    n += 1\n    open(f'closed/{n}', 'w').write('x' * 100000)".into(), &["more than 8 MB of files"]),
         ("digs", "while True:\n    os.mkdir('x')\n    os.chdir('x')".into(), &["too many files"]),
         ("sleeps", "time.sleep(1000000)".into(), &["TIMED OUT", "`time.sleep(1000000)`"]),
@@ -254,6 +258,55 @@ fn tests_are_counted_and_one_that_ends_the_interpreter_costs_itself_alone() {
                   - FAILED: `assert f(2) == 'done'` failed: expected 'done' (str), but `f(2)` is 7 (int)";
     assert_eq!(verdict.feedback, wanted);
     nothing_is_left();
+}
+
+#[test]
+fn what_fails_between_tests_costs_those_after_it() {
+    let _alone = alone();
+    let tests = "assert f(1) == 1\nassert f(2) == 2\ny = f(3)\nassert y == 3";
+    let check = format!("def check(candidate):\n    {}\n\ncheck(f)", tests.replace('f', "candidate").replace('\n', "\n    "));
+    for (then, says) in [
+        ("raise ValueError('three')", "ValueError: three; in `f`, line 2: `if x == 3: raise ValueError('three')`"),
+        ("__import__('os')._exit(0)", "the code ended the interpreter (exit code 0)"),
+        ("\n        while True: pass", "- TIMED OUT: `assert y == 3` took longer than 1 s; where the time went: "),
+    ] {
+        let code = format!("def f(x):\n    if x == 3: {then}\n    return x");
+        for tests in [tests, &check] {
+            let verdict = judge(&python(), &code, &[tests]);
+            assert_eq!(verdict.score, 2.0 / 3.0, "{}", verdict.feedback);
+            assert!(verdict.feedback.contains(says), "{says} not in {}", verdict.feedback);
+        }
+    }
+    let verdict = judge(&python(), "def f(x):\n    return [][0] if x == 3 else x", &[tests]);
+    let wanted = "2 of 3 tests passed.\n- FAILED: `assert y == 3`: not reached: `y = f(3)`: IndexError: list index out of range; in `f`, \
+                  line 2: `return [][0] if x == 3 else x`";
+    assert_eq!(verdict.feedback, wanted);
+    let verdict = judge(&python(), "def f(x):\n    return [][0]", &["y = f(3)\nassert y == 3"]);
+    assert!(verdict.feedback.contains("no test was reached: before the tests: IndexError"), "{}", verdict.feedback);
+}
+
+#[test]
+fn an_eq_of_its_own_counts_where_it_can_decide() {
+    let _alone = alone();
+    let code = "from dataclasses import dataclass\n\n@dataclass\nclass P:\n    x: int\n    y: int\n\ndef make(x, y):\n    return P(x, y)\n\n\
+                class All:\n    def __eq__(self, other):\n        return True\n\ndef forge():\n    return All()\n";
+    let good = ["make(1, 2) is not None", "make(1, 2) != 'a'", "make(1, 2) == P(1, 2)", "None is not make(1, 2) != 3"];
+    let forged = ["forge() == 5", "0 == 0 == forge()", "5 in [forge()]", "[forge()] <= [5]", "forge() is not None == forge()"];
+    for (asserted, score) in good.map(|test| (test, 1.0)).into_iter().chain(forged.map(|test| (test, 0.0))) {
+        let verdict = judge(&python(), code, &[&format!("assert {asserted}")]);
+        assert_eq!(verdict.score, score, "{asserted}: {}", verdict.feedback);
+        assert_eq!(verdict.feedback.contains("`All` decides by an `__eq__` of its own"), score == 0.0, "{}", verdict.feedback);
+    }
+}
+
+#[test]
+fn a_deleted_file_counts_once_however_it_is_held() {
+    let _alone = alone();
+    // Four descriptors (Python's mappings keep theirs), two mappings: 3 MB of 8.
+    let lines = "import mmap\nfile = os.open('big', os.O_RDWR | os.O_CREAT)\nos.truncate(file, 3 << 20)\nagain = os.dup(file)\n\
+                 maps = [mmap.mmap(file, 0), mmap.mmap(file, 4096)]\nos.remove('big')\ntime.sleep(0.3)";
+    let verdict = judge(&python(), &f(lines), &["assert f() == 'done'"]);
+    assert_eq!(verdict.score, 1.0, "{}", verdict.feedback);
 }
 
 #[test]

@@ -480,6 +480,11 @@ fn any_optimizer_runs_from_the_command_line_and_an_unknown_one_is_told() {
         assert!(out(&output).contains(&format!("validation   0.000   {best}")), "{name}:\n{}", out(&output));
         // Nothing is told of keys that nobody has set.
         assert!(!out(&output).contains("`parents`") && !err(&output).contains("`parents`"), "{name}:\n{}", out(&output));
+        if name == "opro" {
+            let summary = std::fs::read_to_string(task.path("opro/summary.json")).unwrap();
+            let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
+            assert!(summary["reflections"]["operators"]["opro"]["better"].as_u64() > Some(0), "{summary:#}");
+        }
         let plan = std::fs::read_to_string(task.path(name).join("plan.toml")).unwrap();
         assert!(plan.contains(&format!("optimizer = \"{name}\"")), "{plan}");
     }
@@ -509,6 +514,14 @@ fn optimizers_are_compared_in_a_table_and_a_comparison_goes_on() {
     let scores = |table: &str| table.lines().map(|line| line.split('|').take(6).collect::<String>()).collect::<Vec<_>>();
     assert_eq!(scores(&out(&again)), scores(&table));
     assert_eq!(std::fs::read(task.path("all/opro-seed1/journal.jsonl")).unwrap(), journal);
+
+    // What changes nothing is refused.
+    for more in [["--set", "optimize.budget=1"], ["--threads", "2"], ["--seeds", "2"], ["--progress", "plain"]] {
+        let output = on(&task, &[&["compare", "all/opro-seed0", "all/opro-seed1"][..], &more].concat());
+        assert_eq!(code(&output), 2, "{more:?}");
+    }
+    assert_eq!(code(&on(&task, &["doctor", "--set", "a.b=c"])), 2);
+    assert_eq!(code(&on(&task, &["compare", "all/opro-seed0", "all/opro-seed1"])), 0);
 
     let output = on(&task, &["compare", "gepard.toml", "--optimizers", "gepa,mipro"]);
     assert_eq!(code(&output), 2);

@@ -108,6 +108,34 @@ fn fields_that_never_vary_and_feedback_that_says_nothing() {
 }
 
 #[test]
+fn what_a_metric_needs_beside_the_labels_may_be_the_same_in_every_row() {
+    let task = Task::new();
+    for split in ["train", "val"] {
+        let with = r#""from": "us", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]"#;
+        let rows = rows(split, 12, |n| if n % 2 == 0 { "odd" } else { "even" }).replace(r#""from": "us""#, with);
+        std::fs::write(task.path(&format!("{split}.jsonl")), rows).unwrap();
+    }
+    task.edit("test = \"test.jsonl\"\n", "").edit("kind = \"label\"\nfield = \"label\"", "kind = \"constraints\"");
+    let found = examined(&task).findings;
+    assert!(!found.iter().any(|f| matches!(f, Finding::NeverVaries { .. })), "{found:?}");
+}
+
+#[test]
+fn declared_values_that_no_row_has() {
+    let task = Task::new();
+    let never = |task: &Task| examined(task).findings.into_iter().find(|f| matches!(f, Finding::NeverAllowed { .. }));
+    task.edit("outputs = [\"label\"]", "outputs = [{ name = \"label\", values = [\"Odd\", \"even\"] }]");
+    assert_eq!(never(&task), None);
+    task.edit("values = [\"Odd\", \"even\"]", "kind = \"flag\"").edit("test = \"test.jsonl\"\n", "");
+    for split in ["train", "val"] {
+        std::fs::write(task.path(&format!("{split}.jsonl")), rows(split, 12, |n| if n % 2 == 0 { "yes" } else { "no" })).unwrap();
+    }
+    let told = never(&task).unwrap().to_string();
+    let wanted = "`label` can only be one of \"true\", \"false\", and for 24 of 24 rows none of them is right: one says \"yes\".";
+    assert!(told.starts_with(wanted), "{told}");
+}
+
+#[test]
 fn more_training_data_than_helps() {
     let task = Task::new();
     std::fs::write(task.path("train.jsonl"), rows("train", 101, |n| if n % 2 == 0 { "odd" } else { "even" })).unwrap();

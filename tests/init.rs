@@ -98,4 +98,16 @@ fn a_user_s_own_rows_become_a_task() {
     let bad = gepard(&["init", "q", "--data", "mine.jsonl", "--output", "sort"], folder.path());
     assert_eq!(code(&bad), 2);
     assert!(both(&bad).contains("it has no field `sort`; it has `text`, `from`, `kind of it`"), "{}", both(&bad));
+    // A field that some rows lack is none that a program can read.
+    let rows = std::fs::read_to_string(folder.path().join("mine.jsonl")).unwrap();
+    std::fs::write(folder.path().join("mine.jsonl"), rows.replacen("{", r#"{"remark": "x", "#, 1)).unwrap();
+    let made = gepard(&["init", "r", "--data", "mine.jsonl"], folder.path());
+    assert!(both(&made).contains("reads `text`, `from` and writes `kind of it`"), "{}", both(&made));
+    assert_eq!(code(&gepard(&["init", "s", "--data", "mine.jsonl", "--inputs", "remark"], folder.path())), 2);
+    // What cannot be made leaves nothing behind.
+    let rows = std::fs::read_to_string(folder.path().join("mine.jsonl")).unwrap();
+    std::fs::write(folder.path().join("mine.jsonl"), rows.replace("\"from\"", "\"from:\"")).unwrap();
+    let bad = gepard(&["init", "t", "--data", "mine.jsonl"], folder.path());
+    assert_eq!(code(&bad), 2, "{}", both(&bad));
+    assert!(!folder.path().join("t").exists(), "{}", both(&bad));
 }

@@ -364,9 +364,9 @@ fn textgrad_takes_back_an_update_by_which_validation_falls() {
 
 #[test]
 fn miprov2_learns_from_its_own_right_answers() {
-    let run = |bootstraps: bool| {
+    let run = |bootstraps: bool, patience: u64| {
         let task = Task::new();
-        let plan = task.plan(&["optimize.budget=300"]);
+        let plan = task.plan(&["optimize.budget=300", &format!("optimize.patience={patience}")]);
         let mut optimizer = Miprov2::new(plan.seed_candidate(), reflectors());
         optimizer.bootstraps = bootstraps;
         // Shown an answer in its own form, the student is always right; the data's labels do not help it.
@@ -380,8 +380,10 @@ fn miprov2_learns_from_its_own_right_answers() {
         };
         search(&plan, &task.path("run"), &mut optimizer, answer).unwrap().best()
     };
-    assert_eq!(run(true), 1.0);
-    assert_eq!(run(false), 0.25);
+    assert_eq!(run(true, 1000), 1.0);
+    assert_eq!(run(false, 1000), 0.25);
+    // Trials that found it are validated before patience ends the run.
+    assert_eq!(run(true, 3), 1.0);
 }
 
 #[test]

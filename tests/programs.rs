@@ -211,6 +211,18 @@ fn a_loop_goes_on_until_a_program_of_the_user_s_own_is_content() {
 }
 
 #[test]
+fn a_changed_program_of_a_step_is_another_run() {
+    let folder = refine(CHECK);
+    let run = || gepard(&["optimize", "gepard.toml", "--run", "run", "--budget", "8"], folder.path());
+    assert_eq!(run().status.code(), Some(0));
+    assert_eq!(run().status.code(), Some(0));
+    fs::write(folder.path().join("check.py"), format!("{CHECK}\n# changed\n")).unwrap();
+    let other = run();
+    assert_eq!(other.status.code(), Some(6));
+    assert!(String::from_utf8_lossy(&other.stderr).contains("step.check.command.check.py.sha256"), "{other:?}");
+}
+
+#[test]
 fn a_step_that_fails_is_the_rollout_s_failure_and_one_that_breaks_down_is_not() {
     let folder = refine("import sys\nfor line in sys.stdin: print('{\"error\": \"nothing to check\"}')");
     let result = eval(folder.path());

@@ -141,6 +141,16 @@ fn the_cap_on_reflections_ends_a_run() {
 }
 
 #[test]
+fn the_cap_on_reflections_counts_second_times_and_lets_less_than_an_iteration_ask() {
+    let task = Task::with_reflector(&[r#"{"contains": ["Write a better instruction"], "text": ""}"#]);
+    for cap in [2, 4] {
+        let plan = task.plan(&["optimize.proposals=3", &format!("optimize.max_reflections={cap}")]);
+        let summary = run(&plan, &task.path(&format!("run{cap}"))).unwrap();
+        assert_eq!((summary.stopped_because, summary.reflections.asked), (StopReason::ReflectionsSpent, cap));
+    }
+}
+
+#[test]
 fn what_a_reflector_read_stands_in_the_journal() {
     let task = Task::new();
     run(&task.plan(&["optimize.max_reflections=2"]), &task.path("run")).unwrap();

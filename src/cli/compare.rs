@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
         (true, [task]) => return compare_optimizers::run(task, &arguments.contest, arguments.json, out),
         (true, _) => return Err(CliError::Usage("--optimizers takes one task file, not run directories".into())),
         (false, [_]) => return Err(CliError::Usage("give two run directories, or a task file with --optimizers".into())),
-        (false, _) => {}
+        (false, _) => arguments.contest.refuse_overrides()?,
     }
     let comparison = compare::compare(&arguments.of).map_err(RunError::from)?;
     if arguments.json {

@@ -16,9 +16,9 @@ pub(super) struct Options {
     /// The optimizers, each with the same models, budget and seeds; the others are compared with the first.
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     optimizers: Vec<String>,
-    /// Runs of each, with seeds counted from that of the task file.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
-    seeds: u64,
+    /// Runs of each, with seeds counted from that of the task file [default: 1].
+    #[arg(long, requires = "optimizers", value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    seeds: Option<u64>,
     /// Where the runs are, each in a directory of its own: begun there, resumed, or read [default: runs/TASK-compare].
     #[arg(long, requires = "optimizers", value_name = "DIR")]
     run: Option<PathBuf>,
@@ -28,7 +28,7 @@ pub(super) struct Options {
     #[command(flatten)]
     overrides: Overrides,
     /// How to tell of progress, on stderr [default: bar on a terminal, else plain].
-    #[arg(long, value_enum)]
+    #[arg(long, requires = "optimizers", value_enum)]
     progress: Option<Mode>,
 }
 
@@ -36,10 +36,16 @@ impl Options {
     pub(super) fn is_asked_for(&self) -> bool {
         !self.optimizers.is_empty()
     }
+
+    /// Refuses what changes a task file where none is read.
+    pub(super) fn refuse_overrides(&self) -> Result<(), CliError> {
+        self.overrides.refuse("finished runs stay as they are; it goes with --optimizers and a task file")
+    }
 }
 
 pub(super) fn run(task: &Path, arguments: &Options, json: bool, out: &mut dyn Write) -> Result<(), CliError> {
     let methods = contest::methods(&arguments.optimizers)?;
+    let seeds = arguments.seeds.unwrap_or(1);
     let mut settings = arguments.overrides.settings();
     settings.extend(arguments.budget.as_ref().map(|budget| format!("optimize.budget=\"{budget}\"")));
     let plan = config::load(task, &settings)?;
@@ -52,7 +58,7 @@ pub(super) fn run(task: &Path, arguments: &Options, json: bool, out: &mut dyn Wr
         });
     let mode = Mode::or_fitting(arguments.progress);
     let interrupted = interrupt_flag(mode == Mode::Bar)?;
-    let (mut number, of) = (0, methods.len() as u64 * arguments.seeds);
+    let (mut number, of) = (0, methods.len() as u64 * seeds);
     // A new list of events for each run, so that each tells of its own replay and its own best.
     let progress = std::cell::RefCell::new(Progress::new(mode, &interrupted));
     let mut begun = |method: config::Method, seed: u64| {
@@ -63,7 +69,7 @@ pub(super) fn run(task: &Path, arguments: &Options, json: bool, out: &mut dyn Wr
         }
     };
     let mut listener = |event: &gepard::event::Event| progress.borrow_mut().hear(event);
-    let entries = contest::contest(&plan, &methods, arguments.seeds, &folder, &interrupted, &mut begun, &mut listener)?;
+    let entries = contest::contest(&plan, &methods, seeds, &folder, &interrupted, &mut begun, &mut listener)?;
     let table = contest::table(&entries);
     if json {
         writeln!(out, "{}", serde_json::json!({ "table": table, "runs": entries }))?;

@@ -23,6 +23,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
+    if arguments.task.is_none() {
+        arguments.overrides.refuse("it goes with a task file")?;
+    }
     // Which features are there; that they are is said by naming them.
     writeln!(out, "build     {}", llama::build_features().replace(" = 1", ""))?;
     for device in llama::devices() {

@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use super::CliError;
+
 #[derive(Debug, Args)]
 pub(super) struct Overrides {
     /// Threads of llama.cpp [default: what is found fastest at a model's first use].
@@ -13,6 +15,12 @@ pub(super) struct Overrides {
 }
 
 impl Overrides {
+    /// Refuses them where no task file is read.
+    pub(super) fn refuse(&self, why: &str) -> Result<(), CliError> {
+        let given = self.settings.first().map(|_| "--set").or(self.threads.map(|_| "--threads"));
+        given.map_or(Ok(()), |option| Err(CliError::Usage(format!("{option} changes nothing here: {why}"))))
+    }
+
     /// As settings of the task file, each `key=value`.
     pub(super) fn settings(&self) -> Vec<String> {
         let threads = self.threads.map(|threads| format!("engine.threads={threads}"));

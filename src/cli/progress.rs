@@ -270,8 +270,9 @@ impl Progress {
             Event::ValidationGivenUp { iteration, candidate, validated, of, behind, .. } => {
                 let behind = match behind {
                     Behind::Best => "behind the best",
-                    Behind::Another => "behind another proposal",
+                    Behind::Another => "not ahead of another proposal",
                     Behind::NothingRight => "nothing right",
+                    Behind::Budget => "the budget is at its end",
                 };
                 format!("{iteration:>4}  candidate {candidate}: {behind} after {validated} of {of}, not run on the rest")
             }

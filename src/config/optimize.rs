@@ -183,7 +183,7 @@ named! {
         RoundRobin = "round-robin",
         /// All at once.
         All = "all",
-        /// All at once at a candidate's first turn, then each in its own.
+        /// All at once at the seed's first turn, then each in its own; a child goes on where its parent was.
         Mixed = "mixed",
     }
 }

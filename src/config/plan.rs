@@ -198,6 +198,24 @@ fn by_name<S: serde::Serializer>(models: &[ModelPlan], serializer: S) -> Result<
     serializer.collect_map(models.iter().map(|model| (&model.name, model)))
 }
 
+impl MetricPlan {
+    /// The field that each output is compared with, where their names differ.
+    fn labels(&self) -> BTreeMap<String, String> {
+        match self {
+            Self::Label { field, output }
+            | Self::Number { field, output, .. }
+            | Self::Exact { field, output }
+            | Self::F1 { field, output }
+                if field != output =>
+            {
+                BTreeMap::from([(output.clone(), field.clone())])
+            }
+            Self::Sum { part } => part.iter().flat_map(|part| part.metric.labels()).collect(),
+            _ => BTreeMap::new(),
+        }
+    }
+}
+
 impl Plan {
     /// The model called `name`.
     #[must_use]
@@ -224,6 +242,7 @@ impl Plan {
             layout: self.layout,
             frozen: plan.frozen,
             keep: plan.keep.clone(),
+            labels: self.metric.labels(),
         }
     }
 

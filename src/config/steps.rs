@@ -361,7 +361,7 @@ pub(super) fn flow(order: &[String], modules: &[ModulePlan], steps: &[StepPlan],
             }
         }
     }
-    Flow(ops)
+    Flow::new(ops)
 }
 
 impl StepKind {

@@ -64,7 +64,9 @@ impl Need {
     pub fn of(name: &str, header: &Header, chunk: usize, context: usize) -> Self {
         let blocks = header.block_count().unwrap_or(1);
         let width = header.embedding_length().unwrap_or(0);
-        let heads = header.head_count().unwrap_or(1).max(1);
+        // Where each layer has its own number, the file may still say how long a key is.
+        let by_length = header.key_length().filter(|&length| length > 0).map(|length| width / length);
+        let heads = header.head_count().or(by_length).unwrap_or(1).max(1);
         let kv_heads = header.kv_head_count().unwrap_or(heads);
         let key = header.key_length().unwrap_or(width / heads);
         let value = header.value_length().unwrap_or(width / heads);

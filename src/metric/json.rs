@@ -51,7 +51,20 @@ impl Metric for Json {
     }
 
     fn check(&self, example: &Example) -> Result<(), MetricError> {
-        self.expected(example).map(drop)
+        let expected = self.expected(example)?;
+        // Of outputs of their own, the fields are required ones.
+        let Some(field) = &self.field else { return Ok(()) };
+        // A row may lack what others have; a name that is spelled wrong leaves one without a weight.
+        let missing = self.weights.keys().find(|name| !expected.contains_key(*name));
+        let unweighed = expected.keys().filter(|name| !self.weights.contains_key(*name)).map(|name| format!("`{name}`"));
+        let unweighed = unweighed.collect::<Vec<_>>().join(", ");
+        match missing {
+            Some(missing) if !unweighed.is_empty() => {
+                let cause = format!("`{field}` has no `{missing}`, which `weights` names, but {unweighed}, which it does not");
+                Err(MetricError::Example { id: example.id.clone(), cause })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn judge(&self, example: &Example, rollout: &Rollout, _answers: &[Completion]) -> Result<Judgement, MetricError> {
@@ -91,6 +104,9 @@ impl Metric for Json {
     }
 }
 
+/// Whole numbers below this are exact as floats.
+const EXACT: f64 = (1_u64 << 53) as f64;
+
 /// How well `given` matches `expected`, 0 to 1: sets of flags and lists by F1, numbers by value,
 /// text without regard to case.
 fn similarity(expected: &Value, given: &Value) -> f64 {
@@ -101,7 +117,7 @@ fn similarity(expected: &Value, given: &Value) -> f64 {
     match (expected, given) {
         (Value::Number(a), Value::Number(b)) => f64::from(a.as_f64() == b.as_f64()),
         (Value::Array(a), Value::Array(b)) => f1(&normalized(a), &normalized(b)),
-        (Value::Object(_), _) | (Value::Array(_), _) => f64::from(expected == given),
+        (Value::Object(_), _) | (Value::Array(_), _) => f64::from(canonical(expected) == canonical(given)),
         _ => f64::from(normalize(&to_text(expected)) == normalize(&to_text(given))),
     }
 }
@@ -118,7 +134,28 @@ fn read_as<'a>(expected: &Value, given: &'a Value) -> Cow<'a, Value> {
 
 /// The items of a list as they are compared.
 fn normalized(items: &[Value]) -> BTreeSet<String> {
-    items.iter().map(|item| normalize(&to_text(item))).collect()
+    items.iter().map(comparable).collect()
+}
+
+/// An item of a list as it is compared.
+fn comparable(item: &Value) -> String {
+    normalize(&to_text(&canonical(item)))
+}
+
+/// The one form of all values that mean the same: whole numbers without a point, objects in the order of their keys.
+fn canonical(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => match number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0) {
+            Some(float) if float.abs() < EXACT => Value::from(float as i64),
+            _ => value.clone(),
+        },
+        Value::Array(items) => Value::Array(items.iter().map(canonical).collect()),
+        Value::Object(map) => {
+            let sorted: BTreeMap<&String, Value> = map.iter().map(|(name, value)| (name, canonical(value))).collect();
+            Value::Object(sorted.into_iter().map(|(name, value)| (name.clone(), value)).collect())
+        }
+        other => other.clone(),
+    }
 }
 
 /// The names of the true flags, if `value` is an object of nothing but flags.
@@ -157,7 +194,7 @@ fn in_words(name: &str, expected: &Value, given: Option<&Value>, score: f64) -> 
         return text + ".";
     }
     if let (Value::Array(wanted), Some(Value::Array(had))) = (expected, given.map(|given| read_as(expected, given)).as_deref()) {
-        let lacks = |list: &[Value], item: &Value| !normalized(list).contains(&normalize(&to_text(item)));
+        let lacks = |list: &[Value], item: &Value| !normalized(list).contains(&comparable(item));
         let named = |items: &[Value], others: &[Value]| {
             let items: Vec<String> =
                 items.iter().filter(|item| lacks(others, item)).map(|item| format!("`{}`", to_text(item))).collect();
@@ -251,9 +288,24 @@ mod tests {
             (json!({"x": 1}), json!({"x": 1}), 1.0),
             (json!(null), json!(null), 1.0),
             (json!({"a": false}), json!({"a": false}), 1.0),
+            (json!([{"name": "chair", "qty": 2}]), json!([{"qty": 2.0, "name": "Chair"}]), 1.0),
+            (json!([1, 2]), json!([1.0, 2.0]), 1.0),
+            (json!([1, 2.5]), json!([1, 2.25]), 0.5),
+            (json!({"a": [1, {"b": 2, "c": 3}]}), json!({"a": [1.0, {"c": 3, "b": 2}]}), 1.0),
         ] {
             assert_eq!(similarity(&expected, &given), score, "{expected} {given}");
         }
+    }
+
+    #[test]
+    fn a_weight_whose_name_is_spelled_wrong_is_refused() {
+        let weights = BTreeMap::from([("urgency".to_owned(), 1.0), ("sentment".to_owned(), 3.0)]);
+        let row = example(&json!({"answer": {"urgency": "low", "sentiment": "good"}}));
+        let told = Json::new(Some("answer".into()), weights).check(&row).unwrap_err().to_string();
+        let wanted = "`answer` has no `sentment`, which `weights` names, but `sentiment`, which it does not";
+        assert!(told.contains(wanted), "{told}");
+        let weights = BTreeMap::from([("urgency".to_owned(), 1.0), ("sentiment".to_owned(), 3.0), ("rare".to_owned(), 1.0)]);
+        assert_eq!(Json::new(Some("answer".into()), weights).check(&row), Ok(()));
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! `number`: the last number of an answer must be the expected one.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use crate::data::Example;
 use crate::engine::Completion;
 use crate::program::Rollout;
@@ -11,6 +15,12 @@ const TOLERANCE: f64 = 1e-6;
 
 /// The most characters of a worked solution in feedback.
 const SOLUTION_LENGTH: usize = 600;
+
+/// What stands before a negative number: a hyphen, U+2212, an en dash.
+const MINUS: [char; 3] = ['-', '−', '–'];
+
+/// What may stand before the digits.
+const CURRENCY: [char; 5] = ['$', '€', '£', '¥', '₹'];
 
 /// Compares the last number of one output with that of the example's field.
 #[derive(Debug, Clone)]
@@ -30,7 +40,10 @@ impl Number {
     fn wanted(&self, example: &Example) -> Result<f64, MetricError> {
         let bad = |cause| MetricError::Example { id: example.id.clone(), cause };
         let expected = example.text(&self.field).ok_or_else(|| bad(format!("the field `{}` is missing", self.field)))?;
-        last_number(&expected).ok_or_else(|| bad(format!("`{}` holds no number", self.field)))
+        one_number(&expected).ok_or_else(|| {
+            let had = shorten(&expected, 60);
+            bad(format!("`{}` must be one number, like `42` or `$1,250.50`, not `{had}`", self.field))
+        })
     }
 }
 
@@ -63,16 +76,53 @@ impl Metric for Number {
     }
 }
 
+/// The number that a row's text is, with nothing beside it but thousands separators, a currency sign and a unit. Of a worked
+/// solution like GSM8K's, it is what stands behind `####`.
+fn one_number(text: &str) -> Option<f64> {
+    // A sign, digits, an exponent, and a unit without digits: "3/4", "10:30" and "1 h 30" are no one number.
+    static WHOLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        let pattern = r#"(?x)^
+            (?: [-+−–]? [$€£¥₹]? | [$€£¥₹] \s? [-+−–]? )
+            (?: [0-9]{1,3} (?: ,[0-9]{2,3} )* ,[0-9]{3} | [0-9]+ )? (?: \.[0-9]+ )? (?: [eE] [-+−–]? [0-9]+ )?
+            \s* (?: [\p{L}\p{Sc}%‰°("'] [^\p{N}]* [²³]? )? \.?
+        $"#;
+        Regex::new(pattern).ok()
+    });
+    let text = text.rsplit_once("####").map_or(text, |(_, number)| number).trim();
+    let is_whole = WHOLE.as_ref().is_some_and(|whole| whole.is_match(text));
+    last_number(text).filter(|number| is_whole && number.is_finite())
+}
+
+/// What the digits of a number may be joined by.
+fn is_part(c: char) -> bool {
+    c.is_ascii_digit() || matches!(c, ',' | '.')
+}
+
+/// A text that ends with a digit, without the exponent at its end, and that exponent: of "is 3.2e8", "is 3.2" and "e8".
+fn split_exponent(text: &str) -> (&str, String) {
+    let before = text.trim_end_matches(|c: char| c.is_ascii_digit());
+    let sign = if before.ends_with(MINUS) { "-" } else { "" };
+    let unsigned = before.strip_suffix(MINUS).or_else(|| before.strip_suffix('+')).unwrap_or(before);
+    // The "e" of a name, as in "room2e4", begins none.
+    let is_number = |number: &&str| {
+        number.ends_with(|c: char| c.is_ascii_digit()) && !number.trim_end_matches(is_part).ends_with(char::is_alphabetic)
+    };
+    match unsigned.strip_suffix(['e', 'E']).filter(is_number) {
+        Some(number) => (number, format!("e{sign}{}", &text[before.len()..])),
+        None => (text, String::new()),
+    }
+}
+
 /// The last number in `text`; commas between its digits are left out.
 #[must_use]
 pub fn last_number(text: &str) -> Option<f64> {
-    let is_part = |c: char| c.is_ascii_digit() || matches!(c, ',' | '.');
     let end = text.rfind(|c: char| c.is_ascii_digit())? + 1;
-    let start = text[..end].rfind(|c| !is_part(c)).map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
+    let (text, exponent) = split_exponent(&text[..end]);
+    let start = text.rfind(|c| !is_part(c)).map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
     // ".5" is a half, but the points of "so...5" and "v.5" are not its own.
     let is_fraction =
         text[start..].starts_with('.') && !text[start..].starts_with("..") && !text[..start].ends_with(char::is_alphanumeric);
-    let digits = text[start..end].trim_start_matches([',', '.']).replace(',', "");
+    let digits = text[start..].trim_start_matches([',', '.']).replace(',', "");
     let digits = if is_fraction { format!("0.{digits}") } else { digits };
     // Of two numbers that only a point joins ("3.4.5"), the last.
     let parts: Vec<&str> = digits.split('.').collect();
@@ -81,11 +131,11 @@ pub fn last_number(text: &str) -> Option<f64> {
         [.., last] => (*last).to_owned(),
         [] => return None,
     };
-    let value: f64 = number.parse().ok()?;
-    let before = text[..start].trim_end_matches(['$', '€', '£']);
-    // A minus is a sign unless it stands between two things, as in "10-4".
-    let unsigned = before.strip_suffix(['-', '−']);
-    let signed = unsigned.is_some_and(|rest| !rest.ends_with(|c: char| c.is_alphanumeric() || c == ')'));
+    let value: f64 = format!("{number}{exponent}").parse().ok()?;
+    let before = text[..start].trim_end_matches(CURRENCY);
+    // A minus is a sign unless it stands between two things, as in "10-4" and "3%–5%".
+    let unsigned = before.strip_suffix(MINUS);
+    let signed = unsigned.is_some_and(|rest| !rest.ends_with(|c: char| c.is_alphanumeric() || matches!(c, ')' | '%')));
     Some(if signed { -value } else { value })
 }
 
@@ -112,6 +162,14 @@ mod tests {
             ("-.25", -0.25),
             ("so...5", 5.0),
             ("−7", -7.0),
+            ("it is –5", -5.0),
+            ("3–5", 5.0),
+            ("$3 to $5, 3%–5%", 5.0),
+            ("about 3.2e8.", 320_000_000.0),
+            ("1,5E-1", 1.5),
+            ("-2e+3", -2000.0),
+            ("10e−2", 0.1),
+            ("room2e4", 4.0),
         ] {
             assert_eq!(last_number(text), Some(number), "{text}");
         }
@@ -135,10 +193,39 @@ mod tests {
         assert!(metric.judge(&example(&json!({ "answer": "none", "solution": "" })), &rollout(&[]), &[]).is_err());
     }
 
+    #[test]
+    fn what_is_expected_is_one_number_and_nothing_else() {
+        let metric = Number::new("answer", "answer", None);
+        let row = |answer: &serde_json::Value| example(&json!({ "answer": answer }));
+        for (answer, given) in [
+            (json!("6.02e23"), "6.02e23"),
+            (json!(1e16), "10000000000000000"),
+            (json!("$1,250.50"), "1250.5"),
+            (json!("-$5"), "–5"),
+            (json!("€ 5"), "5"),
+            (json!("12 %"), "12"),
+            (json!("5 km."), "5"),
+            (json!("#### 42"), "42"),
+            (json!("48/2 = <<48/2=24>>24 in May\n#### 72"), "72"),
+            (json!(-0.5), "-.5"),
+        ] {
+            assert!(metric.check(&row(&answer)).is_ok(), "{answer}");
+            let verdict = metric.judge(&row(&answer), &rollout(&[("answer", given)]), &[]).unwrap();
+            assert_eq!(verdict.score, 1.0, "{answer}: {}", verdict.feedback);
+        }
+        let other = metric.judge(&row(&json!("6.02e23")), &rollout(&[("answer", "9.1e23")]), &[]).unwrap();
+        assert_eq!(other.score, 0.0);
+        for answer in ["3/4", "10:30", "1 h 30", "3–5", "3,5", "1 000", "1.2.3", "1½", "- 5", "so 5", "km", "1e999", ""] {
+            let told = metric.check(&row(&json!(answer))).unwrap_err().to_string();
+            assert!(told.contains(&format!("`answer` must be one number, like `42` or `$1,250.50`, not `{answer}`")), "{told}");
+        }
+    }
+
     proptest! {
         #[test]
-        fn any_text_is_searched_without_panic(text in "[-0-9.,$ü ]{0,12}") {
+        fn any_text_is_searched_without_panic(text in "[-–0-9.,$eEü ]{0,12}") {
             let _ = last_number(&text);
+            let _ = one_number(&text);
         }
 
         #[test]

@@ -14,11 +14,16 @@ const QUOTE_WORDS: usize = 4;
 /// So many names of examples make a text one about them.
 const NAMES: usize = 2;
 
+/// What stands around a prompt, or around a sample in it.
+const FENCE: &str = "```";
+
 /// Why there is no proposal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unusable {
     /// Not asked: no example fits the reflector's context.
     NoRoom,
+    /// Not asked: no example says what is right.
+    NoLabels,
     /// The engine refused the request.
     Refused,
     /// Nothing, or nothing but reasoning.
@@ -47,6 +52,7 @@ impl Unusable {
     pub fn reason(self) -> &'static str {
         match self {
             Self::NoRoom => "no room for an example",
+            Self::NoLabels => "no example with a right output",
             Self::Refused => "refused",
             Self::Empty => "empty",
             Self::CutOff => "cut off",
@@ -63,7 +69,7 @@ impl Unusable {
     /// Whether the reflector may do better when it is asked once more, with another seed.
     #[must_use]
     pub fn is_worth_a_retry(self) -> bool {
-        !matches!(self, Self::NoRoom | Self::Refused)
+        !matches!(self, Self::NoRoom | Self::NoLabels | Self::Refused)
     }
 }
 
@@ -135,8 +141,28 @@ pub fn sentence<'a>(completion: &'a Completion, inputs: &[&str]) -> Result<&'a s
     };
     text(&answer, inputs)?;
     let line = unwrap_fence(completion.text.trim()).lines().map(str::trim).find(|line| !line.is_empty());
-    let line = line.map_or("", |line| line.trim_start_matches(['-', '*', '•', ' ']).trim_matches(['"', '`', ' ']));
+    let line = line.map_or("", |line| unquote(line.trim_start_matches(['-', '*', '•', ' '])));
     if line.is_empty() { Err(Unusable::Empty) } else { Ok(line) }
+}
+
+/// A line without the quotes around all of it, and without one that is never closed or opened.
+fn unquote(line: &str) -> &str {
+    let mut line = line.trim();
+    for quote in ['"', '`'] {
+        if line.matches(quote).count() <= 1
+            || line.matches(quote).count() == 2 && line.starts_with(quote) && line.ends_with(quote)
+        {
+            line = line.trim_matches(quote).trim();
+        }
+    }
+    line
+}
+
+/// Where a fence begins that may stand around a prompt: at the beginning of a line, or behind the words that lead to it. One
+/// amid a sentence is a part of that.
+fn fence_around(text: &str) -> Option<usize> {
+    let leads = |before: &str| before.is_empty() || before.ends_with('\n') || before.trim_end().ends_with(':');
+    text.match_indices(FENCE).map(|(at, _)| at).find(|&at| leads(text[..at].trim_end_matches([' ', '\t'])))
 }
 
 /// The inside of the fence around a prompt: from the first line of three backticks to the last, so
@@ -144,8 +170,7 @@ pub fn sentence<'a>(completion: &'a Completion, inputs: &[&str]) -> Result<&'a s
 /// goes with it; a first word of the prompt does not. Without a fence, all of the text; and so where
 /// more than a few words stand before it, for then it fences a sample within the prompt.
 fn unwrap_fence(text: &str) -> &str {
-    const FENCE: &str = "```";
-    let Some(open) = text.find(FENCE) else {
+    let Some(open) = fence_around(text) else {
         return text;
     };
     if text[..open].trim().chars().count() > LEAD_IN_LENGTH {
@@ -201,6 +226,31 @@ mod tests {
     fn a_fenced_sample_within_an_unfenced_prompt_stays_there() {
         let text = "Sort every message by its team. The teams are billing, for whatever is about money, and shipping, for parcels.\n```\nteam: billing\n```";
         assert_eq!(read(text).as_deref(), Ok(text));
+    }
+
+    #[test]
+    fn a_fence_amid_a_sentence_is_a_part_of_it() {
+        for text in [
+            "Write the function. Put it between ``` and ```, with nothing else.",
+            "Put the code in a ```python block and nothing else.",
+        ] {
+            assert_eq!(read(text).as_deref(), Ok(text));
+            assert_eq!(sentence(&answer(text, Ended::Stop), &[]), Ok(text));
+        }
+        assert_eq!(read("Here: ```New.```").as_deref(), Ok("New."));
+    }
+
+    #[test]
+    fn a_sentence_keeps_its_last_quotation_whole() {
+        for (text, line) in [
+            ("If money is to come back, answer `refund`", "If money is to come back, answer `refund`"),
+            ("`refund` is for money", "`refund` is for money"),
+            ("\"Answer `refund`\"", "Answer `refund`"),
+            ("`Always answer.`", "Always answer."),
+            ("Always answer.\"", "Always answer."),
+        ] {
+            assert_eq!(sentence(&answer(text, Ended::Stop), &[]), Ok(line));
+        }
     }
 
     #[test]

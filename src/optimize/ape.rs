@@ -54,7 +54,8 @@ impl Ape {
             drawn.shuffle(&mut random);
             drawn.truncate(self.pairs);
             let packed = packing::fill(&count, room, head, drawn.iter().map(packing::pair), tail);
-            (if packed.examples == 0 { Err(Unusable::NoRoom) } else { Ok(packed) }, "induce")
+            let none = if pairs.is_empty() { Unusable::NoLabels } else { Unusable::NoRoom };
+            (if packed.examples == 0 { Err(none) } else { Ok(packed) }, "induce")
         };
         let prompts = (0..step.most.min(self.proposals)).map(prompt).collect();
         search.ask(session, step, session.plan().reflection_temperature, prompts)

@@ -25,7 +25,7 @@ pub fn labelled(
     solution: &dyn Fn(&Example) -> Option<String>,
 ) -> Option<Demonstration> {
     let values: Vec<(String, String)> =
-        module.outputs.iter().map(|name| Some((name.clone(), example.text(name)?))).collect::<Option<_>>()?;
+        module.outputs.iter().map(|name| Some((name.clone(), example.text(module.label(name))?))).collect::<Option<_>>()?;
     let reasoning = if text.reasoning { Some(solution(example)?) } else { None };
     let answer = layout::worked_answer(reasoning.as_deref(), &values);
     let inputs = module.inputs.iter().map(|name| Some((name.clone(), example.text(name)?)));
@@ -54,4 +54,28 @@ pub fn succeeded(module: &Module, text: &ModuleText, example: &Example, scored: 
         false => step.answer.trim().to_owned(),
     };
     Some(Demonstration { id: example.id.clone(), inputs: step.inputs.clone(), answer })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::optimize::gepa::profile::{self, Kind};
+    use crate::program::tests_support::module;
+
+    #[test]
+    fn a_label_may_have_another_name_than_the_output() {
+        let labels = BTreeMap::from([("answer".to_owned(), "label".to_owned())]);
+        let module = Module { labels, ..module("m", &["text"], &["answer"]) };
+        let row = |n: usize| {
+            let fields = serde_json::json!({ "text": format!("text {n}"), "label": if n.is_multiple_of(2) { "yes" } else { "no" } });
+            Example { id: n.to_string(), fields: fields.as_object().cloned().unwrap_or_default() }
+        };
+        let train: Vec<Example> = (0..20).map(row).collect();
+        let shown = labelled(&module, &ModuleText::new(""), &train[0], &|_| None).unwrap();
+        assert_eq!(shown.answer, layout::worked_answer(None, &[("answer".into(), "yes".into())]));
+        let profile = profile::of(&module, &train);
+        assert!(matches!(&profile[0].kind, Kind::Set(values) if values.len() == 2) && profile[0].name == "answer");
+    }
 }

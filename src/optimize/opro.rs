@@ -60,16 +60,14 @@ impl Opro {
                 "Below are instructions for an assistant, each with the score out of 100 that it reached, the best last.\n\n{history}"
             ),
         };
-        let head = format!(
-            "{lead}The assistant reads {} and writes {}. These are samples of its task, with the right output:\n\n",
-            packing::names(&module.inputs),
-            packing::names(&module.outputs)
-        );
         let tail = "Write an instruction that differs from all of those above and reaches a higher score than any of them. \
                     Write it between two lines of ``` and nothing else.\n";
         let mut pairs = shown::pairs(session, step);
         pairs.shuffle(&mut session.random("exemplars", step.iteration));
         pairs.truncate(self.exemplars);
+        let samples = if pairs.is_empty() { "" } else { " These are samples of its task, with the right output:" };
+        let (reads, writes) = (packing::names(&module.inputs), packing::names(&module.outputs));
+        let head = format!("{lead}The assistant reads {reads} and writes {writes}.{samples}\n\n");
         let count = |text: &str| search.writer.count(session, step.iteration, text);
         packing::fill(&count, search.writer.room(session, step.iteration), &head, pairs.iter().map(packing::pair), tail)
     }

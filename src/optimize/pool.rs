@@ -105,6 +105,21 @@ pub fn ranking(members: &[Member]) -> Vec<usize> {
     places
 }
 
+/// Means that can be compared with each other: of a member that was validated in part, the best one's and how far it is ahead of
+/// that on the examples that both were run on; its own may be of easy ones.
+#[must_use]
+pub fn comparable_means(members: &[Member]) -> Vec<f64> {
+    let best = ranking(members).first().map(|&best| &members[best]);
+    let comparable = |member: &Member| match best {
+        Some(best) if !member.complete => {
+            let leads: Vec<Option<f64>> = member.scores.shared(&best.scores).map(|(_, own, best)| Some(own - best)).collect();
+            mean(&leads).map_or(0.0, |lead| rounded(best.mean() + lead).clamp(0.0, 1.0))
+        }
+        _ => member.mean(),
+    };
+    members.iter().map(comparable).collect()
+}
+
 /// All accepted candidates in the order of their acceptance, and why the search ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pool {
@@ -168,6 +183,14 @@ mod tests {
     fn the_order_of_the_scores_does_not_break_a_tie() {
         let third = 1.0 / 3.0;
         assert_eq!(ranking(&[with_tokens(1, &[third; 4]), with_tokens(2, &[2.0 * third, third, 0.0, third])]), [0, 1]);
+    }
+
+    #[test]
+    fn a_mean_over_easy_examples_is_brought_down() {
+        // The best has all of the first two, which are all that the other was run on, and half of the rest.
+        let best = member(&[1.0, 1.0, 0.0, 1.0]);
+        let part = Member { complete: false, validated: 2, ..member(&[1.0, 0.9]) };
+        assert_eq!(comparable_means(&[best, part]), [0.75, 0.7]);
     }
 
     #[test]

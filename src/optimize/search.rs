@@ -92,6 +92,8 @@ pub struct Search {
     pub writer: Writer,
     pub(super) members: Vec<Member>,
     tried: BTreeMap<Candidate, Fitness>,
+    /// The place in the pool of what each candidate was proposed as a change of.
+    parents: BTreeMap<Candidate, usize>,
     /// What those that may be asked for again did on the training examples, by place.
     rollouts: BTreeMap<Candidate, Vec<(usize, Arc<Scored>)>>,
 }
@@ -100,7 +102,7 @@ impl Search {
     /// Nothing was tried yet.
     #[must_use]
     pub fn new(writer: Writer) -> Self {
-        Self { writer, members: Vec::new(), tried: BTreeMap::new(), rollouts: BTreeMap::new() }
+        Self { writer, members: Vec::new(), tried: BTreeMap::new(), parents: BTreeMap::new(), rollouts: BTreeMap::new() }
     }
 
     /// What a text did on the training examples that it was tried on, by their places: known of those that were tried in this
@@ -224,6 +226,7 @@ impl Search {
             if !self.tried.contains_key(&candidate) {
                 let proposal = Proposal { iteration: step.iteration, number: draft.proposal, parent: self.parent() };
                 joining::propose(session, proposal, &candidate, &[(step.module, draft.operator)])?;
+                self.parents.insert(candidate, proposal.parent);
             }
         }
         self.run(session, step, &fresh, part)?;
@@ -284,7 +287,9 @@ impl Search {
 
     /// Validates a candidate in full; it joins the pool.
     fn validate(&mut self, session: &mut Session<'_>, iteration: u64, candidate: Candidate) -> Result<(), Halt> {
-        let member = validated(session, &self.members, iteration, (candidate, self.parent(), 0))?;
+        // Perhaps it was proposed long ago: its number is of another iteration, and who it is its key says.
+        let parent = self.parents.get(&candidate).copied().unwrap_or_else(|| self.parent());
+        let member = validated(session, &self.members, iteration, (candidate, parent, 0))?;
         self.members.push(member);
         Ok(())
     }

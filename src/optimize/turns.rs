@@ -183,8 +183,9 @@ impl<M: SinglePrompt> InTurns<M> {
             } else if session.limits().patience.is_some_and(|patience| *iteration >= best.1 + patience) {
                 return Ok(StopReason::NoImprovement);
             }
-            // Without a limit in rollouts, nothing is kept back for the end.
-            let is_due = session.limits().rollouts.is_none() || (generation + 1).is_power_of_two();
+            // Where the clock may end it, nothing is kept back for the end.
+            let limits = session.limits();
+            let is_due = limits.rollouts.is_none() || limits.seconds.is_some() || (generation + 1).is_power_of_two();
             if is_due && share.may_validate(session) {
                 self.search.crown(session, *iteration, examples.len(), 1)?;
             }

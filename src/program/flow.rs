@@ -3,6 +3,8 @@
 //! A [`Control`] is a state machine whose state is the trace: it looks at what has happened and names the next call. So a rollout
 //! needs no memory beside its trace, and rollouts that take different ways still share the waves of their model calls.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::Rollout;
@@ -89,30 +91,43 @@ pub enum Op {
 
 /// Calls in a fixed order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Flow(pub Vec<Op>);
+pub struct Flow {
+    /// What is called, and when.
+    pub ops: Vec<Op>,
+    /// Fields that calls write before any reads them. Where the one that would have written such a field was not called, it is
+    /// empty: what an example has under its name may be the right answer.
+    pub made: BTreeSet<String>,
+}
 
 impl Flow {
+    /// These calls. What they write is known once they are part of a program.
+    #[must_use]
+    pub fn new(ops: Vec<Op>) -> Self {
+        Self { ops, made: BTreeSet::new() }
+    }
+
     /// The modules of a program, one after the other.
     #[must_use]
     pub fn of_modules(count: usize) -> Self {
-        Self((0..count).map(|module| Op::Call { next: Next::Module(module), when: None }).collect())
+        Self::new((0..count).map(|module| Op::Call { next: Next::Module(module), when: None }).collect())
     }
-}
 
-/// What `field` was after the first `steps` steps of a rollout.
-fn value(field: &str, example: &Example, rollout: &Rollout, steps: usize) -> Option<String> {
-    let written = rollout.steps[..steps].iter().rev().find_map(|step| step.outputs.get(field));
-    written.cloned().or_else(|| example.text(field))
+    /// What `field` was after the first `steps` steps of a rollout.
+    fn value(&self, field: &str, example: &Example, rollout: &Rollout, steps: usize) -> Option<String> {
+        let written = rollout.steps[..steps].iter().rev().find_map(|step| step.outputs.get(field));
+        written.cloned().or_else(|| if self.made.contains(field) { None } else { example.text(field) })
+    }
 }
 
 impl Control for Flow {
     /// Goes through the flow again, along the trace.
     fn next(&self, example: &Example, rollout: &Rollout) -> Next {
-        let mut rounds = vec![0_usize; self.0.len()];
+        let mut rounds = vec![0_usize; self.ops.len()];
         let (mut place, mut made) = (0, 0);
-        let holds = |condition: &Condition, made| condition.holds(value(&condition.field, example, rollout, made).as_deref());
+        let holds =
+            |condition: &Condition, made| condition.holds(self.value(&condition.field, example, rollout, made).as_deref());
         loop {
-            match self.0.get(place) {
+            match self.ops.get(place) {
                 None => return Next::Done,
                 Some(Op::Call { when: Some(when), .. }) if !holds(when, made) => place += 1,
                 Some(Op::Call { next, .. }) if made == rollout.steps.len() => return next.clone(),
@@ -165,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_loop_ends_when_its_condition_holds_or_its_rounds_are_over() {
-        let flow = Flow(vec![
+        let flow = Flow::new(vec![
             call(Next::Module(0), None),
             call(Next::Module(1), None),
             Op::Again { to: 1, most: 3, until: Some(is("verdict", "good")) },
@@ -180,7 +195,7 @@ mod tests {
     #[test]
     fn conditions_see_what_was_written_before_them() {
         let not = Condition { not: true, ..is("kind", "short") };
-        let flow = Flow(vec![call(Next::Module(0), None), call(Next::Module(1), Some(not)), call(Next::Module(2), None)]);
+        let flow = Flow::new(vec![call(Next::Module(0), None), call(Next::Module(1), Some(not)), call(Next::Module(2), None)]);
         // The last call writes the field again, which changes nothing of what was decided.
         assert_eq!(walk(&flow, &[("kind", "short"), ("kind", "long")]), [Next::Module(0), Next::Module(2)]);
         assert_eq!(walk(&flow, &[("kind", "long"), ("x", ""), ("kind", "short")]).len(), 3);
@@ -188,7 +203,7 @@ mod tests {
 
     #[test]
     fn loops_may_stand_in_loops() {
-        let flow = Flow(vec![
+        let flow = Flow::new(vec![
             call(Next::Module(0), None),
             call(Next::Module(1), None),
             Op::Again { to: 1, most: 2, until: None },

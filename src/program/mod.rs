@@ -47,6 +47,16 @@ pub struct Module {
     pub frozen: bool,
     /// Sentences that stay in its instruction, word for word.
     pub keep: Vec<String>,
+    /// For each output that the metric compares with a field of another name, that field.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Module {
+    /// The example's field that says what an output should be, where it has one.
+    #[must_use]
+    pub fn label<'a>(&'a self, output: &'a str) -> &'a str {
+        self.labels.get(output).map_or(output, String::as_str)
+    }
 }
 
 /// Modules, the steps between them, and what runs when.
@@ -72,9 +82,9 @@ impl Program {
 
     /// Modules and steps in the order of a flow. It reads from an example whatever nothing has written before.
     #[must_use]
-    pub fn of_flow(modules: Vec<Module>, tools: Vec<Tool>, flow: Flow) -> Self {
+    pub fn of_flow(modules: Vec<Module>, tools: Vec<Tool>, mut flow: Flow) -> Self {
         let (mut written, mut reads): (BTreeSet<&String>, Vec<String>) = (BTreeSet::new(), Vec::new());
-        for op in &flow.0 {
+        for op in &flow.ops {
             let (condition, inputs, outputs): (_, &[String], &[String]) = match op {
                 Op::Call { next: Next::Module(index), when } => (when, &modules[*index].inputs, &modules[*index].outputs),
                 Op::Call { next: Next::Tool(index), when } => (when, &tools[*index].inputs, &tools[*index].outputs),
@@ -88,6 +98,8 @@ impl Program {
             }
             written.extend(outputs);
         }
+        let made = written.into_iter().filter(|field| !reads.contains(field)).cloned().collect();
+        flow.made = made;
         Self { control: Arc::new(flow), modules, tools, reads }
     }
 
@@ -101,6 +113,13 @@ impl Program {
     #[must_use]
     pub fn position(&self, name: &str) -> Option<usize> {
         self.modules.iter().position(|m| m.name == name)
+    }
+
+    /// Whether a module or a step writes `field`.
+    #[must_use]
+    pub fn writes(&self, field: &str) -> bool {
+        let modules = self.modules.iter().flat_map(|module| &module.outputs);
+        modules.chain(self.tools.iter().flat_map(|tool| &tool.outputs)).any(|output| output == field)
     }
 
     /// Whether anything but the module at `index` reads `field`.
@@ -131,6 +150,7 @@ pub(crate) mod tests_support {
             layout: Layout::default(),
             frozen: false,
             keep: Vec::new(),
+            labels: BTreeMap::new(),
         }
     }
 }

@@ -69,9 +69,31 @@ pub fn missing(names: &[String], found: &Outputs, answer: &str) -> Option<String
     ))
 }
 
+/// What stands in a JSON object that has the output's name and nothing else: models wrap a lone answer so. None where the value
+/// is no such object.
+#[must_use]
+pub fn unwrapped(name: &str, value: &str) -> Option<String> {
+    let (object, _) = leading_object(value.trim_start())?;
+    let (key, inner) = object.iter().next().filter(|_| object.len() == 1)?;
+    (key.eq_ignore_ascii_case(name) && !inner.is_object() && !inner.is_array()).then(|| to_text(inner))
+}
+
+/// The JSON object that a text begins with, and where it ends.
+fn leading_object(text: &str) -> Option<(serde_json::Map<String, Value>, usize)> {
+    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    match stream.next() {
+        Some(Ok(Value::Object(map))) => Some((map, stream.byte_offset())),
+        _ => None,
+    }
+}
+
 /// Whether an answer begins with the label of reasoning or of one of the outputs.
 #[must_use]
 pub fn begins_with_a_label(names: &[String], answer: &str) -> bool {
+    // The keys of an object are its own.
+    if leading_object(answer.trim_start()).is_some() {
+        return false;
+    }
     let label = answer.trim_start().split_once(':').map(|(label, _)| bare(label));
     let is = |name: &str| label.is_some_and(|label| label.eq_ignore_ascii_case(name));
     is(REASONING) || names.iter().any(|name| is(name))
@@ -92,7 +114,8 @@ pub fn json_object(text: &str) -> Option<serde_json::Map<String, Value>> {
 /// A whole answer without the label, fence or quotes around it.
 fn one(name: &str, answer: &str) -> String {
     let mut text = unfence(answer);
-    if let Some((label, rest)) = text.split_once(':')
+    if leading_object(text).is_none()
+        && let Some((label, rest)) = text.split_once(':')
         && bare(label).eq_ignore_ascii_case(name)
     {
         text = unfence(rest.trim_start_matches('*').trim());
@@ -116,14 +139,22 @@ fn lines(names: &[String], answer: &str) -> Outputs {
     let is_fence = |line: &str| line.trim_start().starts_with("```");
     let last_fence = answer.lines().enumerate().filter(|(_, line)| is_fence(line)).map(|(number, _)| number).last().unwrap_or(0);
     let mut fenced = false;
+    // Nor is anything within an object that is a value: up to here.
+    let mut object_end = 0;
+    let offset = |part: &str| part.as_ptr().addr() - answer.as_ptr().addr();
     for (number, line) in answer.lines().enumerate() {
         let label_of = |line: &str| {
             let (label, rest) = line.split_once(':')?;
             let label = bare(label);
             let name = names.iter().find(|n| label.eq_ignore_ascii_case(n))?;
-            Some((name.clone(), rest.trim_start_matches('*').trim().to_owned()))
+            let rest = rest.trim_start_matches('*').trim();
+            Some((name.clone(), rest.to_owned(), offset(rest)))
         };
-        let labelled = if fenced { None } else { label_of(line) };
+        let labelled = if fenced || offset(line) < object_end { None } else { label_of(line) };
+        let labelled = labelled.map(|(name, rest, at)| {
+            object_end = leading_object(&answer[at..]).map_or(0, |(_, length)| at + length);
+            (name, rest)
+        });
         match &labelled {
             Some((_, rest)) => fenced = rest.starts_with("```") && number < last_fence,
             None if current.is_some() && is_fence(line) => fenced = !fenced && number < last_fence,
@@ -208,6 +239,28 @@ mod tests {
     fn an_object_that_is_a_value_does_not_speak_for_the_others() {
         let found = outputs(&names(&["answer", "payload"]), "answer: yes\npayload: {\"answer\": \"no\", \"n\": 1}");
         assert_eq!((found["answer"].as_str(), found["payload"].as_str()), ("yes", "{\"answer\": \"no\", \"n\": 1}"));
+    }
+
+    #[test]
+    fn the_keys_of_an_object_are_no_labels() {
+        let object = "{\"answer\": \"Paris\", \"confidence\": \"high\"}";
+        assert_eq!(outputs(&names(&["answer"]), object)["answer"], object);
+        assert_eq!(outputs(&names(&["answer"]), &format!("answer: {object}"))["answer"], object);
+        assert!(!begins_with_a_label(&names(&["answer"]), object));
+        let pretty = "payload: {\n\"answer\": \"no\",\n\"n\": 1\n}\nanswer: yes";
+        let found = outputs(&names(&["answer", "payload"]), pretty);
+        assert_eq!((found["answer"].as_str(), found["payload"].as_str()), ("yes", "{\n\"answer\": \"no\",\n\"n\": 1\n}"));
+        // One that is never closed hides nothing.
+        assert_eq!(outputs(&names(&["payload", "answer"]), "payload: {\nanswer: yes")["answer"], "yes");
+    }
+
+    #[test]
+    fn an_answer_that_is_wrapped_in_an_object_is_taken_out() {
+        assert_eq!(unwrapped("label", "{\"Label\": \"spam\"} since it sells").as_deref(), Some("spam"));
+        assert_eq!(unwrapped("n", "{\"n\": 3}").as_deref(), Some("3"));
+        for other in ["{\"label\": \"spam\", \"why\": \"x\"}", "{\"kind\": \"spam\"}", "{\"label\": [1]}", "spam", "{"] {
+            assert_eq!(unwrapped("label", other), None, "{other}");
+        }
     }
 
     fn names(names: &[&str]) -> Vec<String> {

@@ -13,7 +13,7 @@ use super::parse::{self, Outputs};
 use super::tools::{Fault, Made, Tool};
 use super::{Candidate, Demonstration, ModuleText, Program, layout};
 use crate::data::Example;
-use crate::engine::{Completion, Decoding, Ended, EngineError, Request, Usage};
+use crate::engine::{Completion, Decoding, Ended, EngineError, Request, Shape, Usage};
 
 /// One call of a module, or one step that asked no model.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -136,7 +136,7 @@ pub fn run(program: &Program, jobs: &[Job<'_>], known: &Known, generate: &mut Ge
                 continue;
             };
             let Some(module) = program.modules.get(index) else { continue };
-            let inputs = gather(&module.inputs, &rollouts[place], job.example);
+            let inputs = gather(program, &module.inputs, &rollouts[place], job.example);
             let text = without(text, (job.example, &program.reads), &inputs);
             let key = key(program, index, &text, &inputs);
             if let Some(answer) = key.and_then(|key| known.answer(&key)) {
@@ -199,7 +199,7 @@ fn advance(program: &Program, rollout: &mut Rollout, job: &Job<'_>) -> Option<us
         match program.control.next(job.example, rollout) {
             Next::Module(index) => return Some(index),
             Next::Tool(index) => match program.tools.get(index) {
-                Some(tool) => use_tool(tool, rollout, job.example),
+                Some(tool) => use_tool(program, tool, rollout, job.example),
                 None => rollout.failure = Some(format!("There is no step {index}.")),
             },
             Next::Done => return None,
@@ -209,8 +209,8 @@ fn advance(program: &Program, rollout: &mut Rollout, job: &Job<'_>) -> Option<us
     None
 }
 
-fn use_tool(tool: &Tool, rollout: &mut Rollout, example: &Example) {
-    let inputs = gather(&tool.inputs, rollout, example);
+fn use_tool(program: &Program, tool: &Tool, rollout: &mut Rollout, example: &Example) {
+    let inputs = gather(program, &tool.inputs, rollout, example);
     let started = Instant::now();
     let mut broken = None;
     let made = tool.does.act(&inputs).unwrap_or_else(|fault| {
@@ -225,9 +225,11 @@ fn use_tool(tool: &Tool, rollout: &mut Rollout, example: &Example) {
     rollout.steps.push(Step { module: tool.name.clone(), inputs, outputs, retrieved, broken, seconds, ..Step::default() });
 }
 
-/// What a module reads: outputs of earlier modules, else fields of the example.
-fn gather(names: &[String], rollout: &Rollout, example: &Example) -> Vec<(String, String)> {
-    let value = |name: &String| rollout.output(name).map(str::to_owned).or_else(|| example.text(name)).unwrap_or_default();
+/// What a module reads: outputs of earlier modules, else fields of the example. What only the program writes, and has not
+/// written, is empty: an example's field of that name may be the right answer.
+fn gather(program: &Program, names: &[String], rollout: &Rollout, example: &Example) -> Vec<(String, String)> {
+    let of_row = |name: &String| if program.reads.contains(name) || !program.writes(name) { example.text(name) } else { None };
+    let value = |name: &String| rollout.output(name).map(str::to_owned).or_else(|| of_row(name)).unwrap_or_default();
     names.iter().map(|name| (name.clone(), value(name))).collect()
 }
 
@@ -261,10 +263,16 @@ fn take_step(
 ) {
     let module = &program.modules[index];
     let answer = layout::whole_answer(module, text, &completion.text);
-    let outputs = match text.reasoning {
+    let mut outputs = match text.reasoning {
         true => parse::reasoned(&module.outputs, &answer),
         false => parse::outputs(&module.outputs, &answer),
     };
+    for (name, value) in &mut outputs {
+        let is_object = matches!(module.shapes.get(name), Some(Shape::Json(_)));
+        if let Some(inner) = parse::unwrapped(name, value).filter(|_| !is_object) {
+            *value = inner;
+        }
+    }
     let mut problem = parse::missing(&module.outputs, &outputs, &completion.text);
     match &completion.ended {
         Ended::Refused(reason) => problem = Some(format!("The request was refused: {reason}.")),
@@ -316,6 +324,28 @@ mod tests {
         };
         let job = Job { candidate: &candidate, example: &example, seed: 7 };
         run(&two_modules(), &[job], &Known::default(), &mut generate).unwrap().remove(0)
+    }
+
+    #[test]
+    fn what_no_call_wrote_is_not_read_from_the_row() {
+        use crate::program::flow::{Condition, Flow, Op, Test};
+        // The row has the right answer under the name of what the first module writes.
+        let fields = serde_json::from_str(r#"{"q": "why?", "answer": "42"}"#).unwrap();
+        let example = Example { id: "1".into(), fields };
+        let when = |field: &str, test: Test| Some(Condition { field: field.into(), test, not: false });
+        let ops = vec![
+            Op::Call { next: Next::Module(0), when: when("q", Test::Equals("never".into())) },
+            Op::Call { next: Next::Module(1), when: when("answer", Test::Empty(true)) },
+        ];
+        let modules = vec![module("first", &["q"], &["answer"]), module("second", &["answer"], &["final"])];
+        let program = Program::of_flow(modules, Vec::new(), Flow::new(ops));
+        let candidate = Candidate::new(["A.", "B."]);
+        let mut generate =
+            |requests: &[Request]| -> Result<Vec<Completion>, EngineError> { Ok(requests.iter().map(|_| answer("x")).collect()) };
+        let job = Job { candidate: &candidate, example: &example, seed: 7 };
+        let rollout = run(&program, &[job], &Known::default(), &mut generate).unwrap().remove(0);
+        assert_eq!(rollout.steps.len(), 1);
+        assert_eq!(rollout.steps[0].inputs, [("answer".to_owned(), String::new())]);
     }
 
     #[test]

@@ -145,9 +145,19 @@ fn differences(folders: &[PathBuf], histories: &[History], second: usize) -> Vec
         let key = format!("data.{split}.sha256");
         if a.contains_key(&key) && b.contains_key(&key) && differs(&key) {
             words.push(format!(
-                "{names} have different {split} data: only examples with the same id and the same content are compared"
+                "{names} have different {split} data: only examples with the same id and the same inputs are compared, and what \
+                 is expected of these may differ"
             ));
         }
+    }
+    // Where the validation rows are split off from these, they are what is compared.
+    let train = "data.train.sha256";
+    let is_split_off = |of: &BTreeMap<String, String>| !of.contains_key("data.val.sha256");
+    if (is_split_off(a) || is_split_off(b)) && differs(train) {
+        words.push(format!(
+            "{names} have different training data, and validation rows from it: what is expected of examples with the same id may \
+             differ"
+        ));
     }
     words
 }

@@ -130,6 +130,7 @@ pub enum Behind {
     Best,
     Another,
     NothingRight,
+    Budget,
 }
 
 impl Behind {
@@ -144,8 +145,9 @@ impl Behind {
     pub fn words(self) -> &'static str {
         match self {
             Self::Best => "it was behind the best candidate",
-            Self::Another => "it was behind another proposal of its iteration",
+            Self::Another => "it was not ahead of another proposal of its iteration",
             Self::NothingRight => "nothing was right",
+            Self::Budget => "the budget did not hold the rest",
         }
     }
 }

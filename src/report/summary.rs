@@ -301,13 +301,13 @@ fn outcome(pool: &Pool, best: usize, tally: &Tally) -> String {
         parts.push(format!("{unusable} brought nothing to try ({})", reasons.join(", ")));
     }
     if tally.rejected > 0 {
-        parts.push(format!("{} did not win their minibatch", tally.rejected));
+        parts.push(format!("{} did not pass their minibatch", tally.rejected));
     }
     let passed = tally.accepted + tally.passed_over;
     if tally.tried > 0 {
         parts.push(format!("{} were scored on a part of the data and {passed} on validation, without a gain", tally.proposed));
     } else if passed > 0 {
-        parts.push(format!("{passed} won their minibatch, but not on validation"));
+        parts.push(format!("{passed} passed their minibatch, but were no better on validation"));
     }
     format!("nothing was learned: of {attempts} attempts, {}", parts.join(", "))
 }
@@ -328,7 +328,7 @@ mod tests {
             Tally { proposed: 2, unusable: BTreeMap::from([("empty", 2), ("repeated", 1)]), rejected: 2, ..Tally::default() };
         assert_eq!(
             outcome(&seed_only(StopReason::BudgetSpent), 0, &tally),
-            "nothing was learned: of 5 attempts, 3 brought nothing to try (2 empty, 1 repeated), 2 did not win their minibatch"
+            "nothing was learned: of 5 attempts, 3 brought nothing to try (2 empty, 1 repeated), 2 did not pass their minibatch"
         );
         assert_eq!(
             outcome(&seed_only(StopReason::BudgetSpent), 0, &Tally::default()),

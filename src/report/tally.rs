@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::event::Event;
+use crate::optimize::pool::rounded;
 
 /// What became of the reflections, and of merges.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -33,10 +34,13 @@ pub struct Tally {
     pub reflectors: BTreeMap<String, Record>,
     /// The operators of an iteration's proposals, and the reflector where one was asked.
     #[serde(skip)]
-    pub(super) of_proposal: BTreeMap<usize, (Vec<&'static str>, Option<String>)>,
-    /// The candidates' means.
+    pub(super) of_proposal: BTreeMap<usize, Origin>,
+    /// The same by the candidate's key: some methods validate what was proposed long ago.
     #[serde(skip)]
-    pub(super) means: Vec<f64>,
+    pub(super) of_key: BTreeMap<String, Origin>,
+    /// The candidates' scores on the validation examples.
+    #[serde(skip)]
+    pub(super) scores: Vec<Vec<Option<f64>>>,
     /// Whether any rollout scored anything.
     #[serde(skip)]
     pub(super) anything: bool,
@@ -49,6 +53,9 @@ pub struct Tally {
     #[serde(skip)]
     pub merges_rejected: u64,
 }
+
+/// The operators that made a proposal, and the reflector where one was asked.
+pub(super) type Origin = (Vec<&'static str>, Option<String>);
 
 fn is_none(count: &u64) -> bool {
     *count == 0
@@ -80,36 +87,42 @@ impl Tally {
             Event::Unusable { reason, operator, proposal, .. } => {
                 *self.unusable.entry(reason).or_default() += 1;
                 self.operators.entry(operator).or_default().unusable += 1;
-                self.of_reflector(*proposal, |tally| tally.unusable += 1);
+                let origin = self.origin(*proposal);
+                self.of_reflector(&origin, |tally| tally.unusable += 1);
             }
-            Event::Proposed { proposal, operators, .. } => {
+            Event::Proposed { proposal, operators, key, .. } => {
                 self.proposed += 1;
                 let names: Vec<&'static str> = operators.iter().map(|(_, operator)| *operator).collect();
                 names.iter().for_each(|name| self.operators.entry(name).or_default().proposed += 1);
-                self.of_proposal.entry(*proposal).or_default().0 = names;
-                self.of_reflector(*proposal, |tally| tally.proposed += 1);
+                let origin = self.of_proposal.entry(*proposal).or_default();
+                origin.0 = names;
+                let origin = origin.clone();
+                self.of_key.insert(key.clone(), origin.clone());
+                self.of_reflector(&origin, |tally| tally.proposed += 1);
             }
             Event::Passed { proposal, .. } => {
-                self.of_operators(*proposal, |tally| tally.passed += 1);
-                self.of_reflector(*proposal, |tally| tally.passed += 1);
+                let origin = self.origin(*proposal);
+                self.of_operators(&origin, |tally| tally.passed += 1);
+                self.of_reflector(&origin, |tally| tally.passed += 1);
             }
             Event::Tried { .. } => self.tried += 1,
             Event::Attempted { mean, .. } => self.trials.push(*mean),
             Event::Rejected { .. } => self.rejected += 1,
             Event::PassedOver { .. } => self.passed_over += 1,
-            Event::Accepted { parents, proposal, mean, complete, .. } => {
+            Event::Accepted { parents, scores, complete, key, .. } => {
                 match parents.as_slice() {
                     [] => {}
                     [parent] => {
                         self.accepted += 1;
-                        if *complete && Some(mean) > self.means.get(*parent) {
-                            self.of_operators(*proposal, |tally| tally.better += 1);
-                            self.of_reflector(*proposal, |tally| tally.better += 1);
+                        if *complete && self.scores.get(*parent).is_some_and(|parent| lead(scores, parent) > 0.0) {
+                            let origin = self.of_key.get(key).cloned().unwrap_or_default();
+                            self.of_operators(&origin, |tally| tally.better += 1);
+                            self.of_reflector(&origin, |tally| tally.better += 1);
                         }
                     }
                     _ => self.merges += 1,
                 }
-                self.means.push(*mean);
+                self.scores.push(scores.clone());
             }
             Event::MergeRejected { .. } => self.merges_rejected += 1,
             Event::Perfect { .. } => self.perfect_minibatches += 1,
@@ -117,16 +130,24 @@ impl Tally {
         }
     }
 
+    fn origin(&self, proposal: usize) -> Origin {
+        self.of_proposal.get(&proposal).cloned().unwrap_or_default()
+    }
+
     /// Counts for the operators of a proposal.
-    fn of_operators(&mut self, proposal: usize, count: impl Fn(&mut Record)) {
-        let names = self.of_proposal.get(&proposal).map(|(names, _)| names.clone()).unwrap_or_default();
+    fn of_operators(&mut self, (names, _): &Origin, count: impl Fn(&mut Record)) {
         names.iter().for_each(|name| count(self.operators.entry(name).or_default()));
     }
 
     /// Counts for the reflector of a proposal, where one was asked.
-    fn of_reflector(&mut self, proposal: usize, count: impl FnOnce(&mut Record)) {
-        if let Some((_, Some(reflector))) = self.of_proposal.get(&proposal) {
+    fn of_reflector(&mut self, (_, reflector): &Origin, count: impl FnOnce(&mut Record)) {
+        if let Some(reflector) = reflector {
             count(self.reflectors.entry(reflector.clone()).or_default());
         }
     }
+}
+
+/// How far scores are ahead of a parent's in the sum over the examples that both were run on.
+fn lead(child: &[Option<f64>], parent: &[Option<f64>]) -> f64 {
+    rounded(child.iter().zip(parent).filter_map(|(child, parent)| Some((*child)? - (*parent)?)).sum())
 }

@@ -70,14 +70,14 @@ pub(super) fn check_budget(plan: &Plan, splits: &Splits) -> Result<(), RunError>
     };
     let validation = splits.val.len();
     let batch = plan.optimize.minibatch.min(splits.train.len());
+    let iteration = (1 + plan.optimize.proposals) * batch + validation;
     if most >= validation as u64 {
         return Ok(());
     }
     Err(RunError::Plan(format!(
         "a budget of {most} rollouts cannot even score the seed on {validation} validation examples; one iteration needs up to \
-         {} more: give --budget {} or larger, or a smaller `val`",
-        2 * batch + validation,
-        4 * (2 * batch + validation)
+         {iteration} more: give --budget {} or larger, or a smaller `val`",
+        4 * iteration
     )))
 }
 

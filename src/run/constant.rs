@@ -27,8 +27,9 @@ pub struct Constant {
 #[must_use]
 pub fn best(program: &Program, metric: &dyn Metric, train: &[Example], val: &[Example]) -> Option<Constant> {
     let mut candidates: BTreeMap<&String, Vec<String>> = BTreeMap::new();
-    for output in program.modules.iter().flat_map(|module| &module.outputs) {
-        let field = field_of(output, program, metric, train);
+    let outputs = program.modules.iter().flat_map(|module| module.outputs.iter().map(|output| (output, module.label(output))));
+    for (output, label) in outputs {
+        let field = field_of(label, program, metric, train);
         if let Some(values) = field.map(|field| values(&field, train)).filter(|values| !values.is_empty()) {
             candidates.insert(output, values);
         }
@@ -52,12 +53,12 @@ pub fn best(program: &Program, metric: &dyn Metric, train: &[Example], val: &[Ex
     Some(Constant { outputs, score })
 }
 
-/// The field of the rows that says what an output should be: the one of its name, else the only one that the metric compares
+/// The field of the rows that says what an output should be: its label, else the only one that the metric compares
 /// with and the program does not read.
-fn field_of(output: &str, program: &Program, metric: &dyn Metric, train: &[Example]) -> Option<String> {
+fn field_of(label: &str, program: &Program, metric: &dyn Metric, train: &[Example]) -> Option<String> {
     let in_all = |field: &str| train.iter().all(|example| example.fields.contains_key(field));
-    if in_all(output) {
-        return Some(output.to_owned());
+    if in_all(label) {
+        return Some(label.to_owned());
     }
     let mut expected = metric.required_fields();
     expected.retain(|field| !program.reads.contains(field) && in_all(field));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use crate::config::{JudgePlan, MetricPlan, PartPlan, Plan, PrivacyPlan};
+use crate::config::{JudgePlan, MetricPlan, PartPlan, Plan, PrivacyPlan, StepKind, StepPlan};
 use crate::data::split::{Split, Splits};
 use crate::data::{DataError, Example};
 use crate::engine::ModelId;
@@ -105,21 +105,33 @@ fn build_privacy(privacy: &PrivacyPlan, plan: &Plan) -> Privacy {
 /// a program are not to be mixed in one run.
 pub(super) fn programs(metric: &MetricPlan) -> Vec<(String, String)> {
     match metric {
-        MetricPlan::Command { command, folder, .. } => {
-            // `metrics.py:name` is a name in a file. Where the program itself is a path of the system's, it is the system's.
-            let own = command.iter().enumerate().filter(|(place, part)| *place > 0 || !Path::new(part).is_absolute());
-            let file = |(_, part): (usize, &String)| {
-                let name = part.rsplit_once(':').map_or(part.as_str(), |(file, _)| file);
-                let path = Some(folder.join(name)).filter(|path| path.is_file())?;
-                let bytes = std::fs::read(path).ok()?;
-                Some((format!("metric.command.{name}.sha256"), sha256_hex(&bytes)))
-            };
-            own.filter_map(file).collect()
-        }
+        MetricPlan::Command { command, folder, .. } => files_of("metric", command, folder),
         MetricPlan::Privacy(privacy) => privacy.quality.as_deref().map(programs).unwrap_or_default(),
         MetricPlan::Sum { part } => part.iter().flat_map(|part| programs(&part.metric)).collect(),
         _ => Vec::new(),
     }
+}
+
+/// The same of the programs of steps.
+pub(super) fn step_programs(plan: &Plan) -> Vec<(String, String)> {
+    let files = |step: &StepPlan| match &step.does {
+        StepKind::Command { command, folder, .. } => files_of(&format!("step.{}", step.name), command, folder),
+        _ => Vec::new(),
+    };
+    plan.steps.iter().flat_map(files).collect()
+}
+
+/// The files in a command, by their name, with the hash of what they hold.
+fn files_of(whose: &str, command: &[String], folder: &Path) -> Vec<(String, String)> {
+    // `metrics.py:name` is a name in a file. Where the program itself is a path of the system's, it is the system's.
+    let own = command.iter().enumerate().filter(|(place, part)| *place > 0 || !Path::new(part).is_absolute());
+    let file = |(_, part): (usize, &String)| {
+        let name = part.rsplit_once(':').map_or(part.as_str(), |(file, _)| file);
+        let path = Some(folder.join(name)).filter(|path| path.is_file())?;
+        let bytes = std::fs::read(path).ok()?;
+        Some((format!("{whose}.command.{name}.sha256"), sha256_hex(&bytes)))
+    };
+    own.filter_map(file).collect()
 }
 
 /// A step that fetches, and the module that writes what it searches with.

@@ -6,11 +6,12 @@ use std::fmt;
 use super::EvalResult;
 use super::checks::ENOUGH_TRAINING;
 use super::constant::Constant;
+use crate::data::Example;
 use crate::data::split::Splits;
-use crate::engine::Ended;
+use crate::engine::{Ended, Shape};
 use crate::journal::Verdict;
 use crate::metric::Metric;
-use crate::program::Program;
+use crate::program::{Program, Rollout, Step};
 
 /// Beyond this score, little is left to gain.
 const HIGH: f64 = 0.95;
@@ -83,6 +84,19 @@ pub enum Finding {
         /// Its limit.
         max_tokens: u32,
     },
+    /// No value that an output may have is right for rows.
+    NeverAllowed {
+        /// The output.
+        output: String,
+        /// What it may be.
+        values: Vec<String>,
+        /// What a row says that it should be.
+        value: String,
+        /// Training and validation rows for which none is right.
+        rows: usize,
+        /// Of how many.
+        of: usize,
+    },
     /// A field is the same in all training and validation rows.
     NeverVaries {
         /// The field.
@@ -148,6 +162,13 @@ impl fmt::Display for Finding {
                 f,
                 "`{module}`: {cut} of {of} answers were cut off at max_tokens = {max_tokens}; raise it, or ask for shorter answers"
             ),
+            Self::NeverAllowed { output, values, value, rows, of } => write!(
+                f,
+                "`{output}` can only be one of \"{}\", and for {rows} of {of} rows none of them is right: one says \"{}\". \
+                 Declare the values that the rows have",
+                shortened(&values.join("\", \"")),
+                shortened(value)
+            ),
             Self::NeverVaries { field, value, expected: false } => {
                 write!(f, "`{field}` is the same in every row, \"{}\": the module reads nothing from it", shortened(value))
             }
@@ -196,8 +217,14 @@ pub(super) fn of_data(program: &Program, metric: &dyn Metric, splits: &Splits) -
     if splits.train.len() > ENOUGH_TRAINING {
         findings.push(Finding::MuchTraining { examples: splits.train.len() });
     }
+    let required = metric.required_fields();
+    findings.extend(never_allowed(program, metric, &required, splits));
     let read = program.reads.iter().map(|field| (field.clone(), false));
-    let mut fields: BTreeMap<String, bool> = metric.required_fields().into_iter().map(|field| (field, true)).collect();
+    // A metric may need other fields as well, like tests and the names in them: no answer is compared with these.
+    let outputs = program.modules.iter().flat_map(|module| module.outputs.iter().map(move |output| module.label(output)));
+    let labels: BTreeSet<&str> = outputs.collect();
+    let compared = required.into_iter().filter(|field| labels.contains(field.as_str()));
+    let mut fields: BTreeMap<String, bool> = compared.map(|field| (field, true)).collect();
     fields.extend(read);
     for (field, expected) in fields {
         let rows = splits.train.iter().chain(&splits.val);
@@ -207,6 +234,44 @@ pub(super) fn of_data(program: &Program, metric: &dyn Metric, splits: &Splits) -
         }
     }
     findings
+}
+
+/// Outputs with declared values, none of which is what the rows say.
+fn never_allowed(program: &Program, metric: &dyn Metric, required: &[String], splits: &Splits) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for module in &program.modules {
+        for (output, shape) in &module.shapes {
+            let values = match shape {
+                Shape::Values(values) => values.clone(),
+                Shape::Flag => vec!["true".into(), "false".into()],
+                _ => continue,
+            };
+            let label = module.label(output);
+            if !required.iter().any(|field| field == label) {
+                continue;
+            }
+            let rows = splits.train.iter().chain(&splits.val);
+            let rows: Vec<(&Example, String)> = rows.filter_map(|row| Some((row, row.text(label)?))).collect();
+            // The same text is right without asking the metric.
+            let is_wrong = |(row, wanted): &&(&Example, String)| {
+                !values.iter().any(|value| value.eq_ignore_ascii_case(wanted))
+                    && !values.iter().any(|value| scores(metric, row, output, value))
+            };
+            let wrong: Vec<&(&Example, String)> = rows.iter().filter(is_wrong).collect();
+            if let Some((_, value)) = wrong.first() {
+                let (value, rows, of) = (value.clone(), wrong.len(), rows.len());
+                findings.push(Finding::NeverAllowed { output: output.clone(), values, value, rows, of });
+            }
+        }
+    }
+    findings
+}
+
+/// Whether a value of an output is right for a row, or right in part; also where a model must be asked, or there is no verdict.
+fn scores(metric: &dyn Metric, row: &Example, output: &str, value: &str) -> bool {
+    let step = Step { outputs: [(output.to_owned(), value.to_owned())].into(), ..Step::default() };
+    let rollout = Rollout { steps: vec![step], failure: None };
+    !metric.requests(row, &rollout).is_empty() || !metric.judge(row, &rollout, &[]).is_ok_and(|verdict| verdict.score <= 0.0)
 }
 
 /// What the seed's rollouts say.

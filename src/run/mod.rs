@@ -226,7 +226,7 @@ fn finish(
 
 /// Counted up whenever the same plan would give other answers or scores: another layout, another
 /// reading of answers, another metric. Runs of different numbers are not to be mixed.
-const BEHAVIOUR: u32 = 10;
+const BEHAVIOUR: u32 = 11;
 
 /// All that the answers of a run depend on.
 fn fingerprint(plan: &Plan, program: &Program, splits: &Splits, engine: &dyn Engine) -> BTreeMap<String, String> {
@@ -235,6 +235,7 @@ fn fingerprint(plan: &Plan, program: &Program, splits: &Splits, engine: &dyn Eng
     pairs.extend(engine.fingerprint());
     pairs.extend(program.tools.iter().filter_map(|tool| Some((format!("step.{}.sha256", tool.name), tool.does.sha256()?))));
     pairs.extend(feedback::programs(&plan.metric));
+    pairs.extend(feedback::step_programs(plan));
     pairs.insert("gepard".into(), format!("{} behaviour {BEHAVIOUR}", env!("CARGO_PKG_VERSION")));
     pairs
 }

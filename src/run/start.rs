@@ -63,6 +63,7 @@ pub struct Guess {
 pub fn guess(rows: &[Example], inputs: &[String], output: Option<&str>) -> Result<Guess, String> {
     let fields: Vec<&String> =
         rows.first().map(|row| row.fields.keys().filter(|name| *name != "id").collect()).unwrap_or_default();
+    let in_all = |name: &str| rows.iter().all(|row| row.fields.contains_key(name));
     if rows.len() < LEAST_ROWS {
         return Err(format!("it has {} rows; {LEAST_ROWS} are the least that can be split", rows.len()));
     }
@@ -82,10 +83,16 @@ pub fn guess(rows: &[Example], inputs: &[String], output: Option<&str>) -> Resul
     if inputs.contains(&output) {
         return Err(format!("`{output}` cannot be read and be the answer; name the answer's field with --output"));
     }
+    if let Some(sparse) = inputs.iter().find(|input| !in_all(input)) {
+        return Err(format!("not all of its rows have `{sparse}`; write it into all of them, or leave it out of --inputs"));
+    }
     let inputs: Vec<String> = match inputs {
-        [] => fields.into_iter().filter(|name| **name != output).cloned().collect(),
+        [] => fields.into_iter().filter(|name| **name != output && in_all(name)).cloned().collect(),
         named => named.to_vec(),
     };
+    if inputs.is_empty() {
+        return Err(format!("its rows have no field in common but `{output}`; an input and an answer are needed"));
+    }
     let (metric, because) = kind(rows, &inputs, &output);
     let longest = rows.iter().filter_map(|row| row.text(&output)).map(|text| text.chars().count()).max().unwrap_or(0);
     Ok(Guess { inputs, output, metric, because, max_tokens: (longest / 2 + 8).clamp(16, 1024) })
@@ -104,6 +111,7 @@ fn kind(rows: &[Example], inputs: &[String], output: &str) -> (&'static str, &'s
         layout: Layout::default(),
         frozen: false,
         keep: Vec::new(),
+        labels: BTreeMap::new(),
     };
     match profile::of(&module, rows).into_iter().next().map(|output| output.kind) {
         Some(Kind::Set(_)) => ("label", "its values come from a small set"),

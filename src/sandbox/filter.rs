@@ -131,12 +131,12 @@ fn denied(processes: bool, signals: Signals) -> Result<Rules, FilterError> {
     // Room set aside beyond a file's end counts towards no limit on most file systems.
     let keep = libc::FALLOC_FL_KEEP_SIZE as u64;
     deny(rules_of, libc::SYS_fallocate, &[(1, Len::Dword, Op::MaskedEq(keep), keep)])?;
-    // Files that ask for a signal to somebody.
-    for command in [libc::F_SETOWN, F_SETOWN_EX] {
+    // Files that ask for a signal to somebody: whom, and which. Sockets are asked by requests as well.
+    for command in [libc::F_SETOWN, F_SETOWN_EX, F_SETSIG] {
         deny(rules_of, libc::SYS_fcntl, &[(1, Len::Dword, Op::Eq, command as u64)])?;
     }
-    // Text pushed into a terminal.
-    for request in [TIOCSTI, TIOCLINUX] {
+    // The same, and text pushed into a terminal.
+    for request in [FIOSETOWN, SIOCSPGRP, TIOCSTI, TIOCLINUX] {
         deny(rules_of, libc::SYS_ioctl, &[(1, Len::Dword, Op::Eq, request)])?;
     }
     // Opened for reading, emptied all the same: a Landlock before 6.2 sees only the reading.
@@ -149,6 +149,12 @@ fn denied(processes: bool, signals: Signals) -> Result<Rules, FilterError> {
 
 /// The command that gives a file an owner to signal, by thread.
 const F_SETOWN_EX: i32 = 15;
+/// The command that says which signal that is.
+const F_SETSIG: i32 = 10;
+/// Gives a socket an owner to signal.
+const FIOSETOWN: u64 = 0x8901;
+/// The same by its older name.
+const SIOCSPGRP: u64 = 0x8902;
 /// Pushes a character into a terminal's input.
 const TIOCSTI: u64 = 0x5412;
 /// Pastes into a console.

@@ -51,22 +51,32 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
         Some(data) => rows::project(data, &arguments.inputs, arguments.output.as_deref(), &model.reference)?,
         None => (arguments.template.files(&model.reference), Vec::new()),
     };
-    std::fs::create_dir_all(folder)?;
-    for Made { name, content } in &files {
-        let path = folder.join(name);
-        let write = |content: &str| File::create_new(&path)?.write_all(content.as_bytes());
-        write(content).map_err(|e| CliError::Usage(format!("cannot write {}: {e}", path.display())))?;
-    }
     let task = folder.join("gepard.toml");
-    if arguments.data.is_some() {
-        // Fields of a user's own can have names that a task file cannot.
-        gepard::config::load(&task, &[])?;
+    if let Err(error) = write(folder, &files, arguments.data.is_some()) {
+        // Else the next try would find a folder that is not empty.
+        files.iter().for_each(|file| drop(std::fs::remove_file(folder.join(&file.name))));
+        drop(std::fs::remove_dir(folder));
+        return Err(error);
     }
     let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
     writeln!(out, "{} has {}", folder.display(), names.join(", "))?;
     words.iter().try_for_each(|line| writeln!(out, "{line}"))?;
     writeln!(out, "{}", model.words)?;
     writeln!(out, "\nNext:\n  gepard doctor {}\n  gepard optimize {0}", task.display())?;
+    Ok(())
+}
+
+fn write(folder: &Path, files: &[Made], of_rows: bool) -> Result<(), CliError> {
+    std::fs::create_dir_all(folder)?;
+    for Made { name, content } in files {
+        let path = folder.join(name);
+        let write = |content: &str| File::create_new(&path)?.write_all(content.as_bytes());
+        write(content).map_err(|e| CliError::Usage(format!("cannot write {}: {e}", path.display())))?;
+    }
+    if of_rows {
+        // Fields of a user's own can have names that a task file cannot.
+        gepard::config::load(&folder.join("gepard.toml"), &[])?;
+    }
     Ok(())
 }
 

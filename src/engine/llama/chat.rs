@@ -1,7 +1,10 @@
 //! The model's own chat template, rendered as Hugging Face does.
 
+use std::sync::LazyLock;
+
 use minijinja::value::{Kwargs, StringInput, Value};
 use minijinja::{Environment, ErrorKind, context};
+use regex::{Captures, Regex};
 use serde::Serialize;
 
 use crate::engine::reasoning::Tags;
@@ -70,7 +73,7 @@ impl ChatTemplate {
         });
         environment.add_filter("tojson", to_json);
         environment.add_filter("indent", indent);
-        environment.add_template_owned("chat", source.to_owned()).map_err(|e| TemplateError::Syntax(chain(&e)))?;
+        environment.add_template_owned("chat", without_generation(source)).map_err(|e| TemplateError::Syntax(chain(&e)))?;
         Ok(Self { environment, bos: bos.to_owned(), eos: eos.to_owned(), tags: Tags::of_template(source) })
     }
 
@@ -142,6 +145,16 @@ impl ChatTemplate {
         template.render_captured_to(values, &mut text).map_err(|e| fail(&e))?;
         Ok(String::from_utf8_lossy(&text.0).into_owned())
     }
+}
+
+/// Marks of what an assistant writes, which training reads and a prompt has no use for, as conditions that always hold.
+fn without_generation(source: &str) -> String {
+    static TAG: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\{%([-+]?)\s*(end)?generation\s*([-+]?)%\}").ok());
+    let plain = |tag: &Captures<'_>| {
+        let word = if tag.get(2).is_some() { "endif" } else { "if true" };
+        format!("{{%{} {word} {}%}}", &tag[1], &tag[3])
+    };
+    TAG.as_ref().map_or_else(|| source.to_owned(), |pattern| pattern.replace_all(source, plain).into_owned())
 }
 
 /// A chat and the beginning of the answer, where its last message is one.
@@ -298,6 +311,13 @@ mod tests {
         let begun = Message { role: Role::Assistant, content: "label:".into() };
         let text = template.render(&[Message::user("Why?"), begun], None).unwrap();
         assert_eq!(text, "<|user|>Why?\n<|assistant|>label:");
+    }
+
+    #[test]
+    fn marks_of_what_an_assistant_writes_change_nothing() {
+        let source = "{% for m in messages %}\n{%- generation -%}\n {{ m.content }} \n{%- endgeneration %}|{% endfor %}";
+        let template = ChatTemplate::new(source, "", "").unwrap();
+        assert_eq!(template.render(&[Message::user("hi"), Message::user("you")], None).unwrap(), "hi|you|");
     }
 
     #[test]

@@ -243,9 +243,13 @@ fn find(
 
 /// The memory that models may take here.
 fn machine(backend: &LlamaBackend, settings: Settings) -> Machine {
-    let is_gpu = |kind| matches!(kind, LlamaBackendDeviceType::Gpu | LlamaBackendDeviceType::IntegratedGpu);
     let devices = llama_cpp_2::list_llama_ggml_backend_devices();
-    let free = devices.iter().filter(|device| is_gpu(device.device_type)).map(|device| device.memory_free as u64).sum();
+    let free = |kind| devices.iter().filter(|device| device.device_type == kind).map(|device| device.memory_free as u64).sum();
+    // llama.cpp leaves the integrated ones alone where there is another.
+    let free: u64 = match free(LlamaBackendDeviceType::Gpu) {
+        0 => free(LlamaBackendDeviceType::IntegratedGpu),
+        free => free,
+    };
     let machine = Machine::this(backend.supports_gpu_offload().then_some(free));
     Machine { ram: settings.memory.unwrap_or(machine.ram), ..machine }
 }

@@ -58,26 +58,49 @@ fn names(text: &str) -> Vec<&str> {
     NAME.as_ref().map(|name| name.find_iter(text).map(|found| found.as_str()).collect()).unwrap_or_default()
 }
 
-/// The names that a text defines, in any of the languages that models write: what follows a word like `def`, or stands before `=`.
-fn defined(text: &str) -> Vec<&str> {
+/// The names that a text defines, in any of the languages that models write, and whether more than a value is given to each: what
+/// follows a word like `def`; or a word like `let`, or what stands before `=`.
+fn defined(text: &str) -> Vec<(&str, bool)> {
     static DEFINED: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"(?m)\b(?:def|class|fn|func|function|fun|sub|proc|struct|let|const|var|val)\s+([A-Za-z_]\w*)|^([A-Za-z_]\w*)\s*=[^=]")
-            .ok()
+        let defines = r"\b(?:def|class|fn|func|function|fun|sub|proc|struct)\s+([A-Za-z_]\w*)";
+        let gives = r"\b(?:let|const|var|val)\s+([A-Za-z_]\w*)|^([A-Za-z_]\w*)\s*=[^=]";
+        Regex::new(&format!("(?m){defines}|{gives}")).ok()
     });
     let found = DEFINED.as_ref().map(|defined| defined.captures_iter(text));
-    found.into_iter().flatten().filter_map(|found| found.get(1).or(found.get(2))).map(|name| name.as_str()).collect()
+    let name = found.into_iter().flatten().filter_map(|found| match found.get(1) {
+        Some(name) => Some((name.as_str(), true)),
+        None => found.get(2).or(found.get(3)).map(|name| (name.as_str(), false)),
+    });
+    name.collect()
 }
 
-/// The code in an answer: the block that defines most of what the tests mention; of equals one in the right language, and of these
-/// the last, for models correct themselves. An answer without a block is code as a whole.
+/// The names that tests bind themselves, line by line: functions, values, and those of loops. A word in a comment binds nothing.
+fn bound(tests: &str) -> Vec<&str> {
+    static BOUND: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        let words = r"(?:async[ \t]+)?(?:def|class|fn|func|function|fun|sub|proc|struct|let|const|var|val)[ \t]+([A-Za-z_]\w*)";
+        let loops = r"for\b([^:=\n]*?)\bin\b";
+        let values = r"([A-Za-z_]\w*(?:[ \t]*,[ \t]*\*?[A-Za-z_]\w*)*)[ \t]*(?::[^=\n]*)?=[^=]";
+        Regex::new(&format!(r"(?m)^[ \t]*(?:{words}|{loops}|{values})")).ok()
+    });
+    let found = BOUND.as_ref().map(|bound| bound.captures_iter(tests));
+    let several = found.into_iter().flatten().filter_map(|found| found.get(1).or(found.get(2)).or(found.get(3)));
+    several.flat_map(|several| names(several.as_str())).collect()
+}
+
+/// The code in an answer: the block that defines most of what the tests mention and do not bind themselves, functions and classes
+/// before values, for an example of use has values of its own; of equals one in the right language, and of these the last, for
+/// models correct themselves. An answer without a block is code as a whole.
 pub(super) fn code(answer: &str, languages: &[String], tests: &str) -> String {
     let blocks = blocks(answer);
-    let mentioned = names(tests);
+    let (mut mentioned, bound) = (names(tests), bound(tests));
+    mentioned.retain(|name| !bound.contains(name));
     let rank = |block: &Block<'_>| {
         let text = block.lines.join("\n");
-        let mut hits: Vec<&str> = defined(&text).into_iter().filter(|name| mentioned.contains(name)).collect();
-        hits.sort_unstable();
-        hits.dedup();
+        let mut hits: Vec<(&str, bool)> = defined(&text).into_iter().filter(|(name, _)| mentioned.contains(name)).collect();
+        // Of one name, the definition stands first and stays.
+        hits.sort_unstable_by_key(|&(name, defines)| (name, !defines));
+        hits.dedup_by_key(|(name, _)| *name);
+        let definitions = hits.iter().filter(|(_, defines)| *defines).count();
         let language = match block.language.as_str() {
             "" => 1,
             language if languages.iter().any(|known| known == language) => 2,
@@ -85,7 +108,7 @@ pub(super) fn code(answer: &str, languages: &[String], tests: &str) -> String {
         };
         // Without a name to go by, the longest of a language: usage and output are short.
         let lines = if hits.is_empty() { block.lines.len() } else { 0 };
-        (hits.len(), language, lines)
+        (definitions, hits.len(), language, lines)
     };
     match blocks.iter().max_by_key(|block| rank(block)) {
         Some(block) => block.lines.join("\n") + "\n",
@@ -120,6 +143,23 @@ mod tests {
         assert_eq!(python("```python\ndef f(): 1\n```\nBetter:\n```python\ndef f(): 2\n```"), "def f(): 2\n");
         assert_eq!(python("```text\ndef f(): 1\n```\n```python\ndef f(): 2\n```\n```js\nfunction f() {}\n```"), "def f(): 2\n");
         assert_eq!(python("```\n1\n```\n```python\na\nb\n```\n```python\nc\n```"), "a\nb\n");
+    }
+
+    #[test]
+    fn an_example_of_use_is_not_the_code() {
+        let solution = "def total(nums):\n    return sum(nums)\n";
+        let take = |usage: &str, tests: &str| {
+            let answer = format!("```python\n{solution}```\nExample usage:\n```python\n{usage}\n```");
+            code(&answer, &["python".into()], tests)
+        };
+        let usage = "nums = [1, 2, 3]\nprint(total(nums))";
+        assert_eq!(take(usage, "nums = [1, 2, 3, 4]\nassert total(nums) == 10"), solution);
+        // A definition before a value, whoever binds its name.
+        assert_eq!(take(usage, "assert total(nums=[1, 2, 3, 4]) == 10"), solution);
+        assert_eq!(take("def check(f): f([])\ncheck(total)", "def check(f):\n    assert f([1]) == 1\n\ncheck(total)"), solution);
+        let tests =
+            "# for it in def f\na, b = 1, 2\n  c: int = 3\nfor d, (e, _) in f(): assert g(x=d) in h, 'def i'\nj == 1\nk += 1";
+        assert_eq!(bound(tests), ["a", "b", "c", "d", "e", "_"]);
     }
 
     #[test]

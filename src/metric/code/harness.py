@@ -31,6 +31,8 @@ def main():
     builtin_names, execute, compiler, evaluate = frozenset(dir(__builtins__)), exec, compile, eval
     assertion, exits, all_errors, no_memory = AssertionError, SystemExit, BaseException, MemoryError
     streams = (sys.stdout, sys.stderr)
+    # What no `__eq__` decides, or where it gains nothing: any value is unequal to most.
+    harmless = (ast.Is, ast.IsNot, ast.NotEq, ast.NotIn)
     lines = code.split("\n")
     TICK, SHOWN = 0.01, 300
 
@@ -137,7 +139,7 @@ def main():
 
     # Values: what an assert is made of is looked at while it runs.
 
-    seen, asserts, sides = {}, {}, {}
+    seen, asserts, sides, operators = {}, {}, {}, {}
 
     def see(place, index, source, value):
         seen.setdefault(place, {})[index] = (source, value)
@@ -164,6 +166,7 @@ def main():
             if is_instance(test, ast.Compare):
                 both = [test.left] + test.comparators
                 sides[self.place] = [self.text(side) for side in both]
+                operators[self.place] = test.ops
                 wrapped = [self.wrap(index, side, self.inside(side)) for index, side in enumerate(both)]
                 new = ast.Compare(wrapped[0], test.ops, wrapped[1:])
             elif is_instance(test, ast.UnaryOp) and is_instance(test.op, ast.Not):
@@ -280,9 +283,11 @@ def main():
 
     def forged():
         """Whether what the tests compared was decided by the code: a value that says it is equal to everything."""
-        for values in seen.values():
-            if 0 in values and 1 in values:
-                one, other = own_equal(values[0][1]), own_equal(values[1][1])
+        for place, values in seen.items():
+            for index, operator in enumerate(operators.get(place, ())):
+                if is_instance(operator, harmless) or index not in values or index + 1 not in values:
+                    continue
+                one, other = own_equal(values[index][1]), own_equal(values[index + 1][1])
                 if one is not other:
                     return "`%s` decides by an `__eq__` of its own what it is equal to" % (one or other).__name__
         return None
@@ -392,7 +397,8 @@ def main():
             if not tests:
                 problem, _ = guarded(name, lambda: run(name, source, body))
                 if problem is not None:
-                    tell(loaded="before the tests: " + problem)
+                    line = "before the tests" if number < 0 else "`%s`" % first_line(source, body)
+                    tell(loaded="%s: %s" % (line, problem))
                     break
                 continue
             number += 1

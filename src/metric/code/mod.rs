@@ -146,8 +146,13 @@ impl Code {
         self.ready.get_or_init(look).as_ref().map_err(Clone::clone)
     }
 
-    fn limits(&self, tests: usize) -> Limits {
+    fn limits(&self, tests: &[String]) -> Limits {
         let CodeSettings { timeout, memory, prints, disk, .. } = self.settings;
+        let tests = match (&self.settings.language, tests) {
+            // Each statement of a single text may be a test, and stands in a line of its own or behind a semicolon.
+            (Language::Python { .. }, [text]) => text.matches(['\n', ';']).count() + 1,
+            _ => tests.len(),
+        };
         // Each test is watched on its own; this is for who escapes the watch.
         let cpu = (timeout * (tests as f64 + 2.0)).ceil() as u64 + 5;
         // The verdicts of the harness go the same way as what is printed.
@@ -235,7 +240,7 @@ impl Metric for Code {
             tests: &tests,
             timeout: settings.timeout,
             prints: settings.prints,
-            limits: self.limits(tests.len()),
+            limits: self.limits(&tests),
             read: &settings.read,
         };
         let report = match (&settings.language, &ready.python) {
@@ -266,4 +271,37 @@ struct Job<'a> {
     prints: u64,
     limits: Limits,
     read: &'a [PathBuf],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_assert_of_a_single_text_has_its_share_of_the_limits() {
+        let settings = CodeSettings {
+            output: "code".into(),
+            field: "tests".into(),
+            setup: None,
+            entry: None,
+            language: Language::Python { python: "python3".into() },
+            score: Passing::Share,
+            timeout: 3.0,
+            memory: 512,
+            prints: 64,
+            disk: 8,
+            read: Vec::new(),
+            without_sandbox: false,
+        };
+        let metric = Code::new(settings);
+        let limits = |tests: &[&str]| {
+            let tests: Vec<String> = tests.iter().map(|&test| test.to_owned()).collect();
+            let Limits { cpu, output, .. } = metric.limits(&tests);
+            (cpu, output)
+        };
+        let several = limits(&["assert f(1)", "assert f(2)", "assert f(3)"]);
+        assert_eq!(limits(&["assert f(1)\nassert f(2); assert f(3)"]), several);
+        assert_eq!(several.0, 3 * (3 + 2) + 5);
+        assert_eq!(limits(&["assert f(1)"]).0, 3 * (1 + 2) + 5);
+    }
 }

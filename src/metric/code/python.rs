@@ -85,6 +85,7 @@ enum Message {
 enum At {
     Start,
     Load,
+    /// A test, or the lines before it that prepare it.
     Test(usize),
 }
 
@@ -164,10 +165,18 @@ impl Python {
                             known.outcomes = vec![Outcome::NotRun; tests.len()];
                             known.names = tests;
                         }
-                        at = At::Load;
+                        at = if start == 0 { At::Load } else { At::Test(start) };
                     }
                     Message::Loaded(None) => {}
-                    Message::Loaded(Some(why)) => known.refused = Some(after_late(why, late.take(), job.timeout)),
+                    Message::Loaded(Some(why)) => match at {
+                        // A line between tests: what came before it is judged already, what comes after it needs it.
+                        At::Test(next) => {
+                            let unreached = || Outcome::Failed(format!("not reached: {why}"));
+                            let outcome = late.take().map_or_else(unreached, Outcome::Late);
+                            known.outcomes.iter_mut().skip(next).for_each(|known| known.clone_from(&outcome));
+                        }
+                        At::Start | At::Load => known.refused = Some(after_late(why, late.take(), job.timeout)),
+                    },
                     Message::Begun(begun) => (at, late) = (At::Test(begun), None),
                     Message::Ended { number, problem, slow } => {
                         let outcome = match (problem, late.take()) {
@@ -176,6 +185,8 @@ impl Python {
                             (None, None) => Outcome::Passed { slow },
                         };
                         known.outcomes.get_mut(number).into_iter().for_each(|known| known.clone_from(&outcome));
+                        // Its verdict stands: what happens from here on is the next one's.
+                        at = At::Test(number + 1);
                     }
                     Message::Late(profile) => late = Some(profile),
                     Message::Done(()) => return Ok(None),

@@ -42,8 +42,8 @@ const TOLD: usize = 5;
 const SHOWN: (usize, usize) = (200, 700);
 
 pub(super) fn judgement(counting: Passing, report: &Report) -> Judgement {
-    let passed = report.tests.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Passed { .. })).count();
-    let all = report.tests.len();
+    let (good, bad): (Vec<_>, Vec<_>) = report.tests.iter().partition(|(_, outcome)| matches!(outcome, Outcome::Passed { .. }));
+    let (passed, all) = (good.len(), report.tests.len());
     let share = if all == 0 || report.refused.is_some() { 0.0 } else { passed as f64 / all as f64 };
     let whole = if share >= 1.0 { 1.0 } else { 0.0 };
     let mut lines = match &report.refused {
@@ -53,7 +53,8 @@ pub(super) fn judgement(counting: Passing, report: &Report) -> Judgement {
     };
     let timeout = report.timeout;
     let mut told: Vec<String> = Vec::new();
-    for (name, outcome) in &report.tests {
+    // Failures before what was only slow: not all is told.
+    for (name, outcome) in bad.into_iter().chain(good) {
         let name = shorten(name, SHOWN.0);
         let went = |profile: &str| if profile.is_empty() { String::new() } else { format!("; where the time went: {profile}") };
         told.extend(match outcome {
@@ -116,5 +117,17 @@ mod tests {
         let good = Report { refused: None, tests: vec![("a".into(), passed)], timeout: 3.0 };
         assert_eq!(judgement(Passing::All, &good).score, 1.0);
         assert_eq!(judgement(Passing::Share, &Report::refused("No.")).score, 0.0);
+    }
+
+    #[test]
+    fn failures_are_told_before_what_is_slow() {
+        let slow = |n: usize| (format!("assert s({n})"), Outcome::Passed { slow: "all of it".into() });
+        let mut tests: Vec<(String, Outcome)> = (0..TOLD).map(slow).collect();
+        tests.push(("assert f(1)".into(), Outcome::Failed("`f(1)` returned 0".into())));
+        let words = judgement(Passing::Share, &Report { refused: None, tests, timeout: 3.0 }).feedback;
+        let lines: Vec<&str> = words.lines().collect();
+        assert_eq!(lines[..2], ["5 of 6 tests passed.", "- FAILED: `assert f(1)`: `f(1)` returned 0"]);
+        assert!(lines[2].starts_with("- passed, but slow: `assert s(0)`"), "{words}");
+        assert_eq!(lines[TOLD + 1], "- and 1 more");
     }
 }

@@ -239,9 +239,15 @@ pub(super) fn is_language(code: &str) -> bool {
     language(code).is_some()
 }
 
-/// Whether a text is in a language; one that cannot be told passes, as in the reference.
+/// Whether a text is in a language, by the best guess, as in the reference; one without letters passes.
 pub(super) fn is_in_language(text: &str, code: &str) -> bool {
     whatlang::detect_lang(text).is_none_or(|found| Some(found) == language(code))
+}
+
+/// Whether a text may be in a language. The guess at a short sentence is often wrong, so only one that is sure counts against it.
+pub(super) fn may_be_in_language(text: &str, code: &str) -> bool {
+    let found = whatlang::detect(text).filter(whatlang::Info::is_reliable);
+    found.is_none_or(|found| Some(found.lang()) == language(code))
 }
 
 #[cfg(test)]
@@ -281,5 +287,14 @@ mod tests {
         let german = "Das ist ein ganz gewöhnlicher Satz, der auf Deutsch geschrieben wurde.";
         assert!(is_in_language(german, "de") && !is_in_language(german, "fr"));
         assert!(is_language("sw") == language("sw").is_some());
+    }
+
+    #[test]
+    fn a_short_text_is_not_held_to_a_guess() {
+        for text in ["Our store opens at nine.", "We repair bicycles.", "Water boils at 100 degrees.", "No."] {
+            assert!(may_be_in_language(text, "en"), "{text}");
+        }
+        let german = "Das ist ein ganz gewöhnlicher Satz, der auf Deutsch geschrieben wurde.";
+        assert!(may_be_in_language(german, "de") && !may_be_in_language(german, "en"));
     }
 }

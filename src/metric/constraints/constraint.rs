@@ -1,5 +1,7 @@
 //! One constraint: its kind, its arguments, what it asks in words.
 
+use std::cell::RefCell;
+
 use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
@@ -75,6 +77,7 @@ enum Check {
     Forbidden(Vec<Keyword>),
     Letters(char, Count),
     Language(String),
+    PlainLanguage(String),
     Sentences(Count),
     Paragraphs(usize),
     Words(Count),
@@ -111,9 +114,32 @@ pub struct Constraint {
 struct Arguments<'a> {
     kind: &'a str,
     given: &'a Map<String, Value>,
+    /// What the kind takes: each is asked for.
+    asked: RefCell<Vec<String>>,
 }
 
-impl Arguments<'_> {
+impl<'a> Arguments<'a> {
+    fn new(kind: &'a str, given: &'a Map<String, Value>) -> Self {
+        Self { kind, given, asked: RefCell::default() }
+    }
+
+    fn get(&self, key: &str) -> Option<&'a Value> {
+        let mut asked = self.asked.borrow_mut();
+        if !asked.iter().any(|known| known == key) {
+            asked.push(key.to_owned());
+        }
+        self.given.get(key)
+    }
+
+    /// Refuses what the kind does not take.
+    fn finish(&self) -> Result<(), String> {
+        let asked = self.asked.borrow();
+        let Some(unknown) = self.given.keys().find(|key| !asked.contains(key)) else { return Ok(()) };
+        let known: Vec<String> = asked.iter().map(|key| format!("`{key}`")).collect();
+        let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
+        Err(format!("the constraint `{}` takes no `{unknown}`; it takes {known}", self.kind))
+    }
+
     fn bad(&self, key: &str, wanted: &str) -> String {
         match self.given.get(key) {
             None => format!("the constraint `{}` lacks `{key}`", self.kind),
@@ -122,24 +148,30 @@ impl Arguments<'_> {
     }
 
     fn number(&self, key: &str) -> Result<usize, String> {
-        let number = self.given.get(key).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+        let number = self.get(key).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
         number.ok_or_else(|| self.bad(key, "a whole number"))
     }
 
     fn limit(&self, key: &str) -> Result<Option<usize>, String> {
-        if self.given.contains_key(key) { self.number(key).map(Some) } else { Ok(None) }
+        if self.get(key).is_some() { self.number(key).map(Some) } else { Ok(None) }
     }
 
     fn range(&self, what: &str) -> Result<Range, String> {
-        Ok(Range { least: self.limit(&format!("min_{what}"))?, most: self.limit(&format!("max_{what}"))? })
+        let range = Range { least: self.limit(&format!("min_{what}"))?, most: self.limit(&format!("max_{what}"))? };
+        match (range.least, range.most) {
+            (Some(least), Some(most)) if least > most => {
+                Err(format!("`min_{what}` of the constraint `{}` is {least}, more than `max_{what}`, {most}", self.kind))
+            }
+            _ => Ok(range),
+        }
     }
 
     fn text(&self, key: &str) -> Result<String, String> {
-        self.given.get(key).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| self.bad(key, "text"))
+        self.get(key).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| self.bad(key, "text"))
     }
 
     fn texts(&self, key: &str) -> Result<Vec<String>, String> {
-        let items = self.given.get(key).and_then(Value::as_array).filter(|items| !items.is_empty());
+        let items = self.get(key).and_then(Value::as_array).filter(|items| !items.is_empty());
         items.map(|items| items.iter().map(to_text).collect()).ok_or_else(|| self.bad(key, "a list of texts"))
     }
 
@@ -200,13 +232,26 @@ impl Constraint {
         "language",
     ];
 
-    /// Reads one; `arguments` as IFEval's `kwargs` have them.
+    /// Reads one; `arguments` as IFEval's `kwargs` have them: what the kind does not take is passed over.
     ///
     /// # Errors
     /// What is wrong, naming the kind.
     pub fn read(kind: &str, arguments: &Map<String, Value>) -> Result<Self, String> {
-        let given = Arguments { kind, given: arguments };
-        let check = match kind {
+        Self::of(&Arguments::new(kind, arguments))
+    }
+
+    /// Reads one of a task file, where an argument that the kind does not take is a slip.
+    ///
+    /// # Errors
+    /// What is wrong, naming the kind.
+    pub fn read_written(kind: &str, arguments: &Map<String, Value>) -> Result<Self, String> {
+        let given = Arguments::new(kind, arguments);
+        let read = Self::of(&given)?;
+        given.finish().map(|()| read)
+    }
+
+    fn of(given: &Arguments<'_>) -> Result<Self, String> {
+        let check = match given.kind {
             "keywords:existence" => Check::Keywords(given.keywords("keywords")?),
             "keywords:frequency" => Check::Frequency(keyword(given.text("keyword")?)?, given.count("relation", "frequency")?),
             "keywords:forbidden_words" => Check::Forbidden(given.keywords("forbidden_words")?),
@@ -220,7 +265,8 @@ impl Constraint {
                 if !checks::is_language(&code) {
                     return Err(given.bad("language", "the ISO 639-1 code of a language that can be told"));
                 }
-                Check::Language(code)
+                // Our own is more careful than the reference.
+                if given.kind == "language" { Check::PlainLanguage(code) } else { Check::Language(code) }
             }
             "length_constraints:number_sentences" => Check::Sentences(given.count("relation", "num_sentences")?),
             "length_constraints:number_paragraphs" => Check::Paragraphs(given.number("num_paragraphs")?),
@@ -289,6 +335,7 @@ impl Constraint {
             Check::Forbidden(words) => words.iter().all(|word| !checks::occurs_as_word(&word.pattern, text)),
             Check::Letters(letter, count) => count.holds(checks::letters(text, *letter)),
             Check::Language(code) => checks::is_in_language(text, code),
+            Check::PlainLanguage(code) => checks::may_be_in_language(text, code),
             Check::Sentences(count) => count.holds(checks::sentences(text)),
             Check::Paragraphs(number) => checks::paragraphs(text) == Some(*number),
             Check::Words(count) => count.holds(checks::words(text)),
@@ -333,7 +380,7 @@ impl Constraint {
             Check::Frequency(word, count) => format!("`{}` occurs {count} times", word.text),
             Check::Forbidden(words) => format!("the text has none of {}", quoted(&mut words.iter().map(|word| &word.text))),
             Check::Letters(letter, count) => format!("the letter `{letter}` occurs {count} times"),
-            Check::Language(code) => format!("the whole answer is in the language `{code}`"),
+            Check::Language(code) | Check::PlainLanguage(code) => format!("the whole answer is in the language `{code}`"),
             Check::Sentences(count) => format!("{count} sentences"),
             Check::Paragraphs(number) => format!("{number} paragraphs, with `***` between them"),
             Check::Words(count) => format!("{count} words"),

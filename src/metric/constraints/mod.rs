@@ -188,6 +188,21 @@ mod tests {
     }
 
     #[test]
+    fn a_task_file_s_argument_that_nobody_knows_is_refused() {
+        let length = |arguments: &serde_json::Value| Constraint::read_written("length", arguments.as_object().unwrap());
+        assert!(length(&json!({ "min_words": 2, "max_words": 2, "max_lines": 3 })).is_ok());
+        let told = length(&json!({ "max_lines": 3, "max_word": 2 })).unwrap_err();
+        assert!(told.contains("`length` takes no `max_word`; it takes `min_words`, `max_words`, `min_characters`"), "{told}");
+        let told = length(&json!({ "min_words": 10, "max_words": 5 })).unwrap_err();
+        assert_eq!(told, "`min_words` of the constraint `length` is 10, more than `max_words`, 5");
+        // Rows of IFEval may have every argument of every kind.
+        let kwargs = json!({ "num_words": null, "language": "de" });
+        assert!(Constraint::read("punctuation:no_comma", kwargs.as_object().unwrap()).is_ok());
+        let told = Constraint::read_written("json", kwargs.as_object().unwrap()).unwrap_err();
+        assert_eq!(told, "the constraint `json` takes no `num_words`; it takes nothing");
+    }
+
+    #[test]
     fn an_empty_answer_meets_nothing() {
         let row = example(&json!({ "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}] }));
         assert_eq!(metric(Counting::Loose).judge(&row, &rollout(&[("answer", " ")]), &[]).unwrap().score, 0.0);

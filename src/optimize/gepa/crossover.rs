@@ -8,6 +8,7 @@ use rand::seq::SliceRandom;
 use super::merge::{self, GATE_EXAMPLES, Kin, Merged};
 use super::pareto;
 use crate::optimize::Member;
+use crate::optimize::pool::comparable_means;
 use crate::program::Candidate;
 
 /// What is owed and what was done.
@@ -67,8 +68,12 @@ impl Crossover {
         known: &BTreeSet<Candidate>,
         random: &mut impl Rng,
     ) -> Option<Merge> {
-        let kin: Vec<Kin<'_>> =
-            members.iter().map(|m| Kin { candidate: &m.candidate, parents: &m.parents, mean: m.mean() }).collect();
+        let means = comparable_means(members);
+        let kin: Vec<Kin<'_>> = members
+            .iter()
+            .zip(means)
+            .map(|(member, mean)| Kin { candidate: &member.candidate, parents: &member.parents, mean })
+            .collect();
         let survivors: Vec<usize> = (0..members.len()).filter(|&place| weights[place] > 0).collect();
         let partners =
             |(at, &first): (usize, &usize)| survivors[at + 1..].iter().map(move |&second| [first, second]).collect::<Vec<_>>();

@@ -114,7 +114,7 @@ impl Gepa {
                 return Ok(StopReason::NoImprovement);
             }
             session.fits(self.worst_case(session))?;
-            if reflection_cap(session).is_some_and(|cap| self.asked + reflections(session) > cap) {
+            if self.may_ask(session) == Some(0) {
                 return Ok(StopReason::ReflectionsSpent);
             }
             let before = session.spent().rollouts;
@@ -131,6 +131,11 @@ impl Gepa {
             }
         }
         Ok(StopReason::NothingLeft)
+    }
+
+    /// Proposals that reflectors may still be asked for; None where nothing caps them.
+    fn may_ask(&self, session: &Session<'_>) -> Option<u64> {
+        reflection_cap(session).map(|cap| cap.saturating_sub(self.asked))
     }
 
     /// The most rollouts that an iteration can charge: parents and children on a minibatch and the
@@ -212,7 +217,7 @@ fn merges(session: &Session<'_>) -> bool {
 /// Proposals that an iteration may ask reflectors for, second times aside.
 fn reflections(session: &Session<'_>) -> u64 {
     let plan = session.plan();
-    let modules = if plan.module_selection == ModuleSelection::RoundRobin { 1 } else { session.program().modules.len() };
+    let modules = if plan.module_selection == ModuleSelection::RoundRobin { 1 } else { joining::open_modules(session).len() };
     (plan.proposals * modules) as u64
 }
 

@@ -55,7 +55,8 @@ impl Gepa {
         let complete = self.validate(session, iteration, kept.iter().map(newcomer).collect())?;
         for (child, place) in kept.iter().zip(first..) {
             let (member, parent) = (&self.members[place], &self.members[parents[child.parent].place]);
-            let is_better = member.complete && member.mean() > parent.mean();
+            // The parent may have been validated in part.
+            let is_better = member.complete && validate::lead(&member.scores, &parent.scores) > 0.0;
             self.learn(child, is_better);
         }
         (0..complete).for_each(|_| self.crossover.mutation_accepted(session.plan().max_merges));
@@ -97,15 +98,23 @@ impl Gepa {
             }
             let modules = &session.program().modules;
             let evolve: Vec<usize> = (0..modules.len()).filter(|&module| !modules[module].frozen).collect();
+            // Of a module that was not called there is nothing to read; where none was, none is better than another.
+            let is_called = |module: &usize| rollouts.iter().any(|of| of.rollout.telling(&modules[*module].name).is_some());
+            let called: Vec<usize> = evolve.iter().copied().filter(is_called).collect();
+            let called = if called.is_empty() { evolve.clone() } else { called };
             let modules = match session.plan().module_selection {
-                ModuleSelection::RoundRobin => vec![evolve[self.turns.take(place, evolve.len())]],
-                ModuleSelection::All => evolve,
+                ModuleSelection::RoundRobin => {
+                    vec![evolve[self.turns.take(place, evolve.len(), |turn| called.contains(&evolve[turn]))]]
+                }
+                ModuleSelection::All => called,
                 // What one module gains, another can lose again: only together do they show it.
-                ModuleSelection::Mixed if evolve.len() > 1 => match self.turns.take(place, evolve.len() + 1) {
-                    0 => evolve,
-                    turn => vec![evolve[turn - 1]],
-                },
-                ModuleSelection::Mixed => evolve,
+                ModuleSelection::Mixed if evolve.len() > 1 => {
+                    match self.turns.take(place, evolve.len() + 1, |turn| turn == 0 || called.contains(&evolve[turn - 1])) {
+                        0 => called,
+                        turn => vec![evolve[turn - 1]],
+                    }
+                }
+                ModuleSelection::Mixed => called,
             };
             parents.push(Parent { place, rollouts, scores, modules });
         }

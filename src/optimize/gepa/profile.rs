@@ -49,31 +49,32 @@ pub enum Kind {
     Text(Vec<String>),
 }
 
-/// What the training data says of the module's outputs, of those that it has a field of the same name for. What the task
+/// What the training data says of the module's outputs, of those that it has a label for. What the task
 /// file says of one is known without it.
 #[must_use]
 pub fn of(module: &Module, train: &[Example]) -> Vec<Output> {
     let output = |name: &String| {
-        if let Some(kind) = module.shapes.get(name).and_then(|shape| declared(name, shape, train)) {
+        let label = module.label(name);
+        if let Some(kind) = module.shapes.get(name).and_then(|shape| declared(label, shape, train)) {
             return Some(Output { name: name.clone(), kind });
         }
-        let rows: Vec<(&Example, &Value)> = train.iter().filter_map(|e| Some((e, e.fields.get(name)?))).collect();
+        let rows: Vec<(&Example, &Value)> = train.iter().filter_map(|e| Some((e, e.fields.get(label)?))).collect();
         (!rows.is_empty() && rows.len() == train.len()).then(|| Output { name: name.clone(), kind: kind(&rows, &module.inputs) })
     };
     module.outputs.iter().filter_map(output).collect()
 }
 
-/// What the task file says that an output must be.
-fn declared(name: &str, shape: &Shape, train: &[Example]) -> Option<Kind> {
+/// What the task file says that an output must be; `label` is the field that it is compared with.
+fn declared(label: &str, shape: &Shape, train: &[Example]) -> Option<Kind> {
     match shape {
         Shape::Values(values) => {
-            let count = |value: &String| train.iter().filter(|example| example.text(name).as_ref() == Some(value)).count();
+            let count = |value: &String| train.iter().filter(|example| example.text(label).as_ref() == Some(value)).count();
             Some(Kind::Set(values.iter().map(|value| (value.clone(), count(value))).collect()))
         }
         Shape::Number => Some(Kind::Number),
         Shape::Flag => Some(Kind::Flag),
         Shape::List(values) if values.is_empty() => {
-            let lists: Vec<Value> = train.iter().filter_map(|example| example.fields.get(name)).map(parsed).collect();
+            let lists: Vec<Value> = train.iter().filter_map(|example| example.fields.get(label)).map(parsed).collect();
             Some(list(&lists))
         }
         Shape::List(values) => Some(Kind::List(values.clone())),

@@ -118,6 +118,7 @@ impl Gepa {
         let none = Bandit::default();
         let mut drawn: BTreeMap<(usize, usize), (Vec<Operator>, Vec<Operator>)> = BTreeMap::new();
         let mut changes = Vec::new();
+        let mut may_ask = self.may_ask(session);
         for (index, &parent) in proposals.iter().enumerate() {
             for &module in &scene.parents[parent].modules {
                 let place = (parent, module);
@@ -128,8 +129,12 @@ impl Gepa {
                     (may, Vec::new())
                 });
                 for _ in 0..MOST_DRAWS {
-                    let Some(operator) = self.bandits.get(&module).unwrap_or(&none).next(may, used, &mut choice) else { break };
+                    let may: Vec<Operator> = may.iter().copied().filter(|o| may_ask != Some(0) || !o.asks()).collect();
+                    let Some(operator) = self.bandits.get(&module).unwrap_or(&none).next(&may, used, &mut choice) else { break };
                     used.push(operator);
+                    if operator.asks() {
+                        may_ask = may_ask.map(|left| left.saturating_sub(1));
+                    }
                     let state = if operator.asks() {
                         State::Done(Err(Unusable::Empty), String::new())
                     } else {
@@ -224,6 +229,7 @@ impl Gepa {
             let completions = session.reflect(&requests)?;
             self.teachers.pay(scene.teacher, tokens(&completions));
             let mut completions = completions.into_iter();
+            let mut may_ask = self.may_ask(session);
             for change in changes.iter_mut() {
                 let State::Asked(questions) = &change.state else { continue };
                 let answers: Vec<Completion> = completions.by_ref().take(questions.chats.len()).collect();
@@ -231,7 +237,10 @@ impl Gepa {
                     self.with_work(session, scene, (change.parent, change.module), |work| change.operator.finish(work, &answers));
                 let read = read.and_then(|text| self.untried(scene, (change.parent, change.module), text));
                 match read {
-                    Err(unusable) if !again && unusable.is_worth_a_retry() && change.operator != Operator::Paper => {
+                    Err(unusable)
+                        if !again && may_ask != Some(0) && unusable.is_worth_a_retry() && change.operator != Operator::Paper =>
+                    {
+                        may_ask = may_ask.map(|left| left.saturating_sub(1));
                         Self::unusable(
                             session,
                             scene.iteration,

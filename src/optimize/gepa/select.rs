@@ -5,7 +5,7 @@ use rand::{Rng, RngExt};
 use super::{frontier, gate, pareto};
 use crate::config::{CandidateSelection, OptimizePlan, Preset};
 use crate::optimize::Member;
-use crate::optimize::pool::ranking;
+use crate::optimize::pool::{comparable_means, ranking};
 
 /// How many fronts hold each member once the dominated are removed: 0 for those.
 #[must_use]
@@ -15,7 +15,7 @@ pub fn weights(plan: &OptimizePlan, members: &[Member]) -> Vec<usize> {
 
 /// The same among those that `may` be drawn.
 fn surviving(plan: &OptimizePlan, members: &[Member], may: impl Fn(usize) -> bool) -> Vec<usize> {
-    let means: Vec<f64> = members.iter().map(Member::mean).collect();
+    let means = comparable_means(members);
     let mut fronts = frontier::fronts(plan.frontier, plan.preset, members);
     let best = ranking(members).first().map(|&best| &members[best]).filter(|_| plan.preset != Preset::Paper);
     fronts.retain(|candidate| may(candidate) && !best.is_some_and(|best| is_surely_worse(&members[candidate], best)));
@@ -72,11 +72,13 @@ impl RoundRobin {
         self.next.push(inherited);
     }
 
-    /// The module of `candidate` that is due, of so many; moves its pointer on.
-    pub fn take(&mut self, candidate: usize, modules: usize) -> usize {
-        let due = self.next[candidate] % modules;
-        self.next[candidate] = (due + 1) % modules;
-        due
+    /// The first turn of `candidate` from the one that is due on, of so many, that can be taken; moves its pointer on. Where none
+    /// can, it is the one that is due.
+    pub fn take(&mut self, candidate: usize, turns: usize, can: impl Fn(usize) -> bool) -> usize {
+        let due = self.next[candidate] % turns;
+        let taken = (0..turns).map(|step| (due + step) % turns).find(|&turn| can(turn)).unwrap_or(due);
+        self.next[candidate] = (taken + 1) % turns;
+        taken
     }
 }
 
@@ -149,13 +151,21 @@ mod tests {
     fn pointers_go_round_and_are_inherited() {
         let mut turns = RoundRobin::default();
         turns.add(&[]);
-        assert_eq!([turns.take(0, 3), turns.take(0, 3)], [0, 1]);
+        assert_eq!([turns.take(0, 3, |_| true), turns.take(0, 3, |_| true)], [0, 1]);
         turns.add(&[0]);
         turns.add(&[0, 1]);
-        assert_eq!(turns.take(1, 3), 2);
-        assert_eq!(turns.take(1, 3), 0);
-        assert_eq!(turns.take(2, 3), 2);
-        assert_eq!(turns.take(0, 3), 2);
+        assert_eq!(turns.take(1, 3, |_| true), 2);
+        assert_eq!(turns.take(1, 3, |_| true), 0);
+        assert_eq!(turns.take(2, 3, |_| true), 2);
+        assert_eq!(turns.take(0, 3, |_| true), 2);
+    }
+
+    #[test]
+    fn a_turn_that_cannot_be_taken_is_passed_over() {
+        let mut turns = RoundRobin::default();
+        turns.add(&[]);
+        assert_eq!([turns.take(0, 3, |turn| turn != 0), turns.take(0, 3, |turn| turn != 2)], [1, 0]);
+        assert_eq!(turns.take(0, 3, |_| false), 1);
     }
 
     proptest! {
@@ -172,7 +182,7 @@ mod tests {
                     turns.add(&[a, b]);
                     model.push(model[a].max(model[b]));
                 } else {
-                    prop_assert_eq!(turns.take(a, modules), model[a]);
+                    prop_assert_eq!(turns.take(a, modules, |_| true), model[a]);
                     model[a] = (model[a] + 1) % modules;
                 }
             }

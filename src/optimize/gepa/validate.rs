@@ -129,12 +129,13 @@ impl Gepa {
                 }
             }
         }
+        let complete = entrants.iter().filter(|entrant| entrant.answers.len() == all).count();
         for (place, entrant) in entrants.iter().enumerate() {
             if entrant.answers.len() < all && !entrant.has_given_up {
-                session.log(&given_up(place, entrant, Behind::Another))?;
+                let behind = if complete > 0 { Behind::Another } else { Behind::Budget };
+                session.log(&given_up(place, entrant, behind))?;
             }
         }
-        let complete = entrants.iter().filter(|entrant| entrant.answers.len() == all).count();
         for Entrant { newcomer, answers, prompt_tokens, .. } in entrants {
             let results: Vec<(usize, Arc<Scored>)> =
                 order.iter().zip(answers).filter_map(|(&place, answer)| Some((place, answer?))).collect();

@@ -129,7 +129,13 @@ impl Miprov2 {
                 return Ok(reason);
             }
             if session.limits().patience.is_some_and(|patience| trial > improved + patience) {
-                return Ok(StopReason::NoImprovement);
+                // What the trials found may be better than what was validated last.
+                let best = self.best_mean();
+                self.validate_best(session, trial, &options, &mut choices)?;
+                if self.best_mean() <= best {
+                    return Ok(StopReason::NoImprovement);
+                }
+                improved = trial;
             }
             let before = session.spent().rollouts;
             let best = self.best_mean();

@@ -144,10 +144,15 @@ impl Miprov2 {
     /// What the data is like, and what the program does, in a few sentences each; empty where nobody could say.
     fn summaries(&self, session: &mut Session<'_>) -> Result<[String; 2], Halt> {
         let mut random = session.random("rows", 0);
-        let fields: Vec<&String> =
-            session.program().reads.iter().chain(session.program().modules.iter().flat_map(|module| &module.outputs)).collect();
+        let read = session.program().reads.iter().map(|name| (name.as_str(), name.as_str()));
+        let labels = session
+            .program()
+            .modules
+            .iter()
+            .flat_map(|module| module.outputs.iter().map(|output| (output.as_str(), module.label(output))));
+        let fields: Vec<(&str, &str)> = read.chain(labels).collect();
         let row = |example: &Example| {
-            let known = fields.iter().filter_map(|&name| Some(format!("{name}: {}\n", example.text(name)?)));
+            let known = fields.iter().filter_map(|(name, field)| Some(format!("{name}: {}\n", example.text(field)?)));
             known.collect::<String>() + "\n"
         };
         let rows: Vec<&Example> = session.train().sample(&mut random, ROWS).collect();

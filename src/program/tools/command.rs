@@ -27,7 +27,10 @@ impl Act for Command {
             let wanted = self.outputs.join(", ");
             return Err(Fault::Broken(format!("it must answer a JSON object with {wanted}, not {answer}")));
         };
-        if let Some(Value::String(error)) = fields.get("error") {
+        // Many programs always write an `error`, empty where there is none.
+        if let Some(Value::String(error)) = fields.get("error")
+            && !error.trim().is_empty()
+        {
             return Err(Fault::Fails(error.clone()));
         }
         let output = |name: &String| match fields.get(name) {
@@ -36,5 +39,25 @@ impl Act for Command {
         };
         let retrieved = fields.get("retrieved").and_then(Value::as_array).map(|keys| keys.iter().map(to_text).collect());
         Ok(Made { outputs: self.outputs.iter().map(output).collect::<Result<_, _>>()?, retrieved: retrieved.unwrap_or_default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn an_empty_error_is_none() {
+        let said = |error: &str| {
+            let script = format!("import sys\nfor line in sys.stdin: print('{{\"error\": \"{error}\", \"rows\": 3}}')");
+            let argv = ["python3", "-u", "-c", script.as_str()].map(str::to_owned).to_vec();
+            let (folder, timeout) = (std::env::temp_dir(), Duration::from_secs(20));
+            let command = crate::process::Command { argv, folder, timeout, slots: 1 };
+            let step = Command { pool: Arc::new(Pool::new(command)), outputs: vec!["rows".into()] };
+            step.act(&[]).map(|made| made.outputs["rows"].clone())
+        };
+        assert_eq!(said(""), Ok("3".into()));
+        assert_eq!(said("no table"), Err(Fault::Fails("no table".into())));
     }
 }

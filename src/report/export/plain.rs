@@ -2,8 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::request::shortest;
 use super::{Deployed, File};
 use crate::engine::Role;
+use crate::engine::llama::TOP_K;
 
 /// Every message below its role.
 pub(super) fn text(one: &Deployed) -> String {
@@ -38,8 +40,9 @@ fn module(one: &Deployed) -> Value {
         "messages": one.messages,
         "begun": one.begun(),
         "max_tokens": module.max_tokens,
-        "temperature": module.temperature,
-        "top_p": module.top_p,
+        "temperature": shortest(module.temperature),
+        "top_p": shortest(module.top_p),
+        "top_k": (module.temperature > 0.0).then_some(TOP_K),
         "grammar": one.grammar,
         "thinking": one.thinking,
         "instruction": one.text.instruction,

@@ -20,6 +20,12 @@ pub(super) fn openai(one: &Deployed) -> (String, Vec<String>) {
     if one.grammar.is_some() {
         notes.push("the grammar that answers were decoded under is not in it: answers may be something else".into());
     }
+    if one.module.temperature > 0.0 {
+        notes.push(format!(
+            "answers were drawn from the {TOP_K} likeliest tokens, without `min_p`: where a server has fields for that, set \
+             \"top_k\": {TOP_K} and \"min_p\": 0"
+        ));
+    }
     (format!("{:#}\n", body(one)), notes)
 }
 

@@ -6,6 +6,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 
 use super::{Questions, Work, format};
+use crate::data::Example;
 use crate::engine::{Completion, Message};
 use crate::optimize::answer::{self, Unusable};
 use crate::optimize::gepa::profile::{self, Kind, Wording};
@@ -34,8 +35,26 @@ fn set<'a>(work: &Work<'a>) -> Option<(&'a str, &'a BTreeMap<String, usize>)> {
     })
 }
 
+/// What the module reads of an example, in a line; None where the example has nothing of it.
+fn line(work: &Work<'_>, example: &Example) -> Option<String> {
+    let input = work.module.inputs.iter().filter_map(|field| example.text(field)).collect::<Vec<_>>().join(" | ");
+    let cut: String = input.chars().take(LENGTH).collect();
+    (!input.trim().is_empty()).then(|| format!("- {}\n", cut.replace('\n', " ")))
+}
+
+/// The values that have examples to be described from.
+fn told<'a>(work: &Work<'_>, name: &str, values: &'a BTreeMap<String, usize>) -> Vec<&'a String> {
+    let label = work.module.label(name);
+    let shows = |value: &String| {
+        work.train.iter().any(|example| example.text(label).as_ref() == Some(value) && line(work, example).is_some())
+    };
+    values.keys().filter(|value| shows(value)).collect()
+}
+
 pub(super) fn applies(work: &Work<'_>) -> bool {
-    set(work).is_some_and(|(_, values)| work.tokens(work.text) + values.len() * TOKENS as usize / 2 <= work.most_tokens)
+    set(work).is_some_and(|(name, values)| {
+        work.tokens(work.text) + values.len() * TOKENS as usize / 2 <= work.most_tokens && told(work, name, values).len() > 1
+    })
 }
 
 pub(super) fn ask(work: &Work<'_>, random: &mut impl Rng) -> Questions {
@@ -43,17 +62,13 @@ pub(super) fn ask(work: &Work<'_>, random: &mut impl Rng) -> Questions {
         return Questions { max_tokens: TOKENS, ..Questions::default() };
     };
     let (mut chats, mut examples) = (Vec::new(), 0);
-    for value in values.keys() {
-        let mut of_value: Vec<_> = work.train.iter().filter(|e| e.text(name).as_ref() == Some(value)).collect();
+    let label = work.module.label(name);
+    for value in told(work, name, values) {
+        let mut of_value: Vec<_> = work.train.iter().filter(|e| e.text(label).as_ref() == Some(value)).collect();
         of_value.shuffle(random);
         of_value.truncate(EXAMPLES);
         examples += of_value.len();
-        let shown = of_value.into_iter().map(|example| {
-            let input = work.module.inputs.iter().filter_map(|field| example.text(field)).collect::<Vec<_>>().join(" | ");
-            let cut: String = input.chars().take(LENGTH).collect();
-            format!("- {}\n", cut.replace('\n', " "))
-        });
-        let shown: String = shown.collect();
+        let shown: String = of_value.into_iter().filter_map(|example| line(work, example)).collect();
         chats.push(vec![Message::user(format!(
             "{shown}\nWhat do all of these have in common? They are filed under `{value}`. Answer with at most 12 plain \
              words that would fit new ones as well, in the language of the texts. Do not quote them, and write nothing else."
@@ -75,8 +90,12 @@ pub(super) fn finish(work: &Work<'_>, answers: &[Completion]) -> Result<ModuleTe
         Wording::English => format!("The `{name}` is one of:"),
         Wording::Signs => format!("`{name}`:"),
     }];
-    let mut failed = Vec::new();
-    for (value, completion) in values.keys().zip(answers) {
+    let (mut failed, told) = (Vec::new(), told(work, name, values));
+    for value in values.keys() {
+        let Some(completion) = told.iter().position(|other| *other == value).and_then(|place| answers.get(place)) else {
+            lines.push(format!("- {value}"));
+            continue;
+        };
         let others = values.keys().filter(|other| *other != value);
         let sentence = answer::sentence(completion, &inputs).and_then(|words| brief(value, words));
         let sentence = sentence.and_then(|words| {
@@ -93,7 +112,7 @@ pub(super) fn finish(work: &Work<'_>, answers: &[Completion]) -> Result<ModuleTe
             }
         }
     }
-    if let Some(first) = failed.first().filter(|_| failed.len() * 2 > values.len()) {
+    if let Some(first) = failed.first().filter(|_| failed.len() * 2 > told.len()) {
         return Err(*first);
     }
     let described = lines.join("\n");
@@ -111,11 +130,31 @@ pub(super) fn finish(work: &Work<'_>, answers: &[Completion]) -> Result<ModuleTe
 
 /// The words of a description, without the value's name in front of them.
 fn brief<'a>(value: &str, words: &'a str) -> Result<&'a str, Unusable> {
-    let words = words.trim_start_matches(['`', '"']);
-    let words = words.strip_prefix(value).unwrap_or(words).trim_start_matches(['`', '"', ':', ' ', '-']);
+    // What goes on is another word that begins like the value.
+    let named = words.trim_start_matches(['`', '"']).strip_prefix(value);
+    let named = named.filter(|rest| rest.trim_start().starts_with(['`', '"', ':', '-', '–']) || rest.trim().is_empty());
+    let words = named.map_or(words, |rest| rest.trim_start_matches(['`', '"', ':', ' ', '-', '–']));
     match words.split_whitespace().count() {
         0 => Err(Unusable::Empty),
         1..=MOST_WORDS => Ok(words),
         _ => Err(Unusable::TooLong),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Unusable, brief};
+
+    #[test]
+    fn the_name_is_taken_off_and_no_part_of_a_word() {
+        for (value, words, left) in [
+            ("refund", "`refund`: money back", Ok("money back")),
+            ("refund", "refund - money back", Ok("money back")),
+            ("refund", "refunds and money back", Ok("refunds and money back")),
+            ("order", "orders that never arrived", Ok("orders that never arrived")),
+            ("refund", "`refund`", Err(Unusable::Empty)),
+        ] {
+            assert_eq!(brief(value, words), left);
+        }
     }
 }

@@ -28,7 +28,41 @@ pub(super) fn apply(work: &Work<'_>, random: &mut impl Rng) -> ModuleText {
     let part = parts[random.random_range(0..parts.len())];
     // Parts are slices of the instruction: their place is the distance of their beginnings.
     let at = part.as_ptr() as usize - instruction.as_ptr() as usize;
-    let left = [&instruction[..at], &instruction[at + part.len()..]].concat();
-    let lines: Vec<&str> = left.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
-    ModuleText { instruction: lines.join("\n"), ..work.text.clone() }
+    let left = without(&instruction[..at], &instruction[at + part.len()..]);
+    // What is kept word for word may stand on both sides of the cut.
+    let keeps = work.module.keep.iter().all(|keep| left.contains(keep.as_str()) || !instruction.contains(keep.as_str()));
+    ModuleText { instruction: if keeps { left } else { instruction.clone() }, ..work.text.clone() }
+}
+
+/// What stands before and behind a cut, without the line or the blank line that it leaves empty.
+fn without(before: &str, behind: &str) -> String {
+    let (mut before, mut behind) = (before, behind);
+    if behind.is_empty() || behind.starts_with('\n') {
+        before = before.trim_end_matches([' ', '\t']);
+    }
+    if before.ends_with('\n') {
+        behind = behind.strip_prefix('\n').unwrap_or(behind);
+        if before.ends_with("\n\n") {
+            behind = behind.trim_start_matches('\n');
+        }
+    }
+    format!("{before}{behind}").trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without;
+
+    #[test]
+    fn a_cut_takes_its_own_line_and_no_other() {
+        for (before, behind, left) in [
+            ("One.\n", "\nThree.\n\nFour.", "One.\nThree.\n\nFour."),
+            ("One.\n\n", "\n\nThree.", "One.\n\nThree."),
+            ("One. ", "\nThree.", "One.\nThree."),
+            ("One. ", "Three.", "One. Three."),
+            ("One.\n", "", "One."),
+        ] {
+            assert_eq!(without(before, behind), left);
+        }
+    }
 }

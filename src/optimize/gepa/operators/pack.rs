@@ -15,7 +15,9 @@ pub(super) fn pack(work: &Work<'_>, task: &str) -> Result<Packed, Unusable> {
     let head =
         format!("{}Here is how it did. Each example has what it read, what it wrote, and feedback on that.\n\n", opening(work));
     let mut order: Vec<&Scored> = work.rollouts.to_vec();
-    order.sort_by(|a, b| a.score().partial_cmp(&b.score()).unwrap_or(std::cmp::Ordering::Equal));
+    // Those that the metric failed on say the least.
+    let rank = |scored: &&Scored| scored.score().unwrap_or(f64::INFINITY);
+    order.sort_by(|a, b| rank(a).total_cmp(&rank(b)));
     let examples = order.into_iter().filter_map(|scored| packing::example(work.module, scored));
     let packed = packing::fill(work.count, work.room, &head, examples, task);
     if packed.examples == 0 { Err(Unusable::NoRoom) } else { Ok(packed) }

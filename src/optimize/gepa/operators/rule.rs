@@ -16,7 +16,8 @@ const TOKENS: u32 = 64;
 /// Questions on what was wrong in each failure; none where there is no failure, or no room.
 #[must_use]
 pub fn diagnoses(work: &Work<'_>) -> Questions {
-    let failed: Vec<_> = work.rollouts.iter().filter(|scored| scored.score() < Some(1.0)).take(MOST_FAILURES).collect();
+    let failed: Vec<_> =
+        work.rollouts.iter().filter(|scored| scored.score().is_some_and(|score| score < 1.0)).take(MOST_FAILURES).collect();
     let head = pack::opening(work);
     let ask = |scored: &&Scored| {
         let example = packing::example(work.module, scored)?;
