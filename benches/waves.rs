@@ -29,6 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         cache: None,
         thinking: 0,
         tuning: None,
+        recoded: None,
     };
     let threads = Some(threads.parse()?);
     let settings = Settings { threads, sequences: Settings::SEQUENCES, chunk: Some(Settings::CHUNK), memory: None, drafts };

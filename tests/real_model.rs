@@ -37,6 +37,7 @@ fn engine_with(context: usize, settings: Settings) -> Llama {
         cache: None,
         thinking: 0,
         tuning: None,
+        recoded: None,
     };
     Llama::open(&[file], settings).unwrap()
 }
@@ -286,6 +287,7 @@ fn models_that_do_not_fit_together_take_turns_and_say_the_same() {
         cache: None,
         thinking: 0,
         tuning: None,
+        recoded: None,
     };
     let files = [file("task", 1024), file("teacher", 512)];
     let requests: Vec<Request> = [0, 1, 0].map(|model| Request { model: ModelId(model), ..request("Name a fruit.", 12) }).into();
@@ -326,6 +328,7 @@ fn the_most_sequences_that_a_plan_may_ask_for_can_be_had() {
         cache: None,
         thinking: 0,
         tuning: None,
+        recoded: None,
     };
     // Small batches as well: llama.cpp ends the process where it has more sequences than a batch has rows.
     for (sequences, chunk) in [(253, 253), (32, 32), (64, 64)] {
@@ -391,6 +394,7 @@ fn what_takes_long_at_the_start_can_be_broken_off() {
         cache: None,
         thinking: 0,
         tuning: None,
+        recoded: None,
     };
     for stage in [Preparation::Hashing, Preparation::Loading] {
         let mut reached = false;
@@ -415,6 +419,7 @@ fn roles_with_the_same_file_share_one_copy() {
         cache: None,
         thinking: 0,
         tuning: None,
+        recoded: None,
     };
     let before = resident();
     let mut engine = Llama::open(&[file("task"), file("teacher")], Settings { sequences: 2, ..SETTINGS }).unwrap();
@@ -448,6 +453,7 @@ fn files_that_are_no_models_are_refused_with_what_to_do() {
             cache: None,
             thinking: 0,
             tuning: None,
+            recoded: None,
         };
         let Err(error) =
             Llama::open(&[file], Settings { threads: Some(1), sequences: 1, chunk: Some(32), memory: None, drafts: true })

@@ -31,7 +31,16 @@ fn reasoner(folder: &Path) -> PathBuf {
 }
 
 fn file(path: PathBuf, name: &str, thinking: u32) -> ModelFile {
-    ModelFile { name: name.into(), path, gpu_layers: GpuLayers::Auto, context: Some(512), cache: None, thinking, tuning: None }
+    ModelFile {
+        name: name.into(),
+        path,
+        gpu_layers: GpuLayers::Auto,
+        context: Some(512),
+        cache: None,
+        thinking,
+        tuning: None,
+        recoded: None,
+    }
 }
 
 const SETTINGS: Settings = Settings { threads: Some(2), sequences: 4, chunk: Some(64), memory: None, drafts: true };

@@ -29,7 +29,8 @@ pub enum MetricPlan {
     },
     /// One field is the expected number.
     Number {
-        /// The row's field with the expected number.
+        /// The row's field with the expected number: one number and nothing else, but for a currency, a unit, a percent sign, or
+        /// a worked solution that ends with `#### 42`.
         field: String,
         /// Where it is read; left out: the output of the same name.
         output: String,

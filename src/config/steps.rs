@@ -55,7 +55,7 @@ pub enum StepKind {
         folder: PathBuf,
         /// Fields that it reads.
         inputs: Vec<String>,
-        /// Fields that it writes.
+        /// Fields that it writes; `error` is none.
         outputs: Vec<String>,
         /// Seconds that an answer may take.
         timeout: u64,

@@ -16,6 +16,12 @@ pub enum CacheType {
 }
 
 impl CacheType {
+    /// The one of this name.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        [Self::F16, Self::Q8].into_iter().find(|cache| cache.to_string() == name)
+    }
+
     /// Bytes of `elements`.
     fn bytes(self, elements: u64) -> u64 {
         match self {

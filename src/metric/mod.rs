@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::data::{Example, to_text};
-use crate::engine::{Completion, Request};
+use crate::engine::{Completion, Ended, Request};
 use crate::program::Rollout;
 
 /// What a feedback function says of one rollout.
@@ -175,7 +175,12 @@ pub fn judge(
     if let Some(failure) = &rollout.failure {
         return Ok(Judgement::new(0.0, failure.clone()));
     }
-    let mut judgement = metric.judge(example, rollout, answers)?;
+    let mut judgement = match (metric.judge(example, rollout, answers), unreadable(rollout)) {
+        (Ok(judgement), _) => judgement,
+        // What the metric stumbled over is the answer's fault.
+        (Err(error), Some(problem)) => Judgement::new(0.0, format!("{problem} The metric could not judge the rest: {error}")),
+        (Err(error), None) => return Err(error),
+    };
     for score in std::iter::once(&judgement.score).chain(judgement.objectives.values()).chain(&judgement.closeness) {
         if !(0.0..=1.0).contains(score) {
             return Err(MetricError::Range { id: example.id.clone(), score: *score });
@@ -190,6 +195,12 @@ pub fn judge(
     }
     judgement.answers = answers.to_vec();
     Ok(judgement)
+}
+
+/// What is said of a call whose answer lacks outputs, though it came to its end.
+fn unreadable(rollout: &Rollout) -> Option<&str> {
+    let came_to_its_end = |step: &&Step| matches!(step.ended, Ended::Stop | Ended::Grammar);
+    rollout.steps.iter().filter(came_to_its_end).find_map(|step| step.problem.as_deref())
 }
 
 /// What an example's field expects: one text, or a list of them that is not empty.
@@ -223,7 +234,7 @@ fn shorten(text: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::program::Rollout;
+    use crate::program::{Rollout, Step};
 
     struct Fixed(f64);
 
@@ -252,6 +263,24 @@ mod tests {
         let rollout = Rollout { steps: Vec::new(), failure: Some("The answer was empty.".into()) };
         let verdict = judge(&Fixed(f64::NAN), &example(), &rollout, &[]).unwrap();
         assert_eq!((verdict.score, verdict.feedback.as_str()), (0.0, "The answer was empty."));
+    }
+
+    #[test]
+    fn a_metric_that_stumbles_over_an_unreadable_answer_has_not_failed() {
+        struct Broken;
+        impl Metric for Broken {
+            fn judge(&self, _: &Example, _: &Rollout, _: &[Completion]) -> Result<Judgement, MetricError> {
+                Err(MetricError::Other("there is no field `answer`".into()))
+            }
+        }
+        let step = |problem: Option<&str>| Step { problem: problem.map(str::to_owned), ..Step::default() };
+        let rollout = |problem| Rollout { steps: vec![step(problem)], failure: None };
+        let verdict = judge(&Broken, &example(), &rollout(Some("`answer` is missing.")), &[]).unwrap();
+        assert_eq!(verdict.score, 0.0);
+        assert!(verdict.feedback.contains("`answer` is missing.") && verdict.feedback.contains("no field"), "{}", verdict.feedback);
+        assert!(judge(&Broken, &example(), &rollout(None), &[]).is_err());
+        let cut_off = Step { ended: Ended::Length, ..step(Some("It was cut off.")) };
+        assert!(judge(&Broken, &example(), &Rollout { steps: vec![cut_off], failure: None }, &[]).is_err());
     }
 
     #[test]

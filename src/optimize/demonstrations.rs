@@ -69,7 +69,8 @@ mod tests {
         let labels = BTreeMap::from([("answer".to_owned(), "label".to_owned())]);
         let module = Module { labels, ..module("m", &["text"], &["answer"]) };
         let row = |n: usize| {
-            let fields = serde_json::json!({ "text": format!("text {n}"), "label": if n.is_multiple_of(2) { "yes" } else { "no" } });
+            let fields =
+                serde_json::json!({ "text": format!("text {n}"), "label": if n.is_multiple_of(2) { "yes" } else { "no" } });
             Example { id: n.to_string(), fields: fields.as_object().cloned().unwrap_or_default() }
         };
         let train: Vec<Example> = (0..20).map(row).collect();

@@ -9,8 +9,10 @@ use std::time::Instant;
 use crate::catalog;
 use crate::config::{EnginePlan, GpuLayersPlan, ModelSource, Plan};
 use crate::engine::Engine;
-use crate::engine::llama::{GpuLayers, Llama, ModelFile, Preparation, Settings, Tuning, layers_key};
-use crate::engine::memory::{Machine, MemoryPlan};
+use crate::engine::llama::{
+    GpuLayers, Llama, ModelFile, Preparation, RECODED, Settings, Tuning, cache_key, context_key, layers_key, weights_key,
+};
+use crate::engine::memory::{CacheType, Machine, MemoryPlan};
 use crate::engine::scripted::Scripted;
 use crate::error::RunError;
 use crate::event::Event;
@@ -32,10 +34,12 @@ fn llama_models(plan: &Plan, run: &BTreeMap<String, String>) -> Result<Vec<Model
                     GpuLayersPlan::All => GpuLayers::All,
                     GpuLayersPlan::Count(n) => GpuLayers::Count(*n),
                 },
-                context: *context,
-                cache: *cache,
+                // So does what they leave room for.
+                context: context.or_else(|| run.get(&context_key(&model.name))?.parse().ok()),
+                cache: cache.or_else(|| CacheType::of(run.get(&cache_key(&model.name))?)),
                 thinking: thinking.unwrap_or(0),
                 tuning: Tuning::of_run(run, &model.name),
+                recoded: run.get(&weights_key(&model.name)).map(|weights| weights == RECODED),
             });
         }
     }

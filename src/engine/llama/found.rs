@@ -81,7 +81,11 @@ impl Found {
             goes_on = if goes_on.is_break() { goes_on } else { hears(begins.then(|| tell(Preparation::Recoding))) };
             goes_on
         };
-        let copy = if gpu_layers == Some(0) { recoded::copy(&header, &sha256, &mut writes) } else { None };
+        let copy = if gpu_layers == Some(0) && file.recoded != Some(false) {
+            recoded::copy(&header, &sha256, &mut writes)
+        } else {
+            None
+        };
         if goes_on.is_break() {
             return Err(EngineError::Interrupted);
         }

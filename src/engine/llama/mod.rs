@@ -59,6 +59,27 @@ pub fn layers_key(name: &str) -> String {
     format!("model.{name}.layers_on_gpu")
 }
 
+/// Where it has the tokens of its context.
+#[must_use]
+pub fn context_key(name: &str) -> String {
+    format!("model.{name}.context")
+}
+
+/// Where it has what its cache was stored as.
+#[must_use]
+pub fn cache_key(name: &str) -> String {
+    format!("model.{name}.cache")
+}
+
+/// Where it has what its weights were loaded from.
+#[must_use]
+pub fn weights_key(name: &str) -> String {
+    format!("model.{name}.weights")
+}
+
+/// What stands there for a recoded copy.
+pub const RECODED: &str = "recoded";
+
 /// One model of the plan.
 #[derive(Debug, Clone)]
 pub struct ModelFile {
@@ -76,6 +97,8 @@ pub struct ModelFile {
     pub thinking: u32,
     /// Threads and batches that it was run with before, for a run that goes on; the default is what was found fastest here.
     pub tuning: Option<Tuning>,
+    /// Whether it was a recoded copy that was run before, for a run that goes on; the default is one where it is faster.
+    pub recoded: Option<bool>,
 }
 
 impl ModelFile {
@@ -431,10 +454,10 @@ impl Engine for Llama {
         for (index, name) in self.names.iter().enumerate() {
             if let Some(loaded) = self.loaded(ModelId(index)) {
                 pairs.push((format!("model.{name}.sha256"), loaded.sha256.clone()));
-                let weights = if loaded.recoded { "recoded" } else { "as stored" };
-                pairs.push((format!("model.{name}.weights"), weights.to_owned()));
-                pairs.push((format!("model.{name}.context"), loaded.context.to_string()));
-                pairs.push((format!("model.{name}.cache"), loaded.cache.to_string()));
+                let weights = if loaded.recoded { RECODED } else { "as stored" };
+                pairs.push((weights_key(name), weights.to_owned()));
+                pairs.push((context_key(name), loaded.context.to_string()));
+                pairs.push((cache_key(name), loaded.cache.to_string()));
                 let rows = loaded.rows.map_or("any".to_owned(), |rows| rows.to_string());
                 pairs.push((format!("model.{name}.rows"), rows));
                 pairs.push((layers_key(name), loaded.gpu_layers.to_string()));

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use crate::catalog;
 use crate::config::{self, ConfigError, ModelSource, Plan};
+use crate::engine::llama::context_key;
 use crate::engine::{Grammar, Message, Role};
 use crate::journal;
 use crate::program::{Module, ModuleText, layout};
@@ -126,7 +127,7 @@ impl Deployed {
         let source = plan.models.get(module.model.0).map(|model| (&model.name, &model.source));
         let (model, scripted, context, thinking) = match source {
             Some((name, ModelSource::Llama { gguf, context, thinking, .. })) => {
-                let context = context.or_else(|| recorded.get(&format!("model.{name}.context"))?.parse().ok());
+                let context = context.or_else(|| recorded.get(&context_key(name))?.parse().ok());
                 let path = catalog::resolve(gguf, Path::new("")).map(|path| path.to_string_lossy().into_owned());
                 (path.unwrap_or_else(|_| gguf.clone()), false, context.unwrap_or(CONTEXT), thinking.unwrap_or(0))
             }
