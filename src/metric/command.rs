@@ -1,7 +1,8 @@
 //! `command`: a metric of the user's own, in any language: an outside program that stays.
 //!
 //! It reads, a line each, `{"id", "example": {…}, "outputs": {…}, "trace": [{"module", "inputs", "answer", "outputs", …}]}`, and
-//! writes a number, or `{"score": 0.5, "feedback": "…", "module_feedback": {…}, "objectives": {…}}`, or `{"error": "…"}`.
+//! writes a number, or `{"score": 0.5, "feedback": "…", "module_feedback": {…}, "module_scores": {…}, "objectives": {…}}`, or
+//! `{"error": "…"}`.
 
 use std::sync::Arc;
 
@@ -96,6 +97,14 @@ impl Command {
             let words = words.as_str().ok_or_else(|| format!("its feedback for `{module}` is {}, not a text", is(words)))?;
             judgement.module_feedback.insert(module.clone(), words.to_owned());
         }
+        for (module, score) in table("module_scores")? {
+            if !self.modules.contains(module) {
+                let known = self.modules.join("`, `");
+                return Err(format!("its `module_scores` has `{module}`, but the program has `{known}`"));
+            }
+            let score = score.as_f64().ok_or_else(|| format!("its score for `{module}` is {}, not a number", is(score)))?;
+            judgement.module_scores.insert(module.clone(), score);
+        }
         for (name, score) in table("objectives")? {
             let score = score.as_f64().ok_or_else(|| format!("its objective `{name}` is {}, not a number", is(score)))?;
             judgement.objectives.insert(name.clone(), score);
@@ -173,6 +182,8 @@ mod tests {
             (r#"{"score": 1, "objectives": {"o": "x"}}"#, "objective `o` is a text"),
             (r#"{"score": 1, "feedback": ["x"]}"#, "its `feedback` is a list"),
             (r#"{"score": 1, "module_feedback": {"n": "x"}}"#, "is for `n`, but the program has `m`"),
+            (r#"{"score": 1, "module_scores": {"n": 1}}"#, "has `n`, but the program has `m`"),
+            (r#"{"score": 1, "module_scores": {"m": "x"}}"#, "is a text, not a number"),
             (r#"{"score": 1, "module_feedback": "x"}"#, "its `module_feedback` is a text"),
             (r#"{"score": 1, "id": "2"}"#, "it answered for the id \"2\""),
             (r#"{"error": "the file is gone"}"#, "it says: the file is gone"),

@@ -175,6 +175,10 @@ fn mark(shown: &[(&String, String)]) -> String {
 }
 
 impl Metric for Judge {
+    fn output(&self) -> Option<&str> {
+        Some(&self.output)
+    }
+
     fn required_fields(&self) -> Vec<String> {
         self.required.clone()
     }

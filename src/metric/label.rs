@@ -21,6 +21,10 @@ impl Label {
 }
 
 impl Metric for Label {
+    fn output(&self) -> Option<&str> {
+        Some(&self.output)
+    }
+
     fn required_fields(&self) -> Vec<String> {
         vec![self.field.clone()]
     }

@@ -44,6 +44,10 @@ pub struct Judgement {
     /// More about single modules, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub module_feedback: BTreeMap<String, String>,
+    /// How single modules did, from 0 to 1, by name, where the metric can tell them apart. No part of the score: whose calls are
+    /// worth showing. Of a metric that names none, the score is every module's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub module_scores: BTreeMap<String, f64>,
     /// How near a wrong answer comes to the right one, from 0 to 1, where the metric can tell. No part of the
     /// score: it decides between candidates that both score nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,8 +63,15 @@ pub struct Judgement {
 impl Judgement {
     /// A score and its feedback, nothing else.
     pub fn new(score: f64, feedback: impl Into<String>) -> Self {
-        let (module_feedback, objectives) = (BTreeMap::new(), BTreeMap::new());
-        Self { score, feedback: feedback.into(), closeness: None, module_feedback, objectives, answers: Vec::new() }
+        Self {
+            score,
+            feedback: feedback.into(),
+            module_feedback: BTreeMap::new(),
+            module_scores: BTreeMap::new(),
+            closeness: None,
+            objectives: BTreeMap::new(),
+            answers: Vec::new(),
+        }
     }
 }
 
@@ -127,6 +138,11 @@ pub trait Metric: Send + Sync {
         Ok(())
     }
 
+    /// The output that it is about, where that is one: beside other metrics, its score is that of the module that wrote it.
+    fn output(&self) -> Option<&str> {
+        None
+    }
+
     /// What a model must be asked before the rollout can be judged: a judge's questions.
     fn requests(&self, _example: &Example, _rollout: &Rollout) -> Vec<Request> {
         Vec::new()
@@ -181,7 +197,11 @@ pub fn judge(
         (Err(error), Some(problem)) => Judgement::new(0.0, format!("{problem} The metric could not judge the rest: {error}")),
         (Err(error), None) => return Err(error),
     };
-    for score in std::iter::once(&judgement.score).chain(judgement.objectives.values()).chain(&judgement.closeness) {
+    for score in std::iter::once(&judgement.score)
+        .chain(judgement.objectives.values())
+        .chain(judgement.module_scores.values())
+        .chain(&judgement.closeness)
+    {
         if !(0.0..=1.0).contains(score) {
             return Err(MetricError::Range { id: example.id.clone(), score: *score });
         }
@@ -277,7 +297,11 @@ mod tests {
         let rollout = |problem| Rollout { steps: vec![step(problem)], failure: None };
         let verdict = judge(&Broken, &example(), &rollout(Some("`answer` is missing.")), &[]).unwrap();
         assert_eq!(verdict.score, 0.0);
-        assert!(verdict.feedback.contains("`answer` is missing.") && verdict.feedback.contains("no field"), "{}", verdict.feedback);
+        assert!(
+            verdict.feedback.contains("`answer` is missing.") && verdict.feedback.contains("no field"),
+            "{}",
+            verdict.feedback
+        );
         assert!(judge(&Broken, &example(), &rollout(None), &[]).is_err());
         let cut_off = Step { ended: Ended::Length, ..step(Some("It was cut off.")) };
         assert!(judge(&Broken, &example(), &Rollout { steps: vec![cut_off], failure: None }, &[]).is_err());

@@ -48,6 +48,10 @@ impl Number {
 }
 
 impl Metric for Number {
+    fn output(&self) -> Option<&str> {
+        Some(&self.output)
+    }
+
     fn required_fields(&self) -> Vec<String> {
         std::iter::once(self.field.clone()).chain(self.solution.clone()).collect()
     }

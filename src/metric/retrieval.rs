@@ -81,6 +81,9 @@ impl Metric for Retrieval {
                         left => format!(" The query must lead to {}.", listed(left.iter().copied())),
                     };
                     judgement.module_feedback.insert(module.clone(), format!("{line}{advice}"));
+                    // Where nothing was missing, the call shows nothing either.
+                    let share = new.len() as f64 / missing.len().max(1) as f64;
+                    judgement.module_scores.insert(module.clone(), share);
                 }
                 words.push(line);
                 found.extend(new);
@@ -132,11 +135,15 @@ mod tests {
             "`hop1` searched for \"who?\" and found `A`. `hop2` searched for \"who??\" and found nothing of `B`. Still missing: `B`."
         );
         assert!(verdict.module_feedback["query"].ends_with("The query must lead to `B`."), "{verdict:?}");
+        assert_eq!(verdict.module_scores["query"], 0.0);
         assert!((verdict.objectives["f1"] - 0.4).abs() < 1e-9, "{verdict:?}");
         let all = Rollout { steps: vec![step("hop1", "who?", &["B", "A"]), step("hop2", "x", &[])], failure: None };
         let verdict = metric.judge(&row, &all, &[]).unwrap();
         assert_eq!((verdict.score, verdict.objectives["f1"]), (1.0, 1.0));
         assert!(verdict.feedback.contains("`hop2` searched for \"x\" and had nothing left to find."), "{}", verdict.feedback);
+        assert_eq!(verdict.module_scores["query"], 0.0);
+        let late = Rollout { steps: vec![step("hop1", "who?", &["A"]), step("hop2", "who is B?", &["B"])], failure: None };
+        assert_eq!(metric.judge(&row, &late, &[]).unwrap().module_scores["query"], 1.0);
         assert!(metric.check(&example(&json!({ "titles": [] }))).is_err());
     }
 }

@@ -1,5 +1,7 @@
 //! `sum`: several metrics with weights, each an objective.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{Judge, Judgement, Metric, MetricError};
 use crate::data::Example;
 use crate::engine::{Completion, Request};
@@ -61,6 +63,7 @@ impl Metric for Sum {
         let mut sum = Judgement::new(0.0, String::new());
         let weights: f64 = self.parts.iter().map(|part| part.weight).sum();
         let (mut words, mut closeness, mut answers) = (Vec::new(), None, answers);
+        let mut of_modules: Vec<(f64, BTreeMap<String, f64>)> = Vec::new();
         for Part { name, weight, metric } in &self.parts {
             // Each part has its answers in the order in which it asked.
             let (own, rest) = answers.split_at(metric.requests(example, rollout).len().min(answers.len()));
@@ -80,15 +83,34 @@ impl Metric for Sum {
                 }
                 all.push_str(&feedback);
             }
+            let writer = metric.output().and_then(|output| rollout.steps.iter().rfind(|step| step.outputs.contains_key(output)));
+            let mut named = verdict.module_scores;
+            if let Some(writer) = writer.filter(|_| named.is_empty()) {
+                named.insert(writer.module.clone(), verdict.score);
+            }
+            of_modules.push((verdict.score, named));
             sum.objectives.insert(name.clone(), verdict.score);
             sum.objectives.extend(verdict.objectives.into_iter().map(|(part, score)| (format!("{name}.{part}"), score)));
         }
+        sum.module_scores = together(&of_modules);
         // What rounding adds is no part of a score.
         sum.score = sum.score.clamp(0.0, 1.0);
         sum.closeness = closeness.map(|closeness: f64| closeness.clamp(0.0, 1.0));
         sum.feedback = words.join("\n");
         Ok(sum)
     }
+}
+
+/// The least of what parts say of each module that one of them names. A part that names none speaks of all; one that names others
+/// has nothing to say of it.
+fn together(parts: &[(f64, BTreeMap<String, f64>)]) -> BTreeMap<String, f64> {
+    let names: BTreeSet<&String> = parts.iter().flat_map(|(_, scores)| scores.keys()).collect();
+    let of = |name: &String| {
+        let said =
+            parts.iter().filter_map(|(score, scores)| if scores.is_empty() { Some(*score) } else { scores.get(name).copied() });
+        said.fold(1.0, f64::min)
+    };
+    names.into_iter().map(|name| (name.clone(), of(name))).collect()
 }
 
 /// The judges of a part, by its name; one that is the part itself has no name of its own.
@@ -102,6 +124,19 @@ mod tests {
     use super::*;
     use crate::metric::tests_support::{example, rollout};
     use crate::metric::{Comparison, Text};
+
+    #[test]
+    fn a_part_speaks_of_the_modules_that_it_names() {
+        let scores = |of: &[(&str, f64)]| of.iter().map(|(name, score)| ((*name).to_owned(), *score)).collect::<BTreeMap<_, _>>();
+        let (answer, query) = (scores(&[("answer", 1.0)]), scores(&[("query", 0.0)]));
+        assert_eq!(together(&[(1.0, answer.clone()), (0.5, query.clone())]), scores(&[("answer", 1.0), ("query", 0.0)]));
+        // The form of the answer is everybody's.
+        assert_eq!(
+            together(&[(1.0, answer.clone()), (0.5, query), (0.25, BTreeMap::new())]),
+            scores(&[("answer", 0.25), ("query", 0.0)])
+        );
+        assert_eq!(together(&[(1.0, BTreeMap::new())]), BTreeMap::new());
+    }
 
     #[test]
     fn parts_are_weighed_and_told_apart() {

@@ -56,6 +56,10 @@ impl Text {
 }
 
 impl Metric for Text {
+    fn output(&self) -> Option<&str> {
+        Some(&self.output)
+    }
+
     fn required_fields(&self) -> Vec<String> {
         if matches!(self.how, Comparison::Pattern(_)) { Vec::new() } else { vec![self.field.clone()] }
     }

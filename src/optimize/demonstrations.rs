@@ -1,7 +1,7 @@
 //! Worked examples from the training data.
 
 use crate::data::Example;
-use crate::journal::Scored;
+use crate::journal::{Scored, Verdict};
 use crate::program::{Demonstration, Module, ModuleText, layout};
 
 /// Those that fit so many tokens, in their order: one that is too long makes way for the next.
@@ -35,11 +35,16 @@ pub fn labelled(
 /// So many words are copied by no accident.
 const COPIED_WORDS: usize = 4;
 
-/// A rollout that was right, with the student's own words as the answer; None where it was not, or the module never ran, or
-/// only said again what an earlier one had said: that was right by the other's merit.
+/// A call that was right, with the student's own words as the answer; None where it was not, or the module never ran, or
+/// only said again what an earlier one had said: that was right by the other's merit. Whether a call was right the metric says, or
+/// else the rollout's score.
 #[must_use]
 pub fn succeeded(module: &Module, text: &ModuleText, example: &Example, scored: &Scored) -> Option<Demonstration> {
-    if scored.score() < Some(1.0) {
+    let own = match &scored.verdict {
+        Verdict::Judged(judgement) => judgement.module_scores.get(&module.name).copied(),
+        Verdict::Unscored(_) => None,
+    };
+    if own.or(scored.score()).is_none_or(|score| score < 1.0) {
         return None;
     }
     let step = scored.rollout.telling(&module.name)?;
@@ -61,8 +66,26 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::metric::Judgement;
     use crate::optimize::gepa::profile::{self, Kind};
     use crate::program::tests_support::module;
+    use crate::program::{Rollout, Step};
+
+    #[test]
+    fn a_call_is_right_as_the_metric_says_of_its_module() {
+        let module = module("m", &["text"], &["answer"]);
+        let example = Example { id: "1".into(), fields: serde_json::Map::new() };
+        let shown = |score: f64, own: Option<f64>| {
+            let mut judgement = Judgement::new(score, "");
+            judgement.module_scores.extend(own.map(|own| ("m".to_owned(), own)));
+            let step = Step { module: "m".into(), answer: "yes".into(), ..Step::default() };
+            let rollout = Rollout { steps: vec![step], failure: None };
+            let scored = Scored { rollout, verdict: Verdict::Judged(judgement) };
+            succeeded(&module, &ModuleText::new(""), &example, &scored).is_some()
+        };
+        assert!(shown(1.0, None) && shown(0.5, Some(1.0)));
+        assert!(!shown(0.5, None) && !shown(1.0, Some(0.0)));
+    }
 
     #[test]
     fn a_label_may_have_another_name_than_the_output() {

@@ -205,6 +205,10 @@ fn tags(language: &Language) -> Vec<String> {
 }
 
 impl Metric for Code {
+    fn output(&self) -> Option<&str> {
+        Some(&self.settings.output)
+    }
+
     fn required_fields(&self) -> Vec<String> {
         let CodeSettings { field, setup, entry, .. } = &self.settings;
         std::iter::once(field).chain(setup).chain(entry).cloned().collect()

@@ -78,6 +78,10 @@ impl Constraints {
 }
 
 impl Metric for Constraints {
+    fn output(&self) -> Option<&str> {
+        Some(&self.output)
+    }
+
     fn required_fields(&self) -> Vec<String> {
         self.listed.iter().flat_map(|listed| [listed.kinds.clone(), listed.arguments.clone()]).collect()
     }

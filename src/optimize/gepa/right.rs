@@ -11,12 +11,12 @@ use crate::program::{Candidate, Demonstration, Program};
 /// The most that are kept of a module; the oldest make way.
 const MOST: usize = 32;
 
-/// Calls of right rollouts, by module and by whether it reasoned.
+/// Right calls, by module and by whether it reasoned.
 #[derive(Debug, Default)]
 pub struct Right(BTreeMap<(usize, bool), Vec<Demonstration>>);
 
 impl Right {
-    /// Takes note of a candidate's rollouts on examples that were right. Of an example, the latest call stays.
+    /// Takes note of what was right in a candidate's rollouts on examples. Of an example, the latest call stays.
     pub fn learn<'a>(
         &mut self,
         program: &Program,

@@ -1,4 +1,4 @@
-//! Adds worked examples, or swaps some of them: from the training data, or calls of rollouts that were right.
+//! Adds worked examples, or swaps some of them: from the training data, or calls that were right.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ fn pool(work: &Work<'_>) -> BTreeMap<String, Vec<Demonstration>> {
     // An example of the minibatch would tell the child the answer to what it is gated on.
     let gated = |example: &&Example| work.minibatch.iter().all(|other| other.id != example.id);
     for example in work.train.iter().filter(gated) {
-        let value = set.and_then(|output| example.text(&output.name)).unwrap_or_default();
+        let value = set.and_then(|output| example.text(work.module.label(&output.name))).unwrap_or_default();
         if let Some(demonstration) = labelled(work.module, work.text, example, work.solution) {
             pool.entry(value).or_default().push(demonstration);
         }
