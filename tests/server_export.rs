@@ -76,6 +76,7 @@ fn engine() -> Llama {
         cache: None,
         thinking: 0,
         tuning: None,
+        recoded: None,
     };
     Llama::open(&[file], Settings { threads: Some(1), sequences: 1, chunk: Some(64), memory: None, drafts: false }).unwrap()
 }

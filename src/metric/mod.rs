@@ -32,7 +32,7 @@ use serde_json::Value;
 
 use crate::data::{Example, to_text};
 use crate::engine::{Completion, Ended, Request};
-use crate::program::Rollout;
+use crate::program::{Rollout, Step};
 
 /// What a feedback function says of one rollout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -254,7 +254,6 @@ fn shorten(text: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::program::{Rollout, Step};
 
     struct Fixed(f64);
 
