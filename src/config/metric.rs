@@ -1,6 +1,6 @@
 //! `[metric]`: how answers are judged.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
@@ -13,7 +13,6 @@ use super::plan::ModulePlan;
 use super::privacy::{self, PrivacyPlan};
 use super::section::{Section, nearest};
 use super::steps::{self, StepKind, StepPlan};
-use crate::data::Dataset;
 use crate::metric::{CodeSettings, Constraint, Counting, Fetched};
 
 /// `[metric]`
@@ -189,7 +188,6 @@ pub(super) fn read(
     models: &[&str],
     base: &Path,
 ) -> MetricPlan {
-    steps.iter().for_each(|step| check_step(root, step));
     let Some(section) = root.table("metric") else {
         root.problem("metric", "is missing; say how answers are judged: [metric] kind = \"label\"");
         return MetricPlan::nothing();
@@ -203,48 +201,6 @@ pub(super) fn read(
     let Some(plan) = plan else { return MetricPlan::nothing() };
     section.finish();
     plan
-}
-
-/// Slips in a step that only scores of 0 would tell of.
-fn check_step(root: &Section<'_>, step: &StepPlan) {
-    let tell = |key: &str, message: String| {
-        let sections = root.list_of_tables("step");
-        let section = sections.iter().find(|section| section.text("name").as_ref() == Some(&step.name));
-        section.unwrap_or(root).problem(key, message);
-    };
-    match &step.does {
-        StepKind::Command { outputs, .. } if outputs.iter().any(|output| output == "error") => {
-            tell("outputs", "cannot have `error`: with it, a program says why it made nothing".into());
-        }
-        StepKind::Retrieve { corpus, indexing, show, key, .. } => {
-            // What is left out may be missing: a corpus of texts without titles goes by its ids.
-            let mut named: Vec<(&str, &String)> = Vec::new();
-            if indexing.fields != ["title", "text"] {
-                named.extend(indexing.fields.iter().map(|field| ("fields", field)));
-            }
-            if *show != indexing.fields {
-                named.extend(show.iter().map(|field| ("show", field)));
-            }
-            if Some(key) != indexing.fields.first() && key != "id" {
-                named.push(("key", key));
-            }
-            let known = if named.is_empty() { BTreeSet::new() } else { fields_of(corpus) };
-            let listed = known.iter().map(|field| format!("`{field}`")).collect::<Vec<_>>().join(", ");
-            for (from, field) in named.into_iter().filter(|(_, field)| !known.is_empty() && !known.contains(*field)) {
-                let path = corpus.display();
-                tell(from, format!("names `{field}`, which none of the first rows of {path} has; they have {listed}"));
-            }
-        }
-        _ => {}
-    }
-}
-
-/// The fields of a corpus's first rows; none where it cannot be read, which is told when it is opened.
-fn fields_of(corpus: &Path) -> BTreeSet<String> {
-    const ROWS: usize = 1000;
-    let Ok(rows) = Dataset::open(corpus, Some(ROWS)) else { return BTreeSet::new() };
-    let rows = (0..rows.len()).filter_map(|row| rows.get(row).ok());
-    rows.flat_map(|row| row.fields.into_iter().map(|(field, _)| field)).collect()
 }
 
 /// A metric's table, and what it may speak of.

@@ -1,13 +1,14 @@
 //! `[[step]]`, `[[loop]]`, conditions, and the order in which modules and steps run.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::plan::ModulePlan;
 use super::section::{Section, nearest};
-use crate::data::Indexing;
+use crate::data::{Dataset, Indexing};
 use crate::program::flow::Test;
 use crate::program::tools::template_fields;
 use crate::program::{Condition, Flow, Next, Op};
@@ -120,11 +121,11 @@ const MOST_ROUNDS: usize = 20;
 const KINDS: [&str; 3] = ["retrieve", "command", "template"];
 
 /// Reads all steps, each with the line that it stands in.
-pub(super) fn read_steps(root: &Section<'_>, base: &std::path::Path) -> Vec<(usize, StepPlan)> {
+pub(super) fn read_steps(root: &Section<'_>, base: &Path) -> Vec<(usize, StepPlan)> {
     root.list_of_tables("step").into_iter().filter_map(|section| read_step(section, base)).collect()
 }
 
-fn read_step(section: Section<'_>, base: &std::path::Path) -> Option<(usize, StepPlan)> {
+fn read_step(section: Section<'_>, base: &Path) -> Option<(usize, StepPlan)> {
     let name = section.required_text("name");
     let does = match section.required_text("kind").as_str() {
         "retrieve" => read_retrieve(&section, base),
@@ -152,10 +153,48 @@ fn read_step(section: Section<'_>, base: &std::path::Path) -> Option<(usize, Ste
             return None;
         }
     };
+    check_slips(&section, &does);
     let step = StepPlan { name, when: read_condition(&section, "when"), does };
     let line = section.line();
     section.finish();
     Some((line, step))
+}
+
+/// Slips in a step that only scores of 0 would tell of.
+fn check_slips(section: &Section<'_>, does: &StepKind) {
+    match does {
+        StepKind::Command { outputs, .. } if outputs.iter().any(|output| output == "error") => {
+            section.problem("outputs", "cannot have `error`: with it, a program says why it made nothing");
+        }
+        StepKind::Retrieve { corpus, indexing, show, key, .. } => {
+            // What is left out may be missing: a corpus of texts without titles goes by its ids.
+            let mut named: Vec<(&str, &String)> = Vec::new();
+            if indexing.fields != ["title", "text"] {
+                named.extend(indexing.fields.iter().map(|field| ("fields", field)));
+            }
+            if *show != indexing.fields {
+                named.extend(show.iter().map(|field| ("show", field)));
+            }
+            if Some(key) != indexing.fields.first() && key != "id" {
+                named.push(("key", key));
+            }
+            let known = if named.is_empty() { BTreeSet::new() } else { fields_of(corpus) };
+            let listed = known.iter().map(|field| format!("`{field}`")).collect::<Vec<_>>().join(", ");
+            for (from, field) in named.into_iter().filter(|(_, field)| !known.is_empty() && !known.contains(*field)) {
+                let path = corpus.display();
+                section.problem(from, format!("names `{field}`, which none of the first rows of {path} has; they have {listed}"));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The fields of a corpus's first rows; none where it cannot be read, which is told when it is opened.
+fn fields_of(corpus: &Path) -> BTreeSet<String> {
+    const ROWS: usize = 1000;
+    let Ok(rows) = Dataset::open(corpus, Some(ROWS)) else { return BTreeSet::new() };
+    let rows = (0..rows.len()).filter_map(|row| rows.get(row).ok());
+    rows.flat_map(|row| row.fields.into_iter().map(|(field, _)| field)).collect()
 }
 
 fn required_texts(section: &Section<'_>, key: &'static str) -> Vec<String> {
@@ -167,7 +206,7 @@ fn required_texts(section: &Section<'_>, key: &'static str) -> Vec<String> {
 }
 
 /// The program with its arguments, and the folder it runs in: the task file's, unless said otherwise.
-pub(super) fn read_command(section: &Section<'_>, base: &std::path::Path) -> (Vec<String>, PathBuf) {
+pub(super) fn read_command(section: &Section<'_>, base: &Path) -> (Vec<String>, PathBuf) {
     let command = section.texts("command").unwrap_or_default();
     if command.first().is_none_or(|program| program.is_empty()) {
         section.problem("command", "must be a program and its arguments, like [\"python3\", \"metric.py\"]");
@@ -186,7 +225,7 @@ pub(super) fn read_slots(section: &Section<'_>) -> usize {
     section.integer("slots", 1..=1024).unwrap_or(cores)
 }
 
-fn read_retrieve(section: &Section<'_>, base: &std::path::Path) -> StepKind {
+fn read_retrieve(section: &Section<'_>, base: &Path) -> StepKind {
     if !section.has("corpus") {
         section.problem("corpus", "is missing; name a JSONL file with the rows to retrieve");
     }

@@ -83,7 +83,7 @@ impl Metric for Sum {
                 }
                 all.push_str(&feedback);
             }
-            let writer = metric.output().and_then(|output| rollout.steps.iter().rfind(|step| step.outputs.contains_key(output)));
+            let writer = metric.output().and_then(|output| rollout.writer(output));
             let mut named = verdict.module_scores;
             if let Some(writer) = writer.filter(|_| named.is_empty()) {
                 named.insert(writer.module.clone(), verdict.score);

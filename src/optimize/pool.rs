@@ -37,6 +37,12 @@ impl Scores {
     pub fn shared<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (usize, f64, f64)> + 'a {
         self.iter().filter_map(|(example, score)| Some((example, score, other.get(example)?)))
     }
+
+    /// How far these are ahead of `other` in the sum over the examples that both have; below 0 they are behind.
+    #[must_use]
+    pub fn lead(&self, other: &Self) -> f64 {
+        rounded(self.shared(other).map(|(_, own, other)| own - other).sum())
+    }
 }
 
 impl FromIterator<(usize, f64)> for Scores {

@@ -102,13 +102,7 @@ pub fn begins_with_a_label(names: &[String], answer: &str) -> bool {
 /// The first JSON object in `text`, fenced or not.
 #[must_use]
 pub fn json_object(text: &str) -> Option<serde_json::Map<String, Value>> {
-    text.match_indices('{').take(20).find_map(|(at, _)| {
-        let mut stream = serde_json::Deserializer::from_str(&text[at..]).into_iter::<Value>();
-        match stream.next() {
-            Some(Ok(Value::Object(map))) => Some(map),
-            _ => None,
-        }
-    })
+    text.match_indices('{').take(20).find_map(|(at, _)| leading_object(&text[at..])).map(|(object, _)| object)
 }
 
 /// A whole answer without the label, fence or quotes around it.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::event::Event;
-use crate::optimize::pool::rounded;
+use crate::optimize::pool::Scores;
 
 /// What became of the reflections, and of merges.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -40,7 +40,7 @@ pub struct Tally {
     pub(super) of_key: BTreeMap<String, Origin>,
     /// The candidates' scores on the validation examples.
     #[serde(skip)]
-    pub(super) scores: Vec<Vec<Option<f64>>>,
+    pub(super) scores: Vec<Scores>,
     /// Whether any rollout scored anything.
     #[serde(skip)]
     pub(super) anything: bool,
@@ -110,11 +110,12 @@ impl Tally {
             Event::Rejected { .. } => self.rejected += 1,
             Event::PassedOver { .. } => self.passed_over += 1,
             Event::Accepted { parents, scores, complete, key, .. } => {
+                let scores: Scores = scores.iter().enumerate().filter_map(|(place, score)| Some((place, (*score)?))).collect();
                 match parents.as_slice() {
                     [] => {}
                     [parent] => {
                         self.accepted += 1;
-                        if *complete && self.scores.get(*parent).is_some_and(|parent| lead(scores, parent) > 0.0) {
+                        if *complete && self.scores.get(*parent).is_some_and(|parent| scores.lead(parent) > 0.0) {
                             let origin = self.of_key.get(key).cloned().unwrap_or_default();
                             self.of_operators(&origin, |tally| tally.better += 1);
                             self.of_reflector(&origin, |tally| tally.better += 1);
@@ -122,7 +123,7 @@ impl Tally {
                     }
                     _ => self.merges += 1,
                 }
-                self.scores.push(scores.clone());
+                self.scores.push(scores);
             }
             Event::MergeRejected { .. } => self.merges_rejected += 1,
             Event::Perfect { .. } => self.perfect_minibatches += 1,
@@ -145,9 +146,4 @@ impl Tally {
             count(self.reflectors.entry(reflector.clone()).or_default());
         }
     }
-}
-
-/// How far scores are ahead of a parent's in the sum over the examples that both were run on.
-fn lead(child: &[Option<f64>], parent: &[Option<f64>]) -> f64 {
-    rounded(child.iter().zip(parent).filter_map(|(child, parent)| Some((*child)? - (*parent)?)).sum())
 }

@@ -56,7 +56,7 @@ impl Gepa {
         for (child, place) in kept.iter().zip(first..) {
             let (member, parent) = (&self.members[place], &self.members[parents[child.parent].place]);
             // The parent may have been validated in part.
-            let is_better = member.complete && validate::lead(&member.scores, &parent.scores) > 0.0;
+            let is_better = member.complete && member.scores.lead(&parent.scores) > 0.0;
             self.learn(child, is_better);
         }
         (0..complete).for_each(|_| self.crossover.mutation_accepted(session.plan().max_merges));

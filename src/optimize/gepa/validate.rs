@@ -14,7 +14,7 @@ use super::{Gepa, Scored};
 use crate::config::{Gate, Keep};
 use crate::data::split::Split;
 use crate::event::{Behind, Event, Purpose};
-use crate::optimize::pool::{mean, ranking, rounded};
+use crate::optimize::pool::{mean, ranking};
 use crate::optimize::session::Ask;
 use crate::optimize::{Answers, Halt, Scores, Session};
 use crate::program::Candidate;
@@ -39,13 +39,6 @@ pub fn field(left: Option<u64>, all: usize) -> usize {
     let first = FIRST_SHARE.min(all);
     let Some(left) = left.and_then(|left| usize::try_from(left).ok()) else { return usize::MAX };
     (left.saturating_sub(all - first) / first.max(1)).max(1)
-}
-
-/// How far a candidate is ahead of `best` in the sum over the examples that both were scored on; below 0
-/// it is behind.
-#[must_use]
-pub fn lead(candidate: &Scores, best: &Scores) -> f64 {
-    rounded(candidate.shared(best).map(|(_, own, best)| own - best).sum())
 }
 
 /// A candidate that may join the pool.
@@ -104,7 +97,7 @@ impl Gepa {
         };
         let mut entrants: Vec<Entrant> = newcomers.into_iter().map(entrant).collect();
         let first = self.members.len();
-        let lead = |of: &Entrant| best.as_ref().map_or(0.0, |best| lead(&scores(&order, &of.answers), best));
+        let lead = |of: &Entrant| best.as_ref().map_or(0.0, |best| scores(&order, &of.answers).lead(best));
         let given_up = |place: usize, of: &Entrant, behind: Behind| {
             let (candidate, validated, lead) = (first + place, of.answers.len(), lead(of));
             Event::ValidationGivenUp { iteration, candidate, validated, of: all, lead, behind }
@@ -185,8 +178,8 @@ mod tests {
     #[test]
     fn a_lead_is_over_what_both_were_scored_on() {
         let scores = |s: &[(usize, f64)]| s.iter().copied().collect::<Scores>();
-        assert_eq!(lead(&scores(&[(0, 1.0), (4, 0.0)]), &scores(&[(0, 0.5), (1, 1.0), (4, 1.0)])), -0.5);
+        assert_eq!(scores(&[(0, 1.0), (4, 0.0)]).lead(&scores(&[(0, 0.5), (1, 1.0), (4, 1.0)])), -0.5);
         let third = 1.0 / 3.0;
-        assert_eq!(lead(&scores(&[(0, third), (1, third), (2, third)]), &scores(&[(0, 1.0), (1, 0.0), (2, 0.0)])), 0.0);
+        assert_eq!(scores(&[(0, third), (1, third), (2, third)]).lead(&scores(&[(0, 1.0), (1, 0.0), (2, 0.0)])), 0.0);
     }
 }
