@@ -48,6 +48,10 @@ pub struct Judgement {
     /// worth showing. Of a metric that names none, the score is every module's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub module_scores: BTreeMap<String, f64>,
+    /// What single modules should have written, by name and output, where the metric can tell more than the example's labels do.
+    /// No part of the score: of a call that went wrong, it is what a worked example shows in place of the answer.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub module_labels: BTreeMap<String, BTreeMap<String, String>>,
     /// How near a wrong answer comes to the right one, from 0 to 1, where the metric can tell. No part of the
     /// score: it decides between candidates that both score nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,6 +72,7 @@ impl Judgement {
             feedback: feedback.into(),
             module_feedback: BTreeMap::new(),
             module_scores: BTreeMap::new(),
+            module_labels: BTreeMap::new(),
             closeness: None,
             objectives: BTreeMap::new(),
             answers: Vec::new(),

@@ -60,11 +60,12 @@ impl Metric for Retrieval {
         let mut judgement = Judgement::new(0.0, String::new());
         let mut words = Vec::new();
         for hop in &self.hops {
-            let steps: Vec<&Step> = rollout.steps.iter().filter(|step| step.module == hop.step).collect();
+            let steps: Vec<(usize, &Step)> =
+                rollout.steps.iter().enumerate().filter(|(_, step)| step.module == hop.step).collect();
             if steps.is_empty() {
                 words.push(format!("`{}` did not run.", hop.step));
             }
-            for step in steps {
+            for (place, step) in steps {
                 let missing: Vec<&String> = wanted.iter().filter(|key| !found.contains(key)).collect();
                 let new: Vec<&String> = missing.iter().copied().filter(|key| step.retrieved.contains(key)).collect();
                 let said = match (missing.as_slice(), new.as_slice()) {
@@ -84,6 +85,13 @@ impl Metric for Retrieval {
                     // Where nothing was missing, the call shows nothing either.
                     let share = new.len() as f64 / missing.len().max(1) as f64;
                     judgement.module_scores.insert(module.clone(), share);
+                    // A query could have named what was missing where its writer had read of it.
+                    let call = rollout.steps[..place].iter().rfind(|call| call.module == *module);
+                    let read = missing.iter().filter(|key| call.is_some_and(|call| call.has_read(key)));
+                    let named = read.map(|key| key.as_str()).collect::<Vec<_>>().join(", ");
+                    let label =
+                        step.inputs.first().map(|(field, _)| (field.clone(), named)).filter(|(_, named)| !named.is_empty());
+                    judgement.module_labels.insert(module.clone(), label.into_iter().collect());
                 }
                 words.push(line);
                 found.extend(new);
@@ -143,7 +151,15 @@ mod tests {
         assert!(verdict.feedback.contains("`hop2` searched for \"x\" and had nothing left to find."), "{}", verdict.feedback);
         assert_eq!(verdict.module_scores["query"], 0.0);
         let late = Rollout { steps: vec![step("hop1", "who?", &["A"]), step("hop2", "who is B?", &["B"])], failure: None };
-        assert_eq!(metric.judge(&row, &late, &[]).unwrap().module_scores["query"], 1.0);
+        let judged = metric.judge(&row, &late, &[]).unwrap();
+        assert!(judged.module_scores["query"] == 1.0 && judged.module_labels["query"].is_empty(), "{judged:?}");
+        let ask = |summary: &str| {
+            let call = Step { module: "query".into(), inputs: vec![("summary".into(), summary.into())], ..Step::default() };
+            let steps = vec![step("hop1", "who?", &["A"]), call, step("hop2", "who?", &["A"])];
+            metric.judge(&row, &Rollout { steps, failure: None }, &[]).unwrap().module_labels.remove("query").unwrap()
+        };
+        assert_eq!(ask("A was a friend of B.").get("query").map(String::as_str), Some("B"));
+        assert_eq!(ask("A had a friend.").get("query"), None);
         assert!(metric.check(&example(&json!({ "titles": [] }))).is_err());
     }
 }

@@ -61,6 +61,33 @@ pub fn succeeded(module: &Module, text: &ModuleText, example: &Example, scored: 
     Some(Demonstration { id: example.id.clone(), inputs: step.inputs.clone(), answer })
 }
 
+/// A call with what it should have written as the answer: the metric's label for it, or the example's. Where such a label is no
+/// value of a set, which a reader can know without being told, the call must have read it: else it would show how to invent things.
+/// None where a label is missing, where the student is to reason, for whose words there is no label, or where the module never ran.
+#[must_use]
+pub fn corrected(
+    (module, text): (&Module, &ModuleText),
+    example: &Example,
+    scored: &Scored,
+    is_of_a_set: &dyn Fn(&str) -> bool,
+) -> Option<Demonstration> {
+    if text.reasoning {
+        return None;
+    }
+    let of_metric = match &scored.verdict {
+        Verdict::Judged(judgement) => judgement.module_labels.get(&module.name),
+        Verdict::Unscored(_) => return None,
+    };
+    let step = scored.rollout.telling(&module.name)?;
+    let label = |name: &String| {
+        let label = of_metric.and_then(|labels| labels.get(name).cloned()).or_else(|| example.text(module.label(name)))?;
+        (is_of_a_set(name) || step.has_read(&label)).then(|| (name.clone(), label))
+    };
+    let values: Vec<(String, String)> = module.outputs.iter().map(label).collect::<Option<_>>()?;
+    let answer = layout::worked_answer(None, &values);
+    Some(Demonstration { id: example.id.clone(), inputs: step.inputs.clone(), answer })
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -85,6 +112,28 @@ mod tests {
         };
         assert!(shown(1.0, None) && shown(0.5, Some(1.0)));
         assert!(!shown(0.5, None) && !shown(1.0, Some(0.0)));
+    }
+
+    #[test]
+    fn a_wrong_call_is_corrected_where_it_had_read_the_answer() {
+        let module = module("m", &["summary"], &["answer"]);
+        let row = |answer: &str| {
+            let fields = serde_json::json!({ "answer": answer });
+            Example { id: "1".into(), fields: fields.as_object().cloned().unwrap_or_default() }
+        };
+        let inputs = vec![("summary".to_owned(), "Henry County had 15,416 people.".to_owned())];
+        let shown = |answer: &str, of_metric: Option<&str>, is_of_a_set: bool| {
+            let mut judgement = Judgement::new(0.0, "");
+            let labels = of_metric.map(|label| ("m".to_owned(), BTreeMap::from([("answer".to_owned(), label.to_owned())])));
+            judgement.module_labels.extend(labels);
+            let step = Step { module: "m".into(), answer: "about 15 thousand".into(), inputs: inputs.clone(), ..Step::default() };
+            let scored = Scored { rollout: Rollout { steps: vec![step], failure: None }, verdict: Verdict::Judged(judgement) };
+            corrected((&module, &ModuleText::new("")), &row(answer), &scored, &|_| is_of_a_set).map(|shown| shown.answer)
+        };
+        assert_eq!(shown("15,416", None, false).as_deref(), Some("15,416"));
+        assert_eq!(shown("Oldham", None, false), None);
+        assert_eq!(shown("county", None, true).as_deref(), Some("county"));
+        assert_eq!(shown("Oldham", Some("Henry County"), false).as_deref(), Some("Henry County"));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use rayon::prelude::*;
 
-use super::rollout::{Rollout, without};
-use super::{Candidate, ModuleText, Program};
+use super::rollout::without;
+use super::{Candidate, ModuleText, Program, Rollout};
 use crate::data::Example;
 use crate::engine::{Completion, Usage};
 use crate::hash::sha256;

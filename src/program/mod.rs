@@ -8,12 +8,13 @@ pub mod layout;
 pub mod parse;
 pub mod rollout;
 pub mod tools;
+pub mod trace;
 
 pub use candidate::{Candidate, Demonstration, ModuleText};
 pub use flow::{Condition, Control, Flow, Next, Op};
 pub use layout::Layout;
-pub use rollout::{Rollout, Step};
 pub use tools::Tool;
+pub use trace::{Rollout, Step};
 
 use serde::Serialize;
 

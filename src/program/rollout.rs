@@ -1,94 +1,18 @@
-//! Runs of a program: many examples in lockstep, each with the trace of what happened.
+//! Runs a program: many examples in lockstep, each with the trace of what happened.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use super::flow::Next;
 use super::known::{Key, Known, again, key};
-use super::parse::{self, Outputs};
+use super::parse;
 use super::tools::{Fault, Made, Tool};
-use super::{Candidate, Demonstration, ModuleText, Program, layout};
+use super::{Candidate, Demonstration, ModuleText, Program, Rollout, Step, layout};
 use crate::data::Example;
-use crate::engine::{Completion, Decoding, Ended, EngineError, Request, Shape, Usage};
-
-/// One call of a module, or one step that asked no model.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Step {
-    /// The name of the module or step.
-    pub module: String,
-    /// What it read, in the module's order.
-    pub inputs: Vec<(String, String)>,
-    /// The model's answer as it came, without reasoning.
-    pub answer: String,
-    /// How the answer ended.
-    pub ended: Ended,
-    /// What was read from the answer.
-    pub outputs: Outputs,
-    /// What is wrong with the answer's form, in words for the reflector.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub problem: Option<String>,
-    /// What it retrieved, by the rows' key field, the best first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub retrieved: Vec<String>,
-    /// How the program of a step broke down, where it did: the rollout is not scored then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub broken: Option<String>,
-    /// What it cost.
-    pub usage: Usage,
-    /// How long it took, in seconds: of a model's call, the time until the last of its wave was answered; 0 where it was known.
-    #[serde(default)]
-    pub seconds: f64,
-}
-
-/// One run of the program on one example.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Rollout {
-    /// The calls, in order. Fewer than the program has modules where it failed.
-    pub steps: Vec<Step>,
-    /// Why it could not be finished: its score is 0 and this is its feedback.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<String>,
-}
-
-impl Rollout {
-    /// What the program wrote under `name`; the last module that did counts.
-    #[must_use]
-    pub fn output(&self, name: &str) -> Option<&str> {
-        self.writer(name).and_then(|step| step.outputs.get(name)).map(String::as_str)
-    }
-
-    /// The step that wrote `name` last.
-    #[must_use]
-    pub fn writer(&self, name: &str) -> Option<&Step> {
-        self.steps.iter().rfind(|step| step.outputs.contains_key(name))
-    }
-
-    /// The call of a module that says most of it: the first that went wrong in its form, else the last. None where it never ran.
-    #[must_use]
-    pub fn telling(&self, module: &str) -> Option<&Step> {
-        let mut calls = self.steps.iter().filter(|step| step.module == module);
-        calls.clone().find(|step| step.problem.is_some()).or_else(|| calls.next_back())
-    }
-
-    /// All that was spent.
-    #[must_use]
-    pub fn usage(&self) -> Usage {
-        let mut sum = Usage::default();
-        for step in &self.steps {
-            sum += step.usage;
-        }
-        sum
-    }
-
-    /// What was wrong with the form of the answers, by module.
-    pub fn problems(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.steps.iter().filter_map(|step| Some((step.module.as_str(), step.problem.as_deref()?)))
-    }
-}
+use crate::engine::{Completion, Decoding, Ended, EngineError, Request, Shape};
 
 /// Answers a list of requests, in order.
 pub type Generate<'a> = dyn FnMut(&[Request]) -> Result<Vec<Completion>, EngineError> + 'a;
@@ -305,6 +229,7 @@ fn take_step(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Usage;
     use crate::program::tests_support::module;
 
     fn two_modules() -> Program {
@@ -418,22 +343,6 @@ mod tests {
         // Line 1 of another file.
         let other = Example { id: "1".into(), fields: serde_json::json!({ "q": "x" }).as_object().unwrap().clone() };
         assert_eq!(without(&text, (&other, &reads), &inputs("x")).demonstrations.len(), 2);
-    }
-
-    #[test]
-    fn of_several_calls_a_failed_one_tells_most_else_the_last() {
-        let step = |module: &str, answer: &str, problem: Option<&str>| Step {
-            module: module.into(),
-            answer: answer.into(),
-            problem: problem.map(str::to_owned),
-            ..Step::default()
-        };
-        let steps = vec![step("m", "1", None), step("m", "2", Some("cut off")), step("other", "x", None), step("m", "3", None)];
-        let mut rollout = Rollout { steps, failure: None };
-        assert_eq!(rollout.telling("m").unwrap().answer, "2");
-        rollout.steps[1].problem = None;
-        assert_eq!(rollout.telling("m").unwrap().answer, "3");
-        assert_eq!(rollout.telling("none"), None);
     }
 
     #[test]

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use self::bandit::{Bandit, Teachers};
 use self::crossover::{Crossover, Merge};
 use self::minibatch::Minibatches;
+use self::profile::Output;
 use self::right::Right;
 use self::select::RoundRobin;
 use self::validate::Newcomer;
@@ -55,6 +56,8 @@ pub struct Gepa {
     /// For each module: what helps one that labels does not help one that writes a query.
     bandits: BTreeMap<usize, Bandit>,
     teachers: Teachers,
+    /// What the training data says of each module's outputs.
+    profiles: Arc<[Vec<Output>]>,
     /// What was right on training examples.
     right: Right,
     /// What was added to the text of a module of a candidate and did not pass, by candidate and module.
@@ -79,6 +82,7 @@ impl Gepa {
             crossover: Crossover::default(),
             bandits: BTreeMap::new(),
             teachers: Teachers::new(&[]),
+            profiles: Arc::default(),
             right: Right::default(),
             rejected: BTreeMap::new(),
             tried: BTreeSet::new(),
@@ -97,6 +101,7 @@ impl Gepa {
         if self.members[0].mean() >= 1.0 {
             return Ok(StopReason::SeedIsPerfect);
         }
+        self.profiles = session.program().modules.iter().map(|module| profile::of(module, session.train())).collect();
         let mut batches = Minibatches::new(session.train().len(), plan.minibatch);
         let mut best = (self.members[0].mean(), 0);
         let mut idle = Idle::default();

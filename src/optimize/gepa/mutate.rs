@@ -89,7 +89,7 @@ impl Gepa {
         let (train, mut parents) = (session.train(), Vec::new());
         let examples = batch.iter().map(|&place| &train[place]);
         for (&place, answers) in places.iter().zip(answers) {
-            self.right.learn(session.program(), &self.members[place].candidate, examples.clone(), &answers);
+            self.right.learn(session.program(), &self.profiles, &self.members[place].candidate, examples.clone(), &answers);
             let rollouts: Vec<_> = answers.into_iter().flatten().collect();
             let scores = scores(&rollouts);
             if all_perfect(&scores) {
@@ -143,7 +143,7 @@ impl Gepa {
         let (train, mut passed) = (session.train(), Vec::new());
         let examples = batch.iter().map(|&place| &train[place]);
         for (child, answers) in children.into_iter().zip(answers) {
-            self.right.learn(session.program(), &child.candidate, examples.clone(), &answers);
+            self.right.learn(session.program(), &self.profiles, &child.candidate, examples.clone(), &answers);
             let run = answers.iter().flatten().count();
             let scores: Vec<Option<f64>> = answers.iter().map(|a| a.as_ref().and_then(|scored| scored.score())).collect();
             let verdict = Verdict::of(&parents[child.parent].scores, &scores);

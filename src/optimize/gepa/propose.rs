@@ -8,7 +8,7 @@ use rand::Rng;
 
 use super::bandit::Bandit;
 use super::operators::{self, Draft, Operator, Place, Questions, Work};
-use super::profile::{self, Output};
+use super::profile::Output;
 use super::{Gepa, Scored};
 use crate::data::Example;
 use crate::engine::{Completion, ModelId, Request};
@@ -63,7 +63,7 @@ struct Scene<'a> {
     iteration: u64,
     parents: &'a [Parent],
     minibatch: &'a [&'a Example],
-    profiles: Vec<Vec<Output>>,
+    profiles: Arc<[Vec<Output>]>,
     teacher: usize,
     reflector: (String, ModelId),
     room: usize,
@@ -88,8 +88,7 @@ impl Gepa {
         let teacher = self.teachers.choose(&mut session.random("teacher", iteration));
         let reflector = self.reflectors[teacher].clone();
         let room = session.context_length(reflector.1).saturating_sub(session.plan().reflection_tokens as usize);
-        let modules = &session.program().modules;
-        let profiles = modules.iter().map(|module| profile::of(module, train)).collect();
+        let profiles = Arc::clone(&self.profiles);
         let diagnoses = BTreeMap::new();
         let mut scene = Scene { iteration, parents, minibatch: &minibatch, profiles, teacher, reflector, room, diagnoses };
         let mut random = session.random("operator", iteration);

@@ -185,7 +185,13 @@ fn right(held: &Held) -> Vec<Demonstration> {
     let program = crate::program::Program::of_modules(vec![held.module.clone()]);
     let mut right = crate::optimize::gepa::right::Right::default();
     let answers: Vec<_> = held.rollouts.iter().cloned().map(|scored| Some(std::sync::Arc::new(scored))).collect();
-    right.learn(&program, &crate::program::Candidate(vec![held.text.clone()]), held.train.iter(), &answers);
+    right.learn(
+        &program,
+        &[profile::of(&held.module, &held.train)],
+        &crate::program::Candidate(vec![held.text.clone()]),
+        held.train.iter(),
+        &answers,
+    );
     right.of(0, held.text.reasoning).to_vec()
 }
 
