@@ -37,7 +37,7 @@ pub enum Operator {
     Advice,
     /// Adds what the training data says of the outputs. No model is asked.
     Format,
-    /// Adds worked examples, or swaps some: labels of the training data, or where it has none what was right. No model is asked.
+    /// Adds worked examples, or swaps some: labels of the training data, or calls of the search with what was right. No model is asked.
     Examples,
     /// Lets the student reason before it answers, or no longer. No model is asked.
     Reason,
