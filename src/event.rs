@@ -370,7 +370,7 @@ pub enum Event {
 }
 
 /// Behind whom a candidate is whose validation is given up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Behind {
     /// The best of the pool.
@@ -381,6 +381,19 @@ pub enum Behind {
     NothingRight,
     /// Nobody, but the budget does not hold the rest.
     Budget,
+}
+
+impl Behind {
+    /// In words, once it has happened.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Best => "it was behind the best candidate",
+            Self::Another => "it was not ahead of another proposal of its iteration",
+            Self::NothingRight => "nothing was right",
+            Self::Budget => "the budget did not hold the rest",
+        }
+    }
 }
 
 /// What rollouts are for.

@@ -67,3 +67,4 @@ pub mod program;
 pub mod report;
 pub mod run;
 pub mod sandbox;
+mod whole_file;

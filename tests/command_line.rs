@@ -5,36 +5,12 @@
 mod support;
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use support::process::{code, command, err, on, out};
 use support::unchecked::not_checked;
 use support::{Task, result};
-
-fn gepard(arguments: &[&str], folder: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_gepard"))
-        .args(arguments)
-        .current_dir(folder)
-        .env("GEPARD_MODELS", folder.join("no-models"))
-        .output()
-        .unwrap()
-}
-
-fn on(task: &Task, arguments: &[&str]) -> Output {
-    gepard(arguments, task.folder.path())
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().unwrap_or(-1)
-}
-
-fn err(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn out(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
 
 #[test]
 fn optimize_prints_the_result_and_progress_apart() {
@@ -258,12 +234,8 @@ fn a_run_killed_by_sigkill_goes_on_to_the_same_result() {
             }
             let _ = std::fs::remove_dir_all(task.path("killed"));
         }
-        let mut child = Command::new(env!("CARGO_BIN_EXE_gepard"))
-            .args(["optimize", "gepard.toml", "--run", "killed", "--progress", "none"])
-            .current_dir(task.folder.path())
-            .stdout(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
+        let arguments = ["optimize", "gepard.toml", "--run", "killed", "--progress", "none"];
+        let mut child = command(&arguments, task.folder.path()).stdout(Stdio::null()).spawn().unwrap();
         while size("killed") < whole * tenth / 10 && child.try_wait().unwrap().is_none() {
             std::thread::sleep(Duration::from_micros(50));
         }
@@ -429,13 +401,7 @@ fn a_model_of_another_program_is_found_and_linked() {
     std::fs::create_dir_all(hub.join("models--a--b/snapshots/0")).unwrap();
     std::fs::copy(model, hub.join("models--a--b/snapshots/0/tiny.gguf")).unwrap();
     let run = |arguments: &[&str]| {
-        Command::new(env!("CARGO_BIN_EXE_gepard"))
-            .args(arguments)
-            .env("HF_HUB_CACHE", &hub)
-            .env("HOME", task.path("home"))
-            .env("GEPARD_MODELS", task.path("models"))
-            .output()
-            .unwrap()
+        command(arguments, task.folder.path()).env("HF_HUB_CACHE", &hub).env("HOME", task.path("home")).output().unwrap()
     };
     assert!(out(&run(&["models", "find"])).contains("tiny"));
     let added = run(&["models", "add", "tiny"]);

@@ -249,8 +249,10 @@ fn default(value: &toml::Value) -> Option<String> {
 const SOURCES: &str = concat!(
     include_str!("../src/config/plan.rs"),
     include_str!("../src/config/steps.rs"),
+    include_str!("../src/config/order.rs"),
+    include_str!("../src/config/command.rs"),
     include_str!("../src/config/optimize.rs"),
-    include_str!("../src/config/metric.rs"),
+    include_str!("../src/config/metric_plan.rs"),
     include_str!("../src/config/judge.rs"),
     include_str!("../src/config/privacy.rs"),
     include_str!("../src/data/corpus.rs"),
@@ -416,7 +418,7 @@ fn the_tables_of_options_are_made_of_the_code() {
             "[data]" => keys_of("DataPlan"),
             "[[module]]" => keys_of("ModulePlan"),
             "[[step]] retrieve" => [of_step("retrieve"), keys_of("StepKind::Retrieve"), keys_of("Indexing")].concat(),
-            "[[step]] command" => [of_step("command"), keys_of("StepKind::Command")].concat(),
+            "[[step]] command" => [of_step("command"), keys_of("CommandPlan"), keys_of("StepKind::Command")].concat(),
             "[[step]] template" => [of_step("template"), keys_of("StepKind::Template")].concat(),
             "[[loop]]" => keys_of("LoopPlan"),
             "[program]" => keys_of("ProgramPlan"),
@@ -456,7 +458,7 @@ fn the_tables_of_metrics_are_made_of_the_code() {
             }
             "privacy" => keys_of("PrivacyPlan"),
             "judge" => keys_of("JudgePlan"),
-            "command" => keys_of("MetricPlan::Command"),
+            "command" => keys_of("CommandPlan"),
             "sum" => keys_of("MetricPlan::Sum"),
             _ => panic!("a metric that is new: {kind}"),
         };

@@ -11,15 +11,13 @@ use gepard::engine::Message;
 use gepard::report::export;
 use serde_json::Value;
 use support::Task;
+use support::process::{self, err, on};
 use support::unchecked::not_checked;
 
-fn gepard(task: &Task, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_gepard")).args(arguments).current_dir(task.folder.path()).output().unwrap()
-}
-
+/// What a command said that did what it was asked for.
 fn out(output: &Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    assert!(output.status.success(), "{}", err(output));
+    process::out(output)
 }
 
 /// A run whose best candidate has worked examples: the student says what one of them says.
@@ -27,7 +25,7 @@ fn run(task: &Task) {
     let script = task.path("script.jsonl");
     let rules = std::fs::read_to_string(&script).unwrap();
     std::fs::write(&script, format!("{{\"contains\": [\"label: odd\"], \"text\": \"odd\"}}\n{rules}")).unwrap();
-    out(&gepard(
+    out(&on(
         task,
         &[
             "optimize",
@@ -57,11 +55,11 @@ fn every_form_has_the_prompt_of_the_rollouts() {
     let task = Task::new();
     run(&task);
     let one = export::open(&task.path("run")).unwrap().remove(0);
-    let body: Value = serde_json::from_str(&out(&gepard(&task, &["export", "run", "--format", "openai"]))).unwrap();
-    let whole: Value = serde_json::from_str(&out(&gepard(&task, &["export", "run", "--format", "json"]))).unwrap();
-    let script = out(&gepard(&task, &["export", "run", "--format", "llama-server"]));
+    let body: Value = serde_json::from_str(&out(&on(&task, &["export", "run", "--format", "openai"]))).unwrap();
+    let whole: Value = serde_json::from_str(&out(&on(&task, &["export", "run", "--format", "json"]))).unwrap();
+    let script = out(&on(&task, &["export", "run", "--format", "llama-server"]));
     let curl: Value = serde_json::from_str(script.split("<<'JSON'\n").nth(1).unwrap().strip_suffix("\nJSON\n").unwrap()).unwrap();
-    let text = out(&gepard(&task, &["export", "run", "--format", "text"]));
+    let text = out(&on(&task, &["export", "run", "--format", "text"]));
     let rollouts = best_rollouts(&task.path("run"));
     assert_eq!(rollouts.len(), support::EXAMPLES);
     for rollout in rollouts {
@@ -85,7 +83,7 @@ fn the_task_has_worked_examples_or_the_tests_here_say_little() {
     run(&task);
     let one = export::open(&task.path("run")).unwrap().remove(0);
     assert!(one.messages.len() > 2, "{:?}", one.messages);
-    let written = out(&gepard(&task, &["export", "run", "--format", "modelfile"]));
+    let written = out(&on(&task, &["export", "run", "--format", "modelfile"]));
     for words in [
         "FROM task\n",
         "PARAMETER temperature 0",
@@ -101,30 +99,40 @@ fn the_task_has_worked_examples_or_the_tests_here_say_little() {
 #[test]
 fn several_modules_are_several_files() {
     let task = Task::of_two_modules(&[]);
-    out(&gepard(&task, &["optimize", "gepard.toml", "--run", "run"]));
-    let output = gepard(&task, &["export", "run", "--format", "modelfile"]);
+    out(&on(&task, &["optimize", "gepard.toml", "--run", "run"]));
+    let output = on(&task, &["export", "run", "--format", "modelfile"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("--output DIR"));
-    out(&gepard(&task, &["export", "run", "--format", "modelfile", "-o", "there"]));
+    assert!(err(&output).contains("--output DIR"));
+    out(&on(&task, &["export", "run", "--format", "modelfile", "-o", "there"]));
     assert!(task.path("there/colour.Modelfile").is_file() && task.path("there/size.Modelfile").is_file());
-    assert!(out(&gepard(&task, &["export", "run", "--format", "text", "--module", "size"])).contains("size:"));
-    let state: Value = serde_json::from_str(&out(&gepard(&task, &["export", "run", "--format", "dspy"]))).unwrap();
+    assert!(out(&on(&task, &["export", "run", "--format", "text", "--module", "size"])).contains("size:"));
+    let state: Value = serde_json::from_str(&out(&on(&task, &["export", "run", "--format", "dspy"]))).unwrap();
     assert!(state["colour"]["signature"]["instructions"].is_string() && state["size"].is_object());
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let task = Task::new();
+    run(&task);
+    std::fs::write(task.path("file"), "").unwrap();
+    let output = on(&task, &["export", "run", "--format", "text", "-o", "file/there"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("cannot make file/there: "), "{}", err(&output));
 }
 
 #[test]
 fn what_is_no_finished_run_is_exit_code_6() {
     let task = Task::new();
-    let output = gepard(&task, &["export", "nowhere", "--format", "text"]);
+    let output = on(&task, &["export", "nowhere", "--format", "text"]);
     assert_eq!(output.status.code(), Some(6));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("nowhere/best.json"));
+    assert!(err(&output).contains("nowhere/best.json"));
     run(&task);
     let path = task.path("run/best.json");
     let changed = std::fs::read_to_string(&path).unwrap().replacen("\"instruction\": \"", "\"instruction\": \"Now ", 1);
     std::fs::write(&path, changed).unwrap();
-    let output = gepard(&task, &["export", "run", "--format", "text"]);
+    let output = on(&task, &["export", "run", "--format", "text"]);
     assert_eq!(output.status.code(), Some(6));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("the chat of `sort` in best.json is not what plan.toml"));
+    assert!(err(&output).contains("the chat of `sort` in best.json is not what plan.toml"));
 }
 
 /// The real package, where there is one: `GEPARD_PYTHON` names a Python that has `dspy`.
@@ -137,10 +145,7 @@ fn dspy_loads_the_state() {
         return;
     }
     for task in [Task::new(), Task::of_two_modules(&[])] {
-        out(&gepard(
-            &task,
-            &["optimize", "gepard.toml", "--run", "run", "--set", "optimize.operators=[\"examples\", \"rewrite\"]"],
-        ));
+        out(&on(&task, &["optimize", "gepard.toml", "--run", "run", "--set", "optimize.operators=[\"examples\", \"rewrite\"]"]));
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/check-dspy-export");
         let checked = Command::new(&python)
             .arg(script)

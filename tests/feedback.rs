@@ -12,7 +12,8 @@ use gepard::journal::Verdict;
 use gepard::optimize::evaluator::{Asked, Evaluator};
 use gepard::run;
 use serde_json::{Value, json};
-use support::asking::{JUDGE, eval, gepard, one, records, said, task, verdict};
+use support::asking::{JUDGE, one, records, task, verdict};
+use support::process::{err, eval, gepard};
 
 /// Redact, ask an untrusted model, answer: PUPA's program.
 const PUPA: &str = r#"
@@ -120,7 +121,7 @@ fn such_a_program_learns_to_redact_and_its_run_is_replayed() {
     let folder = pupa();
     let run = |set: &[&str]| {
         let output = gepard(&[&["optimize", "gepard.toml", "--run", "run"], set].concat(), folder.path());
-        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        assert_eq!(output.status.code(), Some(0), "{}", err(&output));
         let summary: Value = serde_json::from_str(&fs::read_to_string(folder.path().join("run/summary.json")).unwrap()).unwrap();
         (fs::read(folder.path().join("run/journal.jsonl")).unwrap(), summary)
     };
@@ -137,9 +138,9 @@ fn such_a_program_learns_to_redact_and_its_run_is_replayed() {
     assert!(read.iter().any(|read| read.contains("It wrote what leaks `Anna Schmidt`")), "{read:?}");
     assert_eq!(run(&[]).0, journal, "resumed");
     let again = gepard(&["optimize", "run/plan.toml", "--run", "run"], folder.path());
-    assert_eq!(again.status.code(), Some(0), "{}", said(&again));
+    assert_eq!(again.status.code(), Some(0), "{}", err(&again));
     let output = gepard(&["optimize", "gepard.toml", "--run", "other", "--set", "optimize.frontier=hybrid"], folder.path());
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
 }
 
 #[test]
@@ -171,7 +172,7 @@ fn a_judge_is_held_against_given_grades() {
     fs::write(folder.path().join("train.jsonl"), rows).unwrap();
     let output = gepard(&["eval", "gepard.toml", "--split", "train"], folder.path());
     assert_eq!(output.status.code(), Some(3));
-    assert!(said(&output).contains("example `4`: `human` is 7, not a grade from 1 to 5"), "{}", said(&output));
+    assert!(err(&output).contains("example `4`: `human` is 7, not a grade from 1 to 5"), "{}", err(&output));
 }
 
 #[test]
@@ -179,8 +180,8 @@ fn a_judge_that_cannot_be_read_ends_a_run_with_exit_code_5() {
     let folder = one(JUDGE, r#"{"text": "four, I think"}"#);
     for arguments in [&["eval", "gepard.toml", "--split", "train"][..], &["optimize", "gepard.toml", "--run", "run"]] {
         let output = gepard(arguments, folder.path());
-        assert_eq!(output.status.code(), Some(5), "{}", said(&output));
-        assert!(said(&output).contains("the judge's answer is no JSON: four, I think"), "{}", said(&output));
+        assert_eq!(output.status.code(), Some(5), "{}", err(&output));
+        assert!(err(&output).contains("the judge's answer is no JSON: four, I think"), "{}", err(&output));
     }
     // What ended the run is not kept: it goes on when the judge can be read.
     let kept = records(&folder.path().join("run"));
@@ -230,7 +231,7 @@ fn a_judge_of_three_samples_gives_their_median() {
         result["rows"].as_array().unwrap().iter().map(|row| row["score"].to_string()).collect();
     assert!(distinct.len() > 2, "{result}");
     let run = gepard(&["optimize", "gepard.toml", "--run", "run", "--budget", "24"], folder.path());
-    assert_eq!(run.status.code(), Some(0), "{}", said(&run));
+    assert_eq!(run.status.code(), Some(0), "{}", err(&run));
     let records = records(&folder.path().join("run"));
     let rollouts = records.iter().find(|record| record["kind"] == "rollouts").unwrap();
     for scored in rollouts["rollouts"].as_array().unwrap() {
@@ -302,12 +303,12 @@ fn what_is_wrong_in_such_a_metric_is_told_before_anything_runs() {
     ] {
         let folder = one(&metric, &verdict("x", 1));
         let output = gepard(&["eval", "gepard.toml", "--split", "train"], folder.path());
-        assert_eq!(output.status.code(), Some(2), "{metric}: {}", said(&output));
-        assert!(said(&output).contains(wanted), "{wanted} not in {}", said(&output));
+        assert_eq!(output.status.code(), Some(2), "{metric}: {}", err(&output));
+        assert!(err(&output).contains(wanted), "{wanted} not in {}", err(&output));
     }
     // A row without what the judge is shown.
     let folder = one(&JUDGE.replace("[\"question\"]", "[\"context\"]"), &verdict("x", 1));
     let output = gepard(&["eval", "gepard.toml", "--split", "train"], folder.path());
     assert_eq!(output.status.code(), Some(3));
-    assert!(said(&output).contains("the field `context` is missing"), "{}", said(&output));
+    assert!(err(&output).contains("the field `context` is missing"), "{}", err(&output));
 }

@@ -2,29 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod support;
+
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::{Command, Output};
+
+use support::process::{both, code, gepard};
 
 /// Templates whose metric this build has.
 const TEMPLATES: [&str; 5] = ["classify", "extract", "rag", "code", "custom"];
-
-fn gepard(arguments: &[&str], folder: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_gepard"))
-        .args(arguments)
-        .current_dir(folder)
-        .env("GEPARD_MODELS", folder.join("no-models"))
-        .output()
-        .unwrap()
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().unwrap_or(-1)
-}
-
-fn both(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
 
 /// Puts the scripted engine in the model's place; nothing else of the task file changes.
 fn scripted(task: &Path, answer: &str) {

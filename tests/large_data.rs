@@ -115,7 +115,7 @@ fn long_task() -> Task {
 #[test]
 fn no_optimizer_keeps_its_rollouts_in_memory() {
     let task = long_task();
-    for method in Method::ALL {
+    for &method in Method::ALL {
         let name = method.name();
         let output = within(&task, (60, 60), &["optimize", "gepard.toml", "--optimizer", name, "--run", name]);
         assert!(output.status.success(), "{name}: {output:?}");

@@ -455,7 +455,7 @@ fn timeless(line: &str) -> serde_json::Value {
 
 #[test]
 fn a_run_that_was_killed_anywhere_ends_like_an_undisturbed_one() {
-    for method in Method::ALL {
+    for &method in Method::ALL {
         let task = Task::of_two_modules(&[]);
         let plan = task.plan(&["optimize.budget=160"]);
         let run = |folder: &Path| {
@@ -578,7 +578,7 @@ proptest! {
 
 #[test]
 fn a_method_for_one_prompt_says_whose_turn_it_is() {
-    for method in Method::ALL.into_iter().filter(|method| method.is_for_one_prompt() && *method != Method::Random) {
+    for &method in Method::ALL.iter().filter(|method| method.is_for_one_prompt() && **method != Method::Random) {
         let task = Task::of_two_modules(&[]);
         let plan = task.plan(&["optimize.budget=300"]);
         let mut optimizer = optimize::of(method, plan.seed_candidate(), reflectors());

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use serde_json::{Value, json};
-use support::asking::{gepard, one, said};
+use support::asking::one;
+use support::process::{err, gepard};
 
 /// A metric in Python, with what it does for each line.
 fn outside(body: &str, arguments: &[&str]) -> (tempfile::TempDir, Output) {
@@ -28,7 +29,7 @@ fn a_metric_of_the_user_s_own_is_asked_and_its_words_are_the_feedback() {
     let body = "print(json.dumps({'score': float(m['outputs']['answer'] == m['example']['answer']), 'feedback': m['trace'][0]['module'], \
                 'module_feedback': {'write': 'own'}, 'objectives': {'length': 0.25}}))";
     let (folder, output) = outside(body, &[]);
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
     let result: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&result["score"], &result["objectives"]["length"]), (&json!(1.0), &json!(0.25)), "{result}");
     assert_eq!(
@@ -38,15 +39,15 @@ fn a_metric_of_the_user_s_own_is_asked_and_its_words_are_the_feedback() {
     let run = |task: &str| gepard(&["optimize", task, "--run", "run", "--budget", "24"], folder.path());
     assert_eq!(run("gepard.toml").status.code(), Some(0));
     let again = run("run/plan.toml");
-    assert_eq!(again.status.code(), Some(0), "{}", said(&again));
+    assert_eq!(again.status.code(), Some(0), "{}", err(&again));
     // Verdicts of another metric do not belong into this run; how many of it run at a time is nothing to it.
     let slots = gepard(&["optimize", "gepard.toml", "--run", "run", "--budget", "24", "--set", "metric.slots=1"], folder.path());
-    assert_eq!(slots.status.code(), Some(0), "{}", said(&slots));
+    assert_eq!(slots.status.code(), Some(0), "{}", err(&slots));
     let script = fs::read_to_string(folder.path().join("metric.py")).unwrap();
     fs::write(folder.path().join("metric.py"), script + "\n# changed\n").unwrap();
     let other = run("gepard.toml");
-    assert_eq!(other.status.code(), Some(6), "{}", said(&other));
-    assert!(said(&other).contains("metric.command.metric.py.sha256"), "{}", said(&other));
+    assert_eq!(other.status.code(), Some(6), "{}", err(&other));
+    assert!(err(&other).contains("metric.command.metric.py.sha256"), "{}", err(&other));
 }
 
 /// Whatever a metric needs and does not find (here: a file) may come back: its failures that ended the run are not kept.
@@ -55,10 +56,10 @@ fn a_run_that_its_metric_has_ended_goes_on_when_the_metric_works_again() {
     let (folder, _) = outside("open('there'); print(1.0)", &["--limit", "1"]);
     let run = || gepard(&["optimize", "gepard.toml", "--run", "run", "--budget", "24"], folder.path());
     let ended = run();
-    assert_eq!(ended.status.code(), Some(5), "{}", said(&ended));
+    assert_eq!(ended.status.code(), Some(5), "{}", err(&ended));
     fs::write(folder.path().join("there"), "").unwrap();
     let on = run();
-    assert_eq!(on.status.code(), Some(0), "{}", said(&on));
+    assert_eq!(on.status.code(), Some(0), "{}", err(&on));
 }
 
 #[test]
@@ -79,8 +80,8 @@ fn every_way_of_a_metric_to_fail_ends_with_exit_code_5_and_is_told() {
         // Three in a row are enough. Only who sleeps is waited for in vain.
         let seconds = if body.contains("sleep") { "metric.timeout=1" } else { "metric.timeout=20" };
         let (_, output) = outside(body, &["--limit", "3", "--set", seconds]);
-        assert_eq!(output.status.code(), Some(5), "{body}: {}", said(&output));
-        assert!(said(&output).contains(wanted), "{body}: {}", said(&output));
+        assert_eq!(output.status.code(), Some(5), "{body}: {}", err(&output));
+        assert!(err(&output).contains(wanted), "{body}: {}", err(&output));
     }
 }
 
@@ -88,16 +89,16 @@ fn every_way_of_a_metric_to_fail_ends_with_exit_code_5_and_is_told() {
 #[test]
 fn a_metric_that_fails_on_one_row_leaves_it_unscored_and_says_so() {
     let (folder, output) = outside("sys.exit('not this one') if n in (3, 15) else print(n % 2)", &[]);
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
     assert!(
-        said(&output).contains("the metric failed on `3`: example `3`: ") && said(&output).contains("not this one"),
+        err(&output).contains("the metric failed on `3`: example `3`: ") && err(&output).contains("not this one"),
         "{}",
-        said(&output)
+        err(&output)
     );
     let result: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((result["unscored"].as_u64(), result["rows"][3]["score"].is_null()), (Some(1), true), "{result}");
     let run = gepard(&["optimize", "gepard.toml", "--run", "run", "--budget", "12"], folder.path());
-    assert_eq!(run.status.code(), Some(0), "{}", said(&run));
+    assert_eq!(run.status.code(), Some(0), "{}", err(&run));
     assert!(String::from_utf8_lossy(&run.stdout).contains("the metric failed on 1 rollouts"), "{run:?}");
 }
 
@@ -141,7 +142,7 @@ fn metrics_written_for_dspy_run_as_they_are() {
         ),
     ] {
         let (_, output) = dspy(metric);
-        assert_eq!(output.status.code(), Some(0), "{metric}: {}", said(&output));
+        assert_eq!(output.status.code(), Some(0), "{metric}: {}", err(&output));
         let result: Value = serde_json::from_slice(&output.stdout).unwrap();
         let row = &result["rows"][0];
         assert_eq!((row["score"].as_f64(), row["feedback"].as_str()), (Some(score), Some(feedback)), "{metric}");
@@ -159,7 +160,7 @@ fn metrics_written_for_dspy_run_as_they_are() {
         ("import nowhere_to_be_found", "No module named 'nowhere_to_be_found'"),
     ] {
         let (_, output) = dspy(metric);
-        assert_eq!(output.status.code(), Some(5), "{metric}: {}", said(&output));
-        assert!(said(&output).contains(wanted), "{metric}: {}", said(&output));
+        assert_eq!(output.status.code(), Some(5), "{metric}: {}", err(&output));
+        assert!(err(&output).contains(wanted), "{metric}: {}", err(&output));
     }
 }

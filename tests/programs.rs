@@ -2,23 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod support;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use serde_json::Value;
-
-fn gepard(arguments: &[&str], folder: &Path) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gepard"));
-    command.args(arguments).current_dir(folder).env("GEPARD_MODELS", folder.join("models")).output().unwrap()
-}
-
-/// Scores the seed on the training rows.
-fn eval(folder: &Path) -> Value {
-    let output = gepard(&["eval", "gepard.toml", "--split", "train", "--json", "--progress", "none"], folder);
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
+use support::process::{err, eval, gepard};
 
 fn write(folder: &Path, files: &[(&str, &str)]) {
     files.iter().for_each(|(name, text)| fs::write(folder.join(name), text).unwrap());
@@ -124,17 +114,17 @@ fn such_a_program_is_optimized_resumed_and_its_plan_is_a_task_file() {
     let folder = two_hops("Bob");
     let run = |arguments: &[&str]| gepard(&[&["optimize", "gepard.toml", "--run", "run"], arguments].concat(), folder.path());
     let first = run(&[]);
-    assert_eq!(first.status.code(), Some(0), "{}", String::from_utf8_lossy(&first.stderr));
+    assert_eq!(first.status.code(), Some(0), "{}", err(&first));
     let journal = fs::read(folder.path().join("run/journal.jsonl")).unwrap();
     assert_eq!(run(&[]).status.code(), Some(0));
     assert_eq!(fs::read(folder.path().join("run/journal.jsonl")).unwrap(), journal);
     let again = gepard(&["optimize", "run/plan.toml", "--run", "run"], folder.path());
-    assert_eq!(again.status.code(), Some(0), "{}", String::from_utf8_lossy(&again.stderr));
+    assert_eq!(again.status.code(), Some(0), "{}", err(&again));
     // Another corpus is another run.
     fs::write(folder.path().join("corpus.jsonl"), format!("{CORPUS}\n{{\"title\": \"New\", \"text\": \"x\"}}")).unwrap();
     let other = run(&[]);
     assert_eq!(other.status.code(), Some(6));
-    assert!(String::from_utf8_lossy(&other.stderr).contains("step.hop1.sha256"), "{other:?}");
+    assert!(err(&other).contains("step.hop1.sha256"), "{other:?}");
 }
 
 const REFINE: &str = r#"
@@ -219,7 +209,7 @@ fn a_changed_program_of_a_step_is_another_run() {
     fs::write(folder.path().join("check.py"), format!("{CHECK}\n# changed\n")).unwrap();
     let other = run();
     assert_eq!(other.status.code(), Some(6));
-    assert!(String::from_utf8_lossy(&other.stderr).contains("step.check.command.check.py.sha256"), "{other:?}");
+    assert!(err(&other).contains("step.check.command.check.py.sha256"), "{other:?}");
 }
 
 #[test]
@@ -244,7 +234,7 @@ fn what_does_not_fit_together_is_told() {
         fs::write(folder.path().join("bad.toml"), REFINE.replace(from, to)).unwrap();
         let output = gepard(&["eval", "bad.toml", "--split", "train"], folder.path());
         assert_eq!(output.status.code(), Some(2), "{to}");
-        String::from_utf8_lossy(&output.stderr).into_owned()
+        err(&output)
     };
     for (from, to, says) in [
         ("over = [\"revise\", \"check\"]", "over = [\"revise\", \"shout\"]", "must be neighbours"),
@@ -331,7 +321,7 @@ fn what_code_needs_is_looked_for_before_a_run_begins() {
     let folder = write_code();
     fs::write(folder.path().join("gepard.toml"), WRITE.replace("timeout = 5", "python = \"./no-python\"")).unwrap();
     let output = gepard(&["optimize", "gepard.toml", "--run", "run"], folder.path());
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let told = err(&output);
     assert_eq!(output.status.code(), Some(5), "{told}");
     assert!(told.contains("the metric cannot be used here: the Python interpreter") && told.contains("no-python"), "{told}");
     assert!(!folder.path().join("run").exists());

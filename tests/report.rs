@@ -16,16 +16,11 @@ use gepard::program::Candidate;
 use gepard::report::history::{Fate, History, Who};
 use gepard::report::page;
 use serde_json::{Value, json};
-use support::process::is_there;
+use support::process::{both, is_there, on};
 use support::{Task, block};
 
-fn gepard(task: &Task, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_gepard")).args(arguments).current_dir(task.folder.path()).output().unwrap()
-}
-
 fn said(output: &Output) -> (Option<i32>, String) {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+    (output.status.code(), both(output))
 }
 
 fn optimize(task: &Task, run: &str, settings: &[&str]) {
@@ -172,7 +167,7 @@ fn a_page_is_made_while_another_process_holds_the_run() {
     optimize(&task, "run", &[]);
     let fingerprint = gepard::journal::recorded_fingerprint(&task.path("run"));
     let held = Journal::open(&task.path("run"), &fingerprint).unwrap();
-    let output = gepard(&task, &["report", "run", "-o", "elsewhere.html"]);
+    let output = on(&task, &["report", "run", "-o", "elsewhere.html"]);
     assert_eq!(said(&output), (Some(0), "the report is in elsewhere.html\n".into()));
     assert!(task.path("elsewhere.html").is_file());
     drop(held);
@@ -188,7 +183,7 @@ fn an_interrupted_run_says_that_it_is_not_finished() {
         interrupted.store(heard > 40, Ordering::Relaxed);
     });
     assert!(stopped.is_err());
-    let (code, words) = said(&gepard(&task, &["report", "run"]));
+    let (code, words) = said(&on(&task, &["report", "run"]));
     assert_eq!((code, words.as_str()), (Some(0), "the report is in run/report.html\n"));
     let head = block(&fs::read_to_string(task.path("run/report.html")).unwrap(), "run");
     assert_eq!((head["finished"].as_bool(), head["outcome"]["test"].is_null()), (Some(false), true));
@@ -219,7 +214,7 @@ fn a_folder_that_is_no_run_is_refused() {
         (vec!["report", "gepard.toml"], "gepard.toml"),
         (vec!["compare", "empty", "nowhere"], "empty"),
     ] {
-        let (code, words) = said(&gepard(&task, &arguments));
+        let (code, words) = said(&on(&task, &arguments));
         assert_eq!(code, Some(6), "{words}");
         assert!(words.contains(&format!("gepard: {folder} holds no run")) && words.contains("gepard optimize"), "{words}");
     }
@@ -290,7 +285,7 @@ fn runs_are_compared_on_the_same_examples() {
     let task = Task::new();
     optimize(&task, "a", &["optimize.budget=13"]);
     optimize(&task, "b", &[]);
-    let (code, words) = said(&gepard(&task, &["compare", "a", "b"]));
+    let (code, words) = said(&on(&task, &["compare", "a", "b"]));
     assert_eq!(code, Some(0), "{words}");
     for part in [
         "A   0.000    0.000    0.000    0.000",
@@ -301,10 +296,10 @@ fn runs_are_compared_on_the_same_examples() {
         assert!(words.contains(part), "{part} not in:\n{words}");
     }
     assert!(!words.contains("note:"), "{words}");
-    let (_, words) = said(&gepard(&task, &["compare", "b", "a", "--json"]));
+    let (_, words) = said(&on(&task, &["compare", "b", "a", "--json"]));
     let whole: Value = serde_json::from_str(&words).unwrap();
     assert_eq!((&whole["pairs"][0]["split"], &whole["pairs"][0]["paired"]["difference"]), (&json!("test"), &json!(-1.0)));
-    assert_eq!(said(&gepard(&task, &["compare", "a"])).0, Some(2));
+    assert_eq!(said(&on(&task, &["compare", "a"])).0, Some(2));
 }
 
 #[test]
@@ -317,13 +312,13 @@ fn runs_on_other_data_are_not_mixed_in_silence() {
     };
     rows("item number 203,", "item number 203, really,");
     optimize(&task, "b", &[]);
-    let (_, words) = said(&gepard(&task, &["compare", "a", "b"]));
+    let (_, words) = said(&on(&task, &["compare", "a", "b"]));
     for part in ["a and b have different test data", "1 id stands for another test example in a than in b", "on 11 examples"] {
         assert!(words.contains(part), "{part} not in:\n{words}");
     }
     rows("\"id\": \"test-", "\"id\": \"other-");
     optimize(&task, "c", &["metric.kind=exact"]);
-    let (_, words) = said(&gepard(&task, &["compare", "a", "c"]));
+    let (_, words) = said(&on(&task, &["compare", "a", "c"]));
     for part in ["a and c have no test example in common", "test        A to B: nothing to compare", "different metrics"] {
         assert!(words.contains(part), "{part} not in:\n{words}");
     }
@@ -333,7 +328,7 @@ fn runs_on_other_data_are_not_mixed_in_silence() {
 #[test]
 fn optimizers_that_were_compared_have_a_page() {
     let task = Task::new();
-    let compared = gepard(&task, &["compare", "gepard.toml", "--optimizers", "gepa,random", "--seeds", "2", "--run", "runs/c"]);
+    let compared = on(&task, &["compare", "gepard.toml", "--optimizers", "gepa,random", "--seeds", "2", "--run", "runs/c"]);
     assert_eq!(said(&compared).0, Some(0), "{}", said(&compared).1);
     let page = fs::read_to_string(task.path("runs/c/report.html")).unwrap();
     let head = block(&page, "run");
@@ -344,7 +339,7 @@ fn optimizers_that_were_compared_have_a_page() {
     );
     assert_eq!(page::render(&task.path("runs/c")).unwrap(), page);
     fs::write(task.path("runs/c/compare.json"), "{\"table\": 1}").unwrap();
-    let refused = gepard(&task, &["report", "runs/c"]);
+    let refused = on(&task, &["report", "runs/c"]);
     assert_eq!(said(&refused).0, Some(6), "{}", said(&refused).1);
     assert!(said(&refused).1.contains("is of no comparison: it has no `table`"), "{}", said(&refused).1);
 }
@@ -358,7 +353,7 @@ fn the_pages_work_in_a_real_browser() {
     }
     let task = Task::of_two_modules(&[]);
     optimize(&task, "run", &["optimize.merge=true", "optimize.budget=300", "optimize.gate=confident", "optimize.proposals=3"]);
-    let compared = gepard(&task, &["compare", "gepard.toml", "--optimizers", "gepa,random", "--run", "compared"]);
+    let compared = on(&task, &["compare", "gepard.toml", "--optimizers", "gepa,random", "--run", "compared"]);
     assert_eq!(said(&compared).0, Some(0), "{}", said(&compared).1);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/check-report");
     for (page, holds) in [("run/report.html", 10), ("compared/report.html", 5)] {

@@ -5,19 +5,10 @@
 mod support;
 
 use std::fs;
-use std::process::{Command, Output};
 
 use serde_json::Value;
+use support::process::{both, on};
 use support::{EXAMPLES, Task};
-
-fn gepard(task: &Task, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gepard"));
-    command.args(arguments).current_dir(task.folder.path()).env("GEPARD_MODELS", task.path("models")).output().unwrap()
-}
-
-fn told(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
 
 /// The task with all its data in CSV, as a spreadsheet saves it.
 fn in_csv() -> Task {
@@ -44,8 +35,8 @@ fn in_csv() -> Task {
 fn a_task_in_csv_is_the_same_task() {
     let (table, lines) = (in_csv(), Task::new());
     let run = |task: &Task| {
-        let output = gepard(task, &["optimize", "gepard.toml", "--run", "run"]);
-        assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+        let output = on(task, &["optimize", "gepard.toml", "--run", "run"]);
+        assert_eq!(output.status.code(), Some(0), "{}", both(&output));
         (support::result(&task.path("run"), "summary.json"), support::result(&task.path("run"), "best.json"))
     };
     assert_eq!(run(&table), run(&lines));
@@ -56,16 +47,16 @@ fn what_is_wrong_in_a_table_is_told_with_its_line() {
     let task = in_csv();
     let rows = fs::read_to_string(task.path("test.csv")).unwrap();
     fs::write(task.path("test.csv"), rows + "x,y\r\n").unwrap();
-    let output = gepard(&task, &["eval", "gepard.toml"]);
+    let output = on(&task, &["eval", "gepard.toml"]);
     let line = EXAMPLES + 2;
-    assert_eq!(output.status.code(), Some(3), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(3), "{}", both(&output));
     assert!(
-        told(&output).contains(&format!("test.csv:{line}: the row has 2 values, the first row names 3 fields")),
+        both(&output).contains(&format!("test.csv:{line}: the row has 2 values, the first row names 3 fields")),
         "{}",
-        told(&output)
+        both(&output)
     );
-    let output = gepard(&task, &["eval", "gepard.toml", "--limit", "12"]);
-    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let output = on(&task, &["eval", "gepard.toml", "--limit", "12"]);
+    assert_eq!(output.status.code(), Some(0), "{}", both(&output));
 }
 
 #[test]
@@ -74,23 +65,22 @@ fn the_seed_shows_its_worked_examples_and_so_does_the_best() {
     let script = "{\"contains\": [\"item number 1, to be\"], \"text\": \"label: odd\"}\n{\"text\": \"label: none\"}";
     fs::write(task.path("script.jsonl"), script).unwrap();
     let score = || {
-        let output = gepard(&task, &["eval", "gepard.toml", "--json", "--progress", "none"]);
-        serde_json::from_slice::<Value>(&output.stdout).unwrap_or_else(|_| panic!("{}", told(&output)))["score"].clone()
+        let output = on(&task, &["eval", "gepard.toml", "--json", "--progress", "none"]);
+        serde_json::from_slice::<Value>(&output.stdout).unwrap_or_else(|_| panic!("{}", both(&output)))["score"].clone()
     };
     assert_eq!(score(), 0.0);
     task.edit("max_tokens = 8\n", "max_tokens = 8\ndemonstrations = [\"train-1\"]\n");
     assert_eq!(score(), 0.5);
 
-    let optimize =
-        |more: &[&str]| gepard(&task, &[&["optimize", "gepard.toml", "--run", "run", "--budget", "20"], more].concat());
+    let optimize = |more: &[&str]| on(&task, &[&["optimize", "gepard.toml", "--run", "run", "--budget", "20"], more].concat());
     assert_eq!(optimize(&[]).status.code(), Some(0));
     let best = support::result(&task.path("run"), "best.json");
     assert_eq!(best["modules"][0]["demonstrations"][0]["id"], "train-1", "{best}");
     assert_eq!(best["modules"][0]["messages"][1]["content"], "odd", "{best}");
     let other = optimize(&["--set", "module.sort.demonstrations=[\"train-2\"]"]);
-    assert_eq!(other.status.code(), Some(6), "{}", told(&other));
-    assert!(told(&other).contains("demonstrations"), "{}", told(&other));
-    let too_long = gepard(&task, &["optimize", "gepard.toml", "--run", "other", "--set", "optimize.max_instruction_tokens=12"]);
-    assert_eq!(too_long.status.code(), Some(2), "{}", told(&too_long));
-    assert!(told(&too_long).contains("`demonstrations` of module `sort`"), "{}", told(&too_long));
+    assert_eq!(other.status.code(), Some(6), "{}", both(&other));
+    assert!(both(&other).contains("demonstrations"), "{}", both(&other));
+    let too_long = on(&task, &["optimize", "gepard.toml", "--run", "other", "--set", "optimize.max_instruction_tokens=12"]);
+    assert_eq!(too_long.status.code(), Some(2), "{}", both(&too_long));
+    assert!(both(&too_long).contains("`demonstrations` of module `sort`"), "{}", both(&too_long));
 }

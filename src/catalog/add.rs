@@ -9,7 +9,7 @@ use tempfile::{NamedTempFile, TempPath};
 use super::ModelFileError;
 use super::cache::{self, Cache, RECORD, Recorded};
 use super::digest::{each_piece, read_error, sha256};
-use crate::gguf;
+use crate::{gguf, whole_file};
 
 /// What became of a file that was added.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,9 @@ fn write_error(path: &Path) -> impl FnOnce(io::Error) -> ModelFileError {
     let path = path.to_owned();
     move |source| ModelFileError::Write { path, source }
 }
+
+/// What the name of a file begins with that is not yet in the cache.
+const UNFINISHED: &str = ".adding-";
 
 /// Whether a name can be a file's in the cache, and cannot be taken for a path.
 fn is_name(name: &str) -> bool {
@@ -133,14 +136,14 @@ impl Cache {
 
     /// The file under a second name beside where it will lie; None where the file system or its rights allow none.
     fn second_name(&self, file: &Path) -> Option<TempPath> {
-        let made = tempfile::Builder::new().prefix(".adding-").make_in(&self.folder, |path| fs::hard_link(file, path));
+        let made = tempfile::Builder::new().prefix(UNFINISHED).make_in(&self.folder, |path| fs::hard_link(file, path));
         made.ok().map(NamedTempFile::into_temp_path)
     }
 
     /// Copies the file beside where it will lie, with its SHA-256 and size.
     fn copy(&self, file: &Path) -> Result<(TempPath, String, u64), ModelFileError> {
         let mut source = File::open(file).map_err(read_error(file))?;
-        let mut copy = self.temporary()?;
+        let mut copy = whole_file::unfinished(&self.folder, UNFINISHED).map_err(write_error(&self.folder))?;
         let (sha256, bytes) = each_piece(&mut source, file, |piece| {
             let target = copy.path().to_owned();
             copy.write_all(piece).map_err(write_error(&target))
@@ -149,27 +152,12 @@ impl Cache {
         Ok((copy.into_temp_path(), sha256, bytes))
     }
 
-    /// A file of the cache that is gone again unless it gets a name. Others of the machine may read
-    /// it, as any file the user makes.
-    fn temporary(&self) -> Result<NamedTempFile, ModelFileError> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".adding-");
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        builder.tempfile_in(&self.folder).map_err(write_error(&self.folder))
-    }
-
     fn write_record(&self, record: &cache::Record) -> Result<(), ModelFileError> {
         let path = self.folder.join(RECORD);
         let text =
             toml::to_string(record).map_err(|error| ModelFileError::Record { path: path.clone(), what: error.to_string() })?;
-        let mut file = self.temporary()?;
-        file.write_all(b"# Written by `gepard models add`: what each file must be.\n\n")
-            .and_then(|()| file.write_all(text.as_bytes()))
-            .and_then(|()| file.as_file().sync_all())
-            .map_err(write_error(&path))?;
-        file.persist(&path).map_err(|error| write_error(&path)(error.error))?;
-        Ok(())
+        let text = format!("# Written by `gepard models add`: what each file must be.\n\n{text}");
+        whole_file::write(&path, text.as_bytes()).map_err(write_error(&path))
     }
 }
 

@@ -101,8 +101,9 @@ pub enum Outcome {
     Missing,
 }
 
-/// Whether a reference is a path rather than a name.
-pub(super) fn is_path(reference: &str) -> bool {
+/// Whether a reference is a path rather than a name: it ends in `.gguf` or has a path separator.
+#[must_use]
+pub fn is_path(reference: &str) -> bool {
     reference.contains(std::path::is_separator)
         || Path::new(reference).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"))
 }

@@ -9,14 +9,20 @@ use super::ModelFileError;
 use crate::hash;
 
 /// The SHA-256 of a file, in lower-case hexadecimal.
-pub(super) fn sha256(path: &Path) -> Result<String, ModelFileError> {
+///
+/// # Errors
+/// [`ModelFileError::Read`]
+pub fn sha256(path: &Path) -> Result<String, ModelFileError> {
     let mut file = File::open(path).map_err(read_error(path))?;
     let (sha256, _) = each_piece(&mut file, path, |_| Ok(()))?;
     Ok(sha256)
 }
 
-/// The same; None where `goes_on`, asked at each piece, breaks off.
-pub(super) fn sha256_while(path: &Path, goes_on: &mut dyn FnMut() -> ControlFlow<()>) -> Result<Option<String>, ModelFileError> {
+/// The same; None where `goes_on`, which is asked at each piece of the file, breaks off.
+///
+/// # Errors
+/// [`ModelFileError::Read`]
+pub fn sha256_while(path: &Path, goes_on: &mut dyn FnMut() -> ControlFlow<()>) -> Result<Option<String>, ModelFileError> {
     let file = File::open(path).map_err(read_error(path))?;
     match hash::each_piece(file, Some, |_| if goes_on().is_break() { Err(None) } else { Ok(()) }) {
         Ok((sha256, _)) => Ok(Some(sha256)),

@@ -10,13 +10,13 @@ mod find;
 #[cfg(test)]
 mod tests;
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 pub use add::Added;
-pub use cache::{Listed, Outcome, Source, Verified};
+pub use cache::{Listed, Outcome, Source, Verified, is_path};
+pub use digest::{sha256, sha256_while};
 pub use error::ModelFileError;
 pub use find::{Found, Owner};
 
@@ -94,6 +94,9 @@ pub struct Packages {
 
 impl Catalog {
     /// The catalog inside the program.
+    ///
+    /// # Errors
+    /// [`ModelFileError::Catalog`]
     pub fn embedded() -> Result<Self, ModelFileError> {
         toml::from_str(include_str!("../../models/catalog.toml"))
             .map_err(|error| ModelFileError::Catalog { what: error.to_string() })
@@ -112,6 +115,10 @@ impl Catalog {
 
 /// The folder model files are kept in: `$GEPARD_MODELS`, else `gepard/models` in the user's cache
 /// folder. It need not exist yet.
+///
+/// # Errors
+/// [`ModelFileError::NoCache`] where neither is known; [`ModelFileError::Read`] where the folder is relative, and the working
+/// directory cannot be read.
 pub fn cache_dir() -> Result<PathBuf, ModelFileError> {
     let said = std::env::var_os("GEPARD_MODELS").filter(|said| !said.is_empty());
     let folder = match said {
@@ -126,30 +133,14 @@ pub fn cache_dir() -> Result<PathBuf, ModelFileError> {
 /// What ends in `.gguf` or has a path separator in it is a path, relative to `base`; all else is the
 /// name of a model in the cache. The file exists and, for a known name, has the right size; its
 /// bytes are not hashed here.
+///
+/// # Errors
+/// [`ModelFileError`] says what the reference could have meant, or what is wrong with the file.
 pub fn resolve(reference: &str, base: &Path) -> Result<PathBuf, ModelFileError> {
     if is_path(reference) {
         return cache::resolve_path(reference, base);
     }
     open()?.resolve(reference)
-}
-
-/// Whether a reference is a path rather than a name: it ends in `.gguf` or has a path separator.
-#[must_use]
-pub fn is_path(reference: &str) -> bool {
-    cache::is_path(reference)
-}
-
-/// The SHA-256 of a file, in lower-case hexadecimal.
-pub fn sha256(path: &Path) -> Result<String, ModelFileError> {
-    digest::sha256(path)
-}
-
-/// The same; None where `goes_on`, which is asked at each piece of the file, breaks off.
-///
-/// # Errors
-/// [`ModelFileError::Read`]
-pub fn sha256_while(path: &Path, goes_on: &mut dyn FnMut() -> ControlFlow<()>) -> Result<Option<String>, ModelFileError> {
-    digest::sha256_while(path, goes_on)
 }
 
 /// The SHA-256 that the file at `path` must have, where it lies in the cache and something says so.
@@ -163,6 +154,9 @@ pub fn pinned(path: &Path) -> Option<String> {
 /// The name is the one of the catalog where the bytes are a known model's, else `name`, else the
 /// file's own name in lower case without its ending. What was added is recorded with its SHA-256,
 /// so that [`verify`] can tell later whether it is still the same.
+///
+/// # Errors
+/// [`ModelFileError`] where the file is no whole model, its name is another's, or it cannot be copied.
 pub fn add(file: &Path, name: Option<&str>) -> Result<Added, ModelFileError> {
     open()?.add(file, name)
 }
@@ -189,11 +183,17 @@ pub fn found(name: &str) -> Option<Found> {
 }
 
 /// Every model that has a name here: the catalog's, present or not, those of the cache, then what the hub has.
+///
+/// # Errors
+/// [`ModelFileError`] where the record of added models or the folder cannot be read.
 pub fn list() -> Result<Vec<Listed>, ModelFileError> {
     open()?.list()
 }
 
 /// Hashes the model `name`, or all that are in the cache, and compares with what is pinned.
+///
+/// # Errors
+/// [`ModelFileError`] where no model has the name, or the record or a file cannot be read; other bytes are an outcome.
 pub fn verify(name: Option<&str>) -> Result<Vec<Verified>, ModelFileError> {
     open()?.verify(name)
 }

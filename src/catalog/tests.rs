@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::ops::ControlFlow;
 
-use super::digest::sha256;
 use super::*;
 
 /// The smallest file that passes for a model: `mark` makes it differ from others.

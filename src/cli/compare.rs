@@ -1,6 +1,6 @@
 //! `gepard compare`: runs that there are, or optimizers on a task
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -9,9 +9,9 @@ use gepard::error::RunError;
 use gepard::report::compare::{self, Comparison, Pair, Side};
 use gepard::report::paired::Sure;
 
-use super::progress::duration;
 use super::terminal::printable;
-use super::{CliError, compare_optimizers};
+use super::time::duration;
+use super::{CliError, compare_optimizers, screen};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -34,14 +34,14 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
         (false, _) => arguments.contest.refuse_overrides()?,
     }
     let comparison = compare::compare(&arguments.of).map_err(RunError::from)?;
-    if arguments.json {
-        writeln!(out, "{}", serde_json::json!(comparison))?;
-        return Ok(());
-    }
-    tell(&comparison, out)
+    let told = match arguments.json {
+        true => screen::json(&comparison).and_then(|text| writeln!(out, "{text}")),
+        false => tell(&comparison, out),
+    };
+    told.map_err(CliError::Output)
 }
 
-fn tell(comparison: &Comparison, out: &mut dyn Write) -> Result<(), CliError> {
+fn tell(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
     let letters: Vec<String> = (0..comparison.runs.len()).map(letter).collect();
     for (letter, side) in letters.iter().zip(&comparison.runs) {
         let state = if side.finished { "" } else { " (not finished)" };
@@ -67,8 +67,8 @@ fn tell(comparison: &Comparison, out: &mut dyn Write) -> Result<(), CliError> {
     Ok(())
 }
 
-fn tell_pair(pair: &Pair, letters: &[String], out: &mut dyn Write) -> Result<(), CliError> {
-    let (first, second) = (&letters[pair.first], &letters[pair.second]);
+fn tell_pair(pair: &Pair, letters: &[String], out: &mut dyn Write) -> io::Result<()> {
+    let (first, second) = (&letters[0], &letters[pair.second]);
     let split = if pair.split == Split::Val { "validation" } else { "test" };
     let Some(paired) = &pair.paired else {
         writeln!(out, "  {split:<10}  {first} to {second}: nothing to compare")?;

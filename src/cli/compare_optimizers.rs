@@ -1,6 +1,6 @@
 //! `gepard compare TASK.toml --optimizers …`
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -9,7 +9,7 @@ use gepard::run::contest::{self, Entry, Estimate, Standing};
 
 use super::overrides::Overrides;
 use super::progress::{Mode, Progress};
-use super::{CliError, default_run_folder, interrupt_flag};
+use super::{CliError, default_run_folder, interrupt_flag, screen};
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
@@ -49,13 +49,7 @@ pub(super) fn run(task: &Path, arguments: &Options, json: bool, out: &mut dyn Wr
     let mut settings = arguments.overrides.settings();
     settings.extend(arguments.budget.as_ref().map(|budget| format!("optimize.budget=\"{budget}\"")));
     let plan = config::load(task, &settings)?;
-    let folder =
-        arguments.run.clone().unwrap_or_else(|| {
-            let of_task = default_run_folder(task, plan.optimize.seed);
-            of_task.with_file_name(of_task.file_name().map_or("compare".into(), |name| {
-                name.to_string_lossy().replace(&format!("-seed{}", plan.optimize.seed), "-compare")
-            }))
-        });
+    let folder = arguments.run.clone().unwrap_or_else(|| default_run_folder(task, "compare"));
     let mode = Mode::or_fitting(arguments.progress);
     let interrupted = interrupt_flag(mode == Mode::Bar)?;
     let (mut number, of) = (0, methods.len() as u64 * seeds);
@@ -70,22 +64,18 @@ pub(super) fn run(task: &Path, arguments: &Options, json: bool, out: &mut dyn Wr
     };
     let mut listener = |event: &gepard::event::Event| progress.borrow_mut().hear(event);
     let entries = contest::contest(&plan, &methods, seeds, &folder, &interrupted, &mut begun, &mut listener)?;
+    // The view gives way to the table.
+    drop(progress);
     let table = contest::table(&entries);
-    if json {
-        writeln!(out, "{}", serde_json::json!({ "table": table, "runs": entries }))?;
-        return Ok(());
-    }
-    tell(&table, &entries, out)?;
-    writeln!(
-        out,
-        "\nthe runs are in {}, their scores and curves in compare.json and, drawn, in report.html there",
-        folder.display()
-    )?;
-    Ok(())
+    let told = match json {
+        true => screen::json(&serde_json::json!({ "table": table, "runs": entries })).and_then(|text| writeln!(out, "{text}")),
+        false => tell(&table, &entries, &folder, out),
+    };
+    told.map_err(CliError::Output)
 }
 
 /// The table, for people and for a page in Markdown.
-fn tell(table: &[Standing], entries: &[Entry], out: &mut dyn Write) -> Result<(), CliError> {
+fn tell(table: &[Standing], entries: &[Entry], folder: &Path, out: &mut dyn Write) -> io::Result<()> {
     let first = table.first().map_or("", |standing| standing.optimizer.name());
     let seed = entries.first().map(|entry| &entry.summary);
     let before = seed.map(|summary| (Some(summary.seed_score), summary.test_seed_score));
@@ -128,7 +118,11 @@ fn tell(table: &[Standing], entries: &[Entry], out: &mut dyn Write) -> Result<()
     for note in notes {
         writeln!(out, "\nnote: {note}")?;
     }
-    Ok(())
+    writeln!(
+        out,
+        "\nthe runs are in {}, their scores and curves in compare.json and, drawn, in report.html there",
+        folder.display()
+    )
 }
 
 /// A mean with its interval; `plus` stands before what is not negative.

@@ -1,6 +1,6 @@
 //! `gepard doctor`
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -26,15 +26,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
     if arguments.task.is_none() {
         arguments.overrides.refuse("it goes with a task file")?;
     }
-    // Which features are there; that they are is said by naming them.
-    writeln!(out, "build     {}", llama::build_features().replace(" = 1", ""))?;
-    for device in llama::devices() {
-        writeln!(out, "device    {}, {} MB", device.name, mb(device.memory))?;
-    }
-    match gepard::metric::sandbox_available() {
-        Ok(means) => writeln!(out, "sandbox   {means}: generated code can be run")?,
-        Err(error) => writeln!(out, "sandbox   none: {error}")?,
-    }
+    tell_machine(out).map_err(CliError::Output)?;
     let Some(task) = &arguments.task else { return Ok(()) };
     let plan = config::load(task, &arguments.overrides.settings())?;
     let interrupted = interrupt_flag(false)?;
@@ -42,17 +34,34 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
         let mut progress = Progress::new(Mode::Plain, &interrupted);
         run::diagnose(&plan, &interrupted, &mut |event| progress.hear(event))?
     };
+    tell(out, &found).map_err(CliError::Output)
+}
+
+/// What there is without a task: this build and this machine.
+fn tell_machine(out: &mut dyn Write) -> io::Result<()> {
+    // Which features are there; that they are is said by naming them.
+    writeln!(out, "build     {}", llama::build_features().replace(" = 1", ""))?;
+    for device in llama::devices() {
+        writeln!(out, "device    {}, {} MB", device.name, mb(device.memory))?;
+    }
+    match gepard::metric::sandbox_available() {
+        Ok(means) => writeln!(out, "sandbox   {means}: generated code can be run"),
+        Err(error) => writeln!(out, "sandbox   none: {error}"),
+    }
+}
+
+fn tell(out: &mut dyn Write, found: &Diagnosis) -> io::Result<()> {
     let [train, val, test] = found.examples;
     writeln!(out, "data      {train} train, {val} val, {test} test examples")?;
     if let Some((memory, machine)) = &found.memory {
         tell_memory(out, memory, machine.ram)?;
-        tell_tuning(out, memory, &found)?;
+        tell_tuning(out, memory, found)?;
     }
-    tell_seed(out, &found)?;
-    tell_findings(out, &found)
+    tell_seed(out, found)?;
+    tell_findings(out, found)
 }
 
-fn tell_memory(out: &mut dyn Write, memory: &MemoryPlan, ram: u64) -> Result<(), CliError> {
+fn tell_memory(out: &mut dyn Write, memory: &MemoryPlan, ram: u64) -> io::Result<()> {
     for share in &memory.shares {
         let Share { name, context, cache, gpu_layers, weights, cache_bytes, compute, on_gpu } = share;
         let gpu = match gpu_layers {
@@ -68,11 +77,10 @@ fn tell_memory(out: &mut dyn Write, memory: &MemoryPlan, ram: u64) -> Result<(),
         )?;
     }
     let how = if memory.in_turns { "one model at a time, for there is no room for all" } else { "all models together" };
-    writeln!(out, "memory    {} of {} MB that models may take; {how}", mb(memory.ram()), mb(ram))?;
-    Ok(())
+    writeln!(out, "memory    {} of {} MB that models may take; {how}", mb(memory.ram()), mb(ram))
 }
 
-fn tell_tuning(out: &mut dyn Write, memory: &MemoryPlan, found: &Diagnosis) -> Result<(), CliError> {
+fn tell_tuning(out: &mut dyn Write, memory: &MemoryPlan, found: &Diagnosis) -> io::Result<()> {
     for share in &memory.shares {
         if let Some(Tuning { threads, chunk }) = Tuning::of_run(&found.seed.engine, &share.name) {
             writeln!(out, "speed     {}: {threads} threads, batches of {chunk} tokens", share.name)?;
@@ -81,7 +89,7 @@ fn tell_tuning(out: &mut dyn Write, memory: &MemoryPlan, found: &Diagnosis) -> R
     Ok(())
 }
 
-fn tell_seed(out: &mut dyn Write, found: &Diagnosis) -> Result<(), CliError> {
+fn tell_seed(out: &mut dyn Write, found: &Diagnosis) -> io::Result<()> {
     let seed = &found.seed;
     let mean = seed.mean().map_or_else(|| "nothing could be scored".to_owned(), |mean| format!("scores {mean:.3}"));
     let failed = seed.rollouts.iter().filter(|scored| scored.rollout.failure.is_some()).count();
@@ -105,15 +113,10 @@ fn tell_seed(out: &mut dyn Write, found: &Diagnosis) -> Result<(), CliError> {
         (_, None) => format!("about {:.0} in 10 min", pace * 600.0),
     };
     writeln!(out, "pace      {pace:.2} rollouts a second with the seed, {budget}; longer prompts and reflections come on top")?;
-    writeln!(
-        out,
-        "disk      about {:.1} MB for the run directory, which holds the data that was read",
-        found.disk() as f64 / 1e6
-    )?;
-    Ok(())
+    writeln!(out, "disk      about {:.1} MB for the run directory, which holds the data that was read", found.disk() as f64 / 1e6)
 }
 
-fn tell_findings(out: &mut dyn Write, found: &Diagnosis) -> Result<(), CliError> {
+fn tell_findings(out: &mut dyn Write, found: &Diagnosis) -> io::Result<()> {
     if found.findings.is_empty() {
         writeln!(out, "\nNothing stands in the way that could be seen from here.")?;
     }

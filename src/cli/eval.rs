@@ -1,6 +1,6 @@
 //! `gepard eval`
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -70,21 +70,21 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
     let result = run::evaluate(&plan, &request, &interrupted, &mut |event| progress.hear(event))?;
     drop(progress);
     let unscored = result.rollouts.iter().filter(|r| r.score().is_none()).count();
-    if arguments.json {
+    let told = if arguments.json {
         let rows: Vec<_> =
             result.examples.iter().zip(&result.rollouts).map(|(example, scored)| row(&example.id, scored)).collect();
         let whole = json!({
             "score": result.mean(), "examples": result.rollouts.len(), "unscored": unscored, "split": request.split,
             "objectives": result.objectives(), "agreement": result.agreement, "candidate": request.candidate.key(), "seconds": result.seconds, "tokens": result.usage, "rows": rows,
         });
-        writeln!(out, "{}", screen::json(&whole)?)?;
+        screen::json(&whole).and_then(|text| writeln!(out, "{text}"))
     } else {
-        tell(&result, unscored, request.split, out)?;
-    }
-    Ok(())
+        tell(&result, unscored, request.split, out)
+    };
+    told.map_err(CliError::Output)
 }
 
-fn tell(result: &EvalResult, unscored: usize, split: Split, out: &mut dyn Write) -> Result<(), CliError> {
+fn tell(result: &EvalResult, unscored: usize, split: Split, out: &mut dyn Write) -> io::Result<()> {
     let count = result.rollouts.len();
     match result.mean() {
         Some(mean) => write!(out, "{mean:.3} on {count} {split} examples")?,

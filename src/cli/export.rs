@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use gepard::report::export::{self, Format};
 
 use super::CliError;
-use super::terminal::printable;
+use super::progress::line;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -65,15 +65,15 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
     let files = export::files(&modules, arguments.format.into())?;
     match (&arguments.output, files.as_slice()) {
         (Some(folder), files) => {
-            std::fs::create_dir_all(folder)?;
+            std::fs::create_dir_all(folder).map_err(CliError::file("make", folder))?;
             for file in files {
                 let path = folder.join(&file.name);
-                std::fs::write(&path, &file.content)?;
-                writeln!(out, "{}", path.display())?;
+                std::fs::write(&path, &file.content).map_err(CliError::file("write", &path))?;
+                writeln!(out, "{}", path.display()).map_err(CliError::Output)?;
             }
         }
         // What a pipe or a file takes is the text as it is; notes for people go beside it.
-        (None, [file]) => write!(out, "{}", file.content)?,
+        (None, [file]) => write!(out, "{}", file.content).map_err(CliError::Output)?,
         (None, files) => {
             return Err(CliError::Usage(format!(
                 "this form has {} files, one a module: give --output DIR for all of them, or --module NAME for one",
@@ -82,7 +82,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
         }
     }
     for (file, note) in files.iter().flat_map(|file| file.notes.iter().map(move |note| (file, note))) {
-        writeln!(std::io::stderr(), "{}: {}", file.name, printable(note))?;
+        line(&format!("{}: {note}", file.name));
     }
     Ok(())
 }

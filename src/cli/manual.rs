@@ -18,7 +18,7 @@ pub(super) fn completions(arguments: &Completions, command: &mut Command, out: &
     // The generator's own writing panics where nobody reads: it writes into memory.
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, command, "gepard", &mut script);
-    Ok(out.write_all(&script)?)
+    out.write_all(&script).map_err(CliError::Output)
 }
 
 #[derive(Debug, Args)]
@@ -37,5 +37,5 @@ pub(super) fn page(arguments: &Page, command: &Command, out: &mut dyn Write) -> 
             found.ok_or_else(unknown)?.clone().name(format!("gepard-{name}"))
         }
     };
-    Ok(Man::new(wanted).render(out)?)
+    Man::new(wanted).render(out).map_err(CliError::Output)
 }

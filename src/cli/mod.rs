@@ -13,15 +13,18 @@ mod models;
 mod optimize;
 mod overrides;
 mod progress;
+mod proposals;
 mod report;
 #[cfg(target_os = "linux")]
 mod sandboxed;
 mod screen;
 mod terminal;
+mod time;
 mod view;
+mod words;
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -94,17 +97,33 @@ pub enum CliError {
     /// What was given on the command line.
     #[error("{0}")]
     Usage(String),
-    /// Printing.
+    /// A file or folder.
+    #[error("cannot {doing} {}: {cause}", path.display())]
+    File {
+        /// What was tried.
+        doing: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// Printing to stdout.
     #[error("cannot write the output: {0}")]
-    Output(#[from] std::io::Error),
+    Output(std::io::Error),
 }
 
 impl CliError {
+    /// That `doing` failed on a file or folder.
+    fn file(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |cause| Self::File { doing, path, cause }
+    }
+
     fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) | Self::Usage(_) => 2,
             Self::ModelFile(_) | Self::Gguf(_) => 4,
-            Self::Output(_) => 1,
+            Self::File { .. } | Self::Output(_) => 1,
             Self::Export(_) => 6,
             Self::Run(error) => match error {
                 RunError::Config(_) | RunError::Plan(_) => 2,
@@ -149,7 +168,7 @@ pub fn main() -> ExitCode {
         Command::Completions(arguments) => manual::completions(arguments, &mut Arguments::command(), out),
         Command::Man(arguments) => manual::page(arguments, &Arguments::command(), out),
     };
-    let result = result.and_then(|()| Ok(out.flush()?));
+    let result = result.and_then(|()| out.flush().map_err(CliError::Output));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         // A reader that has seen enough (`| head`) is no failure.
@@ -182,9 +201,32 @@ fn interrupt_flag(by_view: bool) -> Result<Arc<AtomicBool>, CliError> {
     Ok(flag)
 }
 
-/// `runs/TASK-seedN` in the current folder, TASK being the name of the task file's folder.
-fn default_run_folder(task: &std::path::Path, seed: u64) -> PathBuf {
+/// `runs/TASK-SUFFIX` in the current folder, TASK being the name of the task file's folder.
+fn default_run_folder(task: &Path, suffix: &str) -> PathBuf {
+    PathBuf::from("runs").join(format!("{}-{suffix}", task_name(task)))
+}
+
+/// The name of the task file's folder.
+fn task_name(task: &Path) -> String {
     let absolute = std::path::absolute(task).unwrap_or_else(|_| task.to_owned());
-    let name = absolute.parent().and_then(|p| p.file_name()).map_or("run".into(), |n| n.to_string_lossy().into_owned());
-    PathBuf::from("runs").join(format!("{name}-seed{seed}"))
+    absolute.parent().and_then(Path::file_name).map_or("run".into(), |name| name.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_folder_is_named_after_the_task_s_folder_as_it_is() {
+        let folder = |suffix| default_run_folder(Path::new("tasks/x-seed0/gepard.toml"), suffix);
+        assert_eq!(folder("seed0"), Path::new("runs/x-seed0-seed0"));
+        assert_eq!(folder("compare"), Path::new("runs/x-seed0-compare"));
+    }
+
+    #[test]
+    fn what_failed_with_a_file_is_told_with_its_path() {
+        let error = CliError::file("make", Path::new("there"))(std::io::ErrorKind::NotADirectory.into());
+        assert_eq!(error.to_string(), "cannot make there: not a directory");
+        assert_eq!(error.exit_code(), 1);
+    }
 }

@@ -1,6 +1,6 @@
 //! `gepard models`: the model files of this machine.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -74,26 +74,26 @@ fn add(file: &Path, name: Option<&str>, out: &mut dyn Write) -> Result<(), CliEr
         (false, true) => "was added without a copy",
         (false, false) => "was added",
     };
-    writeln!(out, "{} {how}: {}", added.name, added.path.display())?;
-    writeln!(out, "Its sha256 is {}; `gepard models verify` will hold it to that.", added.sha256)?;
+    let mut lines = vec![
+        format!("{} {how}: {}", added.name, added.path.display()),
+        format!("Its sha256 is {}; `gepard models verify` will hold it to that.", added.sha256),
+    ];
     if added.in_catalog && name.is_some_and(|name| name != added.name) {
-        writeln!(out, "It is a known model and keeps its name.")?;
+        lines.push("It is a known model and keeps its name.".to_owned());
     }
-    writeln!(out, "Use it in a task file: gguf = \"{}\"", added.name)?;
-    Ok(())
+    lines.push(format!("Use it in a task file: gguf = \"{}\"", added.name));
+    lines.iter().try_for_each(|line| writeln!(out, "{line}")).map_err(CliError::Output)
 }
 
 fn find(out: &mut dyn Write) -> Result<(), CliError> {
     let found = catalog::find();
     if found.is_empty() {
-        writeln!(out, "No model files of Ollama, LM Studio, the hub or llama.cpp were found.")?;
-        return Ok(());
+        let none = "No model files of Ollama, LM Studio, the hub or llama.cpp were found.";
+        return writeln!(out, "{none}").map_err(CliError::Output);
     }
     let mut rows = vec![["NAME", "SIZE", "OF", "FILE"].map(str::to_owned)];
     rows.extend(found.into_iter().map(|one| [one.name, size(one.bytes), one.from.to_string(), one.path.display().to_string()]));
-    table(&rows, out)?;
-    writeln!(out, "\nTake one into the cache: gepard models add NAME")?;
-    Ok(())
+    table(&rows, "\nTake one into the cache: gepard models add NAME\n", out).map_err(CliError::Output)
 }
 
 fn list(out: &mut dyn Write) -> Result<(), CliError> {
@@ -113,9 +113,8 @@ fn list(out: &mut dyn Write) -> Result<(), CliError> {
             .to_owned(),
         ]);
     }
-    table(&rows, out)?;
-    writeln!(out, "\nThe files are in {}", catalog::cache_dir()?.display())?;
-    Ok(())
+    let below = format!("\nThe files are in {}\n", catalog::cache_dir()?.display());
+    table(&rows, &below, out).map_err(CliError::Output)
 }
 
 fn verify(name: Option<&str>, out: &mut dyn Write) -> Result<(), CliError> {
@@ -140,11 +139,11 @@ fn verify(name: Option<&str>, out: &mut dyn Write) -> Result<(), CliError> {
             [one.name.clone(), said]
         })
         .collect();
-    if rows.is_empty() {
-        let folder = catalog::cache_dir()?;
-        writeln!(out, "There are no models in {}", folder.display())?;
-    }
-    table(&rows, out)?;
+    let below = match rows.is_empty() {
+        true => format!("There are no models in {}\n", catalog::cache_dir()?.display()),
+        false => String::new(),
+    };
+    table(&rows, &below, out).map_err(CliError::Output)?;
     match verified.into_iter().find_map(amiss) {
         Some(error) => Err(error.into()),
         None => Ok(()),
@@ -179,11 +178,11 @@ fn inspect(reference: &str, out: &mut dyn Write) -> Result<(), CliError> {
     rows.extend(facts(&header));
     rows.push(["sha256".to_owned(), sha256]);
     rows.push(["in the catalog".to_owned(), known.unwrap_or("no").to_owned()]);
-    table(&rows, out)?;
-    if header.is_embedding_model() {
-        writeln!(out, "\nThis model makes vectors of texts and cannot answer a prompt.")?;
-    }
-    Ok(())
+    let below = match header.is_embedding_model() {
+        true => "\nThis model makes vectors of texts and cannot answer a prompt.\n",
+        false => "",
+    };
+    table(&rows, below, out).map_err(CliError::Output)
 }
 
 /// What a header says, by label.
@@ -242,8 +241,8 @@ fn parameters(count: u64) -> String {
     }
 }
 
-/// Writes rows with their columns aligned.
-fn table<const N: usize>(rows: &[[String; N]], out: &mut dyn Write) -> std::io::Result<()> {
+/// Writes rows with their columns aligned, and what is to stand below them.
+fn table<const N: usize>(rows: &[[String; N]], below: &str, out: &mut dyn Write) -> io::Result<()> {
     let mut widths = [0; N];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -257,7 +256,7 @@ fn table<const N: usize>(rows: &[[String; N]], out: &mut dyn Write) -> std::io::
         }
         writeln!(out, "{}", line.trim_end())?;
     }
-    Ok(())
+    write!(out, "{below}")
 }
 
 #[cfg(test)]
@@ -269,8 +268,8 @@ mod tests {
         let rows = [["a", "long cell", "x"], ["longer", "é", "y"]];
         let rows = rows.map(|row| row.map(str::to_owned));
         let mut out = Vec::new();
-        table(&rows, &mut out).unwrap();
-        assert_eq!(String::from_utf8(out).unwrap(), "a       long cell  x\nlonger  é          y\n");
+        table(&rows, "Below.\n", &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "a       long cell  x\nlonger  é          y\nBelow.\n");
     }
 
     #[test]

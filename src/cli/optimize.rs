@@ -1,6 +1,7 @@
 //! `gepard optimize`
 
-use std::io::Write;
+use std::fs::ReadDir;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -41,18 +42,20 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
     settings.extend(arguments.optimizer.as_ref().map(|name| format!("optimize.optimizer=\"{name}\"")));
     settings.extend(arguments.seed.map(|seed| format!("optimize.seed={seed}")));
     let plan = config::load(&arguments.task, &settings)?;
-    let folder = arguments.run.clone().unwrap_or_else(|| default_run_folder(&arguments.task, plan.optimize.seed));
+    let by_default = || default_run_folder(&arguments.task, &format!("seed{}", plan.optimize.seed));
+    let folder = arguments.run.clone().unwrap_or_else(by_default);
     let mode = Mode::or_fitting(arguments.progress);
     let interrupted = interrupt_flag(mode == Mode::Bar)?;
     let mut progress = Progress::new(mode, &interrupted);
     let summary = run::optimize(&plan, &folder, &interrupted, &mut |event| progress.hear(event))?;
     // The view gives way to the result.
     drop(progress);
-    tell(&summary, &folder, out)
+    let prompts = prompts(&folder.join("best"))?;
+    tell(&summary, &prompts, &folder, out).map_err(CliError::Output)
 }
 
 /// The result, for people.
-fn tell(summary: &Summary, folder: &Path, out: &mut dyn Write) -> Result<(), CliError> {
+fn tell(summary: &Summary, prompts: &[(PathBuf, String)], folder: &Path, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\n{}", summary.outcome)?;
     writeln!(out, "stopped because {}\n", summary.stopped_because)?;
     writeln!(out, "              seed    best")?;
@@ -112,21 +115,26 @@ fn tell(summary: &Summary, folder: &Path, out: &mut dyn Write) -> Result<(), Cli
         writeln!(out, "note: {note}")?;
     }
     writeln!(out, "\nthe best prompt:")?;
-    for file in prompt_files(&folder.join("best"))? {
+    for (file, text) in prompts {
         writeln!(out, "── {} ──", file.display())?;
-        writeln!(out, "{}", printable(std::fs::read_to_string(&file)?.trim_end()))?;
+        writeln!(out, "{}", printable(text.trim_end()))?;
     }
     let best = &summary.pool[summary.best_candidate];
     if best.worked_examples > 0 {
         writeln!(out, "… and {} worked examples from the training data: best.json has the whole chat", best.worked_examples)?;
     }
-    writeln!(out, "\nthe run is in {}; report.html there shows all of it", folder.display())?;
-    Ok(())
+    writeln!(out, "\nthe run is in {}; report.html there shows all of it", folder.display())
 }
 
-fn prompt_files(best: &Path) -> Result<Vec<PathBuf>, CliError> {
-    let mut files = std::fs::read_dir(best)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, std::io::Error>>()?;
+/// The files of the best prompt in the folder `best`, with their texts.
+fn prompts(best: &Path) -> Result<Vec<(PathBuf, String)>, CliError> {
+    let paths = |entries: ReadDir| entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>();
+    let mut files = std::fs::read_dir(best).and_then(paths).map_err(CliError::file("read", best))?;
     files.retain(|path| path.extension().is_some_and(|e| e == "txt"));
     files.sort();
-    Ok(files)
+    let with_text = |path: PathBuf| match std::fs::read_to_string(&path) {
+        Ok(text) => Ok((path, text)),
+        Err(cause) => Err(CliError::file("read", &path)(cause)),
+    };
+    files.into_iter().map(with_text).collect()
 }

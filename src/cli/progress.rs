@@ -1,22 +1,23 @@
 //! Progress on stderr: a view that stays where it is, plain lines, or JSON.
 
-use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use gepard::engine::llama::Preparation;
-use gepard::event::{Behind, Event, Purpose};
+use gepard::event::Event;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::STOPPING;
 use super::lists::Lists;
+use super::proposals::Names;
 use super::screen::json;
 use super::terminal::printable;
+use super::time::{self, duration};
 use super::view::View;
+use super::words;
 
 /// The least time between two signs of life within one step.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
@@ -47,7 +48,7 @@ impl Mode {
 
 /// Whether standard error is a terminal that can go back to a line.
 fn draws() -> bool {
-    let dumb = !cfg!(windows) && std::env::var_os("TERM").is_none_or(|name| name.is_empty() || name == "dumb");
+    let dumb = std::env::var_os("TERM").is_none_or(|name| name.is_empty() || name == "dumb");
     std::io::stderr().is_terminal() && !dumb
 }
 
@@ -74,8 +75,7 @@ pub(super) struct Progress {
     rate: [f64; 2],
     doing: String,
     told: Instant,
-    /// What the proposals of the iteration changed.
-    operators: BTreeMap<usize, String>,
+    proposals: Names,
 }
 
 impl Progress {
@@ -97,7 +97,7 @@ impl Progress {
             rate: [0.0; 2],
             doing: String::new(),
             told: Instant::now(),
-            operators: BTreeMap::new(),
+            proposals: Names::default(),
         }
     }
 
@@ -140,6 +140,10 @@ impl Progress {
     }
 
     fn words(&mut self, event: &Event) -> Option<String> {
+        self.proposals.hear(event);
+        if let Some(doing) = words::doing(event) {
+            (self.doing, self.lists, self.told) = (doing, Lists::default(), Instant::now());
+        }
         Some(match event {
             Event::Started { run, examples: [train, val, test], val_from_train, most_rollouts, most_seconds } => {
                 (self.most_rollouts, self.most_seconds, self.tests) = (*most_rollouts, *most_seconds, *test > 0);
@@ -150,16 +154,12 @@ impl Progress {
                 let more = if *test > 0 { format!(", then up to {} on test", 2 * test) } else { String::new() };
                 format!("{train} train, {val} val{note}, {test} test examples; budget {budget}{more}; run {}", run.display())
             }
-            Event::Preparing { what, model, bytes } => {
-                self.doing = preparation(*what, model, *bytes);
+            Event::Preparing { what, bytes, .. } => {
                 // What is done in a moment is not worth a line.
                 let is_long = matches!(what, Preparation::Measuring | Preparation::Recoding) || *bytes >= LARGE;
                 return is_long.then(|| format!("{} …", self.doing));
             }
-            Event::Indexing { corpus, bytes } => {
-                self.doing = indexing(corpus, *bytes);
-                return (*bytes >= LARGE_CORPUS).then(|| format!("{} …", self.doing));
-            }
+            Event::Indexing { bytes, .. } => return (*bytes >= LARGE_CORPUS).then(|| format!("{} …", self.doing)),
             Event::ModelMeasured { model, threads, chunk, seconds } => format!(
                 "{threads} threads and batches of {chunk} tokens are fastest for `{model}` (measured in {seconds:.1} s, kept)"
             ),
@@ -169,12 +169,6 @@ impl Progress {
                 format!("going on with a run of {records} records, {}", duration(*seconds))
             }
             Event::CaughtUp => format!("caught up with the journal: {}", self.state()),
-            Event::Evaluating { purpose, fresh, .. } => {
-                self.doing = format!("{} of {fresh} rollouts", words_for(*purpose));
-                self.lists = Lists::default();
-                self.told = Instant::now();
-                return None;
-            }
             Event::Progress { done, of, seconds } => {
                 if *seconds > 0.0 {
                     self.rate = [done.prefilled, done.decoded].map(|tokens| tokens as f64 / seconds);
@@ -209,72 +203,42 @@ impl Progress {
                 self.elapsed = *elapsed;
                 return None;
             }
-            Event::Unscored { example, cause } => format!("the metric failed on `{}`: {}", printable(example), printable(cause)),
             Event::Turn { iteration, module, of } => {
                 format!("{iteration:>4}  the turn of `{module}`, one of {of} modules   {}", self.state())
             }
             Event::Tried { iteration, proposal, split, examples, mean } => {
-                let operator = if *proposal == 0 { "what the turn begins with" } else { self.operator(*proposal) };
+                let operator = if *proposal == 0 { "what the turn begins with" } else { self.proposals.of(*proposal) };
                 format!("{iteration:>4}  {operator}: {mean:.3} on {examples} {split} examples   {}", self.state())
             }
             Event::Attempted { trial, mean, solved, of } => {
                 format!("trial {trial}: {mean:.3}, {solved} of {of} right   {}", self.state())
             }
-            Event::Iteration { .. } => {
-                self.operators.clear();
-                return None;
-            }
-            Event::Proposed { proposal, operators, .. } => {
-                let names: Vec<&str> = operators.iter().map(|(_, name)| *name).collect();
-                self.operators.insert(*proposal, names.join(" and "));
-                return None;
-            }
-            Event::Diagnosed { .. } | Event::Passed { .. } => return None,
-            Event::Diagnosing { module, reflector, .. } => {
-                self.doing = format!("`{reflector}` reads failures of `{module}`");
-                self.lists = Lists::default();
-                self.told = Instant::now();
-                return None;
-            }
             Event::Perfect { iteration, parent } => {
                 format!("{iteration:>4}  candidate {parent} perfect on its minibatch: nothing to learn   {}", self.state())
             }
-            Event::Reflecting { module, reflector, left_out, .. } => {
-                self.doing = format!("`{reflector}` reflects on `{module}`");
-                self.lists = Lists::default();
+            Event::Reflecting { left_out, .. } => {
                 if *left_out > 0 {
                     self.doing += &format!(", {left_out} rollouts left out for want of room in its context");
                 }
-                self.told = Instant::now();
                 return None;
             }
             Event::Unusable { iteration, operator, reason, .. } => {
                 format!("{iteration:>4}  {operator}: nothing to try, {reason}   {}", self.state())
             }
             Event::Rejected { iteration, proposal, parent_sum, child_sum, .. } => {
-                let operator = self.operator(*proposal);
+                let operator = self.proposals.of(*proposal);
                 format!("{iteration:>4}  {operator}: minibatch {parent_sum:.2} → {child_sum:.2}, rejected   {}", self.state())
             }
             Event::PassedOver { iteration, proposal } => {
-                let operator = self.operator(*proposal);
+                let operator = self.proposals.of(*proposal);
                 format!("{iteration:>4}  {operator}: passed over, another proposal gained more   {}", self.state())
             }
-            Event::Merging { parents: [first, second], .. } => {
-                self.doing = format!("merging {first} and {second}");
-                return None;
-            }
-            Event::NothingToMerge { .. } | Event::Idle { .. } => return None,
             Event::MergeRejected { iteration, parent_sums: [first, second], child_sum } => {
                 format!("{iteration:>4}  merge {first:.2}, {second:.2} → {child_sum:.2}: rejected   {}", self.state())
             }
             Event::ValidationGivenUp { iteration, candidate, validated, of, behind, .. } => {
-                let behind = match behind {
-                    Behind::Best => "behind the best",
-                    Behind::Another => "not ahead of another proposal",
-                    Behind::NothingRight => "nothing right",
-                    Behind::Budget => "the budget is at its end",
-                };
-                format!("{iteration:>4}  candidate {candidate}: {behind} after {validated} of {of}, not run on the rest")
+                let why = behind.words();
+                format!("{iteration:>4}  validation of candidate {candidate} given up after {validated} of {of} examples: {why}")
             }
             Event::Accepted { iteration: 0, mean, .. } => {
                 self.candidates = 1;
@@ -285,7 +249,7 @@ impl Progress {
                 let new = *complete && *mean > self.best;
                 self.candidates = candidate + 1;
                 self.best = if new { *mean } else { self.best };
-                let by = if parents.len() > 1 { "merge" } else { self.operator(*proposal) };
+                let by = if parents.len() > 1 { "merge" } else { self.proposals.of(*proposal) };
                 let parents: Vec<String> = parents.iter().map(ToString::to_string).collect();
                 let parents = parents.join("+");
                 let kept = if *complete { "accepted" } else { "kept as a parent" };
@@ -296,15 +260,17 @@ impl Progress {
                     self.state()
                 )
             }
-            Event::Stopped { reason } => format!("stopped: {reason}"),
-            Event::Tested { candidate, mean: Some(mean) } => format!("candidate {candidate} scores {mean:.3} on test"),
-            Event::Tested { candidate, mean: None } => format!("candidate {candidate} has no score on test: the metric failed"),
+            Event::Unscored { .. } | Event::Stopped { .. } | Event::Tested { .. } => return words::told(event),
+            Event::Evaluating { .. }
+            | Event::Iteration { .. }
+            | Event::Diagnosing { .. }
+            | Event::Diagnosed { .. }
+            | Event::Proposed { .. }
+            | Event::Passed { .. }
+            | Event::Merging { .. }
+            | Event::NothingToMerge { .. }
+            | Event::Idle { .. } => return None,
         })
-    }
-
-    /// What a proposal changed.
-    fn operator(&self, proposal: usize) -> &str {
-        self.operators.get(&proposal).map_or(BEST_TRIED, String::as_str)
     }
 
     /// Spent of the budget, best score, candidates, time.
@@ -317,21 +283,13 @@ impl Progress {
             Some(most) => format!("{}/{most} rollouts", self.spent),
             None => format!("{} rollouts", self.spent),
         };
-        let left = time_left(self.spent, self.elapsed, self.most_rollouts, self.most_seconds);
+        let left = time::left(self.spent, self.elapsed, self.most_rollouts, self.most_seconds);
         let test = if self.tests { " + test" } else { "" };
         let left = left.map_or(String::new(), |seconds| format!(", about {} left{test}", duration(seconds)));
         let [read, written] = self.rate;
         let (best, elapsed) = (self.best, duration(self.elapsed));
         format!("[{spent}, best {best:.3}, {candidates}, {read:.0} tokens/s read, {written:.0} written, {elapsed}{left}]")
     }
-}
-
-/// Seconds until the budget is spent, at the pace so far; None where that cannot be said.
-pub(super) fn time_left(spent: u64, elapsed: f64, most_rollouts: Option<u64>, most_seconds: Option<u64>) -> Option<f64> {
-    let by_rollouts = most_rollouts.filter(|_| spent > 0);
-    let by_rollouts = by_rollouts.map(|most| elapsed * most.saturating_sub(spent) as f64 / spent as f64);
-    let by_time = most_seconds.map(|most| (most as f64 - elapsed).max(0.0));
-    by_rollouts.into_iter().chain(by_time).reduce(f64::min)
 }
 
 /// Where the view is drawn: a few times a second at most, cleared when it goes.
@@ -358,44 +316,6 @@ pub(super) const LARGE: u64 = 2_000_000_000;
 /// Bytes of a corpus that takes a while to index.
 const LARGE_CORPUS: u64 = 20_000_000;
 
-pub(super) fn preparation(what: Preparation, model: &str, bytes: u64) -> String {
-    let megabytes = bytes / 1_000_000;
-    match what {
-        Preparation::Hashing => format!("reading the file of `{model}` ({megabytes} MB) for its hash"),
-        Preparation::Recoding => format!("writing a copy of `{model}` ({megabytes} MB) that this CPU is faster with, once"),
-        Preparation::Loading => format!("loading `{model}` ({megabytes} MB)"),
-        Preparation::Measuring => format!("`{model}` is new on this machine: finding out what threads and batches suit it"),
-    }
-}
-
-pub(super) fn indexing(corpus: &Path, bytes: u64) -> String {
-    format!("reading the corpus {} ({} MB) and its index", corpus.display(), bytes / 1_000_000)
-}
-
-/// What is validated without a proposal of its own in the iteration.
-pub(super) const BEST_TRIED: &str = "the best of what was tried";
-
-pub(super) fn words_for(purpose: Purpose) -> &'static str {
-    match purpose {
-        Purpose::SeedValidation => "validating the seed",
-        Purpose::Parent => "running the parent",
-        Purpose::Gate => "running the child",
-        Purpose::MergeGate => "running the merged candidate",
-        Purpose::Trial => "trying candidates",
-        Purpose::Validation => "validating the child",
-        Purpose::Test => "scoring",
-    }
-}
-
-pub(super) fn duration(seconds: f64) -> String {
-    let seconds = seconds.round() as u64;
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
-    }
-}
-
 /// A line on stderr. Where nobody listens any more, the run goes on.
 pub(super) fn line(text: &str) {
     drop(writeln!(std::io::stderr(), "{}", printable(text)));
@@ -406,13 +326,6 @@ mod tests {
     use gepard::engine::EngineProgress;
 
     use super::*;
-
-    #[test]
-    fn durations_have_units() {
-        assert_eq!(duration(59.4), "59 s");
-        assert_eq!(duration(61.0), "1 min 01 s");
-        assert_eq!(duration(7260.0), "2 h 01 min");
-    }
 
     #[test]
     fn a_replay_is_told_in_one_line() {

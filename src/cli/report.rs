@@ -29,6 +29,5 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
         return Err(CliError::Usage(format!("there is no folder {} to write the page into", folder.display())));
     }
     page::write(&arguments.run, &file).map_err(RunError::from)?;
-    writeln!(out, "the report is in {}", file.display())?;
-    Ok(())
+    writeln!(out, "the report is in {}", file.display()).map_err(CliError::Output)
 }

@@ -7,8 +7,10 @@ use gepard::engine::EngineProgress;
 use gepard::event::{Event, Purpose};
 
 use super::lists::Lists;
-use super::progress::{BEST_TRIED, duration, indexing, preparation, time_left, words_for};
+use super::proposals::Names;
 use super::terminal::one_line;
+use super::time::{self, duration};
+use super::words;
 
 /// Columns of the bar: beside it, the longest budget line has room in 79.
 const BAR: usize = 12;
@@ -40,12 +42,16 @@ pub(super) struct View {
     rates: Option<(f64, f64)>,
     /// Proposals that brought nothing to try, by reason.
     unusable: BTreeMap<&'static str, u64>,
-    operators: BTreeMap<usize, String>,
+    proposals: Names,
 }
 
 impl View {
     /// Takes note of an event. Returns a line that is to stay above the view, if there is one.
     pub(super) fn hear(&mut self, event: &Event) -> Option<String> {
+        self.proposals.hear(event);
+        if let Some(doing) = words::doing(event) {
+            (self.doing, self.answered, self.lists) = (doing, None, Lists::default());
+        }
         match event {
             Event::Started { run, examples: [.., test], most_rollouts, most_seconds, .. } => {
                 self.tests = *test > 0;
@@ -53,12 +59,7 @@ impl View {
                 (self.most_rollouts, self.most_seconds) = (*most_rollouts, *most_seconds);
                 self.doing = "loading the models".into();
             }
-            Event::Evaluating { purpose, fresh, .. } => {
-                self.asking(format!("{} of {fresh} rollouts", words_for(*purpose)));
-                if *purpose == Purpose::Test && self.candidates > 0 {
-                    self.last = "the search is over".into();
-                }
-            }
+            Event::Evaluating { purpose: Purpose::Test, .. } if self.candidates > 0 => self.last = "the search is over".into(),
             Event::Progress { done, of, seconds } => {
                 let EngineProgress { prefilled, decoded, .. } = done;
                 self.answered = Some(self.lists.hear(*done, *of, *seconds));
@@ -69,16 +70,6 @@ impl View {
             }
             Event::Evaluated { spent, elapsed, .. } => (self.spent, self.elapsed, self.running) = (*spent, *elapsed, 0.0),
             Event::Reflected { elapsed } => (self.elapsed, self.running) = (*elapsed, 0.0),
-            Event::Preparing { what, model, bytes } => self.doing = preparation(*what, model, *bytes),
-            Event::Indexing { corpus, bytes } => self.doing = indexing(corpus, *bytes),
-            Event::Iteration { .. } => self.operators.clear(),
-            Event::Diagnosing { reflector, module, .. } => self.asking(format!("`{reflector}` reads failures of `{module}`")),
-            Event::Reflecting { reflector, module, .. } => self.asking(format!("`{reflector}` reflects on `{module}`")),
-            Event::Proposed { proposal, operators, .. } => {
-                let names: Vec<&str> = operators.iter().map(|(_, name)| *name).collect();
-                self.operators.insert(*proposal, names.join(" and "));
-            }
-            Event::Merging { parents: [first, second], .. } => self.asking(format!("merging {first} and {second}")),
             Event::Unusable { reason, .. } => *self.unusable.entry(reason).or_default() += 1,
             Event::Accepted { candidate, parents, proposal, mean, complete, spent, .. } => {
                 self.candidates = candidate + 1;
@@ -88,7 +79,7 @@ impl View {
                 }
                 let by = match parents.as_slice() {
                     [] => "seed",
-                    [_] => self.operators.get(proposal).map_or(BEST_TRIED, String::as_str),
+                    [_] => self.proposals.of(*proposal),
                     _ => "merge",
                 };
                 // What was validated in part has no mean that compares.
@@ -96,27 +87,16 @@ impl View {
                 let part = if *complete { "" } else { ", validated in part" };
                 self.last = format!("{by}: candidate {candidate} scores {mean:.3}{gain}{part}");
             }
-            Event::Unscored { example, cause } => return Some(format!("the metric failed on `{example}`: {cause}")),
-            Event::Stopped { reason } => {
-                self.stopped = true;
-                return Some(format!("stopped: {reason}"));
-            }
-            Event::Tested { candidate, mean: Some(mean) } => {
-                return Some(format!("candidate {candidate} scores {mean:.3} on test"));
-            }
+            Event::Stopped { .. } => self.stopped = true,
             _ => {}
         }
-        None
-    }
-
-    fn asking(&mut self, doing: String) {
-        (self.doing, self.answered, self.lists) = (doing, None, Lists::default());
+        words::told(event)
     }
 
     /// The view's lines, none longer than `width` columns.
     pub(super) fn lines(&self, width: usize) -> Vec<String> {
         let elapsed = self.elapsed + self.running;
-        let left = time_left(self.spent, elapsed, self.most_rollouts, self.most_seconds).filter(|_| !self.stopped);
+        let left = time::left(self.spent, elapsed, self.most_rollouts, self.most_seconds).filter(|_| !self.stopped);
         let test = if self.tests { " + test" } else { "" };
         let left = left.map_or(String::new(), |seconds| format!(", {} left{test}", duration(seconds)));
         let rollouts =
@@ -245,6 +225,13 @@ mod tests {
         ] {
             assert!(lines[place].contains(words), "{words} not in {lines:#?}");
         }
+    }
+
+    #[test]
+    fn a_test_without_a_score_is_told_above_it() {
+        let mut view = View::default();
+        let told = view.hear(&Event::Tested { candidate: 1, mean: None });
+        assert_eq!(told.as_deref(), Some("candidate 1 has no score on test: the metric failed"));
     }
 
     #[test]

@@ -2,8 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::section::{Section, nearest};
+use super::named::{Named, choice};
+use super::section::Section;
 use crate::metric::{CodeSettings, Language, Passing};
+
+impl Named for Passing {
+    const NAMES: &'static [(&'static str, Self)] = &[("share", Self::Share), ("all", Self::All)];
+}
 
 /// Seconds of computing for a test: what tests of small functions never take, and what is still worth waiting for.
 const TIMEOUT: f64 = 3.0;
@@ -15,14 +20,6 @@ const PRINTS: u64 = 256;
 const DISK: u64 = 32;
 
 pub(super) fn read(section: &Section<'_>, base: &Path, output: String) -> CodeSettings {
-    let score = match section.text("score").as_deref() {
-        None | Some("share") => Passing::Share,
-        Some("all") => Passing::All,
-        Some(other) => {
-            section.problem("score", format!("there is no score `{other}`; {}", nearest(other, &["share", "all"])));
-            Passing::Share
-        }
-    };
     let from_base = |path: String| if path.contains('/') { base.join(path).to_string_lossy().into_owned() } else { path };
     CodeSettings {
         output,
@@ -30,7 +27,7 @@ pub(super) fn read(section: &Section<'_>, base: &Path, output: String) -> CodeSe
         setup: section.text("setup"),
         entry: section.text("entry"),
         language: read_language(section, from_base),
-        score,
+        score: choice(section, "score", Passing::Share),
         timeout: section.number("timeout", 0.1..=3600.0).unwrap_or(TIMEOUT),
         memory: section.integer("memory", 64..=1 << 20).unwrap_or(MEMORY),
         prints: section.integer("prints", 1..=1 << 20).unwrap_or(PRINTS),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::metric::{MetricPlan, Reader};
+use super::metric::Reader;
 use super::section::nearest;
 
 /// `[metric]` with `kind = "judge"`
@@ -44,20 +44,9 @@ pub(super) fn read(reader: &Reader<'_, '_>) -> JudgePlan {
     if !model.is_empty() && !reader.models.contains(&model.as_str()) {
         section.problem("model", format!("there is no [model.{model}]; {}", nearest(&model, reader.models)));
     }
-    let rubric = match (section.text("rubric"), section.path("rubric_file", reader.base)) {
-        (Some(_), Some(_)) => Err("stands beside `rubric_file`; give one of them".to_owned()),
-        (Some(text), None) => Ok(text),
-        (None, Some(file)) => std::fs::read_to_string(&file).map_err(|e| format!("{} cannot be read: {e}", file.display())),
-        (None, None) => Err("is missing; say what makes a grade good or bad in `rubric` or `rubric_file`".to_owned()),
-    };
-    let rubric = rubric.and_then(|text| match text.trim() {
-        "" => Err("is empty; say what makes a grade good or bad".to_owned()),
-        text => Ok(text.to_owned()),
-    });
-    let rubric = rubric.unwrap_or_else(|problem| {
-        section.problem("rubric", problem);
-        String::new()
-    });
+    let missing = "say what makes a grade good or bad in `rubric` or `rubric_file`";
+    let advice = (missing, "say what makes a grade good or bad");
+    let rubric = section.text_or_file(("rubric", "rubric_file"), reader.base, advice);
     let samples = section.integer("samples", 1..=99).unwrap_or(1usize);
     if samples.is_multiple_of(2) {
         section.problem("samples", format!("must be odd, so that there is a median; not {samples}"));
@@ -96,18 +85,5 @@ impl JudgePlan {
     #[must_use]
     pub fn reads(&self, is_written: impl Fn(&str) -> bool) -> Vec<String> {
         self.inputs.iter().filter(|name| !is_written(name)).cloned().collect()
-    }
-}
-
-impl MetricPlan {
-    /// The judges in it.
-    #[must_use]
-    pub fn judges(&self) -> Vec<&JudgePlan> {
-        match self {
-            Self::Judge(judge) => vec![judge],
-            Self::Privacy(plan) => plan.quality.iter().flat_map(|quality| quality.judges()).collect(),
-            Self::Sum { part } => part.iter().flat_map(|part| part.metric.judges()).collect(),
-            _ => Vec::new(),
-        }
     }
 }

@@ -1,167 +1,25 @@
 //! `[metric]`: how answers are judged.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use regex::Regex;
-use serde::Serialize;
-use serde_json::{Map, Value};
 
-use super::code;
-use super::judge::{self, JudgePlan};
+use super::metric_plan::{ConstraintPlan, MetricPlan, PartPlan, Pattern};
+use super::named::{Named, choice};
 use super::plan::ModulePlan;
-use super::privacy::{self, PrivacyPlan};
 use super::section::{Section, nearest};
-use super::steps::{self, StepKind, StepPlan};
-use crate::metric::{CodeSettings, Constraint, Counting, Fetched};
+use super::steps::{StepKind, StepPlan};
+use super::{code, command, judge, privacy};
+use crate::metric::{Constraint, Counting, Fetched};
 
-/// `[metric]`
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum MetricPlan {
-    /// One field is the expected label.
-    Label {
-        /// The row's field with the expected label.
-        field: String,
-        /// What is compared with it; left out: the output of the same name.
-        output: String,
-    },
-    /// One field is the expected number.
-    Number {
-        /// The row's field with the expected number: one number and nothing else, but for a currency, a unit, a percent sign, or
-        /// a worked solution that ends with `#### 42`.
-        field: String,
-        /// Where it is read; left out: the output of the same name.
-        output: String,
-        /// A field with the way to it, for the feedback and for worked examples; left out: none.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        solution: Option<String>,
-    },
-    /// Several fields with weights.
-    Json {
-        /// The row's object, and the output that holds JSON; None: each field is an output of its own.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        field: Option<String>,
-        /// `{ team = 2, order = 1 }`; left out: all that the row has, or all outputs of the last module, equally.
-        weights: BTreeMap<String, f64>,
-    },
-    /// The same text, but for case, marks and articles.
-    Exact {
-        /// The row's field with the expected text, or a list of which one is enough.
-        field: String,
-        /// What is compared with it; left out: the output of the same name.
-        output: String,
-    },
-    /// The overlap of words.
-    F1 {
-        /// The row's field with the expected text, or a list of which the best counts.
-        field: String,
-        /// What is compared with it; left out: the output of the same name.
-        output: String,
-    },
-    /// Texts that must occur.
-    Contains {
-        /// The row's field with a text, or a list of them.
-        field: String,
-        /// Where they must occur; left out: the output of the same name.
-        output: String,
-    },
-    /// A pattern that must be found.
-    Regex {
-        /// The row's field with its pattern; this or `pattern`.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        field: Option<String>,
-        /// A pattern for all rows.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        pattern: Option<String>,
-        /// Where it is looked for; left out: the last module's.
-        output: String,
-    },
-    /// What was asked of an answer's form.
-    Constraints {
-        /// What is checked; left out: the last module's.
-        output: String,
-        /// The row's lists of kinds and of their arguments; left out: `["instruction_id_list", "kwargs"]` where there is no
-        /// `constraint`.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        fields: Option<[String; 2]>,
-        /// What the score is.
-        score: Counting,
-        /// `[[metric.constraint]]`: what is asked of every answer, by `kind` and its arguments; left out: nothing.
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        constraint: Vec<ConstraintPlan>,
-    },
-    /// What steps fetched.
-    Retrieval {
-        /// The row's field with the keys that are wanted.
-        field: String,
-        /// The steps that count; left out: all that retrieve.
-        steps: Vec<String>,
-        /// What the score is.
-        score: Fetched,
-    },
-    /// Leakage of personal data against quality.
-    Privacy(PrivacyPlan),
-    /// A model grades.
-    Judge(JudgePlan),
-    /// An outside program says.
-    Command {
-        /// The program and its arguments.
-        command: Vec<String>,
-        /// Where it runs; left out: the task file's folder.
-        folder: PathBuf,
-        /// Seconds that an answer may take.
-        timeout: u64,
-        /// How many run at a time; left out: one a core.
-        slots: usize,
-    },
-    /// Tests that are run on code.
-    Code(CodeSettings),
-    /// Several metrics with weights.
-    Sum {
-        /// `[[metric.part]]`, two or more: `kind` and its keys, `name` (that of the kind) and `weight` (1).
-        part: Vec<PartPlan>,
-    },
+impl Named for Counting {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("loose", Self::Loose), ("strict", Self::Strict), ("loose-all", Self::LooseAll), ("strict-all", Self::StrictAll)];
 }
 
-/// `[[metric.constraint]]`
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ConstraintPlan {
-    /// Its kind.
-    pub kind: String,
-    /// Its arguments.
-    #[serde(flatten)]
-    pub arguments: Map<String, Value>,
-}
-
-/// `[[metric.part]]`
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct PartPlan {
-    /// The name of its objective.
-    pub name: String,
-    /// Its weight in the sum.
-    pub weight: f64,
-    /// What it measures.
-    #[serde(flatten)]
-    pub metric: MetricPlan,
-}
-
-impl MetricPlan {
-    /// Whether its verdicts have named parts, which a front can be over.
-    #[must_use]
-    pub fn names_objectives(&self) -> bool {
-        match self {
-            Self::Json { .. } | Self::Constraints { .. } | Self::Retrieval { .. } | Self::Code(_) | Self::Sum { .. } => true,
-            // A program may name some; whether it did is found out with the seed's verdicts.
-            Self::Privacy(_) | Self::Judge(_) | Self::Command { .. } => true,
-            _ => false,
-        }
-    }
-
-    /// What stands in for a metric that could not be read.
-    fn nothing() -> Self {
-        Self::Label { field: String::new(), output: String::new() }
-    }
+impl Named for Fetched {
+    const NAMES: &'static [(&'static str, Self)] = &[("recall", Self::Recall), ("f1", Self::F1)];
 }
 
 /// The kinds, for who mistypes one.
@@ -245,11 +103,7 @@ impl Reader<'_, '_> {
             "retrieval" => self.retrieval(),
             "privacy" => MetricPlan::Privacy(privacy::read(self)),
             "judge" => MetricPlan::Judge(judge::read(self)),
-            "command" => {
-                let (command, folder) = steps::read_command(section, self.base);
-                let (timeout, slots) = (steps::read_timeout(section), steps::read_slots(section));
-                MetricPlan::Command { command, folder, timeout, slots }
-            }
+            "command" => MetricPlan::Command(command::read(section, self.base)),
             "code" => MetricPlan::Code(code::read(section, self.base, self.output())),
             "" => MetricPlan::nothing(),
             other => {
@@ -312,9 +166,8 @@ impl Reader<'_, '_> {
         if field.is_some() == pattern.is_some() {
             section.problem("pattern", "give either `pattern`, or `field` where each example has its own");
         }
-        if let Some(Err(error)) = pattern.as_deref().map(Regex::new) {
-            section.problem("pattern", format!("is no regular expression: {error}"));
-        }
+        let wrong = |error: &regex::Error| section.problem("pattern", format!("is no regular expression: {error}"));
+        let pattern = pattern.and_then(|pattern| Regex::new(&pattern).inspect_err(wrong).ok()).map(Pattern);
         MetricPlan::Regex { field, pattern, output: self.output() }
     }
 
@@ -330,17 +183,7 @@ impl Reader<'_, '_> {
             None if constraint.is_empty() => Some(["instruction_id_list".into(), "kwargs".into()]),
             None => None,
         };
-        let score = match section.text("score").as_deref() {
-            None | Some("loose") => Counting::Loose,
-            Some("strict") => Counting::Strict,
-            Some("loose-all") => Counting::LooseAll,
-            Some("strict-all") => Counting::StrictAll,
-            Some(other) => {
-                let known = ["loose", "strict", "loose-all", "strict-all"];
-                section.problem("score", format!("there is no score `{other}`; {}", nearest(other, &known)));
-                Counting::Loose
-            }
-        };
+        let score = choice(section, "score", Counting::Loose);
         MetricPlan::Constraints { output: self.output(), fields, score, constraint }
     }
 
@@ -362,14 +205,7 @@ impl Reader<'_, '_> {
         for step in steps.iter().filter(|step| !fetching.contains(&step.as_str())) {
             section.problem("steps", format!("no step `{step}` retrieves; {}", nearest(step, &fetching)));
         }
-        let score = match section.text("score").as_deref() {
-            None | Some("recall") => Fetched::Recall,
-            Some("f1") => Fetched::F1,
-            Some(other) => {
-                section.problem("score", format!("there is no score `{other}`; {}", nearest(other, &["recall", "f1"])));
-                Fetched::Recall
-            }
-        };
+        let score = choice(section, "score", Fetched::Recall);
         MetricPlan::Retrieval { field: section.required_text("field"), steps, score }
     }
 

@@ -3,12 +3,15 @@
 
 mod budget;
 mod code;
+mod command;
 mod demonstrations;
 mod judge;
 mod layout;
 mod metric;
+mod metric_plan;
 mod named;
 mod optimize;
+mod order;
 mod output;
 mod plan;
 mod privacy;
@@ -17,19 +20,22 @@ mod steps;
 mod tree;
 
 pub use budget::{Auto, Budget, Rollouts};
+pub use command::CommandPlan;
 pub use demonstrations::DemonstrationPlan;
 pub use judge::JudgePlan;
-pub use metric::{ConstraintPlan, MetricPlan, PartPlan};
+pub use metric_plan::{ConstraintPlan, MetricPlan, PartPlan, Pattern};
 pub use optimize::{CandidateSelection, Frontier, Gate, Keep, Method, ModuleSelection, OptimizePlan, Parents, Preset};
+pub use order::{LoopPlan, ProgramPlan};
 pub use output::OutputPlan;
 pub use plan::*;
 pub use privacy::PrivacyPlan;
 pub use section::Problem;
-pub use steps::{LoopPlan, ProgramPlan, StepKind, StepPlan};
+pub use steps::{StepKind, StepPlan};
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use self::named::Named;
 use self::section::{Problems, Section, nearest};
 use self::tree::Table;
 use crate::catalog;
@@ -124,7 +130,7 @@ fn apply(table: &mut Table, setting: &str) -> Result<(), ConfigError> {
     if parts.iter().any(|p| p.is_empty()) {
         return Err(bad("the key must be a dotted path, like model.task.gguf".into()));
     }
-    table.set(&parts, tree::parse_value(value.trim())).map_err(|part| bad(format!("`{part}` has no such part")))
+    table.set(&parts, tree::parse_value(value.trim())).map_err(bad)
 }
 
 struct Reader<'a> {
@@ -142,9 +148,9 @@ fn read_plan(reader: &Reader<'_>, table: &Table) -> Plan {
     let mut named: Vec<(usize, String)> = read.iter().map(|(line, step)| (*line, step.name.clone())).collect();
     let steps: Vec<StepPlan> = read.into_iter().map(|(_, step)| step).collect();
     named.extend(lines.into_iter().zip(modules.iter().map(|module| module.name.clone())));
-    let program = steps::read_order(&root, &mut named);
-    let loops = steps::read_loops(&root, &program.order);
-    steps::check_fields(&root, &named, &program.order, (&modules, &steps, &loops));
+    let program = order::read(&root, &mut named);
+    let loops = order::read_loops(&root, &program.order);
+    order::check_fields(&root, &named, &program.order, (&modules, &steps, &loops));
     let own_model = modules.first().map_or("task", |m| m.model.as_str());
     let plan = Plan {
         data: read_data(reader, &root),
@@ -245,20 +251,8 @@ fn read_module(reader: &Reader<'_>, section: &Section<'_>, models: &[&str]) -> M
         })
         .collect();
     check("outputs", &outputs.iter().map(|output| output.name.as_str()).collect::<Vec<_>>());
-    let instruction = match (section.text("instruction"), section.path("instruction_file", reader.base)) {
-        (Some(_), Some(_)) => Err("stands beside `instruction_file`; give one of them".to_owned()),
-        (Some(text), None) => Ok(text),
-        (None, Some(file)) => std::fs::read_to_string(&file).map_err(|e| format!("{} cannot be read: {e}", file.display())),
-        (None, None) => Err("is missing; give `instruction` or `instruction_file`".to_owned()),
-    };
-    let instruction = instruction.and_then(|text| match text.trim() {
-        "" => Err("is empty; a plain sentence is enough to begin with".to_owned()),
-        text => Ok(text.to_owned()),
-    });
-    let instruction = instruction.unwrap_or_else(|problem| {
-        section.problem("instruction", problem);
-        String::new()
-    });
+    let advice = ("give `instruction` or `instruction_file`", "a plain sentence is enough to begin with");
+    let instruction = section.text_or_file(("instruction", "instruction_file"), reader.base, advice);
     let model = section.text("model").unwrap_or_else(|| "task".into());
     if !models.contains(&model.as_str()) {
         section.problem("model", format!("there is no [model.{model}]; {}", nearest(&model, models)));
@@ -284,6 +278,10 @@ fn read_module(reader: &Reader<'_>, section: &Section<'_>, models: &[&str]) -> M
     }
 }
 
+impl Named for CacheType {
+    const NAMES: &'static [(&'static str, Self)] = &[("f16", Self::F16), ("q8_0", Self::Q8)];
+}
+
 fn read_models(reader: &Reader<'_>, root: &Section<'_>) -> Vec<ModelPlan> {
     let mut models = Vec::new();
     for (name, section) in root.named_tables("model") {
@@ -299,7 +297,7 @@ fn read_models(reader: &Reader<'_>, root: &Section<'_>) -> Vec<ModelPlan> {
                     gguf: read_gguf(reader, &section),
                     gpu_layers: read_gpu_layers(&section),
                     context: section.integer("context", 128..=10_000_000),
-                    cache: read_cache(&section),
+                    cache: named::given(&section, "cache"),
                     thinking: section.integer("thinking", 1..=1_000_000),
                 }
             }
@@ -345,17 +343,6 @@ fn read_gpu_layers(section: &Section<'_>) -> GpuLayersPlan {
                 GpuLayersPlan::Auto
             }
         },
-    }
-}
-
-fn read_cache(section: &Section<'_>) -> Option<CacheType> {
-    match section.text("cache")?.as_str() {
-        "f16" => Some(CacheType::F16),
-        "q8_0" => Some(CacheType::Q8),
-        other => {
-            section.problem("cache", format!("there is no type `{other}`; {}", nearest(other, &["f16", "q8_0"])));
-            None
-        }
     }
 }
 

@@ -13,13 +13,16 @@ pub(super) trait Named: Copy + PartialEq + 'static {
 
 /// The choice at `key`, or `default`; an unknown name is a problem.
 pub(super) fn choice<T: Named>(section: &Section<'_>, key: &'static str, default: T) -> T {
-    let Some(text) = section.text(key) else {
-        return default;
-    };
-    if let Some((_, value)) = T::NAMES.iter().find(|(name, _)| *name == text) {
-        return *value;
+    given(section, key).unwrap_or(default)
+}
+
+/// The choice at `key`, where there is one; an unknown name is a problem.
+pub(super) fn given<T: Named>(section: &Section<'_>, key: &'static str) -> Option<T> {
+    let text = section.text(key)?;
+    let known = T::NAMES.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+    if known.is_none() {
+        let names: Vec<&str> = T::NAMES.iter().map(|(name, _)| *name).collect();
+        section.problem(key, format!("there is no `{text}`; {}", nearest(&text, &names)));
     }
-    let names: Vec<&str> = T::NAMES.iter().map(|(name, _)| *name).collect();
-    section.problem(key, format!("there is no `{text}`; {}", nearest(&text, &names)));
-    default
+    known
 }

@@ -78,6 +78,9 @@ macro_rules! named {
         pub enum $type { $($(#[$doc])* $variant),+ }
 
         impl $type {
+            /// All, in the order of the enum.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
             /// Its name in a task file.
             #[must_use]
             pub fn name(self) -> &'static str {
@@ -124,20 +127,6 @@ named! {
 }
 
 impl Method {
-    /// All, in the order of the enum.
-    pub const ALL: [Self; 10] = [
-        Self::Gepa,
-        Self::Random,
-        Self::Ape,
-        Self::Opro,
-        Self::EvopromptGa,
-        Self::EvopromptDe,
-        Self::Promptbreeder,
-        Self::Reflexion,
-        Self::Textgrad,
-        Self::Miprov2,
-    ];
-
     fn is_gepa(&self) -> bool {
         *self == Self::Gepa
     }

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::demonstrations::DemonstrationPlan;
-use super::metric::MetricPlan;
+use super::metric_plan::MetricPlan;
 use super::optimize::OptimizePlan;
+use super::order::{self, LoopPlan, ProgramPlan};
 use super::output::OutputPlan;
-use super::steps::{self, LoopPlan, ProgramPlan, StepPlan};
+use super::steps::StepPlan;
 use crate::data::split::Split;
 use crate::engine::memory::CacheType;
 use crate::engine::{ModelId, Shape};
@@ -198,24 +199,6 @@ fn by_name<S: serde::Serializer>(models: &[ModelPlan], serializer: S) -> Result<
     serializer.collect_map(models.iter().map(|model| (&model.name, model)))
 }
 
-impl MetricPlan {
-    /// The field that each output is compared with, where their names differ.
-    fn labels(&self) -> BTreeMap<String, String> {
-        match self {
-            Self::Label { field, output }
-            | Self::Number { field, output, .. }
-            | Self::Exact { field, output }
-            | Self::F1 { field, output }
-                if field != output =>
-            {
-                BTreeMap::from([(output.clone(), field.clone())])
-            }
-            Self::Sum { part } => part.iter().flat_map(|part| part.metric.labels()).collect(),
-            _ => BTreeMap::new(),
-        }
-    }
-}
-
 impl Plan {
     /// The model called `name`.
     #[must_use]
@@ -249,7 +232,7 @@ impl Plan {
     /// The program, without its texts; `tools` are the steps of the plan, in its order.
     #[must_use]
     pub fn program(&self, tools: Vec<Tool>) -> Program {
-        let flow = steps::flow(&self.program.order, &self.modules, &self.steps, &self.loops);
+        let flow = order::flow(&self.program.order, &self.modules, &self.steps, &self.loops);
         Program::of_flow(self.modules.iter().map(|plan| self.built(plan)).collect(), tools, flow)
     }
 

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::metric::{MetricPlan, Reader};
+use super::metric::Reader;
+use super::metric_plan::MetricPlan;
 use super::section::nearest;
 use crate::metric::Kind;
 
@@ -84,26 +85,4 @@ pub(super) fn read(reader: &Reader<'_, '_>) -> PrivacyPlan {
         Some(Box::new(plan))
     });
     PrivacyPlan { output, sent_to, listed, fields, detect, quality }
-}
-
-impl MetricPlan {
-    /// The outputs that it judges.
-    #[must_use]
-    pub fn outputs(&self) -> Vec<&str> {
-        match self {
-            Self::Label { output, .. }
-            | Self::Number { output, .. }
-            | Self::Exact { output, .. }
-            | Self::F1 { output, .. }
-            | Self::Contains { output, .. }
-            | Self::Regex { output, .. }
-            | Self::Constraints { output, .. } => vec![output],
-            Self::Judge(judge) => vec![&judge.output],
-            Self::Code(settings) => vec![&settings.output],
-            Self::Json { field: Some(field), .. } => vec![field],
-            Self::Json { weights, .. } => weights.keys().map(String::as_str).collect(),
-            Self::Sum { part } => part.iter().flat_map(|part| part.metric.outputs()).collect(),
-            Self::Retrieval { .. } | Self::Privacy(_) | Self::Command { .. } => Vec::new(),
-        }
-    }
 }

@@ -122,6 +122,30 @@ impl<'a> Section<'a> {
         self.text(key).unwrap_or_default()
     }
 
+    /// Text that stands at a key, or in the file that another key names, without the space around it. Empty text stands in after a
+    /// problem: `missing` and `empty` say what to do.
+    pub(super) fn text_or_file(
+        &self,
+        (key, file_key): (&'static str, &'static str),
+        base: &Path,
+        (missing, empty): (&str, &str),
+    ) -> String {
+        let text = match (self.text(key), self.path(file_key, base)) {
+            (Some(_), Some(_)) => Err(format!("stands beside `{file_key}`; give one of them")),
+            (Some(text), None) => Ok(text),
+            (None, Some(file)) => std::fs::read_to_string(&file).map_err(|e| format!("{} cannot be read: {e}", file.display())),
+            (None, None) => Err(format!("is missing; {missing}")),
+        };
+        let text = text.and_then(|text| match text.trim() {
+            "" => Err(format!("is empty; {empty}")),
+            text => Ok(text.to_owned()),
+        });
+        text.unwrap_or_else(|problem| {
+            self.problem(key, problem);
+            String::new()
+        })
+    }
+
     /// Text or a number, as text.
     pub(super) fn text_or_number(&self, key: &'static str) -> Option<String> {
         match &self.entry(key)?.value {

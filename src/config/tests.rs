@@ -133,6 +133,17 @@ fn bad_settings_say_so() {
 }
 
 #[test]
+fn a_setting_that_names_a_whole_table_says_so() {
+    for (setting, cause) in [
+        ("module.triage=5", "`module.triage` is a whole table; name one of its keys"),
+        ("module.nobody=5", "`module` has no such part"),
+        ("data.train.x=1", "`train` has no such part"),
+    ] {
+        assert_eq!(load_with(TASK, &[setting]).unwrap_err().to_string(), format!("--set {setting}: {cause}"));
+    }
+}
+
+#[test]
 fn broken_toml_names_its_line() {
     let found = problems("[data]\ntrain = \n", &[]);
     assert_eq!(found[0].0, Some(2));

@@ -72,10 +72,10 @@ impl Table {
     /// Puts `value` at a dotted path, making tables on the way.
     ///
     /// # Errors
-    /// The part of the path that is there but no table.
+    /// What is wrong with the path, in words.
     pub(super) fn set(&mut self, path: &[&str], value: Value) -> Result<(), String> {
         let [first, rest @ ..] = path else {
-            return Err(String::new());
+            return Err("names no key".into());
         };
         let place = match self.0.iter().position(|(name, _)| name == first) {
             Some(place) => place,
@@ -86,21 +86,26 @@ impl Table {
             }
         };
         let entry = &mut self.0[place].1;
-        if rest.is_empty() {
+        let [name, key @ ..] = rest else {
             *entry = Entry { origin: Origin::Set, value };
             return Ok(());
-        }
+        };
+        let no_part = || format!("`{first}` has no such part");
         match &mut entry.value {
             Value::Table(table) => table.set(rest, value),
             // `module.NAME.key` reaches into a list of named tables.
             Value::List(entries) => {
                 let named = entries.iter_mut().find_map(|entry| match &mut entry.value {
-                    Value::Table(table) if table.is_named(rest[0]) => Some(table),
+                    Value::Table(table) if table.is_named(name) => Some(table),
                     _ => None,
                 });
-                named.ok_or_else(|| (*first).to_owned())?.set(&rest[1..], value)
+                let table = named.ok_or_else(no_part)?;
+                if key.is_empty() {
+                    return Err(format!("`{first}.{name}` is a whole table; name one of its keys"));
+                }
+                table.set(key, value)
             }
-            _ => Err((*first).to_owned()),
+            _ => Err(no_part()),
         }
     }
 

@@ -13,7 +13,7 @@ use tantivy::schema::{FAST, Field, IndexRecordOption, Schema, TextFieldIndexing,
 use tantivy::tokenizer::{Language, LowerCaser, RemoveLongFilter, SimpleTokenizer, Stemmer, StopWordFilter, TextAnalyzer};
 use tantivy::{Index, Searcher, TantivyDocument, TantivyError, Term};
 
-use super::{DataError, Dataset, Example};
+use super::{DataError, Dataset, Example, listed};
 use crate::hash::sha256_hex;
 
 /// Counted up whenever an index of the same corpus and options would hold something else.
@@ -159,7 +159,7 @@ fn build(rows: &Dataset, indexing: &Indexing, analyzer: &TextAnalyzer, target: &
         let mut document = TantivyDocument::default();
         let texts: Vec<String> = indexing.fields.iter().filter_map(|field| example.text(field)).collect();
         if texts.is_empty() {
-            return Err(rows.unusable(number, format!("none of the fields `{}` is there", indexing.fields.join("`, `"))));
+            return Err(rows.unusable(number, format!("none of the fields {} is there", listed(&indexing.fields))));
         }
         document.add_text(text, texts.join("\n"));
         document.add_u64(row, number as u64);

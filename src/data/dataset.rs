@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::csv::Csv;
 use super::source::Source;
-use super::{DataError, Example, jsonl};
+use super::{DataError, Example, jsonl, listed};
 
 /// A file of examples and where its rows are: CSV or TSV by the ending of its name, else JSONL.
 #[derive(Debug)]
@@ -196,8 +196,7 @@ impl Dataset {
 }
 
 fn missing_field(field: &str, fields: &Map<String, Value>) -> String {
-    let known: Vec<String> = fields.keys().map(|k| format!("`{k}`")).collect();
-    format!("the field `{field}` is missing; the row has {}", known.join(", "))
+    format!("the field `{field}` is missing; the row has {}", listed(fields.keys()))
 }
 
 #[cfg(test)]

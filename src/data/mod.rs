@@ -10,6 +10,7 @@ pub mod split;
 pub use corpus::{Corpus, Indexing};
 pub use dataset::Dataset;
 
+use std::fmt::Display;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
@@ -38,6 +39,26 @@ pub fn to_text(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
+}
+
+/// Names in a text: each in backticks, with commas between them.
+#[must_use]
+pub fn listed<T: Display>(names: impl IntoIterator<Item = T>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// A text of at most `most` characters as it is; of a longer one, the first two thirds of so many and the last third, and
+/// between them what `mark` makes of how many are left out.
+#[must_use]
+pub fn cut_middle(text: &str, most: usize, mark: impl FnOnce(usize) -> String) -> String {
+    let count = text.chars().count();
+    if count <= most {
+        return text.to_owned();
+    }
+    let (first, last) = (most * 2 / 3, most / 3);
+    let head: String = text.chars().take(first).collect();
+    let tail: String = text.chars().skip(count - last).collect();
+    format!("{head}{}{tail}", mark(count - first - last))
 }
 
 /// What can be wrong with a user's data.
@@ -100,4 +121,17 @@ pub enum DataError {
         /// The id of the first of them.
         first: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_listed_and_a_long_text_loses_its_middle() {
+        assert_eq!(listed(["a", "b"]), "`a`, `b`");
+        assert_eq!(listed(Vec::<String>::new()), "");
+        let cut = |text: &str| cut_middle(text, 6, |left_out| format!("[{left_out}]"));
+        assert_eq!((cut("abcdef"), cut("äbcdefghij")), ("abcdef".to_owned(), "äbcd[4]ij".to_owned()));
+    }
 }

@@ -33,6 +33,18 @@ pub enum Role {
     Assistant,
 }
 
+impl Role {
+    /// Its name in a chat.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+        }
+    }
+}
+
 /// One turn of a chat.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Message {
@@ -126,7 +138,7 @@ pub struct Usage {
     pub reasoned: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+/// By reference, as serde calls it.
 pub(crate) fn is_zero(count: &u64) -> bool {
     *count == 0
 }

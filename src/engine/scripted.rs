@@ -49,17 +49,19 @@ fn stop() -> Ended {
 
 type Answerer = Box<dyn FnMut(&Request) -> (String, Ended)>;
 
+/// The most tokens, prompt and answer together, that a request may have.
+const CONTEXT: usize = 8192;
+
 /// An [`Engine`] that answers by rules or by a function.
 pub struct Scripted {
     answer: Answerer,
-    context: usize,
     identity: String,
 }
 
 impl Scripted {
     /// Answers by `answer`, which must depend on nothing but the request.
     pub fn new(answer: impl FnMut(&Request) -> (String, Ended) + 'static) -> Self {
-        Self { answer: Box::new(answer), context: 8192, identity: "function".into() }
+        Self { answer: Box::new(answer), identity: "function".into() }
     }
 
     /// Answers by JSONL scripts, one for each model of the plan.
@@ -73,7 +75,7 @@ impl Scripted {
             Some(rules) => by_rules(rules, request),
             None => (String::new(), Ended::Refused("there is no script for this model".into())),
         };
-        Ok(Self { answer: Box::new(answer), context: 8192, identity: digests.join(" ") })
+        Ok(Self { answer: Box::new(answer), identity: digests.join(" ") })
     }
 }
 
@@ -149,7 +151,7 @@ impl Engine for Scripted {
     }
 
     fn context_length(&self, _model: ModelId) -> usize {
-        self.context
+        CONTEXT
     }
 
     fn fingerprint(&self) -> Vec<(String, String)> {

@@ -65,6 +65,9 @@ pub struct Header {
 /// Only the header is read, so this is quick for a file of any size. The sizes of the tensors are
 /// compared with the size of the file: one whose download stopped early is an error here, not a
 /// crash later.
+///
+/// # Errors
+/// [`GgufError`] says what the file is instead, and what to do.
 pub fn read(path: &Path) -> Result<Header, GgufError> {
     let io = |source| GgufError::Read { path: path.to_owned(), source };
     // Asked before opening: opening a named pipe would wait for a writer.

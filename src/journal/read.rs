@@ -2,17 +2,17 @@
 
 use std::fs::File;
 use std::io::{BufReader, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{JournalError, Record, VERSION, line};
 
 /// Hands every record of the run in `folder` to `take`, in order, with its line (from 1). A last line without its end is
-/// being written, or was torn; it is passed over. Returns the journal's path.
+/// being written, or was torn; it is passed over.
 ///
 /// # Errors
 /// [`JournalError::NoRun`] for a folder without a run, [`JournalError`] for a journal that cannot be trusted, and whatever
 /// `take` fails with.
-pub fn read(folder: &Path, take: &mut dyn FnMut(usize, Record) -> Result<(), JournalError>) -> Result<PathBuf, JournalError> {
+pub fn read(folder: &Path, take: &mut dyn FnMut(usize, Record) -> Result<(), JournalError>) -> Result<(), JournalError> {
     let path = folder.join("journal.jsonl");
     let io = |cause| JournalError::Io { doing: "read", path: path.clone(), cause };
     let file = File::open(&path).map_err(|cause| match cause.kind() {
@@ -39,7 +39,7 @@ pub fn read(folder: &Path, take: &mut dyn FnMut(usize, Record) -> Result<(), Jou
         }
         take(number, record)?;
     }
-    Ok(path)
+    Ok(())
 }
 
 /// That this program reads `version` of the format.

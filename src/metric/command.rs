@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::{Judgement, Metric, MetricError};
-use crate::data::Example;
+use crate::data::{Example, listed, to_text};
 use crate::engine::Completion;
 use crate::process::Pool;
 use crate::program::{Rollout, Step};
@@ -70,7 +70,7 @@ impl Command {
         // Null is what many languages make of what is not there.
         let given = |key: &str| fields.get(key).filter(|value| !value.is_null());
         if let Some(error) = given("error") {
-            return Err(format!("it says: {}", crate::data::to_text(error)));
+            return Err(format!("it says: {}", to_text(error)));
         }
         if given("id").is_some_and(|other| other != id) {
             return Err(format!("it answered for the id {}; a line must be answered before the next", fields["id"]));
@@ -89,19 +89,17 @@ impl Command {
             Some(Value::Object(table)) => Ok(table.iter().collect()),
             Some(other) => Err(format!("its `{key}` is {}, not an object", is(other))),
         };
+        let known = |what: &str, module: &String| match self.modules.contains(module) {
+            true => Ok(()),
+            false => Err(format!("its {what} `{module}`, but the program has {}", listed(&self.modules))),
+        };
         for (module, words) in table("module_feedback")? {
-            if !self.modules.contains(module) {
-                let known = self.modules.join("`, `");
-                return Err(format!("its `module_feedback` is for `{module}`, but the program has `{known}`"));
-            }
+            known("`module_feedback` is for", module)?;
             let words = words.as_str().ok_or_else(|| format!("its feedback for `{module}` is {}, not a text", is(words)))?;
             judgement.module_feedback.insert(module.clone(), words.to_owned());
         }
         for (module, score) in table("module_scores")? {
-            if !self.modules.contains(module) {
-                let known = self.modules.join("`, `");
-                return Err(format!("its `module_scores` has `{module}`, but the program has `{known}`"));
-            }
+            known("`module_scores` has", module)?;
             let score = score.as_f64().ok_or_else(|| format!("its score for `{module}` is {}, not a number", is(score)))?;
             judgement.module_scores.insert(module.clone(), score);
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use crate::data::{Example, to_text};
+use crate::data::{Example, listed, to_text};
 use crate::engine::Completion;
 use crate::program::{Rollout, parse};
 
@@ -30,7 +30,7 @@ impl Json {
     }
 
     fn expected(&self, example: &Example) -> Result<Map<String, Value>, MetricError> {
-        let bad = |cause| MetricError::Example { id: example.id.clone(), cause };
+        let bad = |cause: String| MetricError::example(example, cause);
         let Some(field) = &self.field else {
             return Ok(example.fields.clone());
         };
@@ -56,12 +56,11 @@ impl Metric for Json {
         let Some(field) = &self.field else { return Ok(()) };
         // A row may lack what others have; a name that is spelled wrong leaves one without a weight.
         let missing = self.weights.keys().find(|name| !expected.contains_key(*name));
-        let unweighed = expected.keys().filter(|name| !self.weights.contains_key(*name)).map(|name| format!("`{name}`"));
-        let unweighed = unweighed.collect::<Vec<_>>().join(", ");
+        let unweighed = listed(expected.keys().filter(|name| !self.weights.contains_key(*name)));
         match missing {
             Some(missing) if !unweighed.is_empty() => {
                 let cause = format!("`{field}` has no `{missing}`, which `weights` names, but {unweighed}, which it does not");
-                Err(MetricError::Example { id: example.id.clone(), cause })
+                Err(MetricError::example(example, cause))
             }
             _ => Ok(()),
         }
@@ -95,8 +94,7 @@ impl Metric for Json {
             judgement.objectives.insert(name.clone(), score);
         }
         if total <= 0.0 {
-            let cause = "the expected object has none of the fields that count".into();
-            return Err(MetricError::Example { id: example.id.clone(), cause });
+            return Err(MetricError::example(example, "the expected object has none of the fields that count"));
         }
         judgement.score = (sum / total).clamp(0.0, 1.0);
         judgement.feedback = words.join(" ");
@@ -180,25 +178,23 @@ fn in_words(name: &str, expected: &Value, given: Option<&Value>, score: f64) -> 
         return format!("`{name}` is right.");
     }
     if let (Some(wanted), Some(had)) = (flags(expected), given.and_then(flags)) {
-        let list = |set: Vec<&String>| set.into_iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
         let missed: Vec<&String> = wanted.difference(&had).collect();
         let extra: Vec<&String> = had.difference(&wanted).collect();
         let mut text = format!("In `{name}`,");
         if !missed.is_empty() {
-            text.push_str(&format!(" {} should be true", list(missed.clone())));
+            text.push_str(&format!(" {} should be true", listed(&missed)));
         }
         if !extra.is_empty() {
             text.push_str(if missed.is_empty() { " " } else { " and " });
-            text.push_str(&format!("{} should be false", list(extra)));
+            text.push_str(&format!("{} should be false", listed(&extra)));
         }
         return text + ".";
     }
     if let (Value::Array(wanted), Some(Value::Array(had))) = (expected, given.map(|given| read_as(expected, given)).as_deref()) {
         let lacks = |list: &[Value], item: &Value| !normalized(list).contains(&comparable(item));
         let named = |items: &[Value], others: &[Value]| {
-            let items: Vec<String> =
-                items.iter().filter(|item| lacks(others, item)).map(|item| format!("`{}`", to_text(item))).collect();
-            shorten(&items.join(", "), 300)
+            let items = items.iter().filter(|item| lacks(others, item)).map(to_text);
+            shorten(&listed(items), 300)
         };
         let (missed, extra) = (named(wanted, had), named(had, wanted));
         let said = [("should also have", missed), ("should not have", extra)];

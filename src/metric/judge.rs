@@ -145,7 +145,7 @@ impl Judge {
     /// [`MetricError::Example`] where the grade is none, or the text is missing.
     pub fn labelled(&self, example: &Example) -> Result<Option<(u32, Rollout)>, MetricError> {
         let Some(Labels { grade, text }) = &self.labels else { return Ok(None) };
-        let bad = |cause: String| MetricError::Example { id: example.id.clone(), cause };
+        let bad = |cause: String| MetricError::example(example, cause);
         let given = match example.fields.get(grade) {
             None | Some(Value::Null) => return Ok(None),
             Some(given) => given,
@@ -189,6 +189,10 @@ impl Metric for Judge {
 
     fn requests(&self, example: &Example, rollout: &Rollout) -> Vec<Request> {
         self.asked(example, rollout, 0, self.temperature)
+    }
+
+    fn questions(&self, _example: &Example, _rollout: &Rollout) -> usize {
+        self.samples.max(1)
     }
 
     fn again(&self, example: &Example, rollout: &Rollout) -> Vec<Request> {
@@ -285,7 +289,7 @@ mod tests {
         let (row, run) = (example(&json!({ "question": "why?" })), rollout(&[("answer", "so")]));
         let asked = judge(3).requests(&row, &run);
         assert_eq!(asked, judge(3).requests(&row, &run));
-        assert_eq!(asked.len(), 3);
+        assert_eq!((asked.len(), judge(3).questions(&row, &run)), (3, 3));
         assert_ne!(asked[0].seed, asked[1].seed);
         assert_eq!(asked[0].decoding.grammar.as_ref().unwrap().check(), Ok(()));
         let again = judge(3).again(&row, &run);

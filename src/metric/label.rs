@@ -32,7 +32,7 @@ impl Metric for Label {
     fn judge(&self, example: &Example, rollout: &Rollout, _answers: &[Completion]) -> Result<Judgement, MetricError> {
         let expected = example
             .text(&self.field)
-            .ok_or_else(|| MetricError::Example { id: example.id.clone(), cause: format!("it has no field `{}`", self.field) })?;
+            .ok_or_else(|| MetricError::example(example, format!("it has no field `{}`", self.field)))?;
         let Some(given) = rollout.output(&self.output) else {
             return Ok(Judgement::new(
                 0.0,

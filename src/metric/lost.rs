@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::text::normalize_answer;
-use crate::data::Example;
+use crate::data::{Example, listed};
 use crate::program::{Rollout, Step};
 
 /// Of each module that read a right answer in what an earlier step made, and wrote none, a sentence that says so; and of the one
@@ -38,10 +38,6 @@ pub fn lost(example: &Example, rollout: &Rollout, output: &str, expected: &[Stri
         }
     }
     told
-}
-
-fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
-    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// What a step read that an earlier one made: it is no field of the row.

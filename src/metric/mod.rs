@@ -1,5 +1,13 @@
 //! μ_f: a rollout → a score and words about it. One feedback function a file.
 
+/// A fixed pattern, compiled once.
+macro_rules! pattern {
+    ($source:expr) => {{
+        static PATTERN: std::sync::LazyLock<Option<regex::Regex>> = std::sync::LazyLock::new(|| regex::Regex::new($source).ok());
+        PATTERN.as_ref()
+    }};
+}
+
 mod code;
 mod command;
 mod constraints;
@@ -30,7 +38,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::data::{Example, to_text};
+use crate::data::{Example, cut_middle, to_text};
 use crate::engine::{Completion, Ended, Request};
 use crate::program::{Rollout, Step};
 
@@ -78,13 +86,20 @@ impl Judgement {
             answers: Vec::new(),
         }
     }
-}
 
-impl Judgement {
     /// The same, with how near the answer comes.
     #[must_use]
     pub fn close(self, closeness: f64) -> Self {
         Self { closeness: Some(closeness), ..self }
+    }
+
+    /// Says more about a module, behind what was said of it before.
+    pub fn tell(&mut self, module: impl Into<String>, words: &str) {
+        let told = self.module_feedback.entry(module.into()).or_default();
+        if !told.is_empty() {
+            told.push(' ');
+        }
+        told.push_str(words);
     }
 }
 
@@ -120,6 +135,14 @@ pub enum MetricError {
     Other(String),
 }
 
+impl MetricError {
+    /// What is wrong with an example.
+    #[must_use]
+    pub fn example(example: &Example, cause: impl Into<String>) -> Self {
+        Self::Example { id: example.id.clone(), cause: cause.into() }
+    }
+}
+
 /// A feedback function. Called from several threads at once.
 pub trait Metric: Send + Sync {
     /// The fields that an example must have for this metric.
@@ -151,6 +174,11 @@ pub trait Metric: Send + Sync {
     /// What a model must be asked before the rollout can be judged: a judge's questions.
     fn requests(&self, _example: &Example, _rollout: &Rollout) -> Vec<Request> {
         Vec::new()
+    }
+
+    /// How many [`Metric::requests`] are. A metric that can tell without writing them says so.
+    fn questions(&self, example: &Example, rollout: &Rollout) -> usize {
+        self.requests(example, rollout).len()
     }
 
     /// What is asked where [`Metric::judge`] found no verdict in the answers: as many questions, in the same order. A greedy
@@ -212,11 +240,7 @@ pub fn judge(
         }
     }
     for (module, problem) in rollout.problems() {
-        let words = judgement.module_feedback.entry(module.to_owned()).or_default();
-        if !words.is_empty() {
-            words.push(' ');
-        }
-        words.push_str(problem);
+        judgement.tell(module, problem);
     }
     judgement.answers = answers.to_vec();
     Ok(judgement)
@@ -230,7 +254,7 @@ fn unreadable(rollout: &Rollout) -> Option<&str> {
 
 /// What an example's field expects: one text, or a list of them that is not empty.
 fn expected(example: &Example, field: &str) -> Result<Vec<String>, MetricError> {
-    let bad = |cause: String| MetricError::Example { id: example.id.clone(), cause };
+    let bad = |cause: String| MetricError::example(example, cause);
     let texts = match example.fields.get(field) {
         None | Some(Value::Null) => return Err(bad(format!("it has no `{field}`"))),
         Some(Value::Array(items)) => items.iter().map(to_text).collect(),
@@ -245,15 +269,9 @@ fn normalize(text: &str) -> String {
     text.trim_matches(marks).to_lowercase()
 }
 
-/// At most `most` characters of `text`, cut in the middle, on one line for feedback.
+/// A text in feedback: of one with more than `most` characters, so many from its two ends, and a mark between them.
 fn shorten(text: &str, most: usize) -> String {
-    let count = text.chars().count();
-    if count <= most {
-        return text.to_owned();
-    }
-    let head: String = text.chars().take(most * 2 / 3).collect();
-    let tail: String = text.chars().skip(count - most / 3).collect();
-    format!("{head} … {tail}")
+    cut_middle(text, most, |_| " … ".to_owned())
 }
 
 #[cfg(test)]

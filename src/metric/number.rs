@@ -38,7 +38,7 @@ impl Number {
     }
 
     fn wanted(&self, example: &Example) -> Result<f64, MetricError> {
-        let bad = |cause| MetricError::Example { id: example.id.clone(), cause };
+        let bad = |cause: String| MetricError::example(example, cause);
         let expected = example.text(&self.field).ok_or_else(|| bad(format!("the field `{}` is missing", self.field)))?;
         one_number(&expected).ok_or_else(|| {
             let had = shorten(&expected, 60);

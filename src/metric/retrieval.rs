@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Judgement, Metric, MetricError, expected, shorten};
-use crate::data::Example;
+use crate::data::{Example, listed};
 use crate::engine::Completion;
 use crate::program::{Rollout, Step};
 
@@ -37,10 +37,6 @@ pub struct Retrieval {
     pub score: Fetched,
 }
 
-fn listed<'a>(keys: impl Iterator<Item = &'a String>) -> String {
-    keys.map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
-}
-
 /// The most characters of a query in feedback.
 const SHOWN: usize = 200;
 
@@ -70,8 +66,8 @@ impl Metric for Retrieval {
                 let new: Vec<&String> = missing.iter().copied().filter(|key| step.retrieved.contains(key)).collect();
                 let said = match (missing.as_slice(), new.as_slice()) {
                     ([], _) => "had nothing left to find".to_owned(),
-                    (missing, []) => format!("found nothing of {}", listed(missing.iter().copied())),
-                    (_, new) => format!("found {}", listed(new.iter().copied())),
+                    (missing, []) => format!("found nothing of {}", listed(missing)),
+                    (_, new) => format!("found {}", listed(new)),
                 };
                 let query = step.inputs.first().map_or("", |(_, query)| query.as_str());
                 let line = format!("`{}` searched for \"{}\" and {said}.", hop.step, shorten(query.trim(), SHOWN));
@@ -79,7 +75,7 @@ impl Metric for Retrieval {
                     let left: Vec<&String> = missing.iter().copied().filter(|key| !new.contains(key)).collect();
                     let advice = match left.as_slice() {
                         [] => String::new(),
-                        left => format!(" The query must lead to {}.", listed(left.iter().copied())),
+                        left => format!(" The query must lead to {}.", listed(left)),
                     };
                     judgement.module_feedback.insert(module.clone(), format!("{line}{advice}"));
                     // Where nothing was missing, the call shows nothing either.
@@ -101,7 +97,7 @@ impl Metric for Retrieval {
         let missing: Vec<&String> = wanted.iter().filter(|key| !found.contains(key)).collect();
         words.push(match missing.as_slice() {
             [] => "All that was wanted was found.".into(),
-            missing => format!("Still missing: {}.", listed(missing.iter().copied())),
+            missing => format!("Still missing: {}.", listed(missing)),
         });
         let distinct: BTreeSet<&String> = wanted.iter().collect();
         let recall = found.len() as f64 / distinct.len() as f64;

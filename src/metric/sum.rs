@@ -47,6 +47,10 @@ impl Metric for Sum {
         self.parts.iter().flat_map(|part| part.metric.requests(example, rollout)).collect()
     }
 
+    fn questions(&self, example: &Example, rollout: &Rollout) -> usize {
+        self.parts.iter().map(|part| part.metric.questions(example, rollout)).sum()
+    }
+
     fn again(&self, example: &Example, rollout: &Rollout) -> Vec<Request> {
         self.parts.iter().flat_map(|part| part.metric.again(example, rollout)).collect()
     }
@@ -66,7 +70,7 @@ impl Metric for Sum {
         let mut of_modules: Vec<(f64, BTreeMap<String, f64>)> = Vec::new();
         for Part { name, weight, metric } in &self.parts {
             // Each part has its answers in the order in which it asked.
-            let (own, rest) = answers.split_at(metric.requests(example, rollout).len().min(answers.len()));
+            let (own, rest) = answers.split_at(metric.questions(example, rollout).min(answers.len()));
             answers = rest;
             let verdict = metric.judge(example, rollout, own)?;
             let share = weight / weights;
@@ -77,11 +81,7 @@ impl Metric for Sum {
             };
             words.push(format!("{name} {:.2}: {}", verdict.score, verdict.feedback));
             for (module, feedback) in verdict.module_feedback {
-                let all: &mut String = sum.module_feedback.entry(module).or_default();
-                if !all.is_empty() {
-                    all.push(' ');
-                }
-                all.push_str(&feedback);
+                sum.tell(module, &feedback);
             }
             let writer = metric.output().and_then(|output| rollout.writer(output));
             let mut named = verdict.module_scores;

@@ -10,7 +10,7 @@ use regex::Regex;
 
 use super::lost::lost;
 use super::{Judgement, Metric, MetricError, expected, shorten};
-use crate::data::Example;
+use crate::data::{Example, listed};
 use crate::engine::Completion;
 use crate::program::Rollout;
 
@@ -46,6 +46,11 @@ impl Text {
         Self { how, field: field.into(), output: output.into() }
     }
 
+    /// A pattern that an example expects.
+    fn compiled(&self, example: &Example, pattern: &str) -> Result<Regex, MetricError> {
+        Regex::new(pattern).map_err(|e| MetricError::example(example, format!("`{}`: {e}", self.field)))
+    }
+
     fn found(&self, pattern: &Regex, given: &str) -> Judgement {
         if pattern.is_match(given) {
             return Judgement::new(1.0, "Correct.");
@@ -67,8 +72,7 @@ impl Metric for Text {
     fn check(&self, example: &Example) -> Result<(), MetricError> {
         if let Comparison::Regex = self.how {
             for pattern in expected(example, &self.field)? {
-                let bad = |e| MetricError::Example { id: example.id.clone(), cause: format!("`{}`: {e}", self.field) };
-                Regex::new(&pattern).map_err(bad)?;
+                self.compiled(example, &pattern)?;
             }
         }
         Ok(())
@@ -107,8 +111,7 @@ impl Metric for Text {
                 match missing.as_slice() {
                     [] => Judgement::new(1.0, "Correct: nothing is missing."),
                     missing => {
-                        let missing: Vec<String> = missing.iter().map(|text| format!("`{text}`")).collect();
-                        let words = format!("`{}` lacks {}; it was `{shown}`.", self.output, missing.join(", "));
+                        let words = format!("`{}` lacks {}; it was `{shown}`.", self.output, listed(missing));
                         Judgement::new(there.len() as f64 / expected.len() as f64, words)
                     }
                 }
@@ -116,8 +119,7 @@ impl Metric for Text {
             Comparison::Regex | Comparison::Pattern(_) => {
                 let mut verdict = Judgement::new(0.0, String::new());
                 for pattern in &expected {
-                    let bad = |e| MetricError::Example { id: example.id.clone(), cause: format!("`{}`: {e}", self.field) };
-                    verdict = self.found(&Regex::new(pattern).map_err(bad)?, given);
+                    verdict = self.found(&self.compiled(example, pattern)?, given);
                     if verdict.score > 0.0 {
                         break;
                     }

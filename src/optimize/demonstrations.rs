@@ -94,7 +94,7 @@ mod tests {
 
     use super::*;
     use crate::metric::Judgement;
-    use crate::optimize::gepa::profile::{self, Kind};
+    use crate::optimize::profile::{self, Kind};
     use crate::program::tests_support::module;
     use crate::program::{Rollout, Step};
 

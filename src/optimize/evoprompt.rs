@@ -167,10 +167,16 @@ impl SinglePrompt for EvoPrompt {
 
     fn step(&mut self, search: &mut Search, session: &mut Session<'_>, step: &Step<'_>) -> Result<(), Halt> {
         // Two to be crossed; with a difference, two beside the one to be replaced.
-        let (few, evolve) = match self.evolution {
-            Evolution::Genetic => (2, Self::genetic as fn(&mut Self, &mut Search, &mut Session<'_>, &Step<'_>) -> _),
-            Evolution::Differential => (3, Self::differential as fn(&mut Self, &mut Search, &mut Session<'_>, &Step<'_>) -> _),
+        let few = match self.evolution {
+            Evolution::Genetic => 2,
+            Evolution::Differential => 3,
         };
-        if self.members.len() < few { self.vary(search, session, step) } else { evolve(self, search, session, step) }
+        if self.members.len() < few {
+            return self.vary(search, session, step);
+        }
+        match self.evolution {
+            Evolution::Genetic => self.genetic(search, session, step),
+            Evolution::Differential => self.differential(search, session, step),
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::pool::ranking;
+use super::pool::best_mean;
 use super::session::Halt;
 use super::{Member, Pool, Scores, Session};
 use crate::data::split::Split;
@@ -122,7 +122,7 @@ pub fn open_modules(session: &Session<'_>) -> Vec<usize> {
 #[must_use]
 pub fn is_enough(session: &Session<'_>, members: &[Member], questions: u64) -> Option<StopReason> {
     let limits = session.limits();
-    let best = ranking(members).first().map_or(0.0, |&place| members[place].mean());
+    let best = best_mean(members);
     if members.len() == 1 && best >= 1.0 {
         return Some(StopReason::SeedIsPerfect);
     }

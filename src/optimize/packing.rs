@@ -1,6 +1,7 @@
 //! What a reflector reads, packed to its context: the answer's room is reserved by the caller, the frame comes
 //! next, then examples while they fit.
 
+use crate::data;
 use crate::journal::{Scored, Verdict};
 use crate::program::{Demonstration, Module};
 
@@ -83,15 +84,15 @@ pub fn example(module: &Module, scored: &Scored) -> Option<String> {
 #[must_use]
 pub fn run(module: &Module, scored: &Scored) -> Option<(String, String)> {
     let step = scored.rollout.telling(&module.name)?;
-    let inputs = step.inputs.iter().map(|(name, value)| format!("{name}: {}\n", cut_middle(value.trim())));
-    Some((inputs.collect(), cut_middle(step.answer.trim())))
+    let inputs = step.inputs.iter().map(|(name, value)| format!("{name}: {}\n", cut(value)));
+    Some((inputs.collect(), cut(&step.answer)))
 }
 
 /// A worked example as a reflector reads it.
 #[must_use]
 pub fn pair(shown: &Demonstration) -> String {
-    let inputs: String = shown.inputs.iter().map(|(name, value)| format!("{name}: {}\n", cut_middle(value.trim()))).collect();
-    format!("Input:\n{inputs}Output:\n{}\n\n", cut_middle(shown.answer.trim()))
+    let inputs: String = shown.inputs.iter().map(|(name, value)| format!("{name}: {}\n", cut(value))).collect();
+    format!("Input:\n{inputs}Output:\n{}\n\n", cut(&shown.answer))
 }
 
 /// The metric's words on this module, or on the whole rollout where it has none.
@@ -106,14 +107,9 @@ pub fn feedback(module: &str, scored: &Scored) -> String {
     }
 }
 
-fn cut_middle(text: &str) -> String {
-    let count = text.chars().count();
-    if count <= FIELD_LENGTH {
-        return text.to_owned();
-    }
-    let head: String = text.chars().take(FIELD_LENGTH * 2 / 3).collect();
-    let tail: String = text.chars().skip(count - FIELD_LENGTH / 3).collect();
-    format!("{head}\n[… {} characters left out …]\n{tail}", count - FIELD_LENGTH)
+/// A field as a reflector reads it.
+fn cut(text: &str) -> String {
+    data::cut_middle(text.trim(), FIELD_LENGTH, |left| format!("\n[… {left} characters left out …]\n"))
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ pub struct Member {
     /// Whether that is all of them. If not, it was behind the pool's best, and can be improved, but is
     /// never the answer.
     pub complete: bool,
-    /// Tokens of its instructions.
+    /// Tokens of its instructions and worked examples.
     pub prompt_tokens: usize,
     /// Rollouts that were charged when it joined.
     pub spent: u64,
@@ -102,13 +102,22 @@ pub fn rounded(sum: f64) -> f64 {
 /// equals the one with fewer prompt tokens, then the older.
 #[must_use]
 pub fn ranking(members: &[Member]) -> Vec<usize> {
-    let mut places: Vec<usize> = (0..members.len()).filter(|&place| members[place].complete).collect();
-    let means: Vec<f64> = members.iter().map(Member::mean).collect();
-    places.sort_by(|&a, &b| {
-        let by_mean = means[b].partial_cmp(&means[a]).unwrap_or(Ordering::Equal);
-        by_mean.then(members[a].prompt_tokens.cmp(&members[b].prompt_tokens)).then(a.cmp(&b))
+    ranked(members.iter().map(|member| member.complete.then(|| (member.mean(), member.prompt_tokens))))
+}
+
+/// The same of means and prompt tokens; None for who was validated in part.
+pub(crate) fn ranked(members: impl Iterator<Item = Option<(f64, usize)>>) -> Vec<usize> {
+    let mut places: Vec<_> = members.enumerate().filter_map(|(place, member)| Some((member?, place))).collect();
+    places.sort_by(|((mean_a, tokens_a), a), ((mean_b, tokens_b), b)| {
+        mean_b.partial_cmp(mean_a).unwrap_or(Ordering::Equal).then(tokens_a.cmp(tokens_b)).then(a.cmp(b))
     });
-    places
+    places.into_iter().map(|(_, place)| place).collect()
+}
+
+/// The mean of the first of [`ranking`]; 0 where there is none.
+#[must_use]
+pub fn best_mean(members: &[Member]) -> f64 {
+    ranking(members).first().map_or(0.0, |&best| members[best].mean())
 }
 
 /// Means that can be compared with each other: of a member that was validated in part, the best one's and how far it is ahead of

@@ -4,14 +4,13 @@
 use std::collections::BTreeSet;
 
 use super::answer::Unusable;
-use super::gepa::minibatch::Minibatches;
-use super::gepa::operators::{Draft, Operator, Place, Work};
-use super::gepa::profile;
+use super::gepa::operators::{Begun, Operator, Place, Work};
 use super::joining::{self, Proposal, is_enough, open_modules, validated};
+use super::minibatch::Minibatches;
 use super::packing::Packed;
 use super::session::Halt;
 use super::writing::{self, Question, Writer};
-use super::{Member, Optimizer, Pool, Session};
+use super::{Member, Optimizer, Pool, Session, profile};
 use crate::data::Example;
 use crate::data::split::Split;
 use crate::engine::ModelId;
@@ -75,12 +74,12 @@ impl Random {
         let rollouts: Vec<&Scored> = rollouts.iter().map(|scored| &**scored).collect();
         let prompt = self.with_work(session, iteration, module, (&examples, &rollouts), |work| {
             match Operator::Rewrite.begin(work, &mut session.random("operator", iteration))? {
-                Draft::Ask(questions) => {
+                Begun::Ask(questions) => {
                     let prompt = questions.chats.first().and_then(|chat| chat.first()).map(|message| message.content.clone());
                     let (examples, left_out) = (questions.examples, questions.left_out);
                     Ok(Packed { prompt: prompt.unwrap_or_default(), examples, left_out })
                 }
-                Draft::Text(_) => Err(Unusable::Empty),
+                Begun::Text(_) => Err(Unusable::Empty),
             }
         });
         let question = Question {

@@ -10,7 +10,7 @@ use super::joining::{self, Proposal, validated};
 use super::packing::Packed;
 use super::pool::{self, ranking, rounded};
 use super::session::{Ask, Halt};
-use super::writing::{self, Base, Question, Writer};
+use super::writing::{self, Question, Writer};
 use super::{Member, Session, shown};
 use crate::data::split::Split;
 use crate::engine::Completion;
@@ -91,31 +91,41 @@ pub struct Search {
     /// Who writes.
     pub writer: Writer,
     pub(super) members: Vec<Member>,
-    tried: BTreeMap<Candidate, Fitness>,
-    /// The place in the pool of what each candidate was proposed as a change of.
-    parents: BTreeMap<Candidate, usize>,
-    /// What those that may be asked for again did on the training examples, by place.
-    rollouts: BTreeMap<Candidate, Vec<(usize, Arc<Scored>)>>,
+    tried: BTreeMap<Candidate, Tried>,
+}
+
+/// A candidate that was tried.
+#[derive(Debug)]
+struct Tried {
+    fitness: Fitness,
+    /// The place in the pool of what it was proposed as a change of.
+    parent: usize,
+    /// What it did on the training examples, by place; none where nobody asks for it again.
+    rollouts: Vec<(usize, Arc<Scored>)>,
 }
 
 impl Search {
     /// Nothing was tried yet.
     #[must_use]
     pub fn new(writer: Writer) -> Self {
-        Self { writer, members: Vec::new(), tried: BTreeMap::new(), parents: BTreeMap::new(), rollouts: BTreeMap::new() }
+        Self { writer, members: Vec::new(), tried: BTreeMap::new() }
     }
 
     /// What a text did on the training examples that it was tried on, by their places: known of those that were tried in this
     /// iteration, and of the method's population.
     #[must_use]
     pub fn rollouts(&self, step: &Step<'_>, text: &ModuleText) -> &[(usize, Arc<Scored>)] {
-        self.rollouts.get(&Self::candidate(step, text)).map_or(&[], Vec::as_slice)
+        self.tried.get(&Self::candidate(step, text)).map_or(&[], |tried| tried.rollouts.as_slice())
     }
 
     /// Forgets the rollouts of all texts but these: they are by far the largest that a search has in memory.
     pub(super) fn keep_rollouts(&mut self, step: &Step<'_>, texts: &[&ModuleText]) {
         let kept: Vec<Candidate> = texts.iter().map(|text| Self::candidate(step, text)).collect();
-        self.rollouts.retain(|candidate, _| kept.contains(candidate));
+        for (candidate, tried) in &mut self.tried {
+            if !kept.contains(candidate) {
+                tried.rollouts = Vec::new();
+            }
+        }
     }
 
     /// The candidate with a text in the place of a step's module.
@@ -127,7 +137,7 @@ impl Search {
     /// How a text did, if it was tried.
     #[must_use]
     pub fn fitness(&self, step: &Step<'_>, text: &ModuleText) -> Option<&Fitness> {
-        self.tried.get(&Self::candidate(step, text))
+        self.tried.get(&Self::candidate(step, text)).map(|tried| &tried.fitness)
     }
 
     /// The place in the pool of the best that was validated.
@@ -141,13 +151,10 @@ impl Search {
         &self,
         session: &Session<'_>,
         step: &Step<'_>,
-        inputs: &[String],
+        inputs: &[&str],
         completion: &Completion,
     ) -> Result<ModuleText, Unusable> {
-        let module = &session.program().modules[step.module];
-        let inputs = inputs.iter().map(String::as_str).collect();
-        let base = Base { module, text: step.text(), inputs, most_tokens: writing::most_tokens(session, step.module) };
-        let text = base.read(completion, &|words| session.count_tokens(module.model, words))?;
+        let text = writing::read(session, (step.module, step.text()), inputs, completion)?;
         if self.fitness(step, &text).is_some() { Err(Unusable::Repeated) } else { Ok(text) }
     }
 
@@ -168,6 +175,7 @@ impl Search {
             |((prompt, operator), proposal)| Question { proposal, parent, module, operator, prompt, max_tokens, temperature };
         let questions: Vec<Question> = prompts.into_iter().zip(1..).map(question).collect();
         let inputs = shown::inputs(session, step);
+        let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
         let texts = self.writer.write(session, step.iteration, "text", &questions, &|session, _, completion| {
             self.read(session, step, &inputs, completion)
         })?;
@@ -179,14 +187,8 @@ impl Search {
 
     /// Tells of a text that is another's.
     fn repeated(session: &mut Session<'_>, step: &Step<'_>, draft: Draft) -> Result<(), Halt> {
-        session.log(&Event::Unusable {
-            iteration: step.iteration,
-            proposal: draft.proposal,
-            module: session.program().modules[step.module].name.clone(),
-            operator: draft.operator,
-            reason: Unusable::Repeated.reason(),
-            text: draft.text.instruction,
-        })
+        let of = (draft.proposal, step.module, draft.operator);
+        writing::tell_unusable(session, step.iteration, of, Unusable::Repeated, draft.text.instruction)
     }
 
     /// Those that nobody has tried. Of the others it is told.
@@ -226,7 +228,6 @@ impl Search {
             if !self.tried.contains_key(&candidate) {
                 let proposal = Proposal { iteration: step.iteration, number: draft.proposal, parent: self.parent() };
                 joining::propose(session, proposal, &candidate, &[(step.module, draft.operator)])?;
-                self.parents.insert(candidate, proposal.parent);
             }
         }
         self.run(session, step, &fresh, part)?;
@@ -256,6 +257,7 @@ impl Search {
             return Ok(());
         }
         let answers = session.evaluate_while(Purpose::Trial, Split::Train, &asks, &mut |_, _| true)?;
+        let parent = self.parent();
         for ((draft, candidate), answers) in drafts.iter().zip(candidates).zip(answers) {
             let of = |value: &dyn Fn(&Scored) -> Option<f64>| {
                 let values: Vec<Option<f64>> = answers.iter().map(|answer| value(answer.as_ref()?)).collect();
@@ -263,16 +265,15 @@ impl Search {
             };
             let (mean, closeness) = (of(&Scored::score), of(&|scored| Some(scored.closeness())));
             let runs = places.iter().zip(answers).filter_map(|(&place, answer)| Some((place, answer?)));
+            let fitness = Fitness { mean, closeness, examples: part.end, age: self.tried.len() };
+            let unknown = Tried { fitness: Fitness { age: fitness.age, ..Fitness::default() }, parent, rollouts: Vec::new() };
             // Who is run once more, as the base of another turn, is no other.
-            let kept = self.rollouts.entry(candidate.clone()).or_default();
-            kept.truncate(if part.start == 0 { 0 } else { kept.len() });
-            kept.extend(runs);
-            let mut fitness = Fitness { mean, closeness, examples: part.end, age: self.tried.len() };
-            if let Some(before) = self.tried.get(&candidate) {
-                fitness = before.and(&fitness, part.start);
-            }
-            let (iteration, proposal, examples, mean) = (step.iteration, draft.proposal, fitness.examples, fitness.mean);
-            self.tried.insert(candidate, fitness);
+            let tried = self.tried.entry(candidate).or_insert(unknown);
+            tried.rollouts.truncate(if part.start == 0 { 0 } else { tried.rollouts.len() });
+            tried.rollouts.extend(runs);
+            tried.fitness = tried.fitness.and(&fitness, part.start);
+            let (iteration, proposal) = (step.iteration, draft.proposal);
+            let (examples, mean) = (tried.fitness.examples, tried.fitness.mean);
             session.log(&Event::Tried { iteration, proposal, split: Split::Train, examples, mean })?;
         }
         Ok(())
@@ -280,7 +281,8 @@ impl Search {
 
     /// Candidates that were run on all of so many examples, the best first.
     pub(super) fn leaders(&self, examples: usize) -> Vec<&Candidate> {
-        let mut all: Vec<(&Candidate, &Fitness)> = self.tried.iter().filter(|(_, of)| of.examples == examples).collect();
+        let mut all: Vec<(&Candidate, &Fitness)> = self.tried.iter().map(|(candidate, of)| (candidate, &of.fitness)).collect();
+        all.retain(|(_, of)| of.examples == examples);
         all.sort_by(|a, b| a.1.order(b.1));
         all.into_iter().map(|(candidate, _)| candidate).collect()
     }
@@ -288,7 +290,7 @@ impl Search {
     /// Validates a candidate in full; it joins the pool.
     fn validate(&mut self, session: &mut Session<'_>, iteration: u64, candidate: Candidate) -> Result<(), Halt> {
         // Perhaps it was proposed long ago: its number is of another iteration, and who it is its key says.
-        let parent = self.parents.get(&candidate).copied().unwrap_or_else(|| self.parent());
+        let parent = self.tried.get(&candidate).map_or_else(|| self.parent(), |tried| tried.parent);
         let member = validated(session, &self.members, iteration, (candidate, parent, 0))?;
         self.members.push(member);
         Ok(())
@@ -299,8 +301,9 @@ impl Search {
     pub(super) fn crown(&mut self, session: &mut Session<'_>, iteration: u64, examples: usize, most: usize) -> Result<(), Halt> {
         let seed = self.members.first().map(|seed| seed.candidate.clone());
         let leaders: Vec<Candidate> = self.leaders(examples).into_iter().cloned().collect();
-        let least = seed.and_then(|seed| self.tried.get(&seed)).map_or((0.0, 0.0), |seed| (seed.mean, seed.closeness));
-        let as_good = |of: &Candidate| self.tried.get(of).is_some_and(|of| (of.mean, of.closeness) >= least);
+        let scores = |of: &Candidate| self.tried.get(of).map(|of| (of.fitness.mean, of.fitness.closeness));
+        let least = seed.and_then(|seed| scores(&seed)).unwrap_or((0.0, 0.0));
+        let as_good = |of: &Candidate| scores(of).is_some_and(|of| of >= least);
         let finalists: Vec<Candidate> = leaders.into_iter().filter(as_good).take(most).collect();
         for candidate in finalists {
             let is_member = self.members.iter().any(|member| member.candidate == candidate);

@@ -20,7 +20,7 @@ use crate::error::RunError;
 use crate::event::{Event, Purpose, StopReason};
 use crate::hash::sha256_hex;
 use crate::journal::{Journal, Limits, Record, RolloutAsk, Scored, Stored};
-use crate::program::{Candidate, Demonstration, Module, ModuleText, Program};
+use crate::program::{Candidate, Program};
 
 /// Why a call of the session did not answer.
 #[derive(Debug)]
@@ -210,12 +210,7 @@ impl<'a> Session<'a> {
     #[must_use]
     pub fn prompt_tokens(&self, candidate: &Candidate) -> usize {
         let modules = self.evaluator.program.modules.iter().zip(&candidate.0);
-        let tokens = |(module, text): (&Module, &ModuleText)| {
-            let count = |text: &str| self.count_tokens(module.model, text);
-            let shown = |d: &Demonstration| d.inputs.iter().map(|(_, value)| count(value)).sum::<usize>() + count(&d.answer);
-            count(&text.instruction) + text.demonstrations.iter().map(shown).sum::<usize>()
-        };
-        modules.map(tokens).sum()
+        modules.map(|(module, text)| text.tokens(&|words| self.count_tokens(module.model, words))).sum()
     }
 
     /// The most tokens of prompt and answer together for a model.
@@ -363,11 +358,8 @@ impl<'a> Session<'a> {
         let ask = RolloutAsk::new(split, asked.iter().map(|a| (a.key, a.example)));
         let recorded = self.next_recorded()?;
         let is_recorded = recorded.is_some();
-        let (rollouts, cost) = match recorded {
-            Some(Record::Rollouts { ask: recorded, rollouts, cost }) if recorded == ask => (rollouts, cost),
-            Some(other) => {
-                return Err(self.journal.mismatch(describe(&other), ask.to_string()).into());
-            }
+        let record = match recorded {
+            Some(record) => record,
             None => {
                 let draw = if self.greedy { 0 } else { self.evaluations };
                 let salt = salt(self.plan.seed, split, draw);
@@ -376,9 +368,14 @@ impl<'a> Session<'a> {
                 cost.elapsed = now(self.journal, self.live_since);
                 // Failures that end the run are not kept: when the metric is mended, the run goes on with this sub-wave.
                 self.spent.metric.hear_all(&rollouts, asked, self.listener)?;
-                self.journal.append(&Record::Rollouts { ask, rollouts: rollouts.clone(), cost })?;
-                (rollouts, cost)
+                let record = Record::Rollouts { ask: ask.clone(), rollouts, cost };
+                self.journal.append(&record)?;
+                record
             }
+        };
+        let (rollouts, cost) = match record {
+            Record::Rollouts { ask: recorded, rollouts, cost } if recorded == ask => (rollouts, cost),
+            other => return Err(self.journal.mismatch(describe(&other), ask.to_string()).into()),
         };
         if is_recorded {
             self.spent.metric.hear_all(&rollouts, asked, self.listener)?;

@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::answer;
-use super::gepa::minibatch::Minibatches;
 use super::joining::{self, Proposal, is_enough, open_modules, validated};
+use super::minibatch::Minibatches;
 use super::packing::{self, Packed};
 use super::session::Halt;
-use super::writing::{self, Base, Question, Writer};
+use super::writing::{self, Question, Writer};
 use super::{Member, Optimizer, Pool, Scores, Session, pool};
 use crate::data::split::Split;
 use crate::engine::ModelId;
@@ -156,7 +156,7 @@ impl TextGrad {
     ) -> Result<Criticism, Halt> {
         let modules = &session.program().modules;
         let last = modules.len() - 1;
-        let question = |(scored, proposal): (&Arc<Scored>, usize)| {
+        let criticise = |(scored, proposal): (&Arc<Scored>, usize)| {
             let wrote: String = scored.rollout.steps.iter().rev().take(1).map(|step| step.answer.trim().to_owned()).collect();
             let feedback = packing::feedback(&modules[last].name, scored);
             let score = scored.score().unwrap_or(0.0);
@@ -164,9 +164,9 @@ impl TextGrad {
                 "A program's result was:\n{wrote}\n\nIt was given {score:.2} of 1. {feedback}\n\nCriticise the result in at most three \
                  sentences: what is wrong with it, and what a right one has. Write nothing else.\n"
             );
-            self.question((iteration, parent), (proposal, last, "criticise"), Ok(Packed::plain(prompt)), session)
+            question(session, parent, (proposal, last, "criticise"), Packed::plain(prompt))
         };
-        let questions: Vec<Question> = rollouts.iter().zip(1..).map(question).collect();
+        let questions: Vec<Question> = rollouts.iter().zip(1..).map(criticise).collect();
         let texts = self.writer.write(session, iteration, "loss", &questions, &|_, _, completion| {
             answer::text(completion, &[]).map(str::to_owned)
         })?;
@@ -211,8 +211,8 @@ impl TextGrad {
                 if !module.frozen {
                     let task = "Say in at most three sentences how the instruction led to this, and what should be changed in it. Speak \
                                 of inputs in general. Write nothing else.\n";
-                    let prompt = Ok(Packed::plain(format!("{head}{task}")));
-                    questions.push(self.question((iteration, parent), (place + 1, index, "backward"), prompt, session));
+                    let prompt = Packed::plain(format!("{head}{task}"));
+                    questions.push(question(session, parent, (place + 1, index, "backward"), prompt));
                     about.push((place, About::Instruction));
                 }
                 for input in module.inputs.iter().filter(|input| self.carries_back && written.contains(input)) {
@@ -220,8 +220,8 @@ impl TextGrad {
                         "Say in at most three sentences what should have been different in `{input}`, which another assistant wrote, so \
                          that this could have been right. Write nothing else.\n"
                     );
-                    let prompt = Ok(Packed::plain(format!("{head}{task}")));
-                    questions.push(self.question((iteration, parent), (place + 1, index, "backward"), prompt, session));
+                    let prompt = Packed::plain(format!("{head}{task}"));
+                    questions.push(question(session, parent, (place + 1, index, "backward"), prompt));
                     about.push((place, About::Input(input.clone())));
                 }
             }
@@ -251,7 +251,7 @@ impl TextGrad {
     ) -> Result<(Candidate, Vec<usize>), Halt> {
         let open = open_modules(session);
         let changed: Vec<usize> = gradients.keys().copied().filter(|module| open.contains(module)).collect();
-        let question = |&module: &usize| {
+        let update = |&module: &usize| {
             let opening = packing::opening(&session.program().modules[module], &candidate.0[module].instruction);
             let head = format!("{opening}This was said of the instruction, by what came of it:\n\n");
             let task = "\nWrite a better instruction that answers the criticism, for inputs in general. Write the whole new instruction and \
@@ -259,10 +259,10 @@ impl TextGrad {
             let count = |text: &str| self.writer.count(session, iteration, text);
             let said = gradients[&module].iter().map(|text| format!("{text}\n\n"));
             let prompt = packing::fill(&count, self.writer.room(session, iteration), &head, said, task);
-            let question = self.question((iteration, parent), (1, module, "update"), Ok(prompt), session);
-            Question { max_tokens: session.plan().reflection_tokens, ..question }
+            let max_tokens = session.plan().reflection_tokens;
+            Question { max_tokens, ..question(session, parent, (1, module, "update"), prompt) }
         };
-        let questions: Vec<Question> = changed.iter().map(question).collect();
+        let questions: Vec<Question> = changed.iter().map(update).collect();
         let inputs: Vec<&str> = rollouts
             .iter()
             .flat_map(|scored| &scored.rollout.steps)
@@ -271,14 +271,7 @@ impl TextGrad {
             .collect();
         let texts: Vec<Option<ModuleText>> =
             self.writer.write(session, iteration, "update", &questions, &|session, place, completion| {
-                let module = changed[place];
-                let base = Base {
-                    module: &session.program().modules[module],
-                    text: &candidate.0[module],
-                    inputs: inputs.clone(),
-                    most_tokens: writing::most_tokens(session, module),
-                };
-                base.read(completion, &|words| session.count_tokens(base.module.model, words))
+                writing::read(session, (changed[place], &candidate.0[changed[place]]), &inputs, completion)
             })?;
         let mut updated = candidate.clone();
         let mut new = Vec::new();
@@ -290,17 +283,17 @@ impl TextGrad {
         }
         Ok((updated, new))
     }
+}
 
-    fn question(
-        &self,
-        (_, parent): (u64, usize),
-        (proposal, module, operator): (usize, usize, &'static str),
-        prompt: Result<Packed, super::answer::Unusable>,
-        session: &Session<'_>,
-    ) -> Question {
-        let temperature = session.plan().reflection_temperature;
-        Question { proposal, parent, module, operator, prompt, max_tokens: CRITIQUE_TOKENS, temperature }
-    }
+/// A question, the answer of which is short.
+fn question(
+    session: &Session<'_>,
+    parent: usize,
+    (proposal, module, operator): (usize, usize, &'static str),
+    prompt: Packed,
+) -> Question {
+    let temperature = session.plan().reflection_temperature;
+    Question { proposal, parent, module, operator, prompt: Ok(prompt), max_tokens: CRITIQUE_TOKENS, temperature }
 }
 
 /// Criticism of what a step that asks no model wrote is criticism of what it read.

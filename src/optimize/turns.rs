@@ -41,11 +41,6 @@ pub trait SinglePrompt {
     /// Candidates of an iteration, where the budget holds as many.
     fn generation(&self) -> usize;
 
-    /// Questions to reflectors that an iteration asks at most, second times aside.
-    fn questions(&self) -> usize {
-        2 * self.generation()
-    }
-
     /// The texts whose rollouts are read in a later iteration.
     fn population(&self) -> Vec<&ModuleText> {
         Vec::new()
@@ -146,7 +141,9 @@ impl<M: SinglePrompt> InTurns<M> {
     ) -> Result<StopReason, Halt> {
         let (mut idle, mut best) = (Idle::default(), (None, *iteration));
         for generation in 0_u64.. {
-            if let Some(reason) = is_enough(session, &self.search.members, self.method.questions() as u64) {
+            // Questions that an iteration asks at most, second times aside.
+            let questions = 2 * self.method.generation();
+            if let Some(reason) = is_enough(session, &self.search.members, questions as u64) {
                 return Ok(reason);
             }
             // The base's own score comes first.

@@ -61,29 +61,22 @@ pub fn in_its_language<'t>(words: &'t str, text: &ModuleText) -> Result<&'t str,
     if language::differ(words, &text.instruction) { Err(Unusable::OtherLanguage) } else { Ok(words) }
 }
 
-/// What a new instruction is checked against.
-#[derive(Debug, Clone)]
-pub struct Base<'a> {
-    /// The module.
-    pub module: &'a Module,
-    /// The text that it takes the place of.
-    pub text: &'a ModuleText,
-    /// What the reflector read of examples, and must not quote.
-    pub inputs: Vec<&'a str>,
-    /// The most tokens of instruction and worked examples.
-    pub most_tokens: usize,
-}
-
-impl Base<'_> {
-    /// The text with the instruction in a reflector's answer.
-    ///
-    /// # Errors
-    /// [`Unusable`]
-    pub fn read(&self, completion: &Completion, count: &dyn Fn(&str) -> usize) -> Result<ModuleText, Unusable> {
-        let words = in_its_language(answer::text(completion, &self.inputs)?, self.text)?;
-        let text = with_instruction(self.module, self.text, words)?;
-        if text.tokens(count) > self.most_tokens { Err(Unusable::TooLong) } else { Ok(text) }
-    }
+/// The text of a module with the instruction in a reflector's answer; `inputs` are what the reflector read of examples, and must
+/// not quote.
+///
+/// # Errors
+/// [`Unusable`]
+pub fn read(
+    session: &Session<'_>,
+    (module, text): (usize, &ModuleText),
+    inputs: &[&str],
+    completion: &Completion,
+) -> Result<ModuleText, Unusable> {
+    let about = &session.program().modules[module];
+    let words = in_its_language(answer::text(completion, inputs)?, text)?;
+    let text = with_instruction(about, text, words)?;
+    let tokens = text.tokens(&|words| session.count_tokens(about.model, words));
+    if tokens > most_tokens(session, module) { Err(Unusable::TooLong) } else { Ok(text) }
 }
 
 /// One question, for one text.
@@ -103,6 +96,13 @@ pub struct Question {
     pub max_tokens: u32,
     /// The temperature of the answer.
     pub temperature: f32,
+}
+
+impl Question {
+    /// The proposal, the module, and what the step is called.
+    fn change(&self) -> (usize, usize, &'static str) {
+        (self.proposal, self.module, self.operator)
+    }
 }
 
 /// The models that write prompts; several take turns, an iteration each.
@@ -170,7 +170,7 @@ impl Writer {
         for (place, question) in questions.iter().enumerate() {
             match &question.prompt {
                 Ok(_) => open.push(place),
-                Err(unusable) => tell(session, iteration, question, *unusable, String::new())?,
+                Err(unusable) => tell_unusable(session, iteration, question.change(), *unusable, String::new())?,
             }
         }
         for again in [false, true] {
@@ -202,7 +202,8 @@ impl Writer {
                 match read(session, place, &completion) {
                     Ok(text) => texts[place] = Some(text),
                     Err(unusable) => {
-                        tell(session, iteration, &questions[place], unusable, words(std::slice::from_ref(&completion)))?;
+                        let said = words(std::slice::from_ref(&completion));
+                        tell_unusable(session, iteration, questions[place].change(), unusable, said)?;
                         if unusable.is_worth_a_retry() {
                             open.push(place);
                         }
@@ -214,12 +215,22 @@ impl Writer {
     }
 }
 
-fn tell(session: &mut Session<'_>, iteration: u64, question: &Question, unusable: Unusable, text: String) -> Result<(), Halt> {
+/// Tells of a proposal that cannot be tried: which of its iteration's, of which module, and by what; `text` is what was written.
+///
+/// # Errors
+/// As [`Session::log`].
+pub fn tell_unusable(
+    session: &mut Session<'_>,
+    iteration: u64,
+    (proposal, module, operator): (usize, usize, &'static str),
+    unusable: Unusable,
+    text: String,
+) -> Result<(), Halt> {
     session.log(&Event::Unusable {
         iteration,
-        proposal: question.proposal,
-        module: session.program().modules[question.module].name.clone(),
-        operator: question.operator,
+        proposal,
+        module: session.program().modules[module].name.clone(),
+        operator,
         reason: unusable.reason(),
         text,
     })

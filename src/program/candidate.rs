@@ -75,14 +75,6 @@ impl Candidate {
         changed
     }
 
-    /// The same, with another instruction for the module at `index`; its worked examples stay.
-    #[must_use]
-    pub fn with_instruction(&self, index: usize, instruction: &str) -> Self {
-        let mut changed = self.clone();
-        changed.0[index].instruction = instruction.to_owned();
-        changed
-    }
-
     /// A name for the whole text, 16 hexadecimal digits; part of cache and journal keys.
     #[must_use]
     pub fn key(&self) -> String {

@@ -56,10 +56,8 @@ pub fn run(program: &Program, jobs: &[Job<'_>], known: &Known, generate: &mut Ge
         let mut under_way = Vec::new();
         let mut first: BTreeMap<Key, usize> = BTreeMap::new();
         for (place, (index, job)) in next.into_iter().zip(jobs).enumerate() {
-            let Some((index, text)) = index.and_then(|index| Some((index, job.candidate.0.get(index)?))) else {
-                continue;
-            };
-            let Some(module) = program.modules.get(index) else { continue };
+            let Some(index) = index else { continue };
+            let (module, text) = (&program.modules[index], &job.candidate.0[index]);
             let inputs = gather(program, &module.inputs, &rollouts[place], job.example);
             let text = without(text, (job.example, &program.reads), &inputs);
             let key = key(program, index, &text, &inputs);
@@ -121,7 +119,8 @@ fn advance(program: &Program, rollout: &mut Rollout, job: &Job<'_>) -> Option<us
             return None;
         }
         match program.control.next(job.example, rollout) {
-            Next::Module(index) => return Some(index),
+            Next::Module(index) if index < program.modules.len() => return Some(index),
+            Next::Module(index) => rollout.failure = Some(format!("There is no module {index}.")),
             Next::Tool(index) => match program.tools.get(index) {
                 Some(tool) => use_tool(program, tool, rollout, job.example),
                 None => rollout.failure = Some(format!("There is no step {index}.")),
@@ -271,6 +270,34 @@ mod tests {
         let rollout = run(&program, &[job], &Known::default(), &mut generate).unwrap().remove(0);
         assert_eq!(rollout.steps.len(), 1);
         assert_eq!(rollout.steps[0].inputs, [("answer".to_owned(), String::new())]);
+    }
+
+    #[test]
+    fn a_module_or_a_step_that_is_not_there_ends_the_rollout_in_words() {
+        use crate::program::Control;
+        use std::sync::Arc;
+
+        /// Names the same call for ever.
+        #[derive(Debug)]
+        struct Always(Next);
+
+        impl Control for Always {
+            fn next(&self, _: &Example, _: &Rollout) -> Next {
+                self.0.clone()
+            }
+        }
+
+        let failure = |next: Next| {
+            let modules = vec![module("first", &["q"], &["a"])];
+            let program = Program::controlled(modules, Vec::new(), Arc::new(Always(next)), vec!["q".into()]);
+            let example = Example { id: "1".into(), fields: serde_json::Map::new() };
+            let candidate = Candidate::new(["A."]);
+            let mut generate = |_: &[Request]| -> Result<Vec<Completion>, EngineError> { panic!("nothing is asked") };
+            let job = Job { candidate: &candidate, example: &example, seed: 7 };
+            run(&program, &[job], &Known::default(), &mut generate).unwrap().remove(0).failure
+        };
+        assert_eq!(failure(Next::Module(1)).as_deref(), Some("There is no module 1."));
+        assert_eq!(failure(Next::Tool(0)).as_deref(), Some("There is no step 0."));
     }
 
     #[test]

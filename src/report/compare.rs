@@ -52,9 +52,7 @@ pub struct Side {
 pub struct Pair {
     /// The data.
     pub split: Split,
-    /// The first run's place.
-    pub first: usize,
-    /// The other's.
+    /// The place of the run that is compared with the first.
     pub second: usize,
     /// The comparison, the second less the first; None where there is no common example.
     pub paired: Option<Paired>,
@@ -105,7 +103,7 @@ fn pair(histories: &[History], second: usize, split: Split) -> Pair {
     let other: BTreeSet<&str> = other_content(a, b, split);
     let before = first.len();
     first.retain(|id, _| !other.contains(id));
-    Pair { split, first: 0, second, paired: Paired::of(&first, &others), other_content: before - first.len() }
+    Pair { split, second, paired: Paired::of(&first, &others), other_content: before - first.len() }
 }
 
 fn best_scores(history: &History, split: Split) -> BTreeMap<&str, Option<f64>> {
@@ -165,7 +163,7 @@ fn differences(folders: &[PathBuf], histories: &[History], second: usize) -> Vec
 /// Why there is nothing to compare, or not all.
 fn missing(folders: &[PathBuf], histories: &[History], pair: &Pair) -> Vec<String> {
     let mut words = Vec::new();
-    let sides = [pair.first, pair.second];
+    let sides = [0, pair.second];
     let empty: Vec<usize> = sides.into_iter().filter(|&side| best_scores(&histories[side], pair.split).is_empty()).collect();
     for &side in &empty {
         words.push(format!("{} has no {} scores of its best candidate", folders[side].display(), pair.split));
@@ -175,7 +173,7 @@ fn missing(folders: &[PathBuf], histories: &[History], pair: &Pair) -> Vec<Strin
         words.push(format!("{} have no {} example in common", names.join(" and "), pair.split));
     }
     if pair.other_content > 0 {
-        let (first, second) = (folders[pair.first].display(), folders[pair.second].display());
+        let (first, second) = (folders[0].display(), folders[pair.second].display());
         let ids = if pair.other_content == 1 { "1 id stands".to_owned() } else { format!("{} ids stand", pair.other_content) };
         words.push(format!("{ids} for another {} example in {first} than in {second}; these are left out", pair.split));
     }

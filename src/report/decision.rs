@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::event::Behind;
+
 /// A decision. The fields are those of the [`Event`](crate::event::Event) of the same name.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -23,7 +25,6 @@ pub enum Decision {
         mean: f64,
     },
     Attempted {
-        trial: u64,
         mean: f64,
     },
     Perfect {
@@ -120,34 +121,4 @@ pub enum Decision {
         in_a_row: usize,
         of: usize,
     },
-}
-
-/// Behind whom a candidate is whose validation was given up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum Behind {
-    Best,
-    Another,
-    NothingRight,
-    Budget,
-}
-
-impl Behind {
-    /// Whether it was behind the pool's best.
-    #[must_use]
-    pub fn is_best(self) -> bool {
-        self == Self::Best
-    }
-
-    /// In words.
-    #[must_use]
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Best => "it was behind the best candidate",
-            Self::Another => "it was not ahead of another proposal of its iteration",
-            Self::NothingRight => "nothing was right",
-            Self::Budget => "the budget did not hold the rest",
-        }
-    }
 }

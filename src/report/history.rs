@@ -1,6 +1,5 @@
 //! A run as its journal tells it: candidates, what was tried and why it failed, every rollout.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +13,7 @@ use crate::data::split::Split;
 use crate::engine::Message;
 use crate::event::StopReason;
 use crate::journal::{self, JournalError};
+use crate::optimize::pool::ranked;
 
 /// Everything that a run directory tells of a run, finished or not.
 #[derive(Debug, Default)]
@@ -39,6 +39,8 @@ pub struct History {
     pub end: Option<End>,
     /// What the answer's modules send, by module, with `{field}` where a field's text goes; empty before the end.
     pub sent: Vec<(String, Vec<Message>)>,
+    /// The mean score of single answers after each trial, of a method that attempts them again.
+    pub trials: Vec<f64>,
     /// What a reader should know about this account of the run.
     pub warnings: Vec<String>,
 }
@@ -327,13 +329,7 @@ impl History {
     /// The places of those validated in full, the best first.
     #[must_use]
     pub fn ranking(&self) -> Vec<usize> {
-        let members = &self.members;
-        let mut places: Vec<usize> = (0..members.len()).filter(|&place| members[place].complete).collect();
-        places.sort_by(|&a, &b| {
-            let by_mean = members[b].mean.partial_cmp(&members[a].mean).unwrap_or(Ordering::Equal);
-            by_mean.then(members[a].prompt_tokens.cmp(&members[b].prompt_tokens)).then(a.cmp(&b))
-        });
-        places
+        ranked(self.members.iter().map(|member| member.complete.then_some((member.mean, member.prompt_tokens))))
     }
 
     /// The scores of the candidate at `place` on a split, by id; of several rollouts of one example the first. On

@@ -15,6 +15,8 @@ pub struct Outcome {
     pub test: Option<Paired>,
     /// The same on the validation examples, by which the answer was chosen.
     pub validation: Option<Paired>,
+    /// What the interval says: that of test, or else of validation.
+    pub sure: Option<Sure>,
     /// The answer in a sentence.
     pub headline: String,
     /// Whether it was luck, in a sentence or two.
@@ -36,7 +38,8 @@ impl Outcome {
             (_, None, Some(validation)) => on_validation(validation, history),
             (_, None, None) => String::new(),
         };
-        Self { best, test, validation, headline, luck }
+        let sure = test.as_ref().or(validation.as_ref()).map(Paired::sure);
+        Self { best, test, validation, sure, headline, luck }
     }
 }
 
@@ -52,10 +55,14 @@ fn headline(best: Option<usize>, is_over: bool, test: Option<&Paired>, validatio
             Sure::Unclear if test.difference > 0.0 => "The prompt seems better, but it may be luck".into(),
             Sure::Unclear => "The prompt is no better on test".into(),
         },
-        (None, Some(validation)) if validation.difference > 0.0 => {
-            "The prompt is better on validation; test has not been run".into()
+        (None, Some(validation)) => {
+            let test = if is_over { "there is no test data" } else { "test has not been run" };
+            match validation.sure() {
+                Sure::Better => format!("The prompt is better on validation; {test}"),
+                _ if validation.difference > 0.0 => format!("The prompt seems better on validation, but it may be luck; {test}"),
+                _ => format!("The prompt is no better on validation; {test}"),
+            }
         }
-        (None, Some(_)) => "The prompt is no better on validation; test has not been run".into(),
         (None, None) => "No result yet".into(),
     }
 }

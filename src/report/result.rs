@@ -1,6 +1,5 @@
 //! The files that a finished run leaves: `best/`, `best.json`, `summary.json`.
 
-use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +8,8 @@ use super::Summary;
 use crate::engine::Message;
 use crate::journal::JournalError;
 use crate::optimize::Pool;
-use crate::program::{Candidate, Demonstration, Layout, ModuleText, Program, layout};
+use crate::program::{Candidate, Demonstration, Layout, Module, ModuleText, Program, layout};
+use crate::whole_file;
 
 /// `best.json`: a candidate, and the chat that each of its modules really sends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,6 +42,19 @@ pub struct BestModule {
     pub messages: Vec<Message>,
 }
 
+impl BestModule {
+    /// Its text.
+    #[must_use]
+    pub fn text(&self) -> ModuleText {
+        ModuleText {
+            instruction: self.instruction.clone(),
+            demonstrations: self.demonstrations.clone(),
+            reasoning: self.reasoning,
+            layout: self.layout,
+        }
+    }
+}
+
 impl BestFile {
     /// The candidate, for a program with the modules called `names`.
     ///
@@ -49,17 +62,16 @@ impl BestFile {
     /// The name of a module that it has no text for.
     pub fn into_candidate(self, names: &[&str]) -> Result<Candidate, String> {
         let text = |name: &&str| {
-            let module = self.modules.iter().find(|m| m.name == **name);
-            let text = |m: &BestModule| ModuleText {
-                instruction: m.instruction.clone(),
-                demonstrations: m.demonstrations.clone(),
-                reasoning: m.reasoning,
-                layout: m.layout,
-            };
-            module.map(text).ok_or_else(|| (*name).to_owned())
+            let module = self.modules.iter().find(|module| module.name == **name);
+            module.map(BestModule::text).ok_or_else(|| (*name).to_owned())
         };
         Ok(Candidate(names.iter().map(text).collect::<Result<Vec<_>, _>>()?))
     }
+}
+
+/// `{field}` in the place of each input's text, as the chats of `best.json` have it.
+pub(super) fn braced(module: &Module) -> Vec<(String, String)> {
+    module.inputs.iter().map(|field| (field.clone(), format!("{{{field}}}"))).collect()
 }
 
 /// Writes what a finished run leaves into its directory.
@@ -69,9 +81,8 @@ impl BestFile {
 pub fn write(folder: &Path, program: &Program, pool: &Pool, summary: &Summary) -> Result<(), JournalError> {
     let place = pool.best();
     let candidate = &pool.members[place].candidate;
-    let module = |(module, text): (&crate::program::Module, &crate::program::ModuleText)| {
-        let fields: Vec<(String, String)> = module.inputs.iter().map(|f| (f.clone(), format!("{{{f}}}"))).collect();
-        let messages = layout::render(module, text, &fields).messages;
+    let module = |(module, text): (&Module, &ModuleText)| {
+        let messages = layout::render(module, text, &braced(module)).messages;
         let ModuleText { instruction, demonstrations, reasoning, layout } = text.clone();
         BestModule { name: module.name.clone(), instruction, demonstrations, reasoning, layout, messages }
     };
@@ -102,18 +113,5 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), JournalErro
 /// # Errors
 /// [`JournalError::Io`]
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), JournalError> {
-    let io = |cause| JournalError::Io { doing: "write", path: path.to_owned(), cause };
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    // Temporary files are private; a result is as readable as the user's umask lets files be.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(folder).map_err(io)?;
-    file.write_all(bytes).map_err(io)?;
-    file.as_file().sync_data().map_err(io)?;
-    file.persist(path).map_err(|e| io(e.error))?;
-    Ok(())
+    whole_file::write(path, bytes).map_err(|cause| JournalError::Io { doing: "write", path: path.to_owned(), cause })
 }

@@ -17,7 +17,7 @@ pub struct Tally {
     /// Proposals that went to the gate.
     pub proposed: u64,
     /// Proposals that were scored on a part of the data, by methods that compare them on that.
-    #[serde(skip_serializing_if = "is_none")]
+    #[serde(skip_serializing_if = "crate::engine::is_zero")]
     pub tried: u64,
     /// The score after each trial, of a method that attempts examples again: of answers, not of a prompt.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -56,10 +56,6 @@ pub struct Tally {
 
 /// The operators that made a proposal, and the reflector where one was asked.
 pub(super) type Origin = (Vec<&'static str>, Option<String>);
-
-fn is_none(count: &u64) -> bool {
-    *count == 0
-}
 
 /// What became of the proposals of an operator or a reflector.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]

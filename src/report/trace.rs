@@ -3,17 +3,12 @@
 use super::history::{Chat, Scored, Step};
 use super::texts::{Text, Texts};
 use crate::data::split::Split;
-use crate::engine::{Completion, Ended, Message, Role};
+use crate::engine::{Completion, Ended, Message};
 use crate::journal::{self, Verdict};
 
 pub(super) fn chat(texts: &mut Texts, read: Vec<Message>, answer: &Completion) -> Chat {
-    let role = |role: Role| match role {
-        Role::System => "system",
-        Role::User => "user",
-        Role::Assistant => "assistant",
-    };
     Chat {
-        read: read.iter().map(|message| (role(message.role).to_owned(), texts.take(&message.content))).collect(),
+        read: read.iter().map(|message| (message.role.name().to_owned(), texts.take(&message.content))).collect(),
         thought: answer.reasoning.as_ref().map(|text| texts.take(text)),
         wrote: texts.take(&answer.text),
         ended: ended(&answer.ended),

@@ -114,7 +114,7 @@ fn score(metric: &dyn Metric, outputs: &BTreeMap<String, String>, examples: &[Ex
     let step = Step { outputs: outputs.clone(), ..Step::default() };
     let rollout = Rollout { steps: vec![step], failure: None };
     let verdict = |example: &Example| {
-        if !metric.requests(example, &rollout).is_empty() {
+        if metric.questions(example, &rollout) > 0 {
             return None;
         }
         metric::judge(metric, example, &rollout, &[]).ok().map(|judgement| judgement.score)

@@ -18,7 +18,6 @@ use crate::report::{Summary, interval, result};
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Entry {
     /// Its method.
-    #[serde(serialize_with = "by_name")]
     pub optimizer: Method,
     /// Its seed.
     pub seed: u64,
@@ -49,7 +48,6 @@ pub struct Estimate {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Standing {
     /// The method.
-    #[serde(serialize_with = "by_name")]
     pub optimizer: Method,
     /// Runs.
     pub seeds: usize,
@@ -169,10 +167,6 @@ fn over_seeds(runs: &[&[Option<f64>]]) -> Vec<Option<f64>> {
 fn estimate(scores: &[Option<f64>]) -> Option<Estimate> {
     let known: Vec<f64> = scores.iter().copied().flatten().collect();
     Some(Estimate { mean: mean(scores)?, interval: interval::paired(&known) })
-}
-
-fn by_name<S: serde::Serializer>(method: &Method, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(method.name())
 }
 
 /// Methods by their names, each once, in their order.

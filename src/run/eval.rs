@@ -113,7 +113,7 @@ pub(super) fn score(
         let mut watch = watch(interrupted, &mut *listener);
         let (scored, cost) = evaluator.sub_wave(&asked, &salt, &mut watch)?;
         drop(watch);
-        scored.iter().zip(chunk).try_for_each(|(scored, example)| failures.hear(scored, example, listener))?;
+        failures.hear_all(&scored, &asked, listener)?;
         rollouts.extend(scored);
         usage += cost.usage;
     }

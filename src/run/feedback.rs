@@ -2,11 +2,8 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use regex::Regex;
-
-use crate::config::{JudgePlan, MetricPlan, PartPlan, Plan, PrivacyPlan, StepKind, StepPlan};
+use crate::config::{CommandPlan, JudgePlan, MetricPlan, PartPlan, Plan, PrivacyPlan, StepKind, StepPlan};
 use crate::data::split::{Split, Splits};
 use crate::data::{DataError, Example};
 use crate::engine::ModelId;
@@ -15,7 +12,7 @@ use crate::metric::{
     Code, Command, Comparison, Constraint, Constraints, Hop, Json, Judge, Label, Labels, Listed, Metric, Number, Part, Privacy,
     Retrieval, Searched, Sum, Text,
 };
-use crate::process::{self, Pool};
+use crate::process::Pool;
 
 /// The feedback function of a plan.
 #[must_use]
@@ -32,9 +29,8 @@ fn build(metric: &MetricPlan, plan: &Plan) -> Box<dyn Metric> {
         MetricPlan::F1 { field, output } => Box::new(Text::new(Comparison::F1, field, output)),
         MetricPlan::Contains { field, output } => Box::new(Text::new(Comparison::Contains, field, output)),
         MetricPlan::Regex { field, pattern, output } => {
-            // The pattern was read once when the plan was; a plan made by hand with a bad one matches nothing.
-            let fixed = pattern.as_deref().and_then(|pattern| Regex::new(pattern).ok()).map(Comparison::Pattern);
-            Box::new(Text::new(fixed.unwrap_or(Comparison::Regex), field.clone().unwrap_or_default(), output))
+            let how = pattern.clone().map_or(Comparison::Regex, |pattern| Comparison::Pattern(pattern.0));
+            Box::new(Text::new(how, field.clone().unwrap_or_default(), output))
         }
         MetricPlan::Constraints { output, fields, score, constraint } => Box::new(Constraints {
             output: output.clone(),
@@ -47,10 +43,8 @@ fn build(metric: &MetricPlan, plan: &Plan) -> Box<dyn Metric> {
         }
         MetricPlan::Privacy(privacy) => Box::new(build_privacy(privacy, plan)),
         MetricPlan::Judge(judge) => Box::new(build_judge(judge, plan)),
-        MetricPlan::Command { command, folder, timeout, slots } => {
-            let (argv, timeout) = (command.clone(), Duration::from_secs(*timeout));
-            let pool = Pool::new(process::Command { argv, folder: folder.clone(), timeout, slots: *slots });
-            Box::new(Command { pool: Arc::new(pool), modules: plan.program.order.clone() })
+        MetricPlan::Command(command) => {
+            Box::new(Command { pool: Arc::new(Pool::new(command.process())), modules: plan.program.order.clone() })
         }
         MetricPlan::Code(settings) => Box::new(Code::new(settings.clone())),
         MetricPlan::Sum { part: parts } => {
@@ -105,7 +99,7 @@ fn build_privacy(privacy: &PrivacyPlan, plan: &Plan) -> Privacy {
 /// a program are not to be mixed in one run.
 pub(super) fn programs(metric: &MetricPlan) -> Vec<(String, String)> {
     match metric {
-        MetricPlan::Command { command, folder, .. } => files_of("metric", command, folder),
+        MetricPlan::Command(command) => files_of("metric", command),
         MetricPlan::Privacy(privacy) => privacy.quality.as_deref().map(programs).unwrap_or_default(),
         MetricPlan::Sum { part } => part.iter().flat_map(|part| programs(&part.metric)).collect(),
         _ => Vec::new(),
@@ -115,14 +109,14 @@ pub(super) fn programs(metric: &MetricPlan) -> Vec<(String, String)> {
 /// The same of the programs of steps.
 pub(super) fn step_programs(plan: &Plan) -> Vec<(String, String)> {
     let files = |step: &StepPlan| match &step.does {
-        StepKind::Command { command, folder, .. } => files_of(&format!("step.{}", step.name), command, folder),
+        StepKind::Command { command, .. } => files_of(&format!("step.{}", step.name), command),
         _ => Vec::new(),
     };
     plan.steps.iter().flat_map(files).collect()
 }
 
 /// The files in a command, by their name, with the hash of what they hold.
-fn files_of(whose: &str, command: &[String], folder: &Path) -> Vec<(String, String)> {
+fn files_of(whose: &str, CommandPlan { command, folder, .. }: &CommandPlan) -> Vec<(String, String)> {
     // `metrics.py:name` is a name in a file. Where the program itself is a path of the system's, it is the system's.
     let own = command.iter().enumerate().filter(|(place, part)| *place > 0 || !Path::new(part).is_absolute());
     let file = |(_, part): (usize, &String)| {

@@ -271,7 +271,7 @@ fn never_allowed(program: &Program, metric: &dyn Metric, required: &[String], sp
 fn scores(metric: &dyn Metric, row: &Example, output: &str, value: &str) -> bool {
     let step = Step { outputs: [(output.to_owned(), value.to_owned())].into(), ..Step::default() };
     let rollout = Rollout { steps: vec![step], failure: None };
-    !metric.requests(row, &rollout).is_empty() || !metric.judge(row, &rollout, &[]).is_ok_and(|verdict| verdict.score <= 0.0)
+    metric.questions(row, &rollout) > 0 || !metric.judge(row, &rollout, &[]).is_ok_and(|verdict| verdict.score <= 0.0)
 }
 
 /// What the seed's rollouts say.

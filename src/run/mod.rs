@@ -66,9 +66,8 @@ fn program_and_tell(plan: &Plan, listener: &mut dyn FnMut(&Event)) -> Result<Pro
                 Arc::new(Retrieve { corpus, k: *k, show: show.clone(), key: key.clone(), output: output.clone() })
             }
             StepKind::Template { template, output } => Arc::new(Template::new(template, output)),
-            StepKind::Command { outputs, .. } => {
-                let Some(process) = step.does.process() else { continue };
-                Arc::new(Command { pool: Arc::new(Pool::new(process)), outputs: outputs.clone() })
+            StepKind::Command { command, outputs, .. } => {
+                Arc::new(Command { pool: Arc::new(Pool::new(command.process())), outputs: outputs.clone() })
             }
         };
         tools.push(Tool { name: step.name.clone(), inputs: step.inputs(), outputs: step.outputs(), does });

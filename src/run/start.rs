@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::data::{DataError, Dataset, Example};
+use crate::data::{DataError, Dataset, Example, listed};
 use crate::engine::ModelId;
 use crate::hash::number;
-use crate::optimize::gepa::profile::{self, Kind};
+use crate::optimize::profile::{self, Kind};
 use crate::program::{Layout, Module};
 
 /// Names of fields that hold the answer, as data sets have them.
@@ -33,13 +33,13 @@ const ANSWERS: [&str; 20] = [
 ];
 
 /// Rows without which there is nothing to split.
-pub const LEAST_ROWS: usize = 6;
+const LEAST_ROWS: usize = 6;
 
 /// The most rows for training and for validation each.
 const MOST: usize = 100;
 
 /// The most rows for the test, which runs twice: more would take longer than the search and tell little more.
-pub const MOST_TEST: usize = 200;
+const MOST_TEST: usize = 200;
 
 /// What the rows look like.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,15 +70,14 @@ pub fn guess(rows: &[Example], inputs: &[String], output: Option<&str>) -> Resul
     if fields.len() < 2 {
         return Err("its rows have one field; an input and an answer are needed".into());
     }
-    let listed = || fields.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let by_name = ANSWERS.iter().find_map(|name| fields.iter().find(|field| field.eq_ignore_ascii_case(name)));
     let output = match output {
         Some(wanted) if fields.iter().any(|field| *field == wanted) => wanted.to_owned(),
-        Some(wanted) => return Err(format!("it has no field `{wanted}`; it has {}", listed())),
+        Some(wanted) => return Err(format!("it has no field `{wanted}`; it has {}", listed(&fields))),
         None => by_name.or(fields.last()).map(|name| (*name).clone()).unwrap_or_default(),
     };
     if let Some(unknown) = inputs.iter().find(|input| !fields.iter().any(|field| field == input)) {
-        return Err(format!("it has no field `{unknown}`; it has {}", listed()));
+        return Err(format!("it has no field `{unknown}`; it has {}", listed(&fields)));
     }
     if inputs.contains(&output) {
         return Err(format!("`{output}` cannot be read and be the answer; name the answer's field with --output"));

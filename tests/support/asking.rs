@@ -2,25 +2,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use serde_json::{Value, json};
-
-pub fn gepard(arguments: &[&str], folder: &Path) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gepard"));
-    command.args(arguments).current_dir(folder).env("GEPARD_MODELS", folder.join("models")).output().unwrap()
-}
-
-pub fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// Scores the seed on the training rows.
-pub fn eval(folder: &Path) -> Value {
-    let output = gepard(&["eval", "gepard.toml", "--split", "train", "--json", "--progress", "none"], folder);
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
 
 pub fn task(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -59,19 +59,19 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
         return Err(error);
     }
     let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
-    writeln!(out, "{} has {}", folder.display(), names.join(", "))?;
-    words.iter().try_for_each(|line| writeln!(out, "{line}"))?;
-    writeln!(out, "{}", model.words)?;
-    writeln!(out, "\nNext:\n  gepard doctor {}\n  gepard optimize {0}", task.display())?;
-    Ok(())
+    let mut lines = vec![format!("{} has {}", folder.display(), names.join(", "))];
+    lines.extend(words);
+    lines.push(model.words);
+    lines.push(format!("\nNext:\n  gepard doctor {}\n  gepard optimize {0}", task.display()));
+    lines.iter().try_for_each(|line| writeln!(out, "{line}")).map_err(CliError::Output)
 }
 
 fn write(folder: &Path, files: &[Made], of_rows: bool) -> Result<(), CliError> {
-    std::fs::create_dir_all(folder)?;
+    std::fs::create_dir_all(folder).map_err(CliError::file("make", folder))?;
     for Made { name, content } in files {
         let path = folder.join(name);
         let write = |content: &str| File::create_new(&path)?.write_all(content.as_bytes());
-        write(content).map_err(|e| CliError::Usage(format!("cannot write {}: {e}", path.display())))?;
+        write(content).map_err(CliError::file("write", &path))?;
     }
     if of_rows {
         // Fields of a user's own can have names that a task file cannot.
@@ -103,8 +103,12 @@ struct Model {
 fn model(wanted: Option<&str>) -> Result<Model, CliError> {
     if let Some(wanted) = wanted {
         let path = catalog::resolve(wanted, Path::new(""))?;
-        let reference =
-            if catalog::is_path(wanted) { std::path::absolute(&path)?.to_string_lossy().into_owned() } else { wanted.into() };
+        let reference = if catalog::is_path(wanted) {
+            let absolute = std::path::absolute(&path).map_err(CliError::file("find the folder of", &path))?;
+            absolute.to_string_lossy().into_owned()
+        } else {
+            wanted.into()
+        };
         return Ok(Model { words: format!("The model is {reference}."), reference });
     }
     let listed = match catalog::list() {

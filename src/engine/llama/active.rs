@@ -70,7 +70,7 @@ impl<'p> Active<'p> {
             draft: Vec::new(),
             drafter: Drafter::new(),
             said: Vec::new(),
-            sampler: Sampler::new(&prompt.decoding, prompt.seed, prompt.matcher.as_ref().filter(|_| prompt.thinking.is_none())),
+            sampler: Sampler::new(&prompt.decoding, prompt.seed, prompt.matcher.as_deref().filter(|_| prompt.thinking.is_none())),
             bytes: Vec::new(),
             ends: Vec::new(),
             tokens: 0,
@@ -176,7 +176,7 @@ impl<'p> Active<'p> {
 
     fn begin_answer(&mut self) {
         self.phase = Phase::Answering(self.tokens);
-        self.sampler = Sampler::new(&self.prompt.decoding, self.prompt.seed, self.prompt.matcher.as_ref());
+        self.sampler = Sampler::new(&self.prompt.decoding, self.prompt.seed, self.prompt.matcher.as_deref());
         self.bytes.clear();
         self.ends.clear();
     }

@@ -25,6 +25,9 @@ impl Drafter {
 
     /// At most `most` elements that may follow `said`: what followed the longest match of its end, of equals the latest.
     pub(super) fn guess<'s, T: PartialEq>(&self, said: &'s [T], most: usize) -> &'s [T] {
+        if most == 0 {
+            return &[];
+        }
         let (mut longest, mut follows) = (LEAST_MATCH - 1, said.len());
         for end in (LEAST_MATCH..said.len()).rev() {
             let matched = said[..end].iter().rev().zip(said.iter().rev()).take(LONGEST_MATCH).take_while(|(a, b)| a == b).count();

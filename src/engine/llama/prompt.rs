@@ -1,5 +1,7 @@
 //! A request as the scheduler sees it.
 
+use std::rc::Rc;
+
 use llama_cpp_2::token::LlamaToken;
 use llguidance::Matcher;
 
@@ -17,8 +19,8 @@ pub(super) struct Prompt {
     pub(super) thinking: Option<Thinking>,
     pub(super) decoding: Decoding,
     pub(super) seed: u64,
-    /// Enforces the grammar of the answer, where it has one.
-    pub(super) matcher: Option<Matcher>,
+    /// Enforces the grammar of the answer, where it has one: at its beginning, for all requests of the wave that have it.
+    pub(super) matcher: Option<Rc<Matcher>>,
 }
 
 /// Reasoning before an answer.

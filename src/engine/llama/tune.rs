@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use super::Settings;
 use super::loaded::Loaded;
 use super::worker::{context_params, stored_as};
-use crate::catalog;
 use crate::engine::memory::CacheType;
+use crate::{catalog, whole_file};
 
 /// Threads and batches of one model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,7 +78,7 @@ fn kept_or_measured(
     cancelled: &AtomicBool,
 ) -> Tuning {
     let record = catalog::cache_dir().ok().map(|folder| folder.join(RECORD));
-    let mut known = record.as_ref().map(read).unwrap_or_default();
+    let mut known = record.as_deref().map(read).unwrap_or_default();
     let key = key(loaded);
     if let Some(tuning) = known.get(&key) {
         return *tuning;
@@ -117,7 +117,7 @@ fn usual() -> Tuning {
 }
 
 /// A record that cannot be read is as good as none: all is measured again.
-fn read(record: &PathBuf) -> BTreeMap<String, Tuning> {
+fn read(record: &Path) -> BTreeMap<String, Tuning> {
     let sound = |tuning: &Tuning| (1..=1024).contains(&tuning.threads) && (1..=4096).contains(&tuning.chunk);
     let text = fs::read_to_string(record).unwrap_or_default();
     let mut known: BTreeMap<String, Tuning> = serde_json::from_str(&text).unwrap_or_default();
@@ -126,14 +126,11 @@ fn read(record: &PathBuf) -> BTreeMap<String, Tuning> {
 }
 
 /// Where it cannot be written, it is measured again the next time.
-fn keep(record: &PathBuf, known: &BTreeMap<String, Tuning>) {
+fn keep(record: &Path, known: &BTreeMap<String, Tuning>) {
     let Some(folder) = record.parent() else { return };
-    let Ok(text) = serde_json::to_string_pretty(known) else { return };
-    if fs::create_dir_all(folder).is_ok()
-        && let Ok(file) = tempfile::NamedTempFile::new_in(folder)
-        && fs::write(file.path(), text).is_ok()
-    {
-        drop(file.persist(record));
+    let Ok(bytes) = serde_json::to_vec_pretty(known) else { return };
+    if fs::create_dir_all(folder).is_ok() {
+        drop(whole_file::write(record, &bytes));
     }
 }
 

@@ -1,9 +1,9 @@
 //! One list of requests on one context, decoded together.
 //!
-//! The KV cache is emptied first. What several prompts begin with is a node of their prefix tree (`tree`): computed once, alone,
-//! in a sequence of its own, and shared with those below it cell by cell. Then prompts and answers of up to `sequences` requests
-//! share every batch: whatever room the answers leave is filled with prompts, node by node, in each the longest work first. The
-//! first node stays for the next wave.
+//! The KV cache is emptied first, but for the node that an earlier wave has left where this one begins with it. What several
+//! prompts begin with is a node of their prefix tree (`tree`): computed once, alone, in a sequence of its own, and shared with
+//! those below it cell by cell. Then prompts and answers of up to `sequences` requests share every batch: whatever room the
+//! answers leave is filled with prompts, node by node, in each the longest work first. The first node stays for the next wave.
 //!
 //! Attention adds up a sequence's cells in their order, so each sequence has its tokens in ascending cells: a cell is filled
 //! once. What is no longer needed is buried, not freed, until nobody is under way; then whoever found no room has an empty cache.

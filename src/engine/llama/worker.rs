@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::ops::ControlFlow;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -285,7 +286,7 @@ pub(super) fn read(loaded: &Loaded, messages: &[Message], thinks: bool) -> Resul
 fn to_prompt<'r>(
     loaded: &Loaded,
     Asked { request, thinking }: &'r Asked,
-    matchers: &mut BTreeMap<&'r Grammar, Result<Matcher, String>>,
+    matchers: &mut BTreeMap<&'r Grammar, Result<Rc<Matcher>, String>>,
 ) -> Result<Prompt, String> {
     let (Rendered { text, opened, then }, tokens) = read(loaded, &request.messages, *thinking > 0)?;
     let thinking = loaded.template.tags().filter(|_| *thinking > 0).map(|tags| {
@@ -310,8 +311,8 @@ fn to_prompt<'r>(
     let decoding = request.decoding.clone();
     // Requests of a wave often have the same grammar: it is compiled once.
     let matcher = match &request.decoding.grammar {
-        Some(grammar) => match matchers.entry(grammar).or_insert_with(|| loaded.matcher(grammar)) {
-            Ok(matcher) => Some(matcher.deep_clone()),
+        Some(grammar) => match matchers.entry(grammar).or_insert_with(|| loaded.matcher(grammar).map(Rc::new)) {
+            Ok(matcher) => Some(Rc::clone(matcher)),
             Err(cause) => return Err(format!("its grammar cannot be enforced: {cause}")),
         },
         None => None,

@@ -221,8 +221,7 @@ impl Metric for Code {
     fn check(&self, example: &Example) -> Result<(), MetricError> {
         let tests = expected(example, &self.settings.field)?;
         if tests.iter().all(|test| test.trim().is_empty()) {
-            let cause = format!("`{}` holds no test", self.settings.field);
-            return Err(MetricError::Example { id: example.id.clone(), cause });
+            return Err(MetricError::example(example, format!("`{}` holds no test", self.settings.field)));
         }
         Ok(())
     }
@@ -253,9 +252,7 @@ impl Metric for Code {
                 program.run(&ready.sandbox, &job).map_err(|error| MetricError::Other(error.to_string()))?
             }
             (Language::Python { .. }, Some(python)) => python.run(&ready.sandbox, &job).map_err(|failure| match failure {
-                python::Failure::Tests(cause) => {
-                    MetricError::Example { id: example.id.clone(), cause: format!("`{}`: {cause}", settings.field) }
-                }
+                python::Failure::Tests(cause) => MetricError::example(example, format!("`{}`: {cause}", settings.field)),
                 python::Failure::Other(cause) => MetricError::Other(cause),
             })?,
             (Language::Python { python }, None) => return Err(MetricError::Other(format!("`{python}` was not looked for"))),

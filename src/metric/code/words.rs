@@ -13,7 +13,7 @@ pub(super) enum Outcome {
     Failed(String),
     /// It took too long; where the time went.
     Late(String),
-    /// Why it was not run.
+    /// It was not run, for others before it had to be ended.
     NotRun,
 }
 

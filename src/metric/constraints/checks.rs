@@ -11,14 +11,6 @@ use whatlang::Lang;
 /// The answers of `constrained_response`.
 pub(super) const ONE_OF_THREE: [&str; 3] = ["My answer is yes.", "My answer is no.", "My answer is maybe."];
 
-/// A fixed pattern, compiled once.
-macro_rules! pattern {
-    ($source:literal) => {{
-        static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new($source).ok());
-        PATTERN.as_ref()
-    }};
-}
-
 fn count(pattern: Option<&Regex>, text: &str) -> usize {
     pattern.map_or(0, |pattern| pattern.find_iter(text).count())
 }

@@ -6,7 +6,7 @@ use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
 use super::checks;
-use crate::data::to_text;
+use crate::data::{listed, to_text};
 
 /// Less than a number, or at least it: the two relations of IFEval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,8 +135,7 @@ impl<'a> Arguments<'a> {
     fn finish(&self) -> Result<(), String> {
         let asked = self.asked.borrow();
         let Some(unknown) = self.given.keys().find(|key| !asked.contains(key)) else { return Ok(()) };
-        let known: Vec<String> = asked.iter().map(|key| format!("`{key}`")).collect();
-        let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
+        let known = if asked.is_empty() { "nothing".to_owned() } else { listed(asked.iter()) };
         Err(format!("the constraint `{}` takes no `{unknown}`; it takes {known}", self.kind))
     }
 
@@ -373,12 +372,10 @@ impl Constraint {
     /// What it asks for, in words.
     #[must_use]
     pub fn asks(&self) -> String {
-        let quoted =
-            |texts: &mut dyn Iterator<Item = &String>| texts.map(|text| format!("`{text}`")).collect::<Vec<_>>().join(", ");
         match &self.check {
-            Check::Keywords(words) => format!("the text has {}", quoted(&mut words.iter().map(|word| &word.text))),
+            Check::Keywords(words) => format!("the text has {}", listed(words.iter().map(|word| &word.text))),
             Check::Frequency(word, count) => format!("`{}` occurs {count} times", word.text),
-            Check::Forbidden(words) => format!("the text has none of {}", quoted(&mut words.iter().map(|word| &word.text))),
+            Check::Forbidden(words) => format!("the text has none of {}", listed(words.iter().map(|word| &word.text))),
             Check::Letters(letter, count) => format!("the letter `{letter}` occurs {count} times"),
             Check::Language(code) | Check::PlainLanguage(code) => format!("the whole answer is in the language `{code}`"),
             Check::Sentences(count) => format!("{count} sentences"),
@@ -390,7 +387,7 @@ impl Constraint {
             Check::Placeholders(least) => format!("at least {least} placeholders in square brackets, like `[name]`"),
             Check::Postscript(marker) => format!("a postscript that begins with `{}`", marker.text),
             Check::Bullets(number) => format!("exactly {number} bullet points, lines that begin with `* `"),
-            Check::OneOfThree => format!("one of the answers {}", checks::ONE_OF_THREE.map(|a| format!("`{a}`")).join(", ")),
+            Check::OneOfThree => format!("one of the answers {}", listed(checks::ONE_OF_THREE)),
             Check::Highlights(least) => format!("at least {least} parts highlighted with asterisks, like `*this*`"),
             Check::Sections { splitter, least, .. } => {
                 format!("at least {least} sections, each headed by `{splitter}` and its number")
@@ -410,8 +407,8 @@ impl Constraint {
                 let parts = [words.words("words"), characters.words("characters"), lines.words("lines")];
                 parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
             }
-            Check::Contains(texts) => format!("the text has {}", quoted(&mut texts.iter())),
-            Check::Excludes(texts) => format!("the text has none of {}", quoted(&mut texts.iter())),
+            Check::Contains(texts) => format!("the text has {}", listed(texts)),
+            Check::Excludes(texts) => format!("the text has none of {}", listed(texts)),
         }
     }
 
@@ -422,12 +419,12 @@ impl Constraint {
         match &self.check {
             Check::Keywords(words) => {
                 let missing = words.iter().filter(|word| !word.pattern.is_match(text));
-                Some(format!("missing: {}", missing.map(|word| format!("`{}`", word.text)).collect::<Vec<_>>().join(", ")))
+                Some(format!("missing: {}", listed(missing.map(|word| &word.text))))
             }
             Check::Frequency(word, _) => Some(format!("it occurs {} times", word.pattern.find_iter(text).count())),
             Check::Forbidden(words) => {
                 let there = words.iter().filter(|word| checks::occurs_as_word(&word.pattern, text));
-                Some(format!("it has {}", there.map(|word| format!("`{}`", word.text)).collect::<Vec<_>>().join(", ")))
+                Some(format!("it has {}", listed(there.map(|word| &word.text))))
             }
             Check::Letters(letter, _) => Some(format!("it occurs {} times", checks::letters(text, *letter))),
             Check::Sentences(_) => has(checks::sentences(text), "sentences"),

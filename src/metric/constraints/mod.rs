@@ -55,7 +55,7 @@ pub struct Constraints {
 impl Constraints {
     /// The constraints of an example, those of the task file last.
     fn of(&self, example: &Example) -> Result<Vec<Constraint>, MetricError> {
-        let bad = |cause: String| MetricError::Example { id: example.id.clone(), cause };
+        let bad = |cause: String| MetricError::example(example, cause);
         let mut all = Vec::new();
         if let Some(Listed { kinds, arguments }) = &self.listed {
             let list = |field: &String| {

@@ -86,14 +86,6 @@ const LEAST_DIGITS: usize = 7;
 /// The most, with the country's code (ITU-T E.164).
 const MOST_DIGITS: usize = 15;
 
-/// A fixed pattern, compiled once.
-macro_rules! pattern {
-    ($source:expr) => {{
-        static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new($source).ok());
-        PATTERN.as_ref()
-    }};
-}
-
 /// Personal data of these kinds in `text`, in the order in which it stands there.
 #[must_use]
 pub fn detect(text: &str, kinds: &[Kind]) -> Vec<Found> {

@@ -96,7 +96,7 @@ fn compared(text: &str) -> String {
 impl Privacy {
     /// The personal data of a row, each once.
     fn data(&self, example: &Example) -> Result<Vec<Datum>, MetricError> {
-        let bad = |cause: String| MetricError::Example { id: example.id.clone(), cause };
+        let bad = |cause: String| MetricError::example(example, cause);
         let mut data: Vec<Datum> = Vec::new();
         let mut add = |datum: Datum| {
             let is_known = data.iter().any(|known| match (known, &datum) {
@@ -186,6 +186,10 @@ impl Metric for Privacy {
         self.quality.iter().flat_map(|(metric, _)| metric.requests(example, rollout)).collect()
     }
 
+    fn questions(&self, example: &Example, rollout: &Rollout) -> usize {
+        self.quality.iter().map(|(metric, _)| metric.questions(example, rollout)).sum()
+    }
+
     fn again(&self, example: &Example, rollout: &Rollout) -> Vec<Request> {
         self.quality.iter().flat_map(|(metric, _)| metric.again(example, rollout)).collect()
     }
@@ -232,14 +236,10 @@ impl Metric for Privacy {
             judgement.score = f64::midpoint(quality.score, privacy).clamp(0.0, 1.0);
             judgement.closeness = quality.closeness.map(|closeness| f64::midpoint(closeness, privacy).clamp(0.0, 1.0));
             judgement.feedback = format!("Quality {:.2}: {}\n{}", quality.score, quality.feedback, judgement.feedback);
-            let mut tell = |module: String, words: String| {
-                let own = judgement.module_feedback.entry(module).or_default();
-                *own = if own.is_empty() { words } else { format!("{own} {words}") };
-            };
             if let Some(module) = answered_by {
-                tell(module.clone(), format!("It wrote the answer, whose quality is {:.2}.", quality.score));
+                judgement.tell(module, &format!("It wrote the answer, whose quality is {:.2}.", quality.score));
             }
-            quality.module_feedback.into_iter().for_each(|(module, words)| tell(module, words));
+            quality.module_feedback.into_iter().for_each(|(module, words)| judgement.tell(module, &words));
             judgement.objectives.insert("quality".into(), quality.score);
             judgement.objectives.extend(quality.objectives.into_iter().map(|(name, score)| (format!("quality.{name}"), score)));
         }

@@ -9,29 +9,29 @@ use super::operators::Operator;
 
 /// What became of the proposals of an operator or a reflector.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Record {
+pub struct Tries {
     /// Proposals that went to the gate, or were unusable.
     pub tried: u32,
     /// Those that were validated in full and better than their parents.
     pub better: u32,
 }
 
-/// Of so many tries one is believed to have helped, before there is a record: of those that cost no reflection, and of
+/// Of so many tries one is believed to have helped, before there are any: of those that cost no reflection, and of
 /// those that do. The time of a reflection is that of dozens of rollouts.
 const BELIEF: u32 = 2;
 const BELIEF_WHERE_ASKED: u32 = 4;
 
-/// The records of all operators.
+/// The tries of all operators.
 #[derive(Debug, Clone, Default)]
-pub struct Bandit(BTreeMap<Operator, Record>);
+pub struct Bandit(BTreeMap<Operator, Tries>);
 
-impl Record {
+impl Tries {
     fn hear(&mut self, is_better: bool) {
         self.tried += 1;
         self.better += u32::from(is_better);
     }
 
-    /// A draw from what the record says of the chance to bring something better, on top of the belief that one of
+    /// A draw from what the tries say of the chance to bring something better, on top of the belief that one of
     /// `before` tries did.
     fn draw(self, before: u32, random: &mut impl Rng) -> f64 {
         beta(self.better + 1, self.tried - self.better + before - 1, random)
@@ -45,7 +45,7 @@ impl Bandit {
     }
 
     /// The operator of the next proposal of an iteration, which has those in `used` already: the first that was
-    /// never tried of those that cost no reflection, then by chance, the better records mostly before the worse. One
+    /// never tried of those that cost no reflection, then by chance, the better mostly before the worse. One
     /// whose outcome is always the same is not used twice. None where `operators` has no other.
     pub fn next(&self, operators: &[Operator], used: &[Operator], random: &mut impl Rng) -> Option<Operator> {
         let untried = operators.iter().find(|o| !o.asks() && !self.0.contains_key(o) && !used.contains(o));
@@ -64,13 +64,13 @@ impl Bandit {
     }
 }
 
-/// The reflectors of a run: their records, and what they cost.
+/// The reflectors of a run: their tries, and what they cost.
 #[derive(Debug, Clone)]
 pub struct Teachers(Vec<Teacher>);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Teacher {
-    record: Record,
+    tries: Tries,
     /// Tokens read and written for its proposals.
     tokens: u64,
     /// What a token costs: the bytes of the model's weights. A clock would make runs unrepeatable.
@@ -84,15 +84,15 @@ impl Teachers {
         Self(sizes.iter().map(|&size| Teacher { size: size.max(1), ..Teacher::default() }).collect())
     }
 
-    /// The place of the one to be asked next: each once, then the one that by chance and its record helps most
+    /// The place of the one to be asked next: each once, then the one that by chance and its tries helps most
     /// often for its cost.
     pub fn choose(&self, random: &mut impl Rng) -> usize {
-        if let Some(untried) = self.0.iter().position(|teacher| teacher.record.tried == 0) {
+        if let Some(untried) = self.0.iter().position(|teacher| teacher.tries.tried == 0) {
             return untried;
         }
         let worth = |teacher: &Teacher| {
-            let cost = teacher.tokens as f64 / f64::from(teacher.record.tried) * teacher.size as f64;
-            teacher.record.draw(BELIEF, random) / cost.max(1.0)
+            let cost = teacher.tokens as f64 / f64::from(teacher.tries.tried) * teacher.size as f64;
+            teacher.tries.draw(BELIEF, random) / cost.max(1.0)
         };
         let worth: Vec<f64> = self.0.iter().map(worth).collect();
         (0..worth.len()).max_by(|&a, &b| worth[a].total_cmp(&worth[b]).then(b.cmp(&a))).unwrap_or(0)
@@ -100,7 +100,7 @@ impl Teachers {
 
     /// Takes note of one of its proposals.
     pub fn hear(&mut self, teacher: usize, is_better: bool) {
-        self.0[teacher].record.hear(is_better);
+        self.0[teacher].tries.hear(is_better);
     }
 
     /// Takes note of tokens that it was asked for.

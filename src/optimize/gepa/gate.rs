@@ -5,14 +5,14 @@ use crate::optimize::pool::rounded;
 
 /// What the minibatch says of a child.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Verdict {
+pub struct Sums {
     /// The sum of the parent's scores.
     pub parent_sum: f64,
     /// The sum of the child's.
     pub child_sum: f64,
 }
 
-impl Verdict {
+impl Sums {
     /// Compares scores on the same examples. An example that either was not scored on is left
     /// out of both sums.
     #[must_use]
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn only_a_better_child_passes_and_an_equal_one_where_that_is_enough() {
-        let passes = |gate, p: [f64; 2], c: [f64; 2]| Verdict::of(&p.map(Some), &c.map(Some)).passes(gate, false);
+        let passes = |gate, p: [f64; 2], c: [f64; 2]| Sums::of(&p.map(Some), &c.map(Some)).passes(gate, false);
         assert!(passes(Gate::Strict, [0.0, 1.0], [1.0, 1.0]));
         assert!(!passes(Gate::Strict, [0.0, 1.0], [1.0, 0.0]));
         assert!(passes(Gate::OrEqual, [0.0, 1.0], [1.0, 0.0]));
@@ -80,20 +80,20 @@ mod tests {
         assert!(passes(Gate::Confident, [0.0, 1.0], [1.0, 1.0]));
         assert!(!passes(Gate::Confident, [0.0, 1.0], [1.0, 0.0]));
         assert!(!passes(Gate::Confident, [0.0, 0.0], [0.0, 0.0]));
-        let nothing = Verdict::of(&[Some(0.0); 2], &[Some(0.0); 2]);
+        let nothing = Sums::of(&[Some(0.0); 2], &[Some(0.0); 2]);
         assert!(nothing.passes(Gate::Confident, true) && !nothing.passes(Gate::Strict, true));
     }
 
     #[test]
     fn a_tie_in_thirds_is_a_tie() {
         let thirds = |n: [f64; 3]| n.map(|x| Some(x / 3.0));
-        assert!(!Verdict::of(&thirds([3.0, 2.0, 1.0]), &thirds([2.0, 2.0, 2.0])).passes(Gate::Strict, false));
+        assert!(!Sums::of(&thirds([3.0, 2.0, 1.0]), &thirds([2.0, 2.0, 2.0])).passes(Gate::Strict, false));
     }
 
     #[test]
     fn an_unscored_example_decides_nothing() {
-        assert!(!Verdict::of(&[Some(0.0), None], &[None, Some(1.0)]).passes(Gate::Strict, false));
-        assert!(Verdict::of(&[Some(0.0), None], &[Some(0.5), Some(0.0)]).passes(Gate::Strict, false));
+        assert!(!Sums::of(&[Some(0.0), None], &[None, Some(1.0)]).passes(Gate::Strict, false));
+        assert!(Sums::of(&[Some(0.0), None], &[Some(0.5), Some(0.0)]).passes(Gate::Strict, false));
     }
 
     fn score() -> impl Strategy<Value = Option<f64>> {
@@ -110,7 +110,7 @@ mod tests {
         ) {
             let (parent, child): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
             let known: Vec<_> = child.iter().enumerate().map(|(at, c)| (at < run).then_some(*c)).collect();
-            let verdict = Verdict::of(&parent, &child).passes(gate, false);
+            let verdict = Sums::of(&parent, &child).passes(gate, false);
             if verdict {
                 prop_assert!(can_pass(gate, &parent, &known));
             }

@@ -9,11 +9,9 @@ pub mod crossover;
 pub mod frontier;
 pub mod gate;
 pub mod merge;
-pub mod minibatch;
 mod mutate;
 pub mod operators;
 pub mod pareto;
-pub mod profile;
 mod propose;
 pub mod right;
 pub mod select;
@@ -24,12 +22,12 @@ use std::sync::Arc;
 
 use self::bandit::{Bandit, Teachers};
 use self::crossover::{Crossover, Merge};
-use self::minibatch::Minibatches;
-use self::profile::Output;
 use self::right::Right;
 use self::select::RoundRobin;
 use self::validate::Newcomer;
-use super::pool::ranking;
+use super::minibatch::Minibatches;
+use super::pool::best_mean;
+use super::profile::{self, Output};
 use super::session::Halt;
 use super::{Member, Optimizer, Pool, Session, joining};
 use crate::config::{Frontier, Keep, ModuleSelection, Parents};
@@ -127,7 +125,7 @@ impl Gepa {
                 let batch = batches.deal(|epoch| session.random("minibatch", epoch));
                 self.mutate(session, iteration, &batch)?;
             }
-            let mean = ranking(&self.members).first().map_or(0.0, |&place| self.members[place].mean());
+            let mean = best_mean(&self.members);
             if mean > best.0 {
                 best = (mean, iteration);
             }
@@ -174,7 +172,7 @@ impl Gepa {
         let child_scores = scores(&rollouts);
         let sums = parents.map(|parent| {
             let scores: Vec<Option<f64>> = examples.iter().map(|&place| self.members[parent].scores.get(place)).collect();
-            gate::Verdict::of(&scores, &child_scores)
+            gate::Sums::of(&scores, &child_scores)
         });
         if sums.iter().any(|sum| sum.child_sum < sum.parent_sum) {
             let (parent_sums, child_sum) = (sums.map(|sum| sum.parent_sum), sums[0].child_sum);

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::gate::{self, Verdict};
+use super::gate::{self, Sums};
 use super::propose::{Child, Parent};
 use super::validate::{self, Newcomer};
-use super::{Gepa, all_perfect, minibatch, scores, select};
+use super::{Gepa, all_perfect, scores, select};
 use crate::config::{Gate, Keep, ModuleSelection, Parents};
 use crate::data::split::Split;
 use crate::event::{Event, Purpose};
 use crate::optimize::session::Ask;
-use crate::optimize::{Halt, Session};
+use crate::optimize::{Halt, Session, joining, minibatch};
 use crate::program::Candidate;
 
 /// Right answers that are expected of a parent on a minibatch, below which none is no news.
@@ -97,7 +97,7 @@ impl Gepa {
                 continue;
             }
             let modules = &session.program().modules;
-            let evolve: Vec<usize> = (0..modules.len()).filter(|&module| !modules[module].frozen).collect();
+            let evolve = joining::open_modules(session);
             // Of a module that was not called there is nothing to read; where none was, none is better than another.
             let is_called = |module: &usize| rollouts.iter().any(|of| of.rollout.telling(&modules[*module].name).is_some());
             let called: Vec<usize> = evolve.iter().copied().filter(is_called).collect();
@@ -146,10 +146,10 @@ impl Gepa {
             self.right.learn(session.program(), &self.profiles, &child.candidate, examples.clone(), &answers);
             let run = answers.iter().flatten().count();
             let scores: Vec<Option<f64>> = answers.iter().map(|a| a.as_ref().and_then(|scored| scored.score())).collect();
-            let verdict = Verdict::of(&parents[child.parent].scores, &scores);
-            let (proposal, Verdict { parent_sum, child_sum }) = (child.proposal, verdict);
+            let sums = Sums::of(&parents[child.parent].scores, &scores);
+            let (proposal, Sums { parent_sum, child_sum }) = (child.proposal, sums);
             let expected = self.members[parents[child.parent].place].mean() * batch.len() as f64;
-            let has_passed = run == batch.len() && verdict.passes(rule, expected < LIKELY_ZERO);
+            let has_passed = run == batch.len() && sums.passes(rule, expected < LIKELY_ZERO);
             if !has_passed {
                 self.learn(&child, false);
                 self.remember(&child, parents[child.parent].place);
@@ -160,7 +160,7 @@ impl Gepa {
                 session.log(&Event::Rejected { iteration, proposal, parent_sum, child_sum, run })?;
             } else {
                 session.log(&Event::Passed { iteration, proposal, parent_sum, child_sum })?;
-                passed.push((child, verdict));
+                passed.push((child, sums));
             }
         }
         if session.plan().keep == Some(Keep::All) {

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use rand::Rng;
 
 use super::bandit::Bandit;
-use super::operators::{self, Draft, Operator, Place, Questions, Work};
-use super::profile::Output;
+use super::operators::{self, Begun, Operator, Place, Questions, Work};
 use super::{Gepa, Scored};
 use crate::data::Example;
 use crate::engine::{Completion, ModelId, Request};
 use crate::event::Event;
 use crate::optimize::answer::Unusable;
 use crate::optimize::joining::{self, Proposal};
+use crate::optimize::profile::Output;
 use crate::optimize::{Halt, Session, writing};
 use crate::program::{Candidate, ModuleText};
 
@@ -98,8 +98,8 @@ impl Gepa {
             let begun =
                 self.with_work(session, &scene, (change.parent, change.module), |work| change.operator.begin(work, &mut random));
             change.state = match begun {
-                Ok(Draft::Text(text)) => State::Done(Ok(text), String::new()),
-                Ok(Draft::Ask(questions)) => State::Asked(questions),
+                Ok(Begun::Text(text)) => State::Done(Ok(text), String::new()),
+                Ok(Begun::Ask(questions)) => State::Asked(questions),
                 Err(unusable) => {
                     let room = format!("no example fits {} tokens", scene.room);
                     State::Done(Err(unusable), if unusable == Unusable::NoRoom { room } else { String::new() })
@@ -137,8 +137,8 @@ impl Gepa {
                     let state = if operator.asks() {
                         State::Done(Err(Unusable::Empty), String::new())
                     } else {
-                        let draft = self.with_work(session, scene, place, |work| operator.begin(work, random));
-                        let Ok(Draft::Text(text)) = draft else { continue };
+                        let begun = self.with_work(session, scene, place, |work| operator.begin(work, random));
+                        let Ok(Begun::Text(text)) = begun else { continue };
                         let Ok(text) = self.untried(scene, place, text) else { continue };
                         let is_same =
                             |other: &Change| matches!(&other.state, State::Done(Ok(drawn), _) if is_alike(drawn, &text));
@@ -240,13 +240,8 @@ impl Gepa {
                         if !again && may_ask != Some(0) && unusable.is_worth_a_retry() && change.operator != Operator::Paper =>
                     {
                         may_ask = may_ask.map(|left| left.saturating_sub(1));
-                        Self::unusable(
-                            session,
-                            scene.iteration,
-                            (change.proposal, change.module, change.operator),
-                            unusable,
-                            writing::words(&answers),
-                        )?;
+                        let of = (change.proposal, change.module, change.operator.name());
+                        writing::tell_unusable(session, scene.iteration, of, unusable, writing::words(&answers))?;
                     }
                     read => change.state = State::Done(read, writing::words(&answers)),
                 }
@@ -269,8 +264,8 @@ impl Gepa {
         for change in changes {
             let State::Done(Ok(text), _) = &change.state else {
                 if let State::Done(Err(unusable), words) = &change.state {
-                    let of = (change.proposal, change.module, change.operator);
-                    Self::unusable(session, scene.iteration, of, *unusable, words.clone())?;
+                    let of = (change.proposal, change.module, change.operator.name());
+                    writing::tell_unusable(session, scene.iteration, of, *unusable, words.clone())?;
                     self.hear((change.module, change.operator), scene.teacher, false);
                 }
                 continue;
@@ -297,7 +292,8 @@ impl Gepa {
                 for &(module, operator) in &child.operators {
                     let same = child.candidate == self.members[parent].candidate;
                     let reason = if same { Unusable::Unchanged } else { Unusable::Repeated };
-                    Self::unusable(session, scene.iteration, (child.proposal, module, operator), reason, String::new())?;
+                    let of = (child.proposal, module, operator.name());
+                    writing::tell_unusable(session, scene.iteration, of, reason, String::new())?;
                     self.hear((module, operator), scene.teacher, false);
                 }
                 continue;
@@ -321,23 +317,6 @@ impl Gepa {
         if operator.asks() {
             self.teachers.hear(teacher, is_better);
         }
-    }
-
-    fn unusable(
-        session: &mut Session<'_>,
-        iteration: u64,
-        (proposal, module, operator): (usize, usize, Operator),
-        unusable: Unusable,
-        text: String,
-    ) -> Result<(), Halt> {
-        session.log(&Event::Unusable {
-            iteration,
-            proposal,
-            module: session.program().modules[module].name.clone(),
-            operator: operator.name(),
-            reason: unusable.reason(),
-            text,
-        })
     }
 
     fn requests(session: &Session<'_>, scene: &Scene<'_>, questions: &Questions, seeds: &mut impl Rng) -> Vec<Request> {

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::profile::{Kind, Output};
 use crate::data::Example;
 use crate::journal::Scored;
 use crate::optimize::demonstrations::{corrected, succeeded};
+use crate::optimize::profile::{Kind, Output};
 use crate::program::{Candidate, Demonstration, Program};
 
 /// The most that are kept of a module; the oldest make way.

@@ -17,18 +17,18 @@ const EVEN: usize = 4;
 #[derive(Debug)]
 pub struct Choices {
     sizes: Vec<usize>,
-    /// Whether what is told has an effect; without, all choices are drawn evenly for ever.
+    /// Whether what is told has an effect; without, all choices are drawn evenly for ever: a control of the tests.
     learns: bool,
-    /// Whether a choice depends on those made before it.
+    /// Whether a choice depends on those made before it; another control.
     together: bool,
     told: Vec<(Vec<usize>, f64)>,
 }
 
 impl Choices {
-    /// Of so many possibilities each, at least one; `learns`: whether what is told has an effect.
+    /// Of so many possibilities each, at least one.
     #[must_use]
-    pub fn new(sizes: Vec<usize>, learns: bool) -> Self {
-        Self { sizes, learns, together: true, told: Vec::new() }
+    pub fn new(sizes: Vec<usize>) -> Self {
+        Self { sizes, learns: true, together: true, told: Vec::new() }
     }
 
     /// The next combination.
@@ -72,7 +72,7 @@ mod tests {
     fn hits(learns: bool, together: bool, sizes: &[usize], trials: usize, score: fn(&[usize]) -> f64) -> usize {
         let of = |seed: u64| {
             let mut random = stream(seed, "trial", 0);
-            let mut choices = Choices { together, ..Choices::new(sizes.to_vec(), learns) };
+            let mut choices = Choices { learns, together, ..Choices::new(sizes.to_vec()) };
             let mut trial = |_: &usize| {
                 let combination = choices.ask(&mut random);
                 let score = score(&combination);
@@ -106,7 +106,7 @@ mod tests {
     fn the_same_seed_makes_the_same_choices() {
         let run = || {
             let mut random = stream(3, "trial", 0);
-            let mut choices = Choices::new(vec![3, 4, 1], true);
+            let mut choices = Choices::new(vec![3, 4, 1]);
             let trial = |n: u32| {
                 let combination = choices.ask(&mut random);
                 choices.tell(&combination, f64::from(n % 3) / 3.0);

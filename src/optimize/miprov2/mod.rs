@@ -62,8 +62,6 @@ pub struct Miprov2 {
     pub shown: usize,
     /// Whether right rollouts become demonstrations.
     pub bootstraps: bool,
-    /// Whether trials teach what to choose.
-    pub learns: bool,
 }
 
 /// What can be chosen for each module.
@@ -97,7 +95,6 @@ impl Miprov2 {
             sets: 4,
             shown: 4,
             bootstraps: true,
-            learns: true,
         }
     }
 
@@ -113,7 +110,7 @@ impl Miprov2 {
         let options = self.options(session)?;
         let sizes: Vec<usize> =
             options.instructions.iter().zip(&options.sets).flat_map(|(texts, sets)| [texts.len(), sets.len()]).collect();
-        let mut choices = Choices::new(sizes.clone(), self.learns);
+        let mut choices = Choices::new(sizes.clone());
         // The seed is known already.
         let seed = vec![0; sizes.len()];
         choices.tell(&seed, self.members[0].mean());
@@ -130,15 +127,15 @@ impl Miprov2 {
             }
             if session.limits().patience.is_some_and(|patience| trial > improved + patience) {
                 // What the trials found may be better than what was validated last.
-                let best = self.best_mean();
+                let best = pool::best_mean(&self.members);
                 self.validate_best(session, trial, &options, &mut choices)?;
-                if self.best_mean() <= best {
+                if pool::best_mean(&self.members) <= best {
                     return Ok(StopReason::NoImprovement);
                 }
                 improved = trial;
             }
             let before = session.spent().rollouts;
-            let best = self.best_mean();
+            let best = pool::best_mean(&self.members);
             if !session.holds((minibatch + size) as u64)? {
                 // What is left is for the best of the trials.
                 self.validate_best(session, trial, &options, &mut choices)?;
@@ -151,7 +148,7 @@ impl Miprov2 {
             if (trial - 1) % FULL_EVERY == 0 {
                 self.validate_best(session, trial, &options, &mut choices)?;
             }
-            improved = if self.best_mean() > best { trial } else { improved };
+            improved = if pool::best_mean(&self.members) > best { trial } else { improved };
             if idle.is_end(session, trial, before, MOST_IDLE)? {
                 self.validate_best(session, trial, &options, &mut choices)?;
                 return Ok(StopReason::NothingLeft);
@@ -232,10 +229,6 @@ impl Miprov2 {
         choices.tell(&combination, member.mean());
         self.members.push(member);
         Ok(())
-    }
-
-    fn best_mean(&self) -> f64 {
-        pool::ranking(&self.members).first().map_or(0.0, |&place| self.members[place].mean())
     }
 }
 

@@ -11,7 +11,7 @@ use crate::optimize::answer;
 use crate::optimize::demonstrations::{fitting, labelled, succeeded};
 use crate::optimize::packing::{self, Packed};
 use crate::optimize::session::Halt;
-use crate::optimize::writing::{self, Base, Question};
+use crate::optimize::writing::{self, Question};
 use crate::optimize::{Session, joining};
 use crate::program::{Demonstration, ModuleText};
 
@@ -122,15 +122,10 @@ impl Miprov2 {
             }
         }
         let inputs: Vec<String> = session.train().iter().flat_map(|e| e.fields.values().map(to_text)).collect();
+        let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
         let texts = self.writer.write(session, 1, "instructions", &questions, &|session, place, completion| {
             let module = questions[place].module;
-            let base = Base {
-                module: &session.program().modules[module],
-                text: &self.seed.0[module],
-                inputs: inputs.iter().map(String::as_str).collect(),
-                most_tokens: writing::most_tokens(session, module),
-            };
-            base.read(completion, &|words| session.count_tokens(base.module.model, words))
+            writing::read(session, (module, &self.seed.0[module]), &inputs, completion)
         })?;
         let mut all: Vec<Vec<ModuleText>> = self.seed.0.iter().map(|text| vec![text.clone()]).collect();
         for (question, text) in questions.iter().zip(texts) {

@@ -12,6 +12,7 @@ use super::history::{Asked, Chat, Entry, Fate, History, Iteration, Proposal, Run
 use super::trace;
 use crate::data::split::Split;
 use crate::engine::{Completion, Message};
+use crate::event::Behind;
 use crate::journal::{self, Record, RolloutAsk};
 
 /// A history in the making.
@@ -201,7 +202,7 @@ impl Chronicle {
             }
             Decision::ValidationGivenUp { candidate, validated, of, lead, behind } => {
                 // The lead is over the pool's best; of a race it says nothing.
-                let lead = if behind.is_best() { format!(" ({lead:+.2})") } else { String::new() };
+                let lead = if behind == Behind::Best { format!(" ({lead:+.2})") } else { String::new() };
                 let why = format!("validation given up after {validated} of {of} examples: {}{lead}", behind.words());
                 self.given_up.insert(candidate, why);
             }
@@ -209,7 +210,8 @@ impl Chronicle {
             Decision::Tried { proposal, examples: count, mean } => {
                 self.judged(proposal, Fate::Tried, format!("{mean:.3} on {}", examples(count)));
             }
-            Decision::Turn { .. } | Decision::Attempted { .. } => {}
+            Decision::Attempted { mean } => self.history.trials.push(mean),
+            Decision::Turn { .. } => {}
             accepted @ Decision::Accepted { .. } => self.accepted(accepted),
         }
     }

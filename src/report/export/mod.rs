@@ -19,7 +19,7 @@ use crate::engine::{Grammar, Message, Role};
 use crate::journal;
 use crate::program::{Module, ModuleText, layout};
 
-use super::result::BestFile;
+use super::result::{BestFile, braced};
 
 /// Tokens of context where neither the plan nor the model file says less.
 const CONTEXT: usize = 8192;
@@ -160,6 +160,12 @@ impl Deployed {
         stem.map_or_else(|| self.model.clone(), |name| name.to_string_lossy().into_owned())
     }
 
+    /// What is to be known where answers were decoded under a grammar that the form cannot hold.
+    fn grammar_note(&self) -> Option<String> {
+        let note = "the grammar that answers were decoded under is not in it: answers may be something else";
+        self.grammar.as_ref().map(|_| note.into())
+    }
+
     /// What is to be known where a model reasons first.
     fn thinking_note(&self) -> Option<String> {
         (self.thinking > 0).then(|| {
@@ -211,17 +217,11 @@ pub fn open(folder: &Path) -> Result<Vec<Deployed>, ExportError> {
     for (place, module) in plan.modules.iter().enumerate() {
         let absent = || ExportError::Best { path: path.clone(), cause: format!("it has no module `{}`", module.name) };
         let saved = best.modules.iter().find(|saved| saved.name == module.name).ok_or_else(absent)?;
-        let text = ModuleText {
-            instruction: saved.instruction.clone(),
-            demonstrations: saved.demonstrations.clone(),
-            reasoning: saved.reasoning,
-            layout: None,
-        };
         let mut module = plan.module(place).ok_or_else(absent)?;
         module.layout = saved.layout.unwrap_or(module.layout);
-        let braced: Vec<(String, String)> = module.inputs.iter().map(|f| (f.clone(), format!("{{{f}}}"))).collect();
+        let text = ModuleText { layout: None, ..saved.text() };
         let one = Deployed::new(&plan, module, text, &recorded);
-        if one.chat(&braced) != saved.messages {
+        if one.chat(&braced(&one.module)) != saved.messages {
             return Err(ExportError::Differs { folder: folder.to_owned(), module: saved.name.clone() });
         }
         deployed.push(one);

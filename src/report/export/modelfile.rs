@@ -23,9 +23,7 @@ pub(super) fn write(one: &Deployed) -> Result<(String, Vec<String>), ExportError
     if !one.begun().is_empty() {
         lost.push(format!("the answer is not begun; in the run, the model went on from `{}`", one.begun()));
     }
-    if one.grammar.is_some() {
-        lost.push("the grammar that answers were decoded under is not in it: answers may be something else".into());
-    }
+    lost.extend(one.grammar_note());
     lost.extend(one.thinking_note());
     let mut lines = vec![
         comment(&format!("Module `{}` of a gepard run.", one.module.name)),
@@ -55,8 +53,7 @@ pub(super) fn write(one: &Deployed) -> Result<(String, Vec<String>), ExportError
         lines.push(format!("SYSTEM {}", quoted(one, &system)?));
     }
     for turn in turns {
-        let role = if turn.role == Role::Assistant { "assistant" } else { "user" };
-        lines.push(format!("MESSAGE {role} {}", quoted(one, &turn.content)?));
+        lines.push(format!("MESSAGE {} {}", turn.role.name(), quoted(one, &turn.content)?));
     }
     Ok((lines.join("\n") + "\n", lost))
 }

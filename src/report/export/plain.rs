@@ -4,19 +4,12 @@ use serde_json::{Map, Value, json};
 
 use super::request::shortest;
 use super::{Deployed, File};
-use crate::engine::Role;
+use crate::engine::Message;
 use crate::engine::llama::TOP_K;
 
 /// Every message below its role.
 pub(super) fn text(one: &Deployed) -> String {
-    let message = |message: &crate::engine::Message| {
-        let role = match message.role {
-            Role::System => "system",
-            Role::User => "user",
-            Role::Assistant => "assistant",
-        };
-        format!("── {role} ──\n{}\n", message.content)
-    };
+    let message = |message: &Message| format!("── {} ──\n{}\n", message.role.name(), message.content);
     one.messages.iter().map(message).collect::<Vec<_>>().join("\n")
 }
 

@@ -17,9 +17,7 @@ pub(super) fn openai(one: &Deployed) -> (String, Vec<String>) {
             one.begun()
         ));
     }
-    if one.grammar.is_some() {
-        notes.push("the grammar that answers were decoded under is not in it: answers may be something else".into());
-    }
+    notes.extend(one.grammar_note());
     if one.module.temperature > 0.0 {
         notes.push(format!(
             "answers were drawn from the {TOP_K} likeliest tokens, without `min_p`: where a server has fields for that, set \

@@ -8,12 +8,15 @@ const ticks = (top, most) => {
   return Array.from({ length: Math.floor(top / step + 1e-9) + 1 }, (_, at) => at * step);
 };
 
+/** The width of a chart: its letters are to be read on a narrow screen, too. */
+const roomy = () => Math.max(320, Math.min(920, innerWidth - 40));
+
 /** Lines for scores from `low` to `high`, numbers from 0 to `end` below, and what these are. */
 const axes = ({ width, height, left, right, bottom, x, y, low, high, end, label, name }) => [
   ticks(high - low, 5).map((step) => low + step).map((value) => [
     svg("line", { class: "axis", x1: left, x2: width - right, y1: y(value), y2: y(value) }),
     svg("text", { class: "tick", x: left - 8, y: y(value) + 4, "text-anchor": "end" }, value.toFixed(2)),
   ]),
-  ticks(end, 7).map((value) => svg("text", { class: "tick", x: x(value), y: height - bottom + 18, "text-anchor": "middle" }, label(value))),
+  ticks(end, Math.min(7, width / 120)).map((value) => svg("text", { class: "tick", x: x(value), y: height - bottom + 18, "text-anchor": "middle" }, label(value))),
   svg("text", { class: "tick", x: width - right, y: height - 4, "text-anchor": "end" }, name),
 ];

@@ -51,7 +51,7 @@ const candidatesTable = () => {
   fill();
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of candidates" },
     h("table", null,
-      h("caption", null, "Candidates in the order in which they joined. “best on”: validation examples on which no other scores higher."),
+      h("caption", null, "A heading sorts. “best on”: validation examples on which no other scores higher."),
       h("thead", null, h("tr", null, heads)), body));
 };
 
@@ -62,7 +62,7 @@ const candidatePanel = () => {
     const candidate = run.candidates[place];
     const options = run.candidates.map((other, at) => [at, `#${at} (${score(other.mean)})`]).filter(([at]) => at !== place);
     const compared = from ?? candidate.parents[0] ?? place;
-    const [label] = choice("compare with", options, compared, (value) => show(place, Number(value)));
+    const [label] = choice("compare with", options, compared, (value) => { show(place, Number(value)); panel.querySelector("select").focus(); });
     refill(panel,
       h("h3", null, `Candidate #${place}${isBest(place) ? ", the answer" : ""}`),
       h("p", null, `${score(candidate.mean)} on ${count(scoredOn(place), "validation example")}; ${origin(candidate)}`

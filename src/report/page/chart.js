@@ -1,7 +1,7 @@
 // The score over rollouts and over time.
 
 const chartView = (by) => {
-  const [width, height, left, right, top, bottom] = [920, 300, 46, 16, 14, 38];
+  const [width, height, left, right, top, bottom] = [roomy(), 300, 46, 16, 14, 38];
   const points = run.candidates.map((candidate, place) => ({ place, at: candidate[by], mean: candidate.mean, complete: candidate.complete }));
   const end = Math.max(by === "spent" ? run.rollouts : run.spending.search, ...points.map((point) => point.at)) || 1;
   const means = points.map((point) => point.mean);

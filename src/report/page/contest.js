@@ -4,7 +4,7 @@ const contest = JSON.parse(document.getElementById("run").textContent);
 const methods = contest.table.map((standing) => standing.optimizer);
 
 const curvesView = (hidden) => {
-  const [width, height, left, right, top, bottom] = [920, 360, 46, 16, 14, 38];
+  const [width, height, left, right, top, bottom] = [roomy(), 360, 46, 16, 14, 38];
   const runs = contest.runs.filter((run) => run.curve.length > 0);
   const end = Math.max(1, ...runs.map((run) => run.rollouts ?? 0));
   const means = runs.flatMap((run) => run.curve.map(([, mean]) => mean));
@@ -16,11 +16,13 @@ const curvesView = (hidden) => {
     const [[start, mean], ...rises] = curve;
     return `M${x(start)} ${y(mean)}${rises.map(([at, rise]) => `H${x(at)}V${y(rise)}`).join("")}H${x(rollouts ?? end)}`;
   };
-  return svg("svg", { viewBox: `0 0 ${width} ${height}`, width: "100%", role: "img", "aria-label": `Best score on validation over rollouts, ${count(runs.length, "run")} of ${count(methods.length, "optimizer")}; the table below has the ends` },
+  return svg("svg", { viewBox: `0 0 ${width} ${height}`, width: "100%", role: "img", "aria-label": `Best score on validation over rollouts, ${count(runs.length, "run")} of ${count(methods.length, "optimizer")}; the table above has the ends` },
     axes({ width, height, left, right, bottom, x, y, low, high, end, label: (value) => value.toLocaleString("en"), name: "rollouts" }),
     runs.map((run) => svg("path", {
       class: `curve curve${methods.indexOf(run.optimizer) % 10}`, d: path(run), visibility: hidden.has(run.optimizer) && "hidden",
-    }, svg("title", null, `${run.optimizer}, seed ${run.seed}: ${score(run.best)}`))));
+    }, svg("title", null, `${run.optimizer}, seed ${run.seed}: ${score(run.best)}`))),
+    // Where a run ends: the last rise of many is at their last rollout.
+    runs.map((run) => svg("circle", { class: `curve curve${methods.indexOf(run.optimizer) % 10}`, fill: "none", r: 4, cx: x(run.rollouts ?? end), cy: y(run.curve[run.curve.length - 1][1]), visibility: hidden.has(run.optimizer) && "hidden" })));
 };
 
 const curvesSection = () => {
@@ -39,23 +41,25 @@ const curvesSection = () => {
     box);
 };
 
-const estimate = (value, shown) => (value ? `${shown(value.mean)}${value.interval ? ` [${shown(value.interval[0])}, ${shown(value.interval[1])}]` : ""}` : "–");
+const estimate = (value, shown) => (value ? [shown(value.mean), value.interval && h("div", { class: "soft" }, `${shown(value.interval[0])} to ${shown(value.interval[1])}`)] : "–");
 
 const resultSection = () => {
   const heads = ["optimizer", "runs", "validation", `less ${methods[0] ?? ""}`, "test", `less ${methods[0] ?? ""}`, "rollouts", "calls", "tokens", "minutes"];
-  const whole = (value) => Math.round(value).toLocaleString("en");
+  const whole = (value) => (value % 2 === 0.5 ? Math.floor(value) : Math.round(value)).toLocaleString("en");
   const line = (standing, place) => h("tr", null,
     h("th", { scope: "row" }, standing.optimizer), h("td", { class: "number" }, standing.seeds),
     h("td", { class: "number" }, estimate(standing.validation, score)), h("td", { class: "number" }, place === 0 ? "" : estimate(standing.validation_difference, signed)),
     h("td", { class: "number" }, estimate(standing.test, score)), h("td", { class: "number" }, place === 0 ? "" : estimate(standing.test_difference, signed)),
     [standing.rollouts, standing.calls, standing.tokens].map((value) => h("td", { class: "number" }, whole(value))),
     h("td", { class: "number" }, standing.minutes.toFixed(1)));
+  const seed = contest.runs[0];
   const trials = contest.table.filter((standing) => standing.trials.length > 0);
   return section("result", "The optimizers on this task",
     h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Table of the optimizers" }, h("table", null,
       h("caption", null, "Means over the runs; 95% intervals over the examples. Differences are paired: on the same examples, less the first."),
       h("thead", null, h("tr", null, heads.map((head, place) => h("th", { scope: "col", class: place > 0 && "number" }, head)))),
-      h("tbody", null, contest.table.map(line)))),
+      h("tbody", null, seed && h("tr", null, h("th", { scope: "row" }, "the seed"), h("td"), h("td", { class: "number" }, score(seed.seed_score)), h("td"),
+        h("td", { class: "number" }, score(seed.test_seed_score)), Array.from({ length: 5 }, () => h("td"))), contest.table.map(line)))),
     trials.map((standing) => h("p", { class: "note" }, `${standing.optimizer} improves single answers, not the prompt: ${standing.trials.map(score).join(", ")} after each trial. Its prompt is the seed.`)));
 };
 

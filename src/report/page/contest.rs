@@ -32,6 +32,7 @@ pub(super) fn of(left: &str, name: &str) -> Result<String, String> {
         json!({
             "optimizer": run["optimizer"], "seed": run["seed"], "curve": run["curve"], "folder": folder,
             "rollouts": run["summary"]["rollouts"], "best": run["summary"]["best_score"], "seed_score": run["summary"]["seed_score"],
+            "test_seed_score": run["summary"]["test_seed_score"],
         })
     };
     let head = json!({ "name": name, "table": table, "runs": runs.iter().map(run).collect::<Vec<_>>() });

@@ -66,7 +66,7 @@ const rolloutsOf = (place) => {
 /** Whose rollouts stand at a place of `run.runs`, in words. */
 const nameOf = (place) => {
   const who = run.runs[place][0];
-  if (who === "unknown") return "being tried";
+  if (who === "unknown") return run.finished ? `attempt ${place}` : "being tried";
   if ("candidate" in who) return `#${who.candidate}${who.candidate === 0 ? " (seed)" : ""}`;
   if ("proposal" in who) return `iteration ${who.proposal[0]}, proposal ${who.proposal[1]} (not kept)`;
   return `iteration ${who.merge}, merge (not kept)`;

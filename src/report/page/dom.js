@@ -5,7 +5,7 @@ const visible = (text) => String(text)
   .replace(/[\u0000-\u0008\u000b-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
   .replace(/[\u007f-\u009f]/g, "\ufffd")
   .replace(/[\u2028\u2029]/g, "\n")
-  .replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (c) => `⟨U+${c.charCodeAt(0).toString(16).toUpperCase()}⟩`);
+  .replace(/[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]/g, (c) => `⟨U+${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
 
 /** Fills an element: attributes, listeners (`on…`), children; texts become text nodes. */
 const filled = (element, attributes, children) => {
@@ -33,8 +33,10 @@ const refill = (element, ...children) => {
   return filled(element, null, children);
 };
 
-const score = (value) => (value === null || value === undefined ? "–" : value.toFixed(3));
-const signed = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(3);
+/** Three places, as the terminal has them: what lies just between two goes to the even one. */
+const three = (value) => (Number.isInteger(value * 16) && Math.floor(value * 1000) % 2 === 0 ? Math.floor(value * 1000) / 1000 : value).toFixed(3);
+const score = (value) => (value === null || value === undefined ? "–" : three(value));
+const signed = (value) => (value < 0 ? "−" : "+") + three(Math.abs(value));
 const count = (number, one, many = `${one}s`) => `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 const duration = (seconds) => {
   if (seconds < 10) return `${seconds.toFixed(1)} s`;

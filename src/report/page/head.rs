@@ -18,6 +18,8 @@ pub(super) fn head(history: &History, name: &str, left_out: usize) -> Value {
         "notes": history.end.as_ref().map_or(&[][..], |end| &end.notes),
         "warnings": history.warnings,
         "outcome": Outcome::of(history),
+        "trials": history.trials,
+        "unscored": history.runs.iter().flat_map(|run| &run.rollouts).filter(|scored| scored.score.is_none()).count(),
         "rollouts": history.rollouts,
         "iterations": history.iterations.len(),
         "leftOut": left_out,

@@ -17,7 +17,10 @@ const heatmapSection = (open) => {
 
   const order = () => {
     rows = run.candidates.map((_, place) => place);
-    if (byRow === "score") rows.sort((a, b) => run.candidates[b].mean - run.candidates[a].mean || a - b);
+    if (byRow === "score") rows.sort((a, b) => {
+      const [one, other] = [run.candidates[a], run.candidates[b]];
+      return other.complete - one.complete || other.mean - one.mean || one.prompt_tokens - other.prompt_tokens || a - b;
+    });
     columns = winners().map((_, example) => example);
     if (byColumn === "hardest") {
       const right = columns.map((example) => {
@@ -79,7 +82,7 @@ const heatmapSection = (open) => {
     const { best, who } = winners()[example];
     const value = run.candidates[place].scores[example];
     const [id, begins] = ids[example] ?? [`example ${example + 1}`, ""];
-    refill(status, h("strong", null, `#${place}`), ` on ${id}: `, h("strong", null, value === null || value === undefined ? "not run" : score(value)),
+    refill(status, h("strong", null, `#${place}`), ` on ${id}: `, h("strong", null, value === null || value === undefined ? (run.candidates[place].complete ? "no score, the metric failed" : "not run") : score(value)),
       best === 0 ? "; nobody scores there" : `; the best there is ${score(best)}, by ${who.length > 6 ? `${who.length} candidates` : who.map((other) => `#${other}`).join(", ")}`,
       h("br"), h("span", { class: "soft" }, begins));
   };
@@ -111,6 +114,10 @@ const heatmapSection = (open) => {
     if (to) {
       event.preventDefault();
       go(...to);
+      // The chosen cell stays in view.
+      const [top, start] = [at[0] * size[1], LEFT + at[1] * size[0]];
+      box.scrollTop = Math.min(top, Math.max(box.scrollTop, top + size[1] - box.clientHeight));
+      box.scrollLeft = Math.min(start - LEFT, Math.max(box.scrollLeft, start + size[0] - box.clientWidth));
     } else if (event.key === "Enter") trace();
   });
   const again = () => { order(); draw(); go(...at); };
@@ -128,16 +135,17 @@ const heatmapSection = (open) => {
   drawn(draw);
   say();
 
-  const top = winners().map(({ best }) => best);
-  const all = top.reduce((sum, value) => sum + value, 0) / examples;
+  // Where the metric failed on all of them, there is nothing to be best on.
+  const top = winners().flatMap(({ best }, at) => (run.candidates.some((candidate) => typeof candidate.scores[at] === "number") ? [best] : []));
+  const all = top.reduce((sum, value) => sum + value, 0) / Math.max(1, top.length);
   const nobody = top.filter((value) => value === 0).length;
   const answer = run.outcome.best === null ? null : run.candidates[run.outcome.best].mean;
   return section("pareto", "Who wins where",
     h("p", { class: "soft", id: "pareto-how" }, "A row is a candidate, a column a validation example. The fuller the colour, the higher the score; empty: not run. "
       + "With the arrow keys or the mouse, read a cell; Enter or a click opens its trace."),
-    h("p", null, `${answer === null ? "" : `The answer scores ${score(answer)}. `}Were each example left to its best candidate, the score would be ${score(all)}: that is what merging and further search can draw on.`
+    h("p", null, `${answer === null ? "" : `The answer scores ${score(answer)}. `}${run.candidates.length < 2 ? "" : answer !== null && all <= answer + 0.0005 ? "No candidate is better on any example: there is nothing to merge." : `Were each example left to its best candidate, the score would be ${score(all)}: that is what merging and further search can draw on.`}`
       + (nobody > 0 ? ` On ${count(nobody, "example")} nobody scores at all.` : "")),
     h("div", { class: "row" }, rowChoice, columnChoice, onlyChoice,
-      h("span", { class: "legend" }, "0", h("span", { class: "ramp", "aria-hidden": "true" }), "1")),
+      h("span", { class: "legend" }, "0", h("span", { class: "ramp", "aria-hidden": "true" }), "1; orange, where only the best are shown: alone best")),
     box, status);
 };

@@ -7,6 +7,7 @@ const page = () => {
     near.disconnect();
     showRollouts(place, split, example);
     rollouts.scrollIntoView();
+    rollouts.querySelector("[role=listbox]").focus({ preventScroll: true });
   };
   const [family, showCandidate] = familySection();
   const main = document.getElementById("main");
@@ -33,6 +34,7 @@ const page = () => {
     if (kind === "candidate" && run.candidates[first]) {
       showCandidate(first);
       document.getElementById("candidate").scrollIntoView({ block: "nearest" });
+      document.getElementById("candidate").focus({ preventScroll: true });
     } else if (kind === "iteration") {
       await iterations();
       const details = document.getElementById(`iteration-${first}`);
@@ -40,6 +42,7 @@ const page = () => {
       details.hidden = false;
       details.open = true;
       details.scrollIntoView();
+      details.firstElementChild.focus({ preventScroll: true });
     } else if (kind === "rollouts" && run.runs[first]) {
       openTrace(first, split, example);
     }

@@ -20,6 +20,16 @@ const how = (iteration, proposal) =>
 const fateView = ({ fate, how: words, why, candidate }) => h("span", null, `${words}: `,
   h("span", { class: `fate ${fate}` }, FATES[fate] ?? fate, candidate !== null && ` as #${candidate}`), why ? ` (${why})` : "");
 
+/** The same outcome once, with how often. */
+const several = (ends) => {
+  const counts = new Map();
+  for (const end of ends) {
+    const key = JSON.stringify(end);
+    counts.set(key, [end, (counts.get(key)?.[1] ?? 0) + 1]);
+  }
+  return [...counts.values()].map(([end, many]) => (many > 1 ? h("span", null, fateView(end), ` × ${many}`) : fateView(end)));
+};
+
 const messages = (chat) => {
   if (!chat.read) return h("p", { class: "soft small" }, "What it read found no room in this page; journal.jsonl has it.");
   if (chat.read.length === 0) return h("p", { class: "soft small" }, "The journal does not say what it read.");
@@ -76,7 +86,7 @@ const iterationView = (iteration) => {
   });
   const summary = h("summary", null, h("strong", null, `Iteration ${iteration.number}`),
     h("span", { class: "soft" }, `from ${iteration.parents.map((place) => `#${place}`).join(", ")}`),
-    ends.map(fateView), ends.length === 0 && h("span", { class: "soft" }, iteration.perfect.length > 0 ? "perfect on its minibatch" : "under way"));
+    several(ends), ends.length === 0 && h("span", { class: "soft" }, iteration.perfect.length > 0 ? "perfect on its minibatch" : "under way"));
   const details = h("details", { class: "iteration", id: `iteration-${iteration.number}`, ontoggle: () => details.open && fill() }, summary, body);
   return { details, ends };
 };

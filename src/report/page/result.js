@@ -24,13 +24,12 @@ const intervalView = (paired) => {
 };
 
 const figures = (paired, on) => {
-  const kind = paired.difference > 0 ? "better" : paired.difference < 0 ? "worse" : "";
   const figure = (term, value, of = "") => h("div", { class: "figure" }, h("dt", null, term), h("dd", { class: of }, value));
   const interval = paired.interval_95;
   return h("dl", { class: "figures" },
     figure(`before, on ${on}`, score(paired.first)),
     figure(`after, on ${on}`, score(paired.second)),
-    figure("difference", signed(paired.difference), kind),
+    figure("difference", signed(paired.difference), run.outcome.sure),
     interval && h("div", { class: "figure" }, h("dt", null, `95% interval ${signed(interval[0])} to ${signed(interval[1])}`), h("dd", null, intervalView(paired))));
 };
 
@@ -77,13 +76,15 @@ const resultSection = () => {
   const note = (words) => h("p", { class: "note" }, words);
   return h("section", { id: "result", "aria-labelledby": "result-title" },
     h("h2", { id: "result-title", class: "headline" }, headline),
-    test ? figures(test, "test") : validation && best !== 0 ? figures(validation, "validation") : null,
+    best === 0 ? null : test ? figures(test, "test") : validation ? figures(validation, "validation") : null,
     h("p", null, luck),
-    test && validation && h("p", { class: "soft" },
+    best !== 0 && test && validation && h("p", { class: "soft" },
       `On validation, which chose the answer: ${score(validation.first)} before, ${score(validation.second)} after.`),
-    test === null && best === 0 && h("p", null, `The seed scores ${score(run.candidates[0].mean)} on validation.`),
+    best === 0 && h("p", null, `The seed scores ${score(run.candidates[0].mean)} on validation${test ? ` and ${score(test.first)} on test` : ""}.`),
     run.learned && h("p", { class: "soft" }, `${run.learned[0].toUpperCase()}${run.learned.slice(1)}. The search stopped because ${run.stopped}.`),
     !run.finished && note("This is the run as far as its journal goes: it is still going on, or was interrupted. The same command goes on with it."),
+    run.trials.length > 0 && note(`Single answers on the training examples, after each trial: ${run.trials.map(score).join(", ")}. The prompt stays as it is.`),
+    run.unscored > 0 && note(`The metric failed on ${count(run.unscored, "rollout")}; they count nowhere.`),
     run.notes.map(note), run.warnings.map(note),
     best !== null && [
       h("h2", { id: "prompt" }, best === 0 ? "The prompt, as it was" : `The prompt (candidate #${best})`),

@@ -122,9 +122,10 @@ const rolloutsSection = () => {
   const fits = (item) => {
     const [id, begins] = run.examples[state.split][item.example];
     const [a, b] = [item.scoreA, item.scoreB];
-    const has = state.words === "" || `${id} ${begins}`.toLowerCase().includes(state.words.toLowerCase());
+    const has = state.words === "" || [id, begins, ...[...item.a, ...item.b].flatMap((rollout) => [rollout.feedback, ...rollout.steps.flatMap((step) => [step.answer, ...step.inputs.map(([, text]) => text)])])]
+      .some((text) => text.toLowerCase().includes(state.words.toLowerCase()));
     const is = { all: true, wrong: a !== null && a < 1, differ: a !== b, gained: a !== null && b !== null && a > b, lost: a !== null && b !== null && a < b,
-      failed: item.a.some((rollout) => rollout.failure !== null) }[state.show];
+      failed: item.a.some((rollout) => rollout.failure !== null || rollout.score === null) }[state.show];
     return has && is;
   };
 
@@ -159,7 +160,7 @@ const rolloutsSection = () => {
   const build = () => {
     const ran = SPLITS.map((name, split) => [split, `${name} (${run.runs[state.a][1][split]})`]).filter(([split]) => run.examples[split].length > 0);
     refill(controls,
-      choice("candidate", names, state.a, (of) => show(Number(of), state.split))[0],
+      choice("candidate", names, state.a, (of) => { show(Number(of), state.split); controls.querySelector("select").focus(); })[0],
       choice("beside", [["", "nobody"], ...names], state.b ?? "", (of) => { state.b = of === "" ? null : Number(of); fill(); })[0],
       choice("examples", ran, state.split, (of) => { state.split = Number(of); fill(); })[0],
       choice("show", [["all", "all"], ["wrong", "not perfect"], ["differ", "where the two differ"], ["gained", "where the first is better"], ["lost", "where the first is worse"], ["failed", "where it failed"]], state.show,

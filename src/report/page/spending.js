@@ -19,8 +19,8 @@ const spendingSection = () => {
       number(`${part.is_estimated ? "about " : ""}${part.seconds.toFixed(1)}`), number(`${((part.seconds / whole) * 100).toFixed(0)} %`),
       number(part.tokens === null ? "" : part.tokens.toLocaleString("en"))))));
   const tokens = h("table", null,
-    h("caption", null, "Tokens. Reused: prompt tokens that another rollout of the same wave had computed. At best: what would have to be computed if everything that is shared were computed once."),
-    h("thead", null, h("tr", null, ["", "prompt tokens computed", "at best", "reused", "written"].map((name, at) => h("th", { scope: "col", class: at > 0 && "number" }, name)))),
+    h("caption", null, "Tokens. Reused: prompt tokens that another request had computed. Each wave alone: what would be computed if a wave computed once what its own prompts share; it is less where an earlier wave has left it."),
+    h("thead", null, h("tr", null, ["", "prompt tokens computed", "each wave alone", "reused", "written"].map((name, at) => h("th", { scope: "col", class: at > 0 && "number" }, name)))),
     h("tbody", null, Object.entries(roles).map(([name, role]) => h("tr", null, h("th", { scope: "row" }, name),
       [role.prefilled, role.unique, role.reused, role.decoded].map((value) => number(value.toLocaleString("en")))))));
   return section("time", "Where the time went", stack, h("div", { class: "wide" }, table),

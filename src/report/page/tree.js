@@ -76,6 +76,6 @@ const familySection = () => {
     h("p", { class: "soft" }, "Each candidate was made from the one to its left. The fuller the colour, the higher the score on validation. "
       + "A dashed ring: validated in part. An orange ring: the answer."
       + (merged > 0 ? ` Dashed orange lines lead from the second parent of ${count(merged, "merged candidate")}.` : " Nothing was merged.")),
-    treeView(show), candidatesTable(), panel);
+    treeView(show), panel, candidatesTable());
   return [whole, show];
 };

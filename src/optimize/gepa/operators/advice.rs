@@ -5,7 +5,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 
 use super::Work;
-use crate::optimize::gepa::profile::{Kind, Wording};
+use crate::optimize::profile::{Kind, Wording};
 use crate::program::ModuleText;
 
 /// Sentences that are added at once.
@@ -84,11 +84,7 @@ fn left(work: &Work<'_>) -> Vec<String> {
 }
 
 pub(super) fn applies(work: &Work<'_>) -> bool {
-    left(work).iter().any(|sentence| work.with_instruction(&with(work, std::slice::from_ref(sentence))).is_ok())
-}
-
-fn with(work: &Work<'_>, sentences: &[String]) -> String {
-    format!("{}\n{}", work.text.instruction.trim_end(), sentences.join("\n"))
+    left(work).iter().any(|sentence| work.with_instruction(&work.with_lines(std::slice::from_ref(sentence))).is_ok())
 }
 
 /// Some of them, by chance; one, where there is no room for more.
@@ -96,6 +92,6 @@ pub(super) fn apply(work: &Work<'_>, random: &mut impl Rng) -> ModuleText {
     let mut advice = left(work);
     advice.shuffle(random);
     advice.truncate(AT_ONCE);
-    let fitting = (1..=advice.len()).rev().find_map(|count| work.with_instruction(&with(work, &advice[..count])).ok());
+    let fitting = (1..=advice.len()).rev().find_map(|count| work.with_instruction(&work.with_lines(&advice[..count])).ok());
     fitting.unwrap_or_else(|| work.text.clone())
 }

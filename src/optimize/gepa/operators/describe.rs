@@ -9,7 +9,7 @@ use super::{Questions, Work, format};
 use crate::data::Example;
 use crate::engine::{Completion, Message};
 use crate::optimize::answer::{self, Unusable};
-use crate::optimize::gepa::profile::{self, Kind, Wording};
+use crate::optimize::profile::{self, Kind, Wording};
 use crate::program::ModuleText;
 
 /// The most values that are described.

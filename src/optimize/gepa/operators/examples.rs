@@ -8,7 +8,7 @@ use rand::{Rng, RngExt};
 use super::{Work, format};
 use crate::data::Example;
 use crate::optimize::demonstrations::{fitting, labelled};
-use crate::optimize::gepa::profile::Kind;
+use crate::optimize::profile::Kind;
 use crate::program::{Demonstration, ModuleText};
 
 /// The part of the room that is left to words: one in so many.

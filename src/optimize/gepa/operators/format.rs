@@ -1,7 +1,7 @@
 //! Adds what the training data says of the outputs.
 
 use super::Work;
-use crate::optimize::gepa::profile::{self, Kind, Output, Wording};
+use crate::optimize::profile::{self, Kind, Output, Wording};
 use crate::program::ModuleText;
 
 /// The lines that the instruction does not have yet. A set is there where all of its values are, in whatever words.
@@ -25,11 +25,7 @@ fn has_word(text: &str, value: &str) -> bool {
 
 pub(super) fn applies(work: &Work<'_>) -> bool {
     let lines = missing(work);
-    !lines.is_empty() && work.with_instruction(&with(work, &lines)).is_ok()
-}
-
-fn with(work: &Work<'_>, lines: &[String]) -> String {
-    format!("{}\n{}", work.text.instruction.trim_end(), lines.join("\n"))
+    !lines.is_empty() && work.with_instruction(&work.with_lines(&lines)).is_ok()
 }
 
 /// The text with all that is known of the outputs, where there is room for it.
@@ -38,5 +34,5 @@ pub(super) fn where_it_applies(work: &Work<'_>) -> ModuleText {
 }
 
 pub(super) fn apply(work: &Work<'_>) -> ModuleText {
-    ModuleText { instruction: with(work, &missing(work)), ..work.text.clone() }
+    ModuleText { instruction: work.with_lines(&missing(work)), ..work.text.clone() }
 }

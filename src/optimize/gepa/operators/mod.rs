@@ -1,6 +1,6 @@
 //! Mutation operators: the ways in which a module's text can be changed, one small step at a time.
 //!
-//! Some of them a program can do by itself, from what the training data says ([`super::profile`]); the others
+//! Some of them a program can do by itself, from what the training data says ([`crate::optimize::profile`]); the others
 //! ask a reflector for a sentence, a paragraph or the whole text. Which comes next is learned from what
 //! the gate says ([`super::bandit`]).
 
@@ -20,12 +20,12 @@ mod shorten;
 use rand::Rng;
 use serde::Serialize;
 
-use super::profile::Output;
 use crate::data::Example;
 use crate::engine::{Completion, Message};
 use crate::journal::Scored;
 use crate::optimize::answer::{self, Unusable};
 use crate::optimize::packing::names;
+use crate::optimize::profile::Output;
 use crate::optimize::writing;
 use crate::program::{Demonstration, Module, ModuleText, Program};
 
@@ -131,19 +131,19 @@ impl Operator {
     ///
     /// # Errors
     /// [`Unusable::NoRoom`] where no example fits the reflector's context.
-    pub fn begin(self, work: &Work<'_>, random: &mut impl Rng) -> Result<Draft, Unusable> {
+    pub fn begin(self, work: &Work<'_>, random: &mut impl Rng) -> Result<Begun, Unusable> {
         match self {
-            Self::Advice => Ok(Draft::Text(advice::apply(work, random))),
-            Self::Format => Ok(Draft::Text(format::apply(work))),
-            Self::Examples => Ok(Draft::Text(examples::apply(work, random))),
-            Self::Reason => Ok(Draft::Text(reason::apply(work, random))),
-            Self::Layout => Ok(Draft::Text(layout::apply(work, random))),
-            Self::Describe => Ok(Draft::Ask(describe::ask(work, random))),
-            Self::Rule => rule::apply(work).map(Draft::Text),
-            Self::Rewrite => rewrite::ask(work).map(Draft::Ask),
-            Self::Drop => Ok(Draft::Text(drop::apply(work, random))),
-            Self::Shorten => Ok(Draft::Ask(shorten::ask(work))),
-            Self::Paper => paper::ask(work).map(Draft::Ask),
+            Self::Advice => Ok(Begun::Text(advice::apply(work, random))),
+            Self::Format => Ok(Begun::Text(format::apply(work))),
+            Self::Examples => Ok(Begun::Text(examples::apply(work, random))),
+            Self::Reason => Ok(Begun::Text(reason::apply(work, random))),
+            Self::Layout => Ok(Begun::Text(layout::apply(work, random))),
+            Self::Describe => Ok(Begun::Ask(describe::ask(work, random))),
+            Self::Rule => rule::apply(work).map(Begun::Text),
+            Self::Rewrite => rewrite::ask(work).map(Begun::Ask),
+            Self::Drop => Ok(Begun::Text(drop::apply(work, random))),
+            Self::Shorten => Ok(Begun::Ask(shorten::ask(work))),
+            Self::Paper => paper::ask(work).map(Begun::Ask),
         }
     }
 
@@ -252,6 +252,11 @@ impl Work<'_> {
         if self.is_open() { answer::general(words, &self.inputs(), &self.text.instruction) } else { Ok(words) }
     }
 
+    /// The instruction, and more lines behind it.
+    fn with_lines(&self, lines: &[String]) -> String {
+        format!("{}\n{}", self.text.instruction.trim_end(), lines.join("\n"))
+    }
+
     /// A text with another instruction, if it is one that may be.
     fn with_instruction(&self, instruction: &str) -> Result<ModuleText, Unusable> {
         let text = writing::with_instruction(self.module, self.text, instruction)?;
@@ -269,9 +274,9 @@ impl Work<'_> {
     }
 }
 
-/// A beginning.
+/// What an operator has begun.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Draft {
+pub enum Begun {
     /// The new text.
     Text(ModuleText),
     /// It depends on a reflector's answers.

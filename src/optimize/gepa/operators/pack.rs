@@ -4,8 +4,8 @@
 use super::Work;
 use crate::journal::Scored;
 use crate::optimize::answer::Unusable;
-use crate::optimize::gepa::profile::{self, Wording};
 use crate::optimize::packing::{self, Packed};
+use crate::optimize::profile::{self, Wording};
 
 /// Rejected attempts that are told, the latest ones.
 const MOST_REJECTED: usize = 4;

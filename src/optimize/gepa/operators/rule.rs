@@ -63,5 +63,5 @@ pub(super) fn apply(work: &Work<'_>) -> Result<ModuleText, Unusable> {
         return Err(Unusable::Empty);
     }
     let lines: Vec<String> = rules.iter().map(|rule| format!("- {rule}")).collect();
-    work.with_instruction(&format!("{}\n{}", work.text.instruction.trim_end(), lines.join("\n")))
+    work.with_instruction(&work.with_lines(&lines))
 }

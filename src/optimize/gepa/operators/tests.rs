@@ -2,8 +2,8 @@ use super::*;
 use crate::engine::{Ended, Usage};
 use crate::journal::Verdict;
 use crate::metric::Judgement;
-use crate::optimize::gepa::profile;
 use crate::optimize::packing;
+use crate::optimize::profile;
 use crate::optimize::randomness::stream;
 use crate::program::tests_support::module;
 use crate::program::{Layout, Rollout, Step};
@@ -93,15 +93,15 @@ impl Held {
             operator.begin(work, &mut stream(seed, "test", 0))
         });
         match begun.unwrap() {
-            Draft::Text(text) => text,
-            Draft::Ask(questions) => panic!("{questions:?}"),
+            Begun::Text(text) => text,
+            Begun::Ask(questions) => panic!("{questions:?}"),
         }
     }
 
     fn ask(&self, operator: Operator) -> Questions {
         match self.with(|work| operator.begin(work, &mut stream(0, "test", 0))).unwrap() {
-            Draft::Ask(questions) => questions,
-            Draft::Text(text) => panic!("{text:?}"),
+            Begun::Ask(questions) => questions,
+            Begun::Text(text) => panic!("{text:?}"),
         }
     }
 
@@ -343,7 +343,7 @@ proptest! {
         held.rollouts = vec![one; count];
         for operator in [Operator::Rewrite, Operator::Paper] {
             match held.with(|work| operator.begin(work, &mut stream(0, "test", 0))) {
-                Ok(Draft::Ask(questions)) => {
+                Ok(Begun::Ask(questions)) => {
                     let words = questions.chats[0][0].content.split_whitespace().count();
                     prop_assert!(words + packing::TEMPLATE_ROOM <= room);
                     prop_assert_eq!(questions.examples + questions.left_out, count);
