@@ -402,6 +402,8 @@ impl Behind {
 pub enum Purpose {
     /// The seed on all validation examples.
     SeedValidation,
+    /// The seed on a few training examples, for calls that later prompts can show.
+    Bootstrap,
     /// The parent on a minibatch, with traces.
     Parent,
     /// The child on the same minibatch.

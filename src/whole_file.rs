@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 /// Writes a file so that it is there as a whole or not at all; what was there before gives way. Its folder must exist.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = unfinished(path.parent().unwrap_or(Path::new(".")), ".writing-")?;
-    file.write_all(bytes)?;
+    file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_data()?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
@@ -19,7 +19,16 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// A file in `folder` that is gone again unless it gets a name. Temporary files are private; this one is as readable as the
 /// user's umask lets files be.
 pub(crate) fn unfinished(folder: &Path, prefix: &str) -> io::Result<NamedTempFile> {
-    tempfile::Builder::new().prefix(prefix).permissions(Permissions::from_mode(0o666)).tempfile_in(folder)
+    let file = tempfile::Builder::new().prefix(prefix).permissions(Permissions::from_mode(0o666)).tempfile_in(folder);
+    file.map_err(without_name)
+}
+
+/// The same error without the name of a file that nobody asked for, which `tempfile` puts behind it.
+fn without_name(error: io::Error) -> io::Error {
+    match error.to_string().split_once(" at path ") {
+        Some((cause, _)) => io::Error::new(error.kind(), cause),
+        None => error,
+    }
 }
 
 #[cfg(test)]
@@ -35,6 +44,7 @@ mod tests {
             assert_eq!(std::fs::read(&path).unwrap(), bytes);
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-        assert!(write(&folder.path().join("none/file"), b"").is_err());
+        let error = write(&folder.path().join("none/file"), b"").unwrap_err();
+        assert_eq!(error.to_string(), "No such file or directory (os error 2)");
     }
 }

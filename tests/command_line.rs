@@ -76,6 +76,10 @@ fn eval_scores_the_seed_a_run_and_a_file() {
     let whole: serde_json::Value = serde_json::from_str(&out(&output)).unwrap();
     assert_eq!(whole["rows"].as_array().unwrap().len(), 3);
     assert_eq!(whole["rows"][1]["outputs"]["label"], "odd");
+    std::fs::create_dir(task.path("unfinished")).unwrap();
+    let unfinished = on(&task, &["eval", "gepard.toml", "--candidate", "unfinished"]);
+    assert_eq!(code(&unfinished), 6, "{}", err(&unfinished));
+    assert!(err(&unfinished).contains("a run directory has it once the run is finished"), "{}", err(&unfinished));
 }
 
 #[test]
@@ -86,7 +90,7 @@ fn doctor_tells_what_a_task_will_meet() {
     for words in [
         "build     llama-cpp-2",
         "12 train, 12 val, 12 test",
-        "scores 0.000 on 12 training examples; 0 of them failed",
+        "scores 0.000 on 12 training examples\n",
         "min for 150 and the test;",
         "MB for the run directory",
         "constant  label = even scores 0.500 on validation",
@@ -387,7 +391,14 @@ fn completions_and_manual_pages_come_from_the_command_line_itself() {
     let page = out(&on(&task, &["man"]));
     assert!(page.contains(".TH gepard") && page.contains("130 interrupted"), "{page}");
     assert!(out(&on(&task, &["man", "optimize"])).contains("budget"), "no page of a subcommand");
-    assert_eq!(code(&on(&task, &["man", "nothing"])), 2);
+    let page = out(&on(&task, &["man", "models", "add"]));
+    let title = format!(".TH gepard-models-add 1  \"gepard {}\"", env!("CARGO_PKG_VERSION"));
+    assert!(page.contains(&title) && page.contains("gepard models add"), "{page}");
+    let page = out(&on(&task, &["man", "models"]));
+    assert!(page.contains("models\\-verify(1)") && !page.contains("models\\-help(1)"), "{page}");
+    for nothing in [&["man", "nothing"][..], &["man", "models", "nothing"], &["man", "optimize", "nothing"]] {
+        assert_eq!(code(&on(&task, nothing)), 2);
+    }
 }
 
 #[test]
@@ -446,7 +457,9 @@ fn any_optimizer_runs_from_the_command_line_and_an_unknown_one_is_told() {
         assert!(out(&output).contains(&format!("validation   0.000   {best}")), "{name}:\n{}", out(&output));
         // Nothing is told of keys that nobody has set.
         assert!(!out(&output).contains("`parents`") && !err(&output).contains("`parents`"), "{name}:\n{}", out(&output));
+        assert!(!out(&output).contains("passed the gate"), "a gate is GEPA's alone: {name}:\n{}", out(&output));
         if name == "opro" {
+            assert!(out(&output).contains("validated in full"), "{}", out(&output));
             let summary = std::fs::read_to_string(task.path("opro/summary.json")).unwrap();
             let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
             assert!(summary["reflections"]["operators"]["opro"]["better"].as_u64() > Some(0), "{summary:#}");

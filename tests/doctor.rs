@@ -95,16 +95,21 @@ fn fields_that_never_vary_and_feedback_that_says_nothing() {
     let task = Task::new();
     let same = |found: &[Finding]| found.iter().any(|f| matches!(f, Finding::SameFeedback { .. }));
     assert!(!same(&examined(&task).findings), "odd and even are told apart");
+    let odd_fail = with_rule(r#"{"text": "label: even"}"#);
+    assert!(!same(&examined(&odd_fail).findings), "all failures are of one label");
     std::fs::write(task.path("train.jsonl"), rows("train", 12, |_| "even")).unwrap();
     std::fs::write(task.path("val.jsonl"), rows("val", 12, |_| "even")).unwrap();
     task.edit("test = \"test.jsonl\"\n", "").edit("inputs = [\"text\"]", "inputs = [\"text\", \"from\"]");
     let found = examined(&task).findings;
-    assert!(same(&found), "{found:?}");
+    assert!(!same(&found), "all rows expect what the feedback says: {found:?}");
     for (field, value, expected) in [("label", "even", true), ("from", "us", false)] {
         let never = Finding::NeverVaries { field: field.into(), value: value.into(), expected };
         assert!(found.contains(&never), "{found:?}");
     }
     assert!(!found.iter().any(|f| matches!(f, Finding::NeverVaries { field, .. } if field == "text")));
+    task.edit("kind = \"label\"\nfield = \"label\"", "kind = \"regex\"\npattern = \"^yes$\"");
+    let found = examined(&task).findings;
+    assert!(same(&found), "{found:?}");
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn a_folder_that_cannot_be_made_is_named() {
     run(&task);
     std::fs::write(task.path("file"), "").unwrap();
     let output = on(&task, &["export", "run", "--format", "text", "-o", "file/there"]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(err(&output).contains("cannot make file/there: "), "{}", err(&output));
 }
 

@@ -97,3 +97,30 @@ fn a_user_s_own_rows_become_a_task() {
     assert_eq!(code(&bad), 2, "{}", both(&bad));
     assert!(!folder.path().join("t").exists(), "{}", both(&bad));
 }
+
+/// A task of one input, of rows that nobody has answered all of.
+#[test]
+fn rows_without_an_answer_are_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let answer = |n: usize| match n {
+        0 => String::new(),
+        1 => r#", "label": null"#.into(),
+        _ => format!(r#", "label": "{}""#, ["good", "bad"][n % 2]),
+    };
+    let rows: String = (0..20).map(|n| format!("{{\"text\": \"text {n}\"{}}}\n", answer(n))).collect();
+    std::fs::write(folder.path().join("mine.jsonl"), rows).unwrap();
+    let made = gepard(&["init", "p", "--data", "mine.jsonl"], folder.path());
+    assert_eq!(code(&made), 0, "{}", both(&made));
+    assert!(both(&made).contains("2 of 20 rows have no `label` and are left out."), "{}", both(&made));
+    let task = std::fs::read_to_string(folder.path().join("p/gepard.toml")).unwrap();
+    assert!(task.contains("Given the field `text`, produce the field `label`."), "{task}");
+}
+
+#[test]
+fn a_table_under_another_name_is_told_what_its_name_should_end_in() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("mine.txt"), "text,label\na,b\n").unwrap();
+    let bad = gepard(&["init", "p", "--data", "mine.txt"], folder.path());
+    assert_eq!(code(&bad), 3, "{}", both(&bad));
+    assert!(both(&bad).contains("if this is a table, end its name in .csv or .tsv"), "{}", both(&bad));
+}

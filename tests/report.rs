@@ -221,6 +221,17 @@ fn a_folder_that_is_no_run_is_refused() {
     assert!(!task.path("empty/report.html").exists());
 }
 
+#[test]
+#[cfg(target_os = "linux")]
+fn a_page_that_cannot_be_written_can_go_elsewhere() {
+    let task = Task::new();
+    optimize(&task, "run", &[]);
+    let (code, words) = said(&on(&task, &["report", "run", "--output", "/proc/page.html"]));
+    assert_eq!(code, Some(2), "{words}");
+    assert!(words.contains("cannot write /proc/page.html: ") && words.contains("with --output"), "{words}");
+    assert!(!words.contains("--run") && !words.contains(".writing-"), "{words}");
+}
+
 const HARM: [&str; 5] = [
     "</script><script>alert(1)</script>",
     "<img src=x onerror=alert(2)>",

@@ -15,7 +15,7 @@ use gepard::config::{Gate, Plan};
 use gepard::data::split;
 use gepard::engine::scripted::Scripted;
 use gepard::engine::{Ended, ModelId, Request};
-use gepard::event::{Event, StopReason};
+use gepard::event::{Event, Purpose, StopReason};
 use gepard::journal::Journal;
 use gepard::optimize::evaluator::Evaluator;
 use gepard::optimize::gepa::Gepa;
@@ -219,6 +219,32 @@ fn a_reflector_with_few_words_is_left_when_it_has_said_them_all() {
     assert!(matches!(events.iter().rev().find(|e| e.is_decision()), Some(Event::Idle { in_a_row, of, .. }) if in_a_row == of));
     // Sixteen candidates can be made of four texts for each of two modules, and each is run on an example once.
     assert!(rollouts <= 16 * 2 * EXAMPLES as u64, "{rollouts}");
+}
+
+#[test]
+fn a_module_that_reads_another_has_calls_to_show_from_the_beginning() {
+    let task = Task::of_two_modules(&[]);
+    let plan = |task: &Task| task.plan(&["optimize.budget=200", "optimize.operators=[\"examples\"]", "optimize.minibatch=2"]);
+    let world = World { number: 2, variety: 100, right: 50 };
+    let gathered = |events: &[Event]| -> Vec<usize> {
+        let fresh = |event: &Event| match event {
+            Event::Evaluating { purpose: Purpose::Bootstrap, fresh, .. } => Some(*fresh),
+            _ => None,
+        };
+        events.iter().filter_map(fresh).collect()
+    };
+    // The data has all that its modules read.
+    assert_eq!(gathered(&search(&task, &plan(&task), world, "run").events), Vec::<usize>::new());
+    task.edit("inputs = [\"text\"]\noutputs = [\"size\"]", "inputs = [\"text\", \"colour\"]\noutputs = [\"size\"]");
+    let Search { events, .. } = search(&task, &plan(&task), world, "chain");
+    assert_eq!(gathered(&events), [EXAMPLES / 2]);
+    let shown = events.iter().find_map(|event| match event {
+        Event::Proposed { demonstrations, .. } => {
+            demonstrations.iter().find(|(module, _)| module == "size").map(|(_, shown)| shown.len())
+        }
+        _ => None,
+    });
+    assert!(shown > Some(2), "{shown:?}");
 }
 
 #[test]

@@ -97,7 +97,8 @@ fn tell_seed(out: &mut dyn Write, found: &Diagnosis) -> io::Result<()> {
         let said: Vec<String> = constant.outputs.iter().map(|(output, value)| format!("{output} = {value}")).collect();
         writeln!(out, "constant  {} scores {:.3} on validation", one_line(&said.join(", ")), constant.score)?;
     }
-    writeln!(out, "seed      {mean} on {} training examples; {failed} of them failed", seed.rollouts.len())?;
+    let unread = if failed > 0 { format!(", {failed} of them without a readable answer") } else { String::new() };
+    writeln!(out, "seed      {mean} on {} training examples{unread}", seed.rollouts.len())?;
     for agreement in &seed.agreement {
         writeln!(
             out,

@@ -8,6 +8,7 @@ use gepard::config::{self, Plan};
 use gepard::data::split::Split;
 use gepard::journal::{Scored, Verdict};
 use gepard::program::Candidate;
+use gepard::report::export::ExportError;
 use gepard::report::result::BestFile;
 use gepard::run::{self, EvalRequest, EvalResult};
 use serde_json::json;
@@ -130,9 +131,13 @@ fn read_candidate(reference: &str, plan: &Plan) -> Result<Candidate, CliError> {
         return Ok(plan.seed_candidate());
     }
     let path = Path::new(reference);
-    let path = if path.is_dir() { path.join("best.json") } else { path.to_owned() };
+    let is_run = path.is_dir();
+    let path = if is_run { path.join("best.json") } else { path.to_owned() };
     let bad = |cause: String| CliError::Usage(format!("--candidate {}: {cause}", path.display()));
-    let text = std::fs::read_to_string(&path).map_err(|e| bad(format!("{e}; give `seed`, a run directory or a file")))?;
+    let text = std::fs::read_to_string(&path).map_err(|cause| match is_run {
+        true => ExportError::Read { path: path.clone(), cause }.into(),
+        false => bad(format!("{cause}; give `seed`, a run directory or a file")),
+    })?;
     let names: Vec<&str> = plan.modules.iter().map(|m| m.name.as_str()).collect();
     if path.extension().is_some_and(|e| e == "json") {
         let file: BestFile = serde_json::from_str(&text).map_err(|e| bad(format!("not a best.json: {e}")))?;

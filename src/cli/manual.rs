@@ -23,19 +23,20 @@ pub(super) fn completions(arguments: &Completions, command: &mut Command, out: &
 
 #[derive(Debug, Args)]
 pub(super) struct Page {
-    /// Of a subcommand, like `optimize` [default: of gepard itself].
-    command: Option<String>,
+    /// Of a subcommand, like `optimize` or `models add` [default: of gepard itself].
+    command: Vec<String>,
 }
 
 pub(super) fn page(arguments: &Page, command: &Command, out: &mut dyn Write) -> Result<(), CliError> {
-    let wanted = match &arguments.command {
-        None => command.clone(),
-        Some(name) => {
-            let names: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
-            let found = command.find_subcommand(name);
-            let unknown = || CliError::Usage(format!("there is no subcommand `{name}`; there are {}", names.join(", ")));
-            found.ok_or_else(unknown)?.clone().name(format!("gepard-{name}"))
-        }
-    };
-    Man::new(wanted).render(out).map_err(CliError::Output)
+    // Built as a whole, each command knows what it is called by, and how pages refer to it.
+    let mut wanted = command.clone().disable_help_subcommand(true);
+    wanted.build();
+    for name in &arguments.command {
+        let found = wanted.find_subcommand(name).cloned();
+        let names: Vec<&str> = wanted.get_subcommands().map(Command::get_name).collect();
+        let there_are = if names.is_empty() { "it has none".into() } else { format!("there are {}", names.join(", ")) };
+        wanted = found.ok_or_else(|| CliError::Usage(format!("there is no subcommand `{name}`; {there_are}")))?;
+    }
+    let source = format!("gepard {}", env!("CARGO_PKG_VERSION"));
+    Man::new(wanted).source(source).render(out).map_err(CliError::Output)
 }

@@ -121,9 +121,9 @@ impl CliError {
 
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Usage(_) => 2,
+            Self::Config(_) | Self::Usage(_) | Self::File { .. } => 2,
             Self::ModelFile(_) | Self::Gguf(_) => 4,
-            Self::File { .. } | Self::Output(_) => 1,
+            Self::Output(_) => 1,
             Self::Export(_) => 6,
             Self::Run(error) => match error {
                 RunError::Config(_) | RunError::Plan(_) => 2,
@@ -227,6 +227,6 @@ mod tests {
     fn what_failed_with_a_file_is_told_with_its_path() {
         let error = CliError::file("make", Path::new("there"))(std::io::ErrorKind::NotADirectory.into());
         assert_eq!(error.to_string(), "cannot make there: not a directory");
-        assert_eq!(error.exit_code(), 1);
+        assert_eq!(error.exit_code(), 2);
     }
 }

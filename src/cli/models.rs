@@ -28,7 +28,7 @@ pub enum ModelsCommand {
     List,
     /// Hash the files in the cache and compare them with what they must be
     Verify {
-        /// Only this model
+        /// Only the model of this name
         name: Option<String>,
     },
     /// Show what a model file says about itself
@@ -118,6 +118,10 @@ fn list(out: &mut dyn Write) -> Result<(), CliError> {
 }
 
 fn verify(name: Option<&str>, out: &mut dyn Write) -> Result<(), CliError> {
+    if let Some(path) = name.filter(|name| catalog::is_path(name)) {
+        let remedy = "give the name of a model in the cache; `gepard models inspect` shows the sha256 of any file";
+        return Err(CliError::Usage(format!("{path} is a path: {remedy}")));
+    }
     let all = catalog::list()?;
     let asked = all.iter().filter(|model| model.present && name.is_none_or(|name| model.name == name));
     let bytes: u64 = asked.map(|model| model.bytes).sum();

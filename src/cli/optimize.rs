@@ -1,11 +1,13 @@
 //! `gepard optimize`
 
+use std::fmt::Display;
 use std::fs::ReadDir;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use gepard::report::Summary;
+use gepard::report::tally::Tally;
 use gepard::{config, run};
 
 use super::overrides::Overrides;
@@ -51,11 +53,17 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
     // The view gives way to the result.
     drop(progress);
     let prompts = prompts(&folder.join("best"))?;
-    tell(&summary, &prompts, &folder, out).map_err(CliError::Output)
+    tell(&summary, plan.optimize.optimizer, &prompts, &folder, out).map_err(CliError::Output)
 }
 
 /// The result, for people.
-fn tell(summary: &Summary, prompts: &[(PathBuf, String)], folder: &Path, out: &mut dyn Write) -> io::Result<()> {
+fn tell(
+    summary: &Summary,
+    method: config::Method,
+    prompts: &[(PathBuf, String)],
+    folder: &Path,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     writeln!(out, "\n{}", summary.outcome)?;
     writeln!(out, "stopped because {}\n", summary.stopped_because)?;
     writeln!(out, "              seed    best")?;
@@ -69,26 +77,8 @@ fn tell(summary: &Summary, prompts: &[(PathBuf, String)], folder: &Path, out: &m
         }
         writeln!(out)?;
     }
-    let tally = &summary.reflections;
-    let unusable: u64 = tally.unusable.values().sum();
-    let reasons: Vec<String> = tally.unusable.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
     writeln!(out, "\n{} rollouts ({} reused)", summary.rollouts, summary.rollouts_reused)?;
-    if tally.proposed > 0 {
-        writeln!(
-            out,
-            "{} proposals: {} accepted, {} passed over, {} rejected",
-            tally.proposed, tally.accepted, tally.passed_over, tally.rejected
-        )?;
-    }
-    if unusable > 0 {
-        writeln!(out, "{unusable} more brought nothing to try ({})", reasons.join(", "))?;
-    }
-    if !tally.operators.is_empty() {
-        writeln!(out, "  {:<20} proposed  passed the gate  better than parent  unusable", "operator")?;
-    }
-    for (operator, of) in &tally.operators {
-        writeln!(out, "  {operator:<20} {:>8}  {:>15}  {:>18}  {:>8}", of.proposed, of.passed, of.better, of.unusable)?;
-    }
+    tell_proposals(&summary.reflections, method == config::Method::Gepa, out)?;
     if summary.merges + summary.merges_rejected > 0 {
         writeln!(out, "merges: {} accepted, {} rejected", summary.merges, summary.merges_rejected)?;
     }
@@ -124,6 +114,32 @@ fn tell(summary: &Summary, prompts: &[(PathBuf, String)], folder: &Path, out: &m
         writeln!(out, "… and {} worked examples from the training data: best.json has the whole chat", best.worked_examples)?;
     }
     writeln!(out, "\nthe run is in {}; report.html there shows all of it", folder.display())
+}
+
+/// What became of the proposals; only GEPA has a gate.
+fn tell_proposals(tally: &Tally, has_gate: bool, out: &mut dyn Write) -> io::Result<()> {
+    let Tally { proposed, accepted, passed_over, rejected, .. } = tally;
+    let s = if *proposed == 1 { "" } else { "s" };
+    let became = match has_gate {
+        true => format!(": {accepted} accepted, {passed_over} passed over, {rejected} rejected"),
+        false => format!(", {accepted} validated in full"),
+    };
+    if *proposed > 0 {
+        writeln!(out, "{proposed} proposal{s}{became}")?;
+    }
+    let unusable: u64 = tally.unusable.values().sum();
+    let reasons: Vec<String> = tally.unusable.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
+    if unusable > 0 {
+        writeln!(out, "{unusable} more brought nothing to try ({})", reasons.join(", "))?;
+    }
+    let gate = |cell: &dyn Display| if has_gate { format!("{cell:>15}  ") } else { String::new() };
+    if !tally.operators.is_empty() {
+        writeln!(out, "  {:<20} proposed  {}better than parent  unusable", "operator", gate(&"passed the gate"))?;
+    }
+    for (operator, of) in &tally.operators {
+        writeln!(out, "  {operator:<20} {:>8}  {}{:>18}  {:>8}", of.proposed, gate(&of.passed), of.better, of.unusable)?;
+    }
+    Ok(())
 }
 
 /// The files of the best prompt in the folder `best`, with their texts.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use gepard::error::RunError;
+use gepard::journal::JournalError;
 use gepard::report::page;
 
 use super::CliError;
@@ -28,6 +29,12 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
     {
         return Err(CliError::Usage(format!("there is no folder {} to write the page into", folder.display())));
     }
-    page::write(&arguments.run, &file).map_err(RunError::from)?;
+    page::write(&arguments.run, &file).map_err(|error| match error {
+        JournalError::Io { doing: "write", path, cause } => {
+            let other = if arguments.output.is_some() { "another file" } else { "a file" };
+            CliError::Usage(format!("cannot write {}: {cause}; give {other} with --output", path.display()))
+        }
+        error => RunError::from(error).into(),
+    })?;
     writeln!(out, "the report is in {}", file.display()).map_err(CliError::Output)
 }

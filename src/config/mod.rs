@@ -75,10 +75,20 @@ pub enum ConfigError {
 fn list(path: &Path, problems: &[Problem]) -> String {
     let line = |p: &Problem| {
         let at = p.line.map_or(String::new(), |line| format!(":{line}"));
-        let key = if p.key.is_empty() { String::new() } else { format!("`{}` ", p.key) };
+        let key = match p.key.as_str() {
+            "" => String::new(),
+            key if goes_on(&p.message) => format!("`{key}` "),
+            key => format!("`{key}`: "),
+        };
         format!("{}{at}: {key}{}", path.display(), p.message)
     };
     problems.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a message goes on from its key, as "is missing" does, rather than being a sentence of its own.
+fn goes_on(message: &str) -> bool {
+    const VERBS: [&str; 11] = ["is", "must", "has", "cannot", "names", "needs", "goes", "stands", "lies", "lacks", "draws"];
+    message.split(' ').next().is_some_and(|word| VERBS.contains(&word))
 }
 
 /// Reads a task file, with `settings` (`key.path=value`) laid over it.

@@ -19,7 +19,8 @@ pub struct OptimizePlan {
     /// Models that write prompts; of several, the one that wins more for its cost is asked more often; left out: the first
     /// module's own.
     pub reflectors: Vec<String>,
-    /// When to stop at the latest: rollouts, `"300"`; time, `"30m"`; both; or `"light"`, `"medium"`, `"heavy"`.
+    /// When to stop at the latest: rollouts, `"300"`; time, `"30m"`; both; or `"light"`, `"medium"`, `"heavy"`, which for one
+    /// module and 100 validation rows are 780, 1190 and 1735 rollouts.
     pub budget: Budget,
     /// Of all randomness.
     pub seed: u64,

@@ -91,7 +91,7 @@ impl<'a> Section<'a> {
     }
 
     fn wrong_kind(&self, key: &str, wanted: &str, had: &Value) {
-        self.problem(key, format!("must be {wanted}, not {}", had.kind()));
+        self.problem(key, format!("must be {wanted}, not {}", had.in_words()));
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
@@ -256,7 +256,7 @@ impl<'a> Section<'a> {
                 ref other => self.problems.add(
                     line(item),
                     format!("{}.{name}", self.dotted(key)),
-                    format!("must be a number, not {}", other.kind()),
+                    format!("must be a number, not {}", other.in_words()),
                 ),
             }
         }
@@ -356,8 +356,10 @@ impl<'a> Section<'a> {
 /// "did you mean `x`?", or all that is known.
 pub(super) fn nearest(name: &str, known: &[&str]) -> String {
     let close = known.iter().map(|k| (strsim::damerau_levenshtein(name, k), k)).min();
+    // Half of a short name may be another's by chance.
+    let most = name.chars().count() / 2;
     match close {
-        Some((distance, near)) if distance <= 1 + near.len() / 3 => {
+        Some((distance, near)) if distance <= most.min(1 + near.len() / 3) => {
             format!("did you mean `{near}`?")
         }
         _ => {

@@ -130,13 +130,25 @@ fn bad_settings_say_so() {
     }
     let found = problems(TASK, &["optimize.sed=1"]);
     assert_eq!(found, [(None, "optimize.sed".into(), "is no known key; did you mean `seed`?".into())]);
+    let found = problems(TASK, &["foo=1"]);
+    assert!(found[0].2.starts_with("is no known key; known are "), "not `loop`: {found:?}");
+    assert_eq!(problems(TASK, &["optimize.seed=1.5"])[0].2, "must be a whole number, not 1.5");
+}
+
+#[test]
+fn a_message_goes_on_from_its_key_or_stands_behind_a_colon() {
+    let said = |setting: &str| load_with(TASK, &[setting]).unwrap_err().to_string();
+    let gate = said("optimize.gate=foo");
+    assert!(gate.contains(": `optimize.gate`: there is no `foo`; known are `confident`, `or-equal`, `strict`"), "{gate}");
+    let minibatch = said("optimize.minibatch=0");
+    assert!(minibatch.contains(": `optimize.minibatch` must be from 1 to 1000, not 0"), "{minibatch}");
 }
 
 #[test]
 fn a_setting_that_names_a_whole_table_says_so() {
     for (setting, cause) in [
         ("module.triage=5", "`module.triage` is a whole table; name one of its keys"),
-        ("module.nobody=5", "`module` has no such part"),
+        ("module.nobody=5", "no module is called `nobody`; there is `triage`"),
         ("data.train.x=1", "`train` has no such part"),
     ] {
         assert_eq!(load_with(TASK, &[setting]).unwrap_err().to_string(), format!("--set {setting}: {cause}"));

@@ -2,6 +2,8 @@
 
 use toml::de::{DeTable, DeValue};
 
+use crate::data::listed;
+
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Origin {
@@ -29,16 +31,27 @@ pub(super) enum Value {
     Table(Table),
 }
 
+impl Entry {
+    /// The name of a table that has one.
+    fn name(&self) -> Option<&str> {
+        let Value::Table(table) = &self.value else { return None };
+        match &table.get("name")?.value {
+            Value::Text(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
 impl Value {
     /// What it is, in words for an error.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(super) fn in_words(&self) -> String {
         match self {
-            Self::Text(_) => "text",
-            Self::Integer(_) => "a whole number",
-            Self::Float(_) => "a number",
-            Self::Flag(_) => "true or false",
-            Self::List(_) => "a list",
-            Self::Table(_) => "a table",
+            Self::Text(_) => "text".into(),
+            Self::Integer(_) => "a whole number".into(),
+            Self::Float(number) => format!("{number:?}"),
+            Self::Flag(_) => "true or false".into(),
+            Self::List(_) => "a list".into(),
+            Self::Table(_) => "a table".into(),
         }
     }
 }
@@ -95,22 +108,19 @@ impl Table {
             Value::Table(table) => table.set(rest, value),
             // `module.NAME.key` reaches into a list of named tables.
             Value::List(entries) => {
-                let named = entries.iter_mut().find_map(|entry| match &mut entry.value {
-                    Value::Table(table) if table.is_named(name) => Some(table),
-                    _ => None,
-                });
-                let table = named.ok_or_else(no_part)?;
-                if key.is_empty() {
-                    return Err(format!("`{first}.{name}` is a whole table; name one of its keys"));
+                let known = listed(entries.iter().filter_map(Entry::name));
+                let place = entries.iter().position(|entry| entry.name() == Some(*name));
+                match place.map(|place| &mut entries[place].value) {
+                    Some(Value::Table(_)) if key.is_empty() => {
+                        Err(format!("`{first}.{name}` is a whole table; name one of its keys"))
+                    }
+                    Some(Value::Table(table)) => table.set(key, value),
+                    _ if known.is_empty() => Err(no_part()),
+                    _ => Err(format!("no {first} is called `{name}`; there is {known}")),
                 }
-                table.set(key, value)
             }
             _ => Err(no_part()),
         }
-    }
-
-    fn is_named(&self, name: &str) -> bool {
-        matches!(self.get("name"), Some(Entry { value: Value::Text(text), .. }) if text == name)
     }
 }
 

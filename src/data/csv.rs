@@ -9,6 +9,7 @@ use std::rc::Rc;
 use csv::{ByteRecord, Reader, ReaderBuilder, StringRecord};
 use serde_json::{Map, Value};
 
+use super::counted;
 use super::dataset::{LONGEST_ROW, Row};
 use super::source::Source;
 
@@ -96,10 +97,10 @@ impl Csv {
                 _ => "comma",
             };
             return Err(format!(
-                "the row has {} values, the first row names {} fields; a value with a {separator}, a quote or a line break in it \
-                 must stand in double quotes",
-                record.len(),
-                self.fields.len()
+                "the row has {}, the first row names {}; a value with a {separator}, a quote or a line break in it must stand in \
+                 double quotes",
+                counted(record.len(), "value"),
+                counted(self.fields.len(), "field")
             ));
         }
         if record.iter().all(|value| value.trim().is_empty()) {
@@ -263,10 +264,10 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_with_its_line() {
         for (content, line, says) in [
-            (&b"a,b\n1,2\n1\n"[..], 3, "the row has 1 values, the first row names 2 fields; a value with a comma"),
+            (&b"a,b\n1,2\n1\n"[..], 3, "the row has 1 value, the first row names 2 fields; a value with a comma"),
             (b"a,b\n\"1,2\n3,4\n5,6\n", 2, "a double quote that is opened in this row is not closed"),
             (b"a,b\n1,\"x\n3,4\n", 2, "not closed"),
-            (b"a;b\n1;2\n3\n", 3, "the row has 1 values, the first row names 2 fields; a value with a semicolon"),
+            (b"a;b\n1;2\n3\n", 3, "the row has 1 value, the first row names 2 fields; a value with a semicolon"),
             (b"a\tb\n1\t2\n", 1, "end its name in .tsv"),
             (b"a,a\n1,2\n", 1, "two columns are called `a`"),
             (b"\na,\n1,2\n", 2, "column 2 has no name"),

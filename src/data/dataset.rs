@@ -96,7 +96,7 @@ impl Dataset {
     pub fn get(&self, index: usize) -> Result<Example, DataError> {
         let (line, text) = self.text(index)?;
         let fields = match &self.form {
-            Form::Jsonl => jsonl::fields(&text),
+            Form::Jsonl => jsonl::fields(&text, line),
             Form::Csv(csv) => csv.fields(&text),
         };
         let fields = fields.map_err(|cause| self.bad_row(line, cause))?;
@@ -259,6 +259,7 @@ mod tests {
         for (content, line, says) in [
             (&b"{\"q\": 1}\n{oops}"[..], 2, "not valid JSON"),
             (b"[{\"q\": 1}]", 1, "an array"),
+            (b"text,q\nx,1", 1, "if this is a table, end its name in .csv or .tsv"),
             (b"{\"q\": \"\xff\"}", 1, "not UTF-8 at byte 8 of the row"),
             (b"\n{\"q\": 1, \"id\": []}", 2, "`id` must be"),
             (b"{\"id\": 1, \"q\": 2}\n{\"id\": \"1\", \"q\": 2}", 2, "stands in line 1"),

@@ -36,12 +36,12 @@ pub(super) fn find_rows(mut from: impl BufRead, mut start: usize, limit: usize) 
     Ok(rows)
 }
 
-/// The fields of a row.
+/// The fields of the row in a line.
 ///
 /// # Errors
 /// Why it is no JSON object.
-pub(super) fn fields(text: &str) -> Result<Map<String, Value>, String> {
-    serde_json::from_str(text).map_err(|error| not_an_object(text, &error))
+pub(super) fn fields(text: &str, line: usize) -> Result<Map<String, Value>, String> {
+    serde_json::from_str(text).map_err(|error| not_an_object(text, line, &error))
 }
 
 /// The id of a row that has one as text without escapes, or as a whole number; None says nothing about the row.
@@ -63,7 +63,7 @@ pub(super) fn id(text: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-fn not_an_object(text: &str, error: &serde_json::Error) -> String {
+fn not_an_object(text: &str, line: usize, error: &serde_json::Error) -> String {
     match serde_json::from_str::<Value>(text) {
         Ok(Value::Array(_)) => "a row must be one JSON object; this is an array (a .json file? write one object a line)".into(),
         Ok(_) => "a row must be one JSON object, like {\"id\": \"1\", \"text\": \"…\"}".into(),
@@ -71,7 +71,9 @@ fn not_an_object(text: &str, error: &serde_json::Error) -> String {
             // serde_json says "at line 1 column N"; the line is ours to tell.
             let cause = error.to_string();
             let cause = cause.split(" at line ").next().unwrap_or_default();
-            format!("not valid JSON: {cause} at column {}", error.column())
+            let is_table = line == 1 && !text.trim_start().starts_with(['{', '[']);
+            let table = if is_table { "; if this is a table, end its name in .csv or .tsv" } else { "" };
+            format!("not valid JSON: {cause} at column {}{table}", error.column())
         }
     }
 }

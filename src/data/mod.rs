@@ -47,6 +47,12 @@ pub fn listed<T: Display>(names: impl IntoIterator<Item = T>) -> String {
     names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
+/// So many of a thing: `1 row`, `2 rows`.
+#[must_use]
+pub fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
 /// A text of at most `most` characters as it is; of a longer one, the first two thirds of so many and the last third, and
 /// between them what `mark` makes of how many are left out.
 #[must_use]
@@ -131,6 +137,7 @@ mod tests {
     fn names_are_listed_and_a_long_text_loses_its_middle() {
         assert_eq!(listed(["a", "b"]), "`a`, `b`");
         assert_eq!(listed(Vec::<String>::new()), "");
+        assert_eq!([0, 1, 2].map(|count| counted(count, "row")), ["0 rows", "1 row", "2 rows"]);
         let cut = |text: &str| cut_middle(text, 6, |left_out| format!("[{left_out}]"));
         assert_eq!((cut("abcdef"), cut("äbcdefghij")), ("abcdef".to_owned(), "äbcd[4]ij".to_owned()));
     }

@@ -150,6 +150,12 @@ pub trait Metric: Send + Sync {
         Vec::new()
     }
 
+    /// Of those, the fields that may hold the answer as a program would write it: tests, patterns and lists of what must not be
+    /// said are none.
+    fn answer_fields(&self) -> Vec<String> {
+        self.required_fields()
+    }
+
     /// Whether it can judge anything on this machine: asked once, before a run begins.
     ///
     /// # Errors

@@ -45,6 +45,10 @@ impl Metric for Retrieval {
         vec![self.field.clone()]
     }
 
+    fn answer_fields(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     fn check(&self, example: &Example) -> Result<(), MetricError> {
         expected(example, &self.field).map(drop)
     }

@@ -35,6 +35,10 @@ impl Metric for Sum {
         self.parts.iter().flat_map(|part| part.metric.required_fields()).collect()
     }
 
+    fn answer_fields(&self) -> Vec<String> {
+        self.parts.iter().flat_map(|part| part.metric.answer_fields()).collect()
+    }
+
     fn prepare(&self) -> Result<(), MetricError> {
         self.parts.iter().try_for_each(|part| part.metric.prepare())
     }

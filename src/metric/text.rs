@@ -69,6 +69,10 @@ impl Metric for Text {
         if matches!(self.how, Comparison::Pattern(_)) { Vec::new() } else { vec![self.field.clone()] }
     }
 
+    fn answer_fields(&self) -> Vec<String> {
+        if matches!(self.how, Comparison::Regex | Comparison::Pattern(_)) { Vec::new() } else { vec![self.field.clone()] }
+    }
+
     fn check(&self, example: &Example) -> Result<(), MetricError> {
         if let Comparison::Regex = self.how {
             for pattern in expected(example, &self.field)? {

@@ -99,7 +99,7 @@ pub fn rounded(sum: f64) -> f64 {
 }
 
 /// The places of the members that were validated in full, the best first: the highest mean; of
-/// equals the one with fewer prompt tokens, then the older.
+/// equals the one with fewer prompt tokens, then the older. Where nothing is right, the older.
 #[must_use]
 pub fn ranking(members: &[Member]) -> Vec<usize> {
     ranked(members.iter().map(|member| member.complete.then(|| (member.mean(), member.prompt_tokens))))
@@ -109,7 +109,9 @@ pub fn ranking(members: &[Member]) -> Vec<usize> {
 pub(crate) fn ranked(members: impl Iterator<Item = Option<(f64, usize)>>) -> Vec<usize> {
     let mut places: Vec<_> = members.enumerate().filter_map(|(place, member)| Some((member?, place))).collect();
     places.sort_by(|((mean_a, tokens_a), a), ((mean_b, tokens_b), b)| {
-        mean_b.partial_cmp(mean_a).unwrap_or(Ordering::Equal).then(tokens_a.cmp(tokens_b)).then(a.cmp(b))
+        // A shorter text that is never right is no better.
+        let shorter = if *mean_a > 0.0 { tokens_a.cmp(tokens_b) } else { Ordering::Equal };
+        mean_b.partial_cmp(mean_a).unwrap_or(Ordering::Equal).then(shorter).then(a.cmp(b))
     });
     places.into_iter().map(|(_, place)| place).collect()
 }
@@ -192,6 +194,11 @@ mod tests {
         assert_eq!(ranking(&[with_tokens(1, &[0.0]), with_tokens(9, &[1.0])]), [1, 0]);
         assert_eq!(ranking(&[with_tokens(9, &[1.0]), with_tokens(1, &[1.0])]), [1, 0]);
         assert_eq!(ranking(&[with_tokens(1, &[1.0]), with_tokens(1, &[1.0])]), [0, 1]);
+    }
+
+    #[test]
+    fn of_texts_that_are_never_right_the_seed_stays() {
+        assert_eq!(ranking(&[with_tokens(9, &[0.0]), with_tokens(1, &[0.0])]), [0, 1]);
     }
 
     #[test]

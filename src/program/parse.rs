@@ -181,7 +181,7 @@ fn unfence(text: &str) -> &str {
     let inside = text.strip_prefix("```").and_then(|rest| rest.strip_suffix("```")).filter(|inside| !inside.contains("\n```"));
     match inside {
         Some(inside) => match inside.split_once('\n') {
-            Some((tag, body)) if !tag.contains(char::is_whitespace) => body.trim(),
+            Some((tag, body)) if !tag.trim_end().contains(char::is_whitespace) => body.trim(),
             _ => inside.trim(),
         },
         None => text,
@@ -279,6 +279,7 @@ mod tests {
             "```\nspam\n```",
             "label: `spam`",
             "```json\nspam\n```",
+            "```json\r\nspam\r\n```",
         ] {
             assert_eq!(outputs(&names(&["label"]), answer)["label"], "spam", "{answer}");
         }

@@ -307,7 +307,9 @@ fn outcome(pool: &Pool, best: usize, tally: &Tally) -> String {
     if tally.tried > 0 {
         parts.push(format!("{} were scored on a part of the data and {passed} on validation, without a gain", tally.proposed));
     } else if passed > 0 {
-        parts.push(format!("{passed} passed their minibatch, but were no better on validation"));
+        // Only GEPA has a minibatch to pass.
+        let but = if tally.operators.values().any(|of| of.passed > 0) { "passed their minibatch, but " } else { "" };
+        parts.push(format!("{passed} {but}were no better on validation"));
     }
     format!("nothing was learned: of {attempts} attempts, {}", parts.join(", "))
 }

@@ -23,7 +23,8 @@ pub(super) fn notes(plan: &Plan, splits: &Splits) -> Vec<String> {
         let defaults = OptimizePlan { optimizer: method, ..OptimizePlan::of(plan.optimize.preset) };
         let given: Vec<&str> = gepas(&plan.optimize, &defaults);
         if !given.is_empty() {
-            notes.push(format!("{} of [optimize]: only GEPA goes by that, `{}` does not", given.join(", "), method.name()));
+            // Without the method's name: the notes of several runs are told once where they are the same.
+            notes.push(format!("{} of [optimize]: only GEPA goes by that", given.join(", ")));
         }
         let open: Vec<&str> = plan.modules.iter().filter(|m| !m.frozen).map(|m| m.name.as_str()).collect();
         if method.is_for_one_prompt() && open.len() > 1 {

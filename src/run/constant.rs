@@ -53,14 +53,14 @@ pub fn best(program: &Program, metric: &dyn Metric, train: &[Example], val: &[Ex
     Some(Constant { outputs, score })
 }
 
-/// The field of the rows that says what an output should be: its label, else the only one that the metric compares
-/// with and the program does not read.
+/// The field of the rows that says what an output should be: its label, else the only one that holds an answer to the metric and
+/// that the program does not read.
 fn field_of(label: &str, program: &Program, metric: &dyn Metric, train: &[Example]) -> Option<String> {
     let in_all = |field: &str| train.iter().all(|example| example.fields.contains_key(field));
     if in_all(label) {
         return Some(label.to_owned());
     }
-    let mut expected = metric.required_fields();
+    let mut expected = metric.answer_fields();
     expected.retain(|field| !program.reads.contains(field) && in_all(field));
     match expected.as_slice() {
         [only] => Some(only.clone()),
@@ -127,7 +127,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::metric::{Json, Label};
+    use crate::metric::{Comparison, Json, Label, Text};
     use crate::program::tests_support::module;
 
     fn examples(rows: &[Value]) -> Vec<Example> {
@@ -160,5 +160,14 @@ mod tests {
         let program = Program::of_modules(vec![module("m", &["text"], &["answer"])]);
         let rows = examples(&[json!({ "text": "x" })]);
         assert_eq!(best(&program, &Label::new("kind", "answer"), &rows, &rows), None);
+    }
+
+    #[test]
+    fn a_pattern_is_no_answer() {
+        let program = Program::of_modules(vec![module("m", &["text"], &["answer"])]);
+        let rows = examples(&[json!({ "text": "x", "pattern": "yes" })]);
+        assert_eq!(best(&program, &Text::new(Comparison::Regex, "pattern", "answer"), &rows, &rows), None);
+        let exact = best(&program, &Text::new(Comparison::Exact, "pattern", "answer"), &rows, &rows);
+        assert!(exact.is_some_and(|constant| constant.score == 1.0));
     }
 }

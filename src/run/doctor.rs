@@ -93,7 +93,7 @@ pub fn diagnose(plan: &Plan, interrupted: &AtomicBool, listener: &mut dyn FnMut(
         eval::score(&mut evaluator, plan, &request, tried.clone(), interrupted, listener)
     };
     let seed = score(plan.seed_candidate(), listener)?;
-    findings.extend(findings::of_seed(&program, &seed, constant.as_ref()));
+    findings.extend(findings::of_seed(&program, &*metric, &seed, constant.as_ref()));
     if let Some(mean) = seed.mean().filter(|mean| *mean <= findings::LOW) {
         let (taught, shown) = with_examples(&program, &plan.seed_candidate(), &splits.train);
         let with = if shown > 0 { score(taught, listener)?.mean().unwrap_or(0.0) } else { mean };

@@ -275,7 +275,7 @@ fn scores(metric: &dyn Metric, row: &Example, output: &str, value: &str) -> bool
 }
 
 /// What the seed's rollouts say.
-pub(super) fn of_seed(program: &Program, seed: &EvalResult, constant: Option<&Constant>) -> Vec<Finding> {
+pub(super) fn of_seed(program: &Program, metric: &dyn Metric, seed: &EvalResult, constant: Option<&Constant>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let tried = seed.rollouts.len();
     let score = seed.mean();
@@ -293,17 +293,7 @@ pub(super) fn of_seed(program: &Program, seed: &EvalResult, constant: Option<&Co
             findings.push(Finding::Cut { module: module.name.clone(), cut, of, max_tokens: module.max_tokens });
         }
     }
-    let wrong = seed.rollouts.iter().filter_map(|scored| match &scored.verdict {
-        Verdict::Judged(judgement) if judgement.score < 1.0 => Some(judgement),
-        _ => None,
-    });
-    let told: Vec<String> =
-        wrong.map(|j| format!("{} {}", j.feedback, j.module_feedback.values().cloned().collect::<Vec<_>>().join(" "))).collect();
-    if let (true, Some(first)) = (told.len() >= FAILURES, told.first())
-        && told.iter().all(|words| words == first)
-    {
-        findings.push(Finding::SameFeedback { feedback: first.trim().to_owned(), failures: told.len() });
-    }
+    findings.extend(same_feedback(program, metric, seed));
     if let (Some(constant), Some(score)) = (constant, score)
         && constant.score > 0.0
         && constant.score >= NEARLY * score
@@ -311,4 +301,26 @@ pub(super) fn of_seed(program: &Program, seed: &EvalResult, constant: Option<&Co
         findings.push(Finding::ConstantAnswer { constant: constant.clone(), seed: score });
     }
     findings
+}
+
+/// What all failures are told, where it is the same though the rows do not all expect the same.
+fn same_feedback(program: &Program, metric: &dyn Metric, seed: &EvalResult) -> Option<Finding> {
+    let mut expected = metric.required_fields();
+    expected.retain(|field| !program.reads.contains(field));
+    let (mut wanted, mut told, mut failures) = (BTreeSet::new(), BTreeSet::new(), 0);
+    for (row, scored) in seed.examples.iter().zip(&seed.rollouts) {
+        if let Verdict::Judged(judgement) = &scored.verdict
+            && judgement.score < 1.0
+        {
+            let of_modules: Vec<&str> = judgement.module_feedback.values().map(String::as_str).collect();
+            told.insert(format!("{} {}", judgement.feedback, of_modules.join(" ")));
+            wanted.insert(expected.iter().map(|field| row.text(field)).collect::<Vec<_>>());
+            failures += 1;
+        }
+    }
+    // The right answer of all of them is told in the same words.
+    if failures < FAILURES || told.len() > 1 || (!expected.is_empty() && wanted.len() == 1) {
+        return None;
+    }
+    told.first().map(|words| Finding::SameFeedback { feedback: words.trim().to_owned(), failures })
 }

@@ -1,10 +1,11 @@
 //! A first task from nothing but rows: which field is the answer, how it is judged, and which rows are for what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::data::{DataError, Dataset, Example, listed};
+use crate::data::{DataError, Dataset, Example, counted, listed};
 use crate::engine::ModelId;
 use crate::hash::number;
+use crate::metric::{Metric, Number};
 use crate::optimize::profile::{self, Kind};
 use crate::program::{Layout, Module};
 
@@ -56,16 +57,23 @@ pub struct Guess {
     pub max_tokens: usize,
 }
 
+/// The fields that rows have beside their ids, in the order in which they come up.
+#[must_use]
+pub fn fields(rows: &[Example]) -> Vec<&String> {
+    let mut seen = BTreeSet::new();
+    rows.iter().flat_map(|row| row.fields.keys()).filter(|name| *name != "id" && seen.insert(*name)).collect()
+}
+
 /// Looks at the rows. `output` is the field with the answers and `inputs` are the others that are read, where their user says so.
 ///
 /// # Errors
 /// Words about what is missing.
 pub fn guess(rows: &[Example], inputs: &[String], output: Option<&str>) -> Result<Guess, String> {
-    let fields: Vec<&String> =
-        rows.first().map(|row| row.fields.keys().filter(|name| *name != "id").collect()).unwrap_or_default();
+    let fields = fields(rows);
     let in_all = |name: &str| rows.iter().all(|row| row.fields.contains_key(name));
+    let in_most = |name: &str| rows.iter().filter(|row| row.fields.contains_key(name)).count() * 2 > rows.len();
     if rows.len() < LEAST_ROWS {
-        return Err(format!("it has {} rows; {LEAST_ROWS} are the least that can be split", rows.len()));
+        return Err(format!("it has {}; {LEAST_ROWS} are the least that can be split", counted(rows.len(), "row")));
     }
     if fields.len() < 2 {
         return Err("its rows have one field; an input and an answer are needed".into());
@@ -74,7 +82,11 @@ pub fn guess(rows: &[Example], inputs: &[String], output: Option<&str>) -> Resul
     let output = match output {
         Some(wanted) if fields.iter().any(|field| *field == wanted) => wanted.to_owned(),
         Some(wanted) => return Err(format!("it has no field `{wanted}`; it has {}", listed(&fields))),
-        None => by_name.or(fields.last()).map(|name| (*name).clone()).unwrap_or_default(),
+        // A remark on a few rows is no answer.
+        None => {
+            let last = fields.iter().rfind(|name| in_most(name)).or(fields.last());
+            by_name.or(last).map(|name| (*name).clone()).unwrap_or_default()
+        }
     };
     if let Some(unknown) = inputs.iter().find(|input| !fields.iter().any(|field| field == input)) {
         return Err(format!("it has no field `{unknown}`; it has {}", listed(&fields)));
@@ -113,6 +125,7 @@ fn kind(rows: &[Example], inputs: &[String], output: &str) -> (&'static str, &'s
         labels: BTreeMap::new(),
     };
     match profile::of(&module, rows).into_iter().next().map(|output| output.kind) {
+        Some(Kind::Text(_) | Kind::Span { .. }) if are_numbers(rows, output) => ("number", "it is a number"),
         Some(Kind::Set(_)) => ("label", "its values come from a small set"),
         Some(Kind::Flag) => ("label", "it is true or false"),
         Some(Kind::Number) => ("number", "it is a number"),
@@ -121,6 +134,17 @@ fn kind(rows: &[Example], inputs: &[String], output: &str) -> (&'static str, &'s
         Some(Kind::Span { .. }) => ("exact", "it is copied from an input"),
         Some(Kind::Text(_)) | None => ("f1", "it is free text"),
     }
+}
+
+/// Whether the metric `number` can read all values of a field, and what stands beside the digits is the same everywhere: it does
+/// not compare units.
+fn are_numbers(rows: &[Example], field: &str) -> bool {
+    let metric = Number::new(field, field, None);
+    let is_unit = |c: &char| c.is_alphabetic() || matches!(c, '$' | '€' | '£' | '¥' | '₹' | '%');
+    // Of a worked solution, the number is what stands behind its mark.
+    let unit = |text: String| text.rsplit("####").next().unwrap_or_default().chars().filter(is_unit).collect::<String>();
+    let units: BTreeSet<String> = rows.iter().filter_map(|row| row.text(field)).map(unit).collect();
+    units.len() == 1 && rows.iter().all(|row| metric.check(row).is_ok())
 }
 
 /// Reads the rows of a file.
@@ -182,6 +206,32 @@ mod tests {
         assert_eq!(span.metric, "exact");
         let text = guessed(|n| json!({ "text": "t", "summary": format!("Something was said by person {}", "x".repeat(n)) }));
         assert_eq!(text.metric, "f1");
+    }
+
+    #[test]
+    fn numbers_with_a_unit_are_numbers_where_all_have_the_same() {
+        let metric = |of: fn(usize) -> Value| guess(&rows(of, 12), &[], None).unwrap().metric;
+        assert_eq!(metric(|n| json!({ "text": "t", "answer": format!("{n}.5 EUR") })), "number");
+        assert_eq!(metric(|n| json!({ "text": format!("it is {n} km"), "answer": format!("{n} km") })), "number");
+        let mixed =
+            |n: usize| json!({ "text": "t", "answer": format!("{n}.5 {}", if n.is_multiple_of(2) { "EUR" } else { "USD" }) });
+        assert_eq!(metric(mixed), "f1");
+    }
+
+    #[test]
+    fn a_first_row_without_the_answer_hides_no_field() {
+        let label = |n: usize| if n.is_multiple_of(2) { "a" } else { "b" };
+        let first = |n: usize, rest: Value| if n == 0 { json!({ "text": "t" }) } else { rest };
+        let named = rows(|n| first(n, json!({ "text": n.to_string(), "label": label(n) })), 12);
+        assert_eq!(guess(&named, &[], None).unwrap().output, "label");
+        let other = rows(|n| first(n, json!({ "text": n.to_string(), "sort": label(n) })), 12);
+        assert_eq!(guess(&other, &[], None).unwrap().output, "sort");
+        let remark = |n: usize| match n {
+            3 => json!({ "text": "t", "sort": "a", "remark": "?" }),
+            _ => json!({ "text": n.to_string(), "sort": label(n) }),
+        };
+        let remark = rows(remark, 12);
+        assert_eq!(guess(&remark, &[], None).unwrap().output, "sort", "one row has a remark");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gepard::data::Example;
+use gepard::data::{Example, to_text};
 use gepard::error::RunError;
 use gepard::run::start::{self, Guess};
 
@@ -21,8 +21,7 @@ pub(super) fn project(
     let output = start::guess(&rows, inputs, output).map_err(unusable)?.output;
     // Rows that nobody has answered yet teach nothing, and would hide what the answers look like.
     let all = rows.len();
-    let rows: Vec<Example> =
-        rows.into_iter().filter(|row| row.text(&output).is_some_and(|text| !text.trim().is_empty())).collect();
+    let rows: Vec<Example> = rows.into_iter().filter(|row| is_answered(row, &output)).collect();
     let guess = start::guess(&rows, inputs, Some(&output)).map_err(unusable)?;
     let total = rows.len();
     let [train, val, test] = start::split(rows, &guess.inputs);
@@ -40,13 +39,16 @@ pub(super) fn project(
     } else if guess.inputs.len() > 1 {
         words.push("To leave fields out, name those that are to be read with --inputs.".into());
     }
-    if total < all {
-        words.push(format!("{} of {all} rows have no `{output}` and are left out.", all - total));
+    match all - total {
+        0 => {}
+        1 => words.push(format!("1 of {all} rows has no `{output}` and is left out.")),
+        open => words.push(format!("{open} of {all} rows have no `{output}` and are left out.")),
     }
     let unused = total - train.len() - val.len() - test.len();
     if unused > 0 {
         words.push(format!(
-            "{unused} more rows are in none of the files: the test is run twice, and more rows tell it little more."
+            "{unused} more {} in none of the files: the test is run twice, and more rows tell it little more.",
+            if unused == 1 { "row is" } else { "rows are" }
         ));
     }
     if test.is_empty() {
@@ -61,10 +63,15 @@ pub(super) fn project(
     Ok((files, words))
 }
 
+/// Whether the answer of a row is there: `null` and blank text are none.
+fn is_answered(row: &Example, output: &str) -> bool {
+    row.fields.get(output).is_some_and(|value| !value.is_null() && !to_text(value).trim().is_empty())
+}
+
 /// Fields that are neither read nor the answer.
 fn left_out(rows: &[Example], guess: &Guess) -> Vec<String> {
-    let names = rows.first().into_iter().flat_map(|row| row.fields.keys());
-    names.filter(|name| *name != "id" && **name != guess.output && !guess.inputs.contains(name)).cloned().collect()
+    let names = start::fields(rows).into_iter();
+    names.filter(|name| **name != guess.output && !guess.inputs.contains(name)).cloned().collect()
 }
 
 fn quoted(names: &[String]) -> String {
@@ -83,7 +90,8 @@ fn task_file(guess: &Guess, model: &str, has_test: bool) -> String {
     let text = |text: &str| toml::Value::from(text).to_string();
     let inputs: Vec<String> = guess.inputs.iter().map(|name| text(name)).collect();
     let test = if has_test { "test = \"test.jsonl\"              # never seen while optimizing\n" } else { "" };
-    let instruction = format!("Given the fields {}, produce the field `{}`.", quoted(&guess.inputs), guess.output);
+    let fields = if guess.inputs.len() == 1 { "field" } else { "fields" };
+    let instruction = format!("Given the {fields} {}, produce the field `{}`.", quoted(&guess.inputs), guess.output);
     format!(
         "# Made by `gepard init --data`. What was guessed can be changed.\n\n\
          [data]\n\

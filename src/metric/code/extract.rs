@@ -21,14 +21,31 @@ fn fence(line: &str) -> Option<(char, usize, usize, &str)> {
     (length >= 3 && !(mark == '`' && after.contains('`'))).then_some((mark, length, line.len() - text.len(), after))
 }
 
+/// The most spaces that a closing fence stands further in than the opening one. What stands deeper is in the code: an example in a
+/// docstring.
+const FURTHER: usize = 3;
+
+/// Whether a text begins as code does, without a fence.
+fn begins_with_code(answer: &str) -> bool {
+    static BEGINS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"^\s*(?:(?:async )?def \w+ ?\(|class \w+ ?[:(]|import \w|from [\w.]+ import )").ok()
+    });
+    BEGINS.as_ref().is_some_and(|begins| begins.is_match(answer))
+}
+
 /// The fenced blocks, as CommonMark has them: what stands between two blocks is in none. One that is not closed goes to the end,
-/// or to the next fence that opens a language at the left margin: models forget to close.
+/// or to the next fence that opens a language at the left margin: models forget to close. They forget to open as well: what begins
+/// with code is a block.
 fn blocks(answer: &str) -> Vec<Block<'_>> {
     let mut blocks: Vec<Block<'_>> = Vec::new();
-    let mut open: Option<(char, usize, usize)> = None;
+    let mut open = begins_with_code(answer).then(|| begin(&mut blocks, '`', 3, 0, ""));
     for line in answer.lines() {
         match (fence(line), open) {
-            (Some((mark, length, _, "")), Some((opened, least, _))) if mark == opened && length >= least => open = None,
+            (Some((mark, length, indentation, "")), Some((opened, least, margin)))
+                if mark == opened && length >= least && indentation <= margin + FURTHER =>
+            {
+                open = None;
+            }
             (Some((mark, length, indentation, info)), None) => open = Some(begin(&mut blocks, mark, length, indentation, info)),
             (Some((mark, length, 0, info)), Some((opened, least, 0))) if mark == opened && length == least => {
                 open = Some(begin(&mut blocks, mark, length, 0, info));
@@ -87,10 +104,10 @@ fn bound(tests: &str) -> Vec<&str> {
     several.flat_map(|several| names(several.as_str())).collect()
 }
 
-/// The code in an answer: the block that defines most of what the tests mention and do not bind themselves, functions and classes
-/// before values, for an example of use has values of its own; of equals one in the right language, and of these the last, for
-/// models correct themselves. An answer without a block is code as a whole.
-pub(super) fn code(answer: &str, languages: &[String], tests: &str) -> String {
+/// The code in an answer, and how many blocks it was chosen from: the block that defines most of what the tests mention and do not
+/// bind themselves, functions and classes before values, for an example of use has values of its own; of equals one in the right
+/// language, and of these the last, for models correct themselves. An answer without a block is code as a whole.
+pub(super) fn code(answer: &str, languages: &[String], tests: &str) -> (String, usize) {
     let blocks = blocks(answer);
     let (mut mentioned, bound) = (names(tests), bound(tests));
     mentioned.retain(|name| !bound.contains(name));
@@ -110,10 +127,11 @@ pub(super) fn code(answer: &str, languages: &[String], tests: &str) -> String {
         let lines = if hits.is_empty() { block.lines.len() } else { 0 };
         (definitions, hits.len(), language, lines)
     };
-    match blocks.iter().max_by_key(|block| rank(block)) {
+    let code = match blocks.iter().max_by_key(|block| rank(block)) {
         Some(block) => block.lines.join("\n") + "\n",
         None => answer.trim_matches('\n').to_owned() + "\n",
-    }
+    };
+    (code, blocks.len())
 }
 
 #[cfg(test)]
@@ -121,7 +139,7 @@ mod tests {
     use super::*;
 
     fn python(answer: &str) -> String {
-        code(answer, &["python".into(), "py".into()], "assert f(1) == 2")
+        code(answer, &["python".into(), "py".into()], "assert f(1) == 2").0
     }
 
     #[test]
@@ -152,6 +170,7 @@ mod tests {
             let answer = format!("```python\n{solution}```\nExample usage:\n```python\n{usage}\n```");
             code(&answer, &["python".into()], tests)
         };
+        let solution = (solution.to_owned(), 2);
         let usage = "nums = [1, 2, 3]\nprint(total(nums))";
         assert_eq!(take(usage, "nums = [1, 2, 3, 4]\nassert total(nums) == 10"), solution);
         // A definition before a value, whoever binds its name.
@@ -169,10 +188,28 @@ mod tests {
         assert_eq!(python("````python\ndef f():\n  '''\n```\nx\n```\n'''\n````"), "def f():\n  '''\n```\nx\n```\n'''\n");
         assert_eq!(python("~~~\ndef f(): 1\n~~~"), "def f(): 1\n");
         assert_eq!(python("```python\ndef f(): 1\n```python\nf(1)\n```"), "def f(): 1\n");
-        assert_eq!(
-            python("```python\ndef f():\n    \"\"\"\n    ```python\n    f()\n    ```\n    \"\"\"\n```").lines().count(),
-            4
-        );
+    }
+
+    #[test]
+    fn an_example_in_a_docstring_does_not_cut_the_code() {
+        for tag in ["", "python"] {
+            let code = format!("def f(x):\n    \"\"\"Doubles.\n\n    ```{tag}\n    f(3)\n    ```\n    \"\"\"\n    return 2 * x\n");
+            assert_eq!(python(&format!("```python\n{code}```\nDone.")), code);
+            assert_eq!(python(&code), code);
+        }
+        // A list's fence may be closed a little further in.
+        assert_eq!(python("1. So:\n```python\ndef f(): 1\n   ```\nDone."), "def f(): 1\n");
+    }
+
+    #[test]
+    fn what_begins_with_code_was_opened() {
+        let code = "import math\n\ndef f(x):\n    return x\n";
+        assert_eq!(python(&format!("{code}```\nIt returns `x`.")), code);
+        assert_eq!(python(&format!("from math import floor\n```python\n{code}```")), code);
+        assert_eq!(python(&format!("from what I see:\n```python\n{code}```")), code);
+        for begins in ["class A:\n    x = 1\n", "async def f(x): return x\n", "class B(A): pass\n"] {
+            assert_eq!(python(&format!("{begins}```\nThat is it.")), begins);
+        }
     }
 
     proptest::proptest! {

@@ -1,8 +1,8 @@
 """Runs the tests of a piece of generated code, one by one, and says what became of each.
 
-Started by python.rs. The job comes as JSON on standard input; what became of it goes, a line of JSON each behind a secret, to
-what was standard output. The code's own standard output is standard error. Nothing here is safe from code that looks for it in
-the interpreter's memory: it can forge its verdicts, but it cannot leave the sandbox.
+Started by python.rs, with equality.py and planning.py above it. The job comes as JSON on standard input; what became of it goes,
+a line of JSON each behind a secret, to what was standard output. The code's own standard output is standard error. Nothing here
+is safe from code that looks for it in the interpreter's memory: it can forge its verdicts, but it cannot leave the sandbox.
 """
 
 
@@ -15,6 +15,7 @@ def main():
     import reprlib
     import signal
     import sys
+    import threading
     import time
     import types
 
@@ -23,21 +24,26 @@ def main():
     channel = os.dup(1)
     os.dup2(2, 1)
     sys.path[:] = [folder for folder in sys.path if folder]
+    # Memory is counted by addresses, and a thread sets its whole stack aside.
+    threading.stack_size(1 << 20)
 
     # Taken before the code can replace them.
     dumps, write, clock, cpu_clock, exit_now = json.dumps, os.write, time.monotonic, time.process_time, os._exit
     set_timer, real_timer, where_late = signal.setitimer, signal.ITIMER_REAL, faulthandler.dump_traceback_later
-    not_late, is_instance, type_of, function = faulthandler.cancel_dump_traceback_later, isinstance, type, types.FunctionType
-    builtin_names, execute, compiler, evaluate = frozenset(dir(__builtins__)), exec, compile, eval
+    not_late, hear, alarm = faulthandler.cancel_dump_traceback_later, signal.signal, signal.SIGALRM
+    is_instance, type_of, execute, compiler, evaluate = isinstance, type, exec, compile, eval
+    builtin_names = frozenset(dir(__builtins__))
     assertion, exits, all_errors, no_memory = AssertionError, SystemExit, BaseException, MemoryError
     streams = (sys.stdout, sys.stderr)
-    # What no `__eq__` decides, or where it gains nothing: any value is unequal to most.
-    harmless = (ast.Is, ast.IsNot, ast.NotEq, ast.NotIn)
+    decider = equality([job["setup"], *job["tests"]])
     lines = code.split("\n")
+    # Where a value lies is another place in each run.
+    address, wanted = re.compile(r" at 0x[0-9a-f]{6,}"), re.compile(r"expect|want", re.IGNORECASE)
     TICK, SHOWN = 0.01, 300
 
     def tell(**what):
-        data = secret + b" " + dumps(what).encode() + b"\n"
+        # A lone half of a character, which a value may hold, is no reason to say nothing.
+        data = secret + b" " + dumps(what, ensure_ascii=False).encode(errors="replace") + b"\n"
         while data:
             data = data[write(channel, data) :]
 
@@ -53,6 +59,7 @@ def main():
             raise
         except all_errors as error:
             text = "a value that cannot be shown (%s)" % type_of(error).__name__
+        text = address.sub("", text)
         return text if len(text) <= SHOWN else text[: SHOWN * 2 // 3] + " … " + text[-SHOWN // 3 :]
 
     def line_of(number):
@@ -71,6 +78,8 @@ def main():
         def start(self, name):
             self.where, self.ticks, self.told, self.name = {}, 0, False, name
             self.began, self.cpu = clock(), cpu_clock()
+            # The code may have set a handler of its own, for a time limit.
+            hear(alarm, self.tick)
             # Within one call of C no tick is heard; a thread writes where that is.
             try:
                 where_late(2 * limit + 0.5, exit=False, file=2)
@@ -108,7 +117,6 @@ def main():
             return "; ".join(part(name, number, count) for (name, number), count in most if count * 20 >= self.ticks)
 
     watch = Watch()
-    signal.signal(signal.SIGALRM, watch.tick)
 
     def why(error):
         """An error in words, with the lines of the code that it went through."""
@@ -121,15 +129,17 @@ def main():
                 frames.append(("" if name == "<module>" else "in `%s`, " % name) + line_of(trace.tb_lineno))
             trace = trace.tb_next
         if is_instance(error, exits):
-            text = "the code ended the interpreter (SystemExit)"
+            text = "%s ended the interpreter (SystemExit)" % ("the code" if frames else "the test itself")
         else:
             try:
                 said = str(error)
             except all_errors:
                 said = ""
+            said = address.sub("", said)
             said = said if len(said) <= SHOWN else said[:SHOWN] + " …"
             text = type_of(error).__name__ + (": " + said if said else "")
-        if is_instance(error, PermissionError):
+        # One without a number is the code's own.
+        if is_instance(error, PermissionError) and error.errno is not None:
             text += " (the code runs without network, processes, and files outside of its folder)"
         if is_instance(error, no_memory):
             text += " (more memory than is allowed)"
@@ -139,15 +149,21 @@ def main():
 
     # Values: what an assert is made of is looked at while it runs.
 
-    seen, asserts, sides, operators = {}, {}, {}, {}
+    seen, asserts, sides, compared, awaited, forged = {}, {}, {}, {}, {}, []
 
     def see(place, index, source, value):
-        seen.setdefault(place, {})[index] = (source, value)
+        values = seen.setdefault(place, {})
+        values[index] = (source, value)
+        # Before the operator runs, for what it runs may be the answer's: who decides here?
+        if (place, index) in compared:
+            name = decider(values[index - 1][1], value, compared[place, index])
+            if name is not None:
+                forged.append(name)
         return value
 
     class Looking(ast.NodeTransformer):
         def __init__(self, name, source):
-            self.name, self.source = name, source
+            self.name, self.source, self.asserts = name, source, {}
 
         def text(self, node):
             text = ast.get_source_segment(self.source, node) or "…"
@@ -158,15 +174,28 @@ def main():
             call = ast.Call(ast.Name("__gepard_see__", ast.Load()), arguments, [])
             return ast.copy_location(call, node)
 
+        def place_of(self, node):
+            return "%s:%d:%d" % (self.name, node.lineno, node.col_offset)
+
+        def visit_Try(self, node):
+            # `try: f(-1); assert False; except ValueError: …` is about an error that does not come.
+            errors = " or ".join(self.text(handler.type) for handler in node.handlers if handler.type) or "an error"
+            for before, then in zip(node.body, node.body[1:] + node.orelse[:1]):
+                if is_instance(then, ast.Assert) and is_instance(then.test, ast.Constant):
+                    awaited[self.place_of(then)] = "expected `%s` to raise %s" % (self.text(before)[:200], errors)
+            return self.generic_visit(node)
+
         def visit_Assert(self, node):
-            self.place = "%s:%d:%d" % (self.name, node.lineno, node.col_offset)
-            asserts[(self.name, node.lineno)] = (self.place, node.test, self.text(node.test), type_of(node.test))
+            self.place = self.place_of(node)
+            self.asserts[self.name, node.lineno] = (self.place, node.test, self.text(node.test), type_of(node.test))
             self.calls = 0
             test = node.test
             if is_instance(test, ast.Compare):
                 both = [test.left] + test.comparators
                 sides[self.place] = [self.text(side) for side in both]
-                operators[self.place] = test.ops
+                for index, operator in enumerate(test.ops):
+                    if is_instance(operator, (ast.Eq, ast.In)):
+                        compared[self.place, index + 1] = is_instance(operator, ast.In)
                 wrapped = [self.wrap(index, side, self.inside(side)) for index, side in enumerate(both)]
                 new = ast.Compare(wrapped[0], test.ops, wrapped[1:])
             elif is_instance(test, ast.UnaryOp) and is_instance(test.op, ast.Not):
@@ -203,18 +232,35 @@ def main():
                 found.append("`%s` returned %s" % (source[:200], show(value)))
         return found[:4]
 
-    def alike(values, operator):
+    def parting(actual, expected):
+        """Where two lists or texts part, in words."""
+        if type_of(actual) is not type_of(expected) or not is_instance(actual, (list, tuple, str, bytes)):
+            return ""
+        try:
+            differing = (at for at, (one, other) in enumerate(zip(actual, expected)) if one != other)
+            at = next(differing, min(len(actual), len(expected)))
+            piece = lambda value: value[at : at + 20] if is_instance(value, (str, bytes)) else value[at]
+            a, e = [show(piece(value)) if at < len(value) else "nothing" for value in (actual, expected)]
+        except all_errors:
+            return ""  # An item that cannot be compared.
+        return "; the first difference is at index %d: expected %s, got %s" % (at, e, a)
+
+    def alike(values, test):
         """What an assert compared, in words: expected and actual where it says which is which."""
         (left, actual), (right, expected) = values[0], values[1]
         made = lambda text: any(s == text or s in text for i, (s, _) in values.items() if is_instance(i, str))
-        if made(right) and not made(left):
+        # What is expected is written down or goes by that name; else it is what no call has made.
+        given = lambda node, text: not kinds(node, ast.Name, ast.Call) or wanted.match(text) is not None
+        one, other = given(test.left, left), given(test.comparators[0], right)
+        if one if one != other else made(right) and not made(left):
             (left, actual), (right, expected) = (right, expected), (left, actual)
-        if operator is not ast.Eq:
+        if not is_instance(test.ops[0], ast.Eq):
             return "`%s` is %s, and `%s` is %s" % (left[:200], show(actual), right[:200], show(expected))
         a, e = show(actual), show(expected)
+        long = max(len(a), len(e)) > 100
         if a == e or type_of(actual) is not type_of(expected) and actual is not None:
             a, e = "%s (%s)" % (a, type_of(actual).__name__), "%s (%s)" % (e, type_of(expected).__name__)
-        return "expected %s, but `%s` is %s" % (e, left[:200], a)
+        return "expected %s, but `%s` is %s%s" % (e, left[:200], a, parting(actual, expected) if long else "")
 
     def stands_in(error, name):
         """The assert of a test that an error came through, and the trace there."""
@@ -251,8 +297,10 @@ def main():
         place, test, text, kind, _ = found
         values = seen.get(place, {})
         words = ["`assert %s` failed" % text[:300]]
-        if kind is ast.Compare and len(test.ops) == 1 and 0 in values and 1 in values:
-            words.append(alike(values, type_of(test.ops[0])))
+        if place in awaited:
+            words.append(awaited[place])
+        elif kind is ast.Compare and len(test.ops) == 1 and 0 in values and 1 in values:
+            words.append(alike(values, test))
             words += calls_of(values, [values[0][0], values[1][0]])
         elif kind is not ast.Compare and 0 in values:
             wanted, (source, value) = "false" if kind is ast.UnaryOp else "true", values[0]
@@ -264,101 +312,35 @@ def main():
             words.append("the test says: %s" % show(error.args[0]))
         return words[0] + ": " + "; ".join(words[1:]) if len(words) > 1 else words[0]
 
-    def own_equal(value, depth=0):
-        """A class by which the code itself decides what its values are equal to."""
-        for parent in type_of(value).__mro__:
-            equal = parent.__dict__.get("__eq__")
-            if equal is not None:
-                if type_of(equal) is function and equal.__code__.co_filename.startswith("<"):
-                    return type_of(value)
-                break
-        if depth < 3 and type_of(value) in (list, tuple, set, frozenset):
-            for _, item in zip(range(1000), value):
-                found = own_equal(item, depth + 1)
-                if found is not None:
-                    return found
-        if depth < 3 and type_of(value) is dict:
-            return own_equal(list(value.values()), depth)
-        return None
-
-    def forged():
-        """Whether what the tests compared was decided by the code: a value that says it is equal to everything."""
-        for place, values in seen.items():
-            for index, operator in enumerate(operators.get(place, ())):
-                if is_instance(operator, harmless) or index not in values or index + 1 not in values:
-                    continue
-                one, other = own_equal(values[index][1]), own_equal(values[index + 1][1])
-                if one is not other:
-                    return "`%s` decides by an `__eq__` of its own what it is equal to" % (one or other).__name__
-        return None
-
-    # The tests: each text of a list is one; of a single text each statement that asserts, the others prepare.
-
-    def kinds(statement, *kinds):
-        return any(is_instance(node, kinds) for node in ast.walk(statement))
-
-    def is_definition(statement):
-        return is_instance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-
-    def is_docstring(statement):
-        return is_instance(statement, ast.Expr) and is_instance(statement.value, ast.Constant)
-
-    def called(statement):
-        """The name of the function that a statement calls, and nothing else."""
-        call = statement.value if is_instance(statement, ast.Expr) else None
-        return call.func.id if is_instance(call, ast.Call) and is_instance(call.func, ast.Name) else None
-
-    def unrolled(name, body):
-        """HumanEval's way: the asserts stand in `check(candidate)`. Each becomes a test of its own, where that changes nothing."""
-        check = [s for s in body if is_instance(s, ast.FunctionDef) and s.name == "check" and len(s.args.args) == 1]
-        if not check or any(kinds(s, ast.Assert) for s in body if not is_definition(s)):
-            return body
-        calls = [s for s in body if called(s) == "check"]
-        entry = job["entry"] or "".join(n.id for s in calls[:1] for n in s.value.args if is_instance(n, ast.Name))
-        inner = [s for s in check[-1].body if not is_docstring(s)]
-        if not entry or any(kinds(s, ast.Return, ast.Yield, ast.Nonlocal, ast.Global) for s in inner):
-            return body
-        bound = ast.parse("%s = %s" % (check[-1].args.args[0].arg, entry), name).body
-        return [s for s in body if s is not check[-1] and s not in calls] + bound + inner
-
-    def plan():
-        """Steps of (name, source, statements, whether it is a test)."""
-        texts = [("<test %d>" % (number + 1), text) for number, text in enumerate(job["tests"])]
-        bodies = [(name, text, [s for s in ast.parse(text, name).body if not is_docstring(s)]) for name, text in texts]
-        if len(bodies) != 1:
-            return [(name, text, body, True) for name, text, body in bodies if body]
-        ((name, text, body),) = bodies
-        body = unrolled(name, body)
-        asserting = {s.name for s in body if is_definition(s) and kinds(s, ast.Assert)}
-        is_test = lambda s: not is_definition(s) and kinds(s, ast.Assert) or called(s) in asserting
-        if any(is_test(s) for s in body):
-            return [(name, text, [s], is_test(s)) for s in body]
-        does = any(not is_definition(s) and not is_instance(s, (ast.Import, ast.ImportFrom, ast.Assign)) for s in body)
-        return [(name, text, body, True)] if does else []
-
-    def first_line(source, body):
-        text = ast.get_source_segment(source, body[0]) or source if len(body) == 1 else source
-        return re.sub(r"\s+", " ", text.strip())[:200]
-
     module = types.ModuleType("answer")
     sys.modules["answer"] = module
     space = module.__dict__
 
-    def run(name, source, body):
-        tree = ast.Module([Looking(name, source).visit(statement) for statement in body], [])
+    def prepared(name, source, body):
+        """What runs a step. Made before the code is loaded, which could have a hand in it."""
+        looking = Looking(name, source)
+        tree = ast.Module([looking.visit(statement) for statement in body], [])
         compiled = compiler(ast.fix_missing_locations(tree), name, "exec")
-        seen.clear()
-        space["__gepard_see__"] = see
-        execute(compiled, space)
+
+        def run():
+            # Of two asserts in one line, it is the one that runs.
+            asserts.update(looking.asserts)
+            space["__gepard_see__"] = see
+            execute(compiled, space)
+
+        return run
 
     def guarded(name, what):
         """Runs it; None where all is well, else what went wrong, in words."""
+        seen.clear()
+        forged.clear()
         watch.start(name)
         problem = None
         try:
             try:
                 what()
-                problem = forged()
+                if forged:
+                    problem = "`%s` decides by an `__eq__` of its own what it is equal to" % forged[0]
             finally:
                 seconds = watch.stop()
         except Late:
@@ -375,11 +357,14 @@ def main():
         return problem, seconds
 
     try:
-        steps = plan()
+        steps = [(name, prepared(name, source, body), tests, line) for name, source, body, tests, line in plan(job)]
     except SyntaxError as error:
         tell(broken="the tests cannot be read: %s in line %s: %s" % (error.msg, error.lineno, (error.text or "").strip()[:120]))
         exit_now(0)
-    names = [first_line(source, body) for _, source, body, tests in steps if tests]
+    except (ValueError, RecursionError, MemoryError) as error:
+        tell(broken="the tests cannot be read: %s" % error)
+        exit_now(0)
+    names = [line for _, _, tests, line in steps if tests]
     if not names:
         tell(broken="there is nothing to test: no assert stands in it")
         exit_now(0)
@@ -393,19 +378,19 @@ def main():
     tell(loaded=problem)
     if problem is None:
         number = -1
-        for name, source, body, tests in steps:
+        for name, run, tests, line in steps:
             if not tests:
-                problem, _ = guarded(name, lambda: run(name, source, body))
+                problem, _ = guarded(name, run)
+                # Each has its own time.
+                tell(loaded=problem and "%s: %s" % ("before the tests" if number < 0 else "`%s`" % line, problem))
                 if problem is not None:
-                    line = "before the tests" if number < 0 else "`%s`" % first_line(source, body)
-                    tell(loaded="%s: %s" % (line, problem))
                     break
                 continue
             number += 1
             if number < first:
                 continue
             tell(begun=number)
-            problem, seconds = guarded(name, lambda: run(name, source, body))
+            problem, seconds = guarded(name, run)
             slow = watch.profile() if seconds > limit / 4 else ""
             tell(ended={"number": number, "problem": problem, "slow": slow})
     tell(done=None)

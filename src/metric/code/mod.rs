@@ -214,6 +214,10 @@ impl Metric for Code {
         std::iter::once(field).chain(setup).chain(entry).cloned().collect()
     }
 
+    fn answer_fields(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     fn prepare(&self) -> Result<(), MetricError> {
         self.ready().map(drop)
     }

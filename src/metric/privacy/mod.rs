@@ -173,6 +173,10 @@ impl Metric for Privacy {
         self.listed.iter().cloned().chain(self.fields.iter().cloned()).chain(quality).collect()
     }
 
+    fn answer_fields(&self) -> Vec<String> {
+        self.quality.iter().flat_map(|(metric, _)| metric.answer_fields()).collect()
+    }
+
     fn prepare(&self) -> Result<(), MetricError> {
         self.quality.iter().try_for_each(|(metric, _)| metric.prepare())
     }

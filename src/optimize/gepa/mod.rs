@@ -5,6 +5,7 @@
 //! the validation examples. After an accepted child, two candidates of one family may be merged.
 
 pub mod bandit;
+mod bootstrap;
 pub mod crossover;
 pub mod frontier;
 pub mod gate;
@@ -101,6 +102,7 @@ impl Gepa {
         }
         self.profiles = session.program().modules.iter().map(|module| profile::of(module, session.train())).collect();
         let mut batches = Minibatches::new(session.train().len(), plan.minibatch);
+        self.bootstrap(session, &mut batches)?;
         let mut best = (self.members[0].mean(), 0);
         let mut idle = Idle::default();
         for iteration in 1.. {

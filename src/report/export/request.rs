@@ -63,23 +63,27 @@ pub(super) fn llama_server(one: &Deployed) -> (String, Vec<String>) {
         body["top_k"] = TOP_K.into();
         body["min_p"] = 0.into();
     }
-    let mut notes: Vec<String> = one.model_note().into_iter().chain(one.thinking_note()).chain(to_fill_in(one)).collect();
+    let of_server = one.model_note();
+    let mut of_request: Vec<String> = one.thinking_note().into_iter().chain(to_fill_in(one)).collect();
     if let Some(grammar) = &one.grammar {
         body["grammar"] = format!("%llguidance {{}}\n{}", grammar.lark()).into();
-        notes.push("the grammar needs a llama-server that was built with -DLLAMA_LLGUIDANCE=ON; without it, leave it out".into());
+        let note = "the grammar needs a llama-server that was built with -DLLAMA_LLGUIDANCE=ON; without it, leave it out";
+        of_request.push(note.into());
     }
-    let notes_above: String = notes.iter().map(|note| format!("# {note}\n")).collect();
+    let above = |note: &String| format!("# {note}\n");
+    let server_notes: String = of_server.iter().map(above).collect();
+    let request_notes: String = of_request.iter().map(above).collect();
     let script = format!(
-        "# Module `{}`. The server:\n\
+        "# Module `{}`. The server:\n{server_notes}\
          llama-server --model {} --ctx-size {} --parallel 1 --jinja --port 8080\n\n\
-         # A request, from another terminal.\n{notes_above}\
+         # A request, from another terminal.\n{request_notes}\
          curl --silent http://127.0.0.1:8080/v1/chat/completions --header 'Content-Type: application/json' --data-binary @- <<'JSON'\n\
          {body:#}\nJSON\n",
         one.module.name,
         quoted(&one.model),
         one.context,
     );
-    (script, notes)
+    (script, of_server.into_iter().chain(of_request).collect())
 }
 
 /// One word of a shell.

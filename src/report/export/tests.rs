@@ -178,6 +178,16 @@ fn a_command_line_survives_quotes_and_carries_the_grammar() {
     assert!(notes.iter().any(|note| note.contains("LLAMA_LLGUIDANCE")), "{notes:?}");
 }
 
+#[test]
+fn each_command_has_its_own_notes_above_it() {
+    let one = with(Layout::default(), &["label"], ModuleText::new("Sort it."));
+    let (script, notes) = request::llama_server(&Deployed { is_here: false, ..one });
+    let (server, request) = script.split_once("\nllama-server --model").unwrap();
+    assert!(server.ends_with("is not on this machine: put its path there"), "{script}");
+    assert!(!request.contains("put its path there") && request.contains("# put the fields' texts"), "{script}");
+    assert_eq!(notes.len(), 2, "{notes:?}");
+}
+
 fn layouts() -> impl Strategy<Value = Layout> {
     let turn = prop_oneof![Just(Turn::User), Just(Turn::System)];
     let shown = prop_oneof![Just(Fields::Labelled), Just(Fields::Bare)];

@@ -1,0 +1,34 @@
+//! Calls that are worth showing, gathered before the first iteration. A module that reads what others write has no worked
+//! examples in the data: they are calls of the search. A minibatch has a handful of these, of which few are right.
+
+use super::Gepa;
+use super::operators::{Operator, Place};
+use crate::data::split::Split;
+use crate::event::Purpose;
+use crate::optimize::minibatch::Minibatches;
+use crate::optimize::session::Halt;
+use crate::optimize::{Session, joining};
+
+/// Training examples that the seed is run on.
+const EXAMPLES: usize = 12;
+
+impl Gepa {
+    /// Runs the seed on a few training examples, where worked examples of one of its modules can only be calls. They are dealt
+    /// like minibatches, half of an epoch at most: no gate of that epoch meets an example that its child is shown.
+    pub(super) fn bootstrap(&mut self, session: &mut Session<'_>, batches: &mut Minibatches) -> Result<(), Halt> {
+        let deals = EXAMPLES.div_ceil(session.plan().minibatch).min(batches.in_epoch() / 2);
+        let reads_of_others = |&module: &usize| !Place::of(session.program(), module).made.is_empty();
+        if !session.plan().operators.contains(&Operator::Examples) || !joining::open_modules(session).iter().any(reads_of_others)
+        {
+            return Ok(());
+        }
+        let mut places = Vec::new();
+        (0..deals).for_each(|_| places.extend(batches.deal(|epoch| session.random("minibatch", epoch))));
+        session.fits(places.len() as u64 + self.worst_case(session))?;
+        let rollouts = session.evaluate(Purpose::Bootstrap, Split::Train, &self.seed, &places)?;
+        let train = session.train();
+        let answers: Vec<_> = rollouts.into_iter().map(Some).collect();
+        self.right.learn(session.program(), &self.profiles, &self.seed, places.iter().map(|&place| &train[place]), &answers);
+        Ok(())
+    }
+}
