@@ -91,6 +91,9 @@ fn f(lines: &str) -> String {
 
 const DENIED: &str = "PermissionError";
 
+/// The system call that ends a thread.
+const EXIT: u32 = if cfg!(target_arch = "x86_64") { 60 } else { 93 };
+
 #[test]
 fn hostile_python_gets_nothing_is_named_and_leaves_nothing() {
     let _alone = alone();
@@ -142,6 +145,11 @@ fn hostile_python_gets_nothing_is_named_and_leaves_nothing() {
         ("has a socket signal its parent", "import fcntl\nfcntl.ioctl(socket.socketpair()[0], 0x8901, os.getppid().to_bytes(4, sys.byteorder))".into(), &[DENIED]),
         ("has it done by another name", "import fcntl\nfcntl.ioctl(socket.socketpair()[0], 0x8902, os.getppid().to_bytes(4, sys.byteorder))".into(), &[DENIED]),
         ("says which signal a file sends", "import fcntl\nfcntl.fcntl(socket.socketpair()[0], 10, 9)".into(), &[DENIED]),
+        ("takes a lease", "import fcntl\nfcntl.fcntl(os.open(os.__file__, os.O_RDONLY), 1024, fcntl.F_RDLCK)".into(), &[DENIED]),
+        ("flags a file", "import fcntl\nfcntl.ioctl(os.open('x', os.O_RDWR | os.O_CREAT), 0x40086602, (64).to_bytes(8, sys.byteorder))".into(), &[DENIED]),
+        ("flags it by another name", "import fcntl\nfcntl.ioctl(os.open('x', os.O_RDWR | os.O_CREAT), 0x401c5820, bytes(28))".into(), &[DENIED]),
+        ("keeps memory in a pipe", "need(C.vmsplice(os.pipe()[1], None, 0, 0))".into(), &["Errno 38"]),
+        ("keeps its files to itself", "need(C.syscall(436, 100, 200, 2))".into(), &[DENIED]),
         ("looks into its parent", "need(C.ptrace(16, os.getppid(), 0, 0))".into(), &[DENIED]),
         ("limits its parent", "import resource\nresource.prlimit(os.getppid(), resource.RLIMIT_CPU, (1, 1))".into(), &[DENIED]),
         ("takes its limits off", "import resource\nresource.setrlimit(resource.RLIMIT_AS, (-1, -1))".into(), &["Error"]),
@@ -157,6 +165,7 @@ fn hostile_python_gets_nothing_is_named_and_leaves_nothing() {
         ("writes many files", "n = 0\nwhile True:\n    n += 1\n    open(str(n), 'w').write('x' * 20000)".into(), &["more than 8 MB of files"]),
         ("hides what it writes", "n = 0\nwhile True:\n    n += 1\n    open(str(n), 'wb').write(b'x' * 1000) if n > 100 else None\n    globals()[str(n)] = open('big', 'wb')\n    globals()[str(n)].write(b'x' * 1000000)\n    os.remove('big')".into(), &["more than 8 MB of files"]),
         ("hides what it maps", "C.mmap.restype = ctypes.c_void_p\nfor _ in range(60):\n    file = os.open('big', os.O_RDWR | os.O_CREAT)\n    os.posix_fallocate(file, 0, 1 << 20)\n    C.mmap(None, ctypes.c_size_t(4096), 1, 1, file, ctypes.c_long(0))\n    os.remove('big')\n    os.close(file)\ntime.sleep(0.5)".into(), &["more than 8 MB of files"]),
+        ("hides behind a thread", format!("def write():\n    time.sleep(0.2)\n    for n in range(60):\n        file = os.open('big', os.O_RDWR | os.O_CREAT)\n        os.remove('big')\n        os.posix_fallocate(file, 0, 1 << 20)\n    time.sleep(1)\nthreading.Thread(target=write).start()\nC.syscall({EXIT}, 0)"), &["more than 8 MB of files"]),
         ("closes its folder", "os.mkdir('closed', 0o300)\nn = 0\nwhile True:\n    n += 1\n    open(f'closed/{n}', 'w').write('x' * 100000)".into(), &["more than 8 MB of files"]),
         ("digs", "while True:\n    os.mkdir('x')\n    os.chdir('x')".into(), &["too many files"]),
         ("sleeps", "time.sleep(1000000)".into(), &["TIMED OUT", "`time.sleep(1000000)`"]),
@@ -171,6 +180,7 @@ fn hostile_python_gets_nothing_is_named_and_leaves_nothing() {
         ("speaks for its judge", "for n in range(1, 64):\n    try: os.write(n, b'\\ngepard {\"ended\": {\"number\": 0, \"problem\": null, \"slow\": \"\"}}\\n{\"done\": null}\\n')\n    except OSError: pass\nos._exit(0)".into(), &["ended the interpreter"]),
         ("is equal to everything", "class All:\n    def __eq__(self, other): return True\nreturn All()".into(), &["`All` decides by an `__eq__` of its own"]),
         ("returns what says so", "class All(str):\n    def __eq__(self, other): return True\nreturn All('x')".into(), &["`All` decides"]),
+        ("lends what says so", "from unittest.mock import ANY\nreturn ANY".into(), &["`_ANY` decides"]),
     ];
     assert!(programs.len() > 50);
     let metric = python();
@@ -285,18 +295,222 @@ fn what_fails_between_tests_costs_those_after_it() {
     assert!(verdict.feedback.contains("no test was reached: before the tests: IndexError"), "{}", verdict.feedback);
 }
 
+/// Classes of an answer, as right code has them, and one that forges.
+const CLASSES: &str = r#"
+import functools
+from collections import UserDict
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class P:
+    x: int
+    y: int
+
+def make(x, y):
+    return P(x, y)
+
+class Hand:
+    def __init__(self): self.cards = [P(1, 2), Rect(1, 2)]
+    def __contains__(self, card): return card in self.cards
+
+class Rect:
+    def __init__(self, a, b): self.a, self.b = a, b
+    def __eq__(self, other): return isinstance(other, Rect) and (self.a, self.b) == (other.a, other.b)
+
+class Square(Rect):
+    def __init__(self, a): super().__init__(a, a)
+
+class Bag(list):
+    def __eq__(self, other): return sorted(self) == sorted(other)
+
+@functools.total_ordering
+class Degrees:
+    def __init__(self, value): self.value = value
+    def __eq__(self, other): return self.value == getattr(other, 'value', other)
+    def __lt__(self, other): return self.value < getattr(other, 'value', other)
+
+class All:
+    def __eq__(self, other): return True
+    def __hash__(self): return 5
+
+class Lists(list): pass
+
+class Hidden(type):
+    __mro__ = property(lambda self: (object,))
+    __dict__ = property(lambda self: {})
+
+def forge(kind='plain'):
+    if kind == 'str': return type('All', (), {'__eq__': str})()
+    if kind == 'partial': return type('All', (), {'__eq__': functools.partial(lambda *_: True)})()
+    if kind == 'hidden': return Hidden('All', (), {'__eq__': lambda *_: True})()
+    if kind == 'int': return type('All', (int,), {'__eq__': int.__ne__})()
+    return All()
+
+class Fading(All):
+    def __eq__(self, other):
+        All.__eq__ = lambda self, other: other is self
+        del Fading.__eq__
+        return True
+"#;
+
 #[test]
 fn an_eq_of_its_own_counts_where_it_can_decide() {
     let _alone = alone();
-    let code = "from dataclasses import dataclass\n\n@dataclass\nclass P:\n    x: int\n    y: int\n\ndef make(x, y):\n    return P(x, y)\n\n\
-                class All:\n    def __eq__(self, other):\n        return True\n\ndef forge():\n    return All()\n";
-    let good = ["make(1, 2) is not None", "make(1, 2) != 'a'", "make(1, 2) == P(1, 2)", "None is not make(1, 2) != 3"];
-    let forged = ["forge() == 5", "0 == 0 == forge()", "5 in [forge()]", "[forge()] <= [5]", "forge() is not None == forge()"];
+    let good = [
+        "make(1, 2) is not None",
+        "make(1, 2) != 'a'",
+        "make(1, 2) == P(1, 2)",
+        "None is not make(1, 2) != 3",
+        "[make(1, 2), 3] == [P(1, 2), 3]",
+        "make(1, 2) in Hand()",
+        "make(1, 2) in Hand().cards",
+        "make(1, 2) in {P(1, 2): 1}",
+        "make(1, 2) in {P(1, 2): 1}.keys()",
+        "make(1, 2) in (p for p in [P(1, 2)])",
+        "'a' in {'a': P(1, 2)}",
+        "3 in Bag([1, 3])",
+        "Square(2) == Rect(2, 2)",
+        "Degrees(5) < 6",
+        "UserDict(a=1) == {'a': 1}",
+    ];
+    let forged = [
+        "forge() == 5",
+        "0 == 0 == forge()",
+        "5 in [forge()]",
+        "forge() in range(3)",
+        "forge() in {5: 1}",
+        "{forge()} == {5}",
+        "forge() is not None == forge()",
+        "Lists([forge()]) == [5]",
+        "forge('str') == 5",
+        "forge('partial') == 5",
+        "forge('hidden') == 5",
+        "forge('int') == 5",
+    ];
     for (asserted, score) in good.map(|test| (test, 1.0)).into_iter().chain(forged.map(|test| (test, 0.0))) {
-        let verdict = judge(&python(), code, &[&format!("assert {asserted}")]);
+        let verdict = judge(&python(), CLASSES, &[&format!("assert {asserted}")]);
         assert_eq!(verdict.score, score, "{asserted}: {}", verdict.feedback);
         assert_eq!(verdict.feedback.contains("`All` decides by an `__eq__` of its own"), score == 0.0, "{}", verdict.feedback);
     }
+    // In a loop each comparison counts, and one that is gone when it has decided does.
+    let looped = "for x, y in [(forge(), 5), (3, 3)]:\n    assert x == y";
+    let verdict = judge(&python(), CLASSES, &[looped, "assert Fading() == 5"]);
+    assert_eq!(verdict.score, 0.0, "{}", verdict.feedback);
+}
+
+#[test]
+fn what_the_tests_say_is_equal_is() {
+    let _alone = alone();
+    let near = "class Near:\n    def __init__(self, value): self.value = value\n    def __eq__(self, other): return abs(self.value - other) < 0.1\n";
+    let code = "def f(x): return x ** 0.5\ndef g(): return {'id': 7, 'x': 1}";
+    let mock = "from unittest.mock import ANY\nassert g() == {'id': ANY, 'x': 1}";
+    let verdict = judge(&python(), code, &[&format!("{near}assert f(2) == Near(1.4)"), mock]);
+    assert_eq!(verdict.score, 1.0, "{}", verdict.feedback);
+}
+
+#[test]
+fn large_values_are_compared_as_fast_as_python_does_it() {
+    let _alone = alone();
+    let cube = "[[[0] * 150 for _ in range(150)] for _ in range(150)]";
+    let verdict = judge(&python(), &format!("def f(): return {cube}"), &[&format!("assert f() == {cube}")]);
+    assert_eq!(verdict.score, 1.0, "{}", verdict.feedback);
+}
+
+#[test]
+fn many_threads_are_no_memory() {
+    let _alone = alone();
+    let lines = "end = threading.Event()\nall = [threading.Thread(target=end.wait) for _ in range(200)]\nfor one in all: one.start()\n\
+                 end.set()\nfor one in all: one.join()";
+    let verdict = judge(&python(), &f(lines), &["assert f() == 'done'"]);
+    assert_eq!(verdict.score, 1.0, "{}", verdict.feedback);
+}
+
+#[test]
+fn a_time_limit_of_the_code_does_not_end_ours() {
+    let _alone = alone();
+    let lines = "def late(*_): raise TimeoutError\nsignal.signal(signal.SIGALRM, late)\nsignal.alarm(5)\nsignal.alarm(0)";
+    let code = format!("{}\n\ndef g():\n    return sum(i for i in range(1000000))", f(lines).replace("\n```\nThat will do.", ""));
+    let verdict = judge(&python(), &code.replace("```python\n", ""), &["assert f() == 'done'", "assert g() == 499999500000"]);
+    assert_eq!(verdict.score, 1.0, "{}", verdict.feedback);
+}
+
+#[test]
+fn names_of_a_check_are_not_those_of_the_code() {
+    let _alone = alone();
+    let check = "def check(candidate):\n    for k in range(3):\n        str = 'abc'\n        assert candidate(k) == '%d' % k\n    assert candidate(7) == '7'\n";
+    let verdict = judge(&python(), "def f(x): return str(x)", &[&format!("{check}\ncheck(f)")]);
+    assert_eq!(verdict.feedback, "All 1 tests passed.");
+    // Where nothing is in the way, each assert is a test.
+    let verdict = judge(&python(), "def f(x): return repr(x)", &[&format!("{check}\ncheck(f)")]);
+    assert_eq!(verdict.feedback, "All 2 tests passed.");
+}
+
+#[test]
+fn functions_that_test_are_called() {
+    let _alone = alone();
+    let one = "import math\n\ndef test_a():\n    assert f(1) == 1\n\ndef test_b():\n    assert f(2) == 4\n\ndef test_c(given): pass\n\n\
+               if __name__ == '__main__':\n    test_a()\n";
+    let verdict = judge(&python(), "def f(x): return x", &[one]);
+    assert_eq!(
+        verdict.feedback,
+        "1 of 2 tests passed.\n- FAILED: `test_b()`: `assert f(2) == 4` failed: expected 4, but `f(2)` is 2"
+    );
+    let verdict = judge(&python(), "def f(x): return x", &["def test_a(): assert f(1) == 1", "def test_b(): assert f(2) == 4"]);
+    assert_eq!(verdict.score, 0.5, "{}", verdict.feedback);
+    let verdict = judge(&python(), "def f(x): return x", &["assert f(1) == 1", "raise SystemExit(1)"]);
+    assert!(verdict.feedback.contains("the test itself ended the interpreter"), "{}", verdict.feedback);
+}
+
+#[test]
+fn each_line_that_prepares_has_its_own_time() {
+    let _alone = alone();
+    let code = "import time\ndef f(x):\n    time.sleep(0.9)\n    return 2 * x";
+    let verdict = judge(&python(), code, &["a = f(1)\nb = f(2)\nc = f(3)\nd = f(4)\nassert a + d == 10\nassert b + c == 10"]);
+    assert_eq!(verdict.score, 1.0, "{}", verdict.feedback);
+}
+
+#[test]
+fn who_finds_the_harness_neither_blames_the_tests_nor_holds_up_the_run() {
+    let _alone = alone();
+    let find = "import sys, time\ndef find():\n    frame = sys._getframe()\n    while 'tell' not in frame.f_locals: frame = frame.f_back\n    \
+                return frame.f_locals['tell']\n";
+    let patch = "import ast\nast.NodeTransformer.visit = lambda *_: ast.Pass(lineno=1, col_offset=0)";
+    for act in ["find()(broken='the tests cannot be read')", "find()(tests=[])", patch] {
+        let verdict = judge(&python(), &format!("{find}{act}\ndef f(): return 0"), &["assert f() == 1"]);
+        assert!(verdict.feedback.contains("expected 1, but `f()` is 0"), "{}", verdict.feedback);
+    }
+    let hold = "def f():\n    import signal\n    signal.setitimer(signal.ITIMER_REAL, 0)\n    tell = find()\n    while True:\n        \
+                tell(begun=0)\n        time.sleep(0.5)\n";
+    let started = Instant::now();
+    let verdict = judge(&python(), &format!("{find}{hold}"), &["assert f() == 1"]);
+    assert!(verdict.feedback.contains("TIMED OUT") && started.elapsed() < Duration::from_secs(20), "{}", verdict.feedback);
+}
+
+#[test]
+fn feedback_says_which_side_is_expected_and_where_long_values_part() {
+    let _alone = alone();
+    let code = "class S:\n    def size(self): return 2\nclass N: pass\ndef f(x): return x\ndef g(n): return [i if i != 40 else 0 for i in range(n)]\n\
+                def lone(): raise ValueError('\\ud83d')\ndef locked(): raise PermissionError('locked')";
+    for (test, says) in [
+        ("assert 3 == S().size()", "expected 3, but `S().size()` is 2"),
+        ("expected = 6\nresult = f(3)\nassert expected == result", "expected 6, but `result` is 3"),
+        ("assert g(60) == list(range(60))", "; the first difference is at index 40: expected 40, got 0"),
+        ("assert 'a' * 300 == f('a' * 299)", "; the first difference is at index 299: expected 'a', got nothing"),
+        ("assert f(N()) == 3", "but `f(N())` is <answer.N object> (N)"),
+        (
+            "try:\n    f(-1)\n    assert False\nexcept ValueError:\n    pass",
+            "`assert False` failed: expected `f(-1)` to raise ValueError",
+        ),
+        ("assert lone() == 1", "ValueError: ?;"),
+        ("assert locked() == 1", "PermissionError: locked; in `locked`"),
+        ("assert f(1) == 1; assert f(2) == 3", "`assert f(2) == 3` failed: expected 3, but `f(2)` is 2"),
+    ] {
+        let verdict = judge(&python(), code, &[test]);
+        assert!(verdict.score < 1.0 && verdict.feedback.contains(says), "{says} not in {}", verdict.feedback);
+    }
+    let blocks = "```python\nimport math\n```\n\n```python\ndef f(x): return math.floor(x)\n```";
+    let words = judge(&python(), blocks, &["assert f(1) == 1"]).feedback;
+    assert!(words.ends_with("\n(only one of 2 code blocks was run)"), "{words}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use landlock::{
     path_beneath_rules,
 };
 use rustix::process::{Resource, Rlimit, Signal, setrlimit};
+use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use super::filter::{self, Signals};
 use super::{Cell, Limits, SandboxError};
@@ -55,11 +56,13 @@ fn give_up(cell: &Cell) -> Result<ABI, SandboxError> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
         .map_err(|e| unavailable("its end cannot be tied to ours", e))?;
     close_inherited();
-    drop_capabilities();
+    drop_capabilities()?;
     limit(cell)?;
     if cell.processes {
-        // However many they become, whoever watches them is sooner.
-        rustix::process::setpriority_process(None, NICE).map_err(|e| unavailable("the priority cannot be lowered", e))?;
+        // However many they become, whoever watches them is sooner. Nobody but root may raise it: under a lower one it stays.
+        let own = rustix::process::getpriority_process(None).unwrap_or(NICE);
+        rustix::process::setpriority_process(None, own.max(NICE))
+            .map_err(|e| unavailable("the priority cannot be lowered", e))?;
     }
     let abi = landlock(cell)?;
     let signals = match cell.processes {
@@ -95,6 +98,8 @@ pub(super) fn command(program: &Path, scratch: &Path) -> Command {
     command.env("HOME", scratch).env("TMPDIR", scratch).env("LANG", "C.UTF-8").env("PYTHONHASHSEED", "0");
     // A thread for each core, each with its memory, is what these libraries start at once.
     command.env("OMP_NUM_THREADS", "1").env("OPENBLAS_NUM_THREADS", "1").env("MKL_NUM_THREADS", "1");
+    // Room for each thread's memory is set aside at once, and counts where addresses do.
+    command.env("MALLOC_ARENA_MAX", "1");
     command
 }
 
@@ -133,12 +138,19 @@ fn close_inherited() {
     }
 }
 
-/// Root in the sandbox is nobody: its powers are gone when it becomes the program.
-fn drop_capabilities() {
-    for capability in rustix::thread::CapabilitySet::all().iter() {
+/// Root in the sandbox is nobody: its powers are gone when it becomes the program, and what could be inherited, by whomever, is gone
+/// at once (the ambient set is a part of that).
+fn drop_capabilities() -> Result<(), SandboxError> {
+    for capability in CapabilitySet::all().iter() {
         // Who is not root has none to drop, and may not.
         let _ = rustix::thread::remove_capability_from_bounding_set(capability);
     }
+    let failed = |e| unavailable("what may be inherited of root's powers cannot be given up", e);
+    let own = rustix::thread::capabilities(None).map_err(failed)?;
+    if own.inheritable.is_empty() {
+        return Ok(());
+    }
+    rustix::thread::set_capabilities(None, CapabilitySets { inheritable: CapabilitySet::empty(), ..own }).map_err(failed)
 }
 
 fn limit(cell: &Cell) -> Result<(), SandboxError> {

@@ -72,8 +72,9 @@ const DENIED_HERE: &[i64] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const DENIED_HERE: &[i64] = &[];
 
-/// Said not to exist, so that the C library takes an older call whose arguments a filter can read, or does without.
-const UNKNOWN: [i64; 2] = [libc::SYS_clone3, libc::SYS_openat2];
+/// Said not to exist, so that the C library takes an older call whose arguments a filter can read, or does without. What lies in
+/// a pipe by reference is memory that no limit counts.
+const UNKNOWN: [i64; 5] = [libc::SYS_clone3, libc::SYS_openat2, libc::SYS_vmsplice, libc::SYS_splice, libc::SYS_tee];
 
 /// Calls that came after this was written.
 const LATER: std::ops::RangeInclusive<i64> = 463..=511;
@@ -108,6 +109,11 @@ fn denied(processes: bool, signals: Signals) -> Result<Rules, FilterError> {
         #[cfg(target_arch = "x86_64")]
         rules_of.extend([(libc::SYS_fork, Vec::new()), (libc::SYS_vfork, Vec::new())]);
     }
+    // The threads of a process have the same open files: who looks at one has seen all.
+    let (thread, both) = (libc::CLONE_THREAD as u64, (libc::CLONE_THREAD | libc::CLONE_FILES) as u64);
+    deny(rules_of, libc::SYS_clone, &[(0, Len::Qword, Op::MaskedEq(both), thread)])?;
+    let unshare = libc::CLOSE_RANGE_UNSHARE.into();
+    deny(rules_of, libc::SYS_close_range, &[(2, Len::Dword, Op::MaskedEq(unshare), unshare)])?;
     let signalling = [libc::SYS_kill, libc::SYS_tgkill, libc::SYS_rt_sigqueueinfo, libc::SYS_rt_tgsigqueueinfo];
     for call in signalling {
         match signals {
@@ -131,12 +137,12 @@ fn denied(processes: bool, signals: Signals) -> Result<Rules, FilterError> {
     // Room set aside beyond a file's end counts towards no limit on most file systems.
     let keep = libc::FALLOC_FL_KEEP_SIZE as u64;
     deny(rules_of, libc::SYS_fallocate, &[(1, Len::Dword, Op::MaskedEq(keep), keep)])?;
-    // Files that ask for a signal to somebody: whom, and which. Sockets are asked by requests as well.
-    for command in [libc::F_SETOWN, F_SETOWN_EX, F_SETSIG] {
+    // Files that ask for a signal to somebody: whom, and which. Sockets are asked by requests as well. A lease keeps others out.
+    for command in [libc::F_SETOWN, F_SETOWN_EX, F_SETSIG, libc::F_SETLEASE] {
         deny(rules_of, libc::SYS_fcntl, &[(1, Len::Dword, Op::Eq, command as u64)])?;
     }
-    // The same, and text pushed into a terminal.
-    for request in [FIOSETOWN, SIOCSPGRP, TIOCSTI, TIOCLINUX] {
+    // The same, text pushed into a terminal, and what makes a file unchangeable, its owner's too, though it is open for reading only.
+    for request in [FIOSETOWN, SIOCSPGRP, TIOCSTI, TIOCLINUX, FS_IOC_SETFLAGS, FS_IOC32_SETFLAGS, FS_IOC_FSSETXATTR] {
         deny(rules_of, libc::SYS_ioctl, &[(1, Len::Dword, Op::Eq, request)])?;
     }
     // Opened for reading, emptied all the same: a Landlock before 6.2 sees only the reading.
@@ -159,6 +165,12 @@ const SIOCSPGRP: u64 = 0x8902;
 const TIOCSTI: u64 = 0x5412;
 /// Pastes into a console.
 const TIOCLINUX: u64 = 0x541c;
+/// Gives a file flags, such as that nobody can change it.
+const FS_IOC_SETFLAGS: u64 = 0x4008_6602;
+/// The same in its narrow form.
+const FS_IOC32_SETFLAGS: u64 = 0x4004_6602;
+/// The same, and more.
+const FS_IOC_FSSETXATTR: u64 = 0x401c_5820;
 
 fn install(mut rules: Rules, errno: i32) -> Result<(), FilterError> {
     #[cfg(target_arch = "x86_64")]

@@ -19,6 +19,7 @@ mod enter;
 mod filter;
 mod running;
 mod scratch;
+mod usage;
 
 #[cfg(target_os = "linux")]
 pub use enter::{enter, probe};

@@ -1,17 +1,16 @@
 //! The outside: starts a program, listens to it, watches what it uses, ends it with all that it started.
 
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::{Read, Write};
-use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
+use super::usage::{Usage, usage};
 use super::{Cell, Limits, REFUSED, Sandbox, SandboxError, Scratch, scratch};
 
 /// How often what a program uses is looked at.
@@ -245,12 +244,12 @@ impl Running {
             return None;
         }
         self.looked = now + self.pause();
-        let Usage { tasks, memory, unlinked } = usage(self.child.id(), self.alone, &self.scratch, self.limits);
+        let Usage { tasks, memory, unlinked, hidden } = usage(self.child.id(), self.alone, &self.scratch, self.limits);
         if tasks > self.limits.tasks {
             return Some(Exceeded::Tasks);
         }
         let disk = scratch::size(&self.scratch).map(|bytes| unlinked.into_values().fold(bytes, u64::saturating_add));
-        if disk.is_none_or(|bytes| bytes > self.limits.disk) {
+        if hidden || disk.is_none_or(|bytes| bytes > self.limits.disk) {
             return Some(Exceeded::Disk);
         }
         (memory > self.limits.memory).then_some(Exceeded::Memory)
@@ -277,75 +276,4 @@ fn how(status: ExitStatus) -> String {
         (None, Some(signal)) => format!("signal {signal}"),
         (None, None) => status.to_string(),
     }
-}
-
-/// What processes use.
-#[derive(Debug, Clone, Default)]
-struct Usage {
-    /// Processes and threads.
-    tasks: u64,
-    /// Bytes of memory.
-    memory: u64,
-    /// Bytes of each file that is held and in no folder any more, by its inode.
-    unlinked: HashMap<u64, u64>,
-}
-
-/// What a process group uses: its leader only, where it is alone. Of one with too many tasks no more is looked at.
-fn usage(group: u32, alone: bool, scratch: &Path, limits: Limits) -> Usage {
-    let page = rustix::param::page_size() as u64;
-    let of = |process: PathBuf| {
-        let stat = std::fs::read_to_string(process.join("stat")).ok()?;
-        // The name of a program may hold anything; what follows its last parenthesis are numbers.
-        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-        let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
-        if number(2)? != u64::from(group) {
-            return None;
-        }
-        let unlinked = unlinked(&process, scratch, limits.disk);
-        Some(Usage { tasks: number(17)?, memory: number(21)?.saturating_mul(page), unlinked })
-    };
-    if alone {
-        return of(PathBuf::from(format!("/proc/{group}"))).unwrap_or_default();
-    }
-    let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let numbers = all.filter(|entry| entry.file_name().as_encoded_bytes().first().is_some_and(u8::is_ascii_digit));
-    let mut sum = Usage::default();
-    for one in numbers.filter_map(|entry| of(entry.path())) {
-        sum.tasks += one.tasks;
-        sum.memory += one.memory;
-        for (inode, bytes) in one.unlinked {
-            // Who has it open knows its size.
-            let known = sum.unlinked.entry(inode).or_insert(bytes);
-            *known = bytes.min(*known);
-        }
-        if sum.tasks > limits.tasks {
-            break;
-        }
-    }
-    sum
-}
-
-/// Bytes of each file that a process holds, open or mapped, and that is in no folder any more, by its inode: all are in the file
-/// system of the scratch folder. The size of one that is mapped only is told to root alone; else it counts as the largest.
-fn unlinked(process: &Path, scratch: &Path, largest: u64) -> HashMap<u64, u64> {
-    let open = std::fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
-    let files = open.filter_map(|file| std::fs::metadata(file.path()).ok());
-    let deleted = files.filter(|file| file.is_file() && file.nlink() == 0);
-    let mut held: HashMap<u64, u64> = deleted.map(|file| (file.ino(), file.len())).collect();
-    let maps = std::fs::read(process.join("maps")).unwrap_or_default();
-    let inside = format!(" {}/", scratch.display());
-    // Addresses, rights, offset, device, inode, path.
-    for line in String::from_utf8_lossy(&maps).lines().filter(|line| line.ends_with(" (deleted)")) {
-        let Some((fields, _)) = line.split_once(&inside) else { continue };
-        let fields: Vec<&str> = fields.split_whitespace().collect();
-        let inode = fields.get(4).and_then(|inode| inode.parse::<u64>().ok());
-        let (Some(addresses), Some(inode)) = (fields.first(), inode) else { continue };
-        held.entry(inode).or_insert_with(|| match std::fs::metadata(process.join("map_files").join(addresses)) {
-            // It has another name, where it is counted.
-            Ok(file) if file.nlink() > 0 => 0,
-            Ok(file) => file.len(),
-            Err(_) => largest,
-        });
-    }
-    held
 }

@@ -27,9 +27,8 @@ const FURTHER: usize = 3;
 
 /// Whether a text begins as code does, without a fence.
 fn begins_with_code(answer: &str) -> bool {
-    static BEGINS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"^\s*(?:(?:async )?def \w+ ?\(|class \w+ ?[:(]|import \w|from [\w.]+ import )").ok()
-    });
+    static BEGINS: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"^\s*(?:(?:async )?def \w+ ?\(|class \w+ ?[:(]|import \w|from [\w.]+ import )").ok());
     BEGINS.as_ref().is_some_and(|begins| begins.is_match(answer))
 }
 
@@ -193,7 +192,8 @@ mod tests {
     #[test]
     fn an_example_in_a_docstring_does_not_cut_the_code() {
         for tag in ["", "python"] {
-            let code = format!("def f(x):\n    \"\"\"Doubles.\n\n    ```{tag}\n    f(3)\n    ```\n    \"\"\"\n    return 2 * x\n");
+            let code =
+                format!("def f(x):\n    \"\"\"Doubles.\n\n    ```{tag}\n    f(3)\n    ```\n    \"\"\"\n    return 2 * x\n");
             assert_eq!(python(&format!("```python\n{code}```\nDone.")), code);
             assert_eq!(python(&code), code);
         }

@@ -5,9 +5,9 @@
 //! assertion that failed with the value that was expected and the one that came, and for a test that takes too long, the lines
 //! where the time went.
 //!
-//! Code shares the interpreter with its tests. It cannot leave the sandbox, and printing, exiting, killing its interpreter or a
-//! value that claims to be equal to everything gains it nothing; but code that searches the interpreter's memory for its judge
-//! can forge a verdict on itself.
+//! Code shares the interpreter with its tests. It cannot leave the sandbox, and printing, exiting or killing its interpreter gains
+//! it nothing, nor does a value that claims to be equal to everything where a test is one comparison; but code that searches the
+//! interpreter's memory for its judge can forge a verdict on itself. `docs/code.md` has more that it can.
 
 mod command;
 mod extract;
@@ -238,7 +238,7 @@ impl Metric for Code {
         if answer.trim().is_empty() {
             return Ok(words::judgement(settings.score, &words::Report::refused("The answer holds no code.")));
         }
-        let code = extract::code(answer, &tags(&settings.language), &format!("{}\n{entry}", tests.join("\n")));
+        let (code, blocks) = extract::code(answer, &tags(&settings.language), &format!("{}\n{entry}", tests.join("\n")));
         let ready = self.ready()?;
         let job = Job {
             code: &code,
@@ -261,7 +261,12 @@ impl Metric for Code {
             })?,
             (Language::Python { python }, None) => return Err(MetricError::Other(format!("`{python}` was not looked for"))),
         };
-        Ok(words::judgement(settings.score, &report))
+        let mut judgement = words::judgement(settings.score, &report);
+        // What was left out may be what is missing.
+        if blocks > 1 && judgement.closeness < Some(1.0) {
+            judgement.feedback.push_str(&format!("\n(only one of {blocks} code blocks was run)"));
+        }
+        Ok(judgement)
     }
 }
 

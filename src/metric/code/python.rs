@@ -14,7 +14,8 @@ use super::Job;
 use super::words::{Outcome, Report, exceeded};
 use crate::sandbox::{Event, Sandbox, SandboxError, Scratch, secret};
 
-const HARNESS: &str = include_str!("harness.py");
+const HARNESS: &str =
+    concat!(include_str!("equality.py"), "\n\n", include_str!("planning.py"), "\n\n", include_str!("harness.py"));
 
 /// What an interpreter says of itself: what it is behind links and wrappers, and what it reads. Nothing of the user's home but
 /// the interpreter's own libraries.
@@ -68,7 +69,7 @@ enum Message {
     Broken(String),
     /// The tests, by their texts.
     Tests(Vec<String>),
-    /// The code was loaded, or why not.
+    /// The code was loaded, or a line that prepares has run; or why not.
     Loaded(Option<String>),
     /// This test is next.
     Begun(usize),
@@ -94,6 +95,8 @@ struct Known {
     names: Vec<String>,
     outcomes: Vec<Outcome>,
     refused: Option<String>,
+    /// When all of them must be over.
+    until: Instant,
 }
 
 impl Python {
@@ -121,15 +124,17 @@ impl Python {
 
     /// Runs all tests, in as few interpreters as the code allows.
     pub(super) fn run(&self, sandbox: &Sandbox, job: &Job<'_>) -> Result<Report, Failure> {
-        let mut known = Known { names: Vec::new(), outcomes: Vec::new(), refused: None };
+        // Twice what all may compute, and the starts. Each test has a time of its own; this is for who pretends to make progress.
+        let most = Duration::from_secs(2 * job.limits.cpu) + START * (MOST_RESTARTS as u32 + 1);
+        let mut known = Known { names: Vec::new(), outcomes: Vec::new(), refused: None, until: Instant::now() + most };
         let mut start = 0;
         for _ in 0..=MOST_RESTARTS {
             match self.run_from(sandbox, job, start, &mut known)? {
-                Some(next) if next < known.outcomes.len() => start = next,
+                Some(next) if next < known.outcomes.len() && Instant::now() < known.until => start = next,
                 _ => break,
             }
         }
-        let Known { names, outcomes, refused } = known;
+        let Known { names, outcomes, refused, .. } = known;
         let refused = refused.map(|why| format!("The code does not run, so no test was reached: {why}."));
         let tests = if refused.is_some() { Vec::new() } else { names.into_iter().zip(outcomes).collect() };
         Ok(Report { refused, tests, timeout: job.timeout })
@@ -149,7 +154,7 @@ impl Python {
         // The harness ends a test that computes too long, or waits twice as long. Who does not let it is ended from here.
         let patience = Duration::from_secs_f64(2.0 * job.timeout + 1.0);
         let (mut at, mut until) = (At::Start, Instant::now() + START);
-        let (mut heard, mut late) = (Vec::new(), None);
+        let (mut heard, mut late, mut due) = (Vec::new(), None, start);
         let why = loop {
             match running.next(until)? {
                 Event::Out(bytes) => heard.extend(bytes),
@@ -159,8 +164,9 @@ impl Python {
             }
             for message in messages(&mut heard, &secret) {
                 match message {
-                    Message::Broken(broken) => return Err(Failure::Tests(broken)),
-                    Message::Tests(tests) => {
+                    // Before the code is loaded, nobody but the harness speaks.
+                    Message::Broken(broken) if at == At::Start => return Err(Failure::Tests(broken)),
+                    Message::Tests(tests) if at == At::Start => {
                         if known.names.is_empty() {
                             known.outcomes = vec![Outcome::NotRun; tests.len()];
                             known.names = tests;
@@ -177,7 +183,11 @@ impl Python {
                         }
                         At::Start | At::Load => known.refused = Some(after_late(why, late.take(), job.timeout)),
                     },
-                    Message::Begun(begun) => (at, late) = (At::Test(begun), None),
+                    Message::Begun(begun) if (due..known.outcomes.len()).contains(&begun) => {
+                        (at, late, due) = (At::Test(begun), None, begun + 1);
+                    }
+                    // Later, code that found the harness could blame the tests, or begin again and again.
+                    Message::Broken(_) | Message::Tests(_) | Message::Begun(_) => continue,
                     Message::Ended { number, problem, slow } => {
                         let outcome = match (problem, late.take()) {
                             (_, Some(profile)) => Outcome::Late(profile),
@@ -186,12 +196,12 @@ impl Python {
                         };
                         known.outcomes.get_mut(number).into_iter().for_each(|known| known.clone_from(&outcome));
                         // Its verdict stands: what happens from here on is the next one's.
-                        at = At::Test(number + 1);
+                        at = At::Test(number.saturating_add(1));
                     }
                     Message::Late(profile) => late = Some(profile),
                     Message::Done(()) => return Ok(None),
                 }
-                until = Instant::now() + patience;
+                until = known.until.min(Instant::now() + patience);
             }
         };
         // Without a word that it is done, the verdict on what it was at is not its own.
@@ -215,7 +225,7 @@ impl Python {
             }
             At::Test(number) => {
                 known.outcomes.get_mut(number).into_iter().for_each(|known| known.clone_from(&why));
-                Ok(Some(number + 1))
+                Ok(Some(number.saturating_add(1)))
             }
         }
     }
@@ -230,13 +240,13 @@ fn after_late(why: String, late: Option<String>, timeout: f64) -> String {
     }
 }
 
-/// The whole lines that begin with the secret; what the code itself pushed in between is no message.
+/// What stands behind the secret in whole lines; what the code itself pushed in between is no message.
 fn messages(heard: &mut Vec<u8>, secret: &str) -> Vec<Message> {
     let mut found = Vec::new();
     while let Some(end) = heard.iter().position(|&byte| byte == b'\n') {
         let line: Vec<u8> = heard.drain(..=end).collect();
         let text = String::from_utf8_lossy(&line);
-        found.extend(text.strip_prefix(secret).and_then(|json| serde_json::from_str(json).ok()));
+        found.extend(text.split_once(secret).and_then(|(_, json)| serde_json::from_str(json).ok()));
     }
     found
 }
