@@ -91,7 +91,7 @@ fn a_metric_that_fails_on_one_row_leaves_it_unscored_and_says_so() {
     let (folder, output) = outside("sys.exit('not this one') if n in (3, 15) else print(n % 2)", &[]);
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
     assert!(
-        err(&output).contains("the metric failed on `3`: example `3`: ") && err(&output).contains("not this one"),
+        err(&output).contains("the metric failed on `3`: ") && err(&output).contains("not this one"),
         "{}",
         err(&output)
     );

@@ -58,8 +58,8 @@ const resultSection = () => {
     h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Table of the optimizers" }, h("table", null,
       h("caption", null, "Means over the runs; 95% intervals over the examples. Differences are paired: on the same examples, less the first."),
       h("thead", null, h("tr", null, heads.map((head, place) => h("th", { scope: "col", class: place > 0 && "number" }, head)))),
-      h("tbody", null, seed && h("tr", null, h("th", { scope: "row" }, "the seed"), h("td"), h("td", { class: "number" }, score(seed.seed_score)), h("td"),
-        h("td", { class: "number" }, score(seed.test_seed_score)), Array.from({ length: 5 }, () => h("td"))), contest.table.map(line)))),
+      h("tbody", null, seed && h("tr", null, h("th", { scope: "row" }, "the seed"),
+        ["", score(seed.seed_score), "", score(seed.test_seed_score), "", "", "", "", ""].map((value) => h("td", { class: "number" }, value))), contest.table.map(line)))),
     trials.map((standing) => h("p", { class: "note" }, `${standing.optimizer} improves single answers, not the prompt: ${standing.trials.map(score).join(", ")} after each trial. Its prompt is the seed.`)));
 };
 
