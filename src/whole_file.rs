@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 
 /// Writes a file so that it is there as a whole or not at all; what was there before gives way. Its folder must exist.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = unfinished(path.parent().unwrap_or(Path::new(".")), ".writing-")?;
+    let mut file = unfinished(path.parent().unwrap_or(path), ".writing-")?;
     file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_data()?;
     file.persist(path).map_err(|error| error.error)?;

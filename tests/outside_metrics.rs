@@ -90,11 +90,7 @@ fn every_way_of_a_metric_to_fail_ends_with_exit_code_5_and_is_told() {
 fn a_metric_that_fails_on_one_row_leaves_it_unscored_and_says_so() {
     let (folder, output) = outside("sys.exit('not this one') if n in (3, 15) else print(n % 2)", &[]);
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
-    assert!(
-        err(&output).contains("the metric failed on `3`: ") && err(&output).contains("not this one"),
-        "{}",
-        err(&output)
-    );
+    assert!(err(&output).contains("the metric failed on `3`: ") && err(&output).contains("not this one"), "{}", err(&output));
     let result: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((result["unscored"].as_u64(), result["rows"][3]["score"].is_null()), (Some(1), true), "{result}");
     let run = gepard(&["optimize", "gepard.toml", "--run", "run", "--budget", "12"], folder.path());

@@ -154,7 +154,7 @@ fn an_added_model_is_found_by_its_name() {
     for item in fs::read_dir(&place.cache.folder).unwrap() {
         let item = item.unwrap();
         let name = item.file_name().into_string().unwrap();
-        assert!(!name.starts_with(".adding-"), "{name}");
+        assert!(!name.starts_with('.'), "{name}");
     }
 }
 

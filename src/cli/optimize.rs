@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use gepard::error::RunError;
+use gepard::journal::JournalError;
 use gepard::report::Summary;
 use gepard::report::tally::Tally;
 use gepard::{config, run};
@@ -145,12 +147,13 @@ fn tell_proposals(tally: &Tally, has_gate: bool, out: &mut dyn Write) -> io::Res
 /// The files of the best prompt in the folder `best`, with their texts.
 fn prompts(best: &Path) -> Result<Vec<(PathBuf, String)>, CliError> {
     let paths = |entries: ReadDir| entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>();
-    let mut files = std::fs::read_dir(best).and_then(paths).map_err(CliError::file("read", best))?;
+    let unread = |path: &Path, cause| RunError::from(JournalError::Io { doing: "read", path: path.to_owned(), cause });
+    let mut files = std::fs::read_dir(best).and_then(paths).map_err(|cause| unread(best, cause))?;
     files.retain(|path| path.extension().is_some_and(|e| e == "txt"));
     files.sort();
     let with_text = |path: PathBuf| match std::fs::read_to_string(&path) {
         Ok(text) => Ok((path, text)),
-        Err(cause) => Err(CliError::file("read", &path)(cause)),
+        Err(cause) => Err(unread(&path, cause).into()),
     };
     files.into_iter().map(with_text).collect()
 }

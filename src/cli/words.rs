@@ -51,7 +51,7 @@ fn indexing(corpus: &Path, bytes: u64) -> String {
 fn evaluating(purpose: Purpose) -> &'static str {
     match purpose {
         Purpose::SeedValidation => "validating the seed",
-        Purpose::Bootstrap => "running the seed for calls worth showing",
+        Purpose::Bootstrap => "running the seed to gather worked examples",
         Purpose::Parent => "running the parent",
         Purpose::Gate => "running the child",
         Purpose::MergeGate => "running the merged candidate",

@@ -148,7 +148,7 @@ fn a_message_goes_on_from_its_key_or_stands_behind_a_colon() {
 fn a_setting_that_names_a_whole_table_says_so() {
     for (setting, cause) in [
         ("module.triage=5", "`module.triage` is a whole table; name one of its keys"),
-        ("module.nobody=5", "no module is called `nobody`; there is `triage`"),
+        ("module.nobody=5", "no module is called `nobody`; known: `triage`"),
         ("data.train.x=1", "`train` has no such part"),
     ] {
         assert_eq!(load_with(TASK, &[setting]).unwrap_err().to_string(), format!("--set {setting}: {cause}"));

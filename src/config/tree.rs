@@ -116,7 +116,7 @@ impl Table {
                     }
                     Some(Value::Table(table)) => table.set(key, value),
                     _ if known.is_empty() => Err(no_part()),
-                    _ => Err(format!("no {first} is called `{name}`; there is {known}")),
+                    _ => Err(format!("no {first} is called `{name}`; known: {known}")),
                 }
             }
             _ => Err(no_part()),

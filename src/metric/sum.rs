@@ -93,7 +93,9 @@ impl Metric for Sum {
                 named.insert(writer.module.clone(), verdict.score);
             }
             of_modules.push((verdict.score, named));
-            sum.module_labels.extend(verdict.module_labels);
+            for (module, labels) in verdict.module_labels {
+                sum.module_labels.entry(module).or_default().extend(labels);
+            }
             sum.objectives.insert(name.clone(), verdict.score);
             sum.objectives.extend(verdict.objectives.into_iter().map(|(part, score)| (format!("{name}.{part}"), score)));
         }

@@ -35,16 +35,20 @@ pub fn labelled(
 /// So many words are copied by no accident.
 const COPIED_WORDS: usize = 4;
 
-/// A call that was right, with the student's own words as the answer; None where it was not, or the module never ran, or
-/// only said again what an earlier one had said: that was right by the other's merit. Whether a call was right the metric says, or
-/// else the rollout's score.
-#[must_use]
-pub fn succeeded(module: &Module, text: &ModuleText, example: &Example, scored: &Scored) -> Option<Demonstration> {
+/// Whether a module's call was right, as the metric says, or else the rollout's score; None where there is no verdict.
+fn is_right(module: &Module, scored: &Scored) -> Option<bool> {
     let own = match &scored.verdict {
         Verdict::Judged(judgement) => judgement.module_scores.get(&module.name).copied(),
         Verdict::Unscored(_) => None,
     };
-    if own.or(scored.score()).is_none_or(|score| score < 1.0) {
+    own.or(scored.score()).map(|score| score >= 1.0)
+}
+
+/// A call that was right, with the student's own words as the answer; None where it was not, or the module never ran, or
+/// only said again what an earlier one had said: that was right by the other's merit.
+#[must_use]
+pub fn succeeded(module: &Module, text: &ModuleText, example: &Example, scored: &Scored) -> Option<Demonstration> {
+    if !is_right(module, scored)? {
         return None;
     }
     let step = scored.rollout.telling(&module.name)?;
@@ -61,7 +65,7 @@ pub fn succeeded(module: &Module, text: &ModuleText, example: &Example, scored: 
     Some(Demonstration { id: example.id.clone(), inputs: step.inputs.clone(), answer })
 }
 
-/// A call with what it should have written as the answer: the metric's label for it, or the example's. Where such a label is no
+/// A call that was not right, with what it should have written as the answer: the metric's label for it, or the example's. Where such a label is no
 /// value of a set, which a reader can know without being told, the call must have read it: else it would show how to invent things.
 /// None where a label is missing, where the student is to reason, for whose words there is no label, or where the module never ran.
 #[must_use]
@@ -71,7 +75,7 @@ pub fn corrected(
     scored: &Scored,
     is_of_a_set: &dyn Fn(&str) -> bool,
 ) -> Option<Demonstration> {
-    if text.reasoning {
+    if text.reasoning || is_right(module, scored)? {
         return None;
     }
     let of_metric = match &scored.verdict {

@@ -167,16 +167,10 @@ impl SinglePrompt for EvoPrompt {
 
     fn step(&mut self, search: &mut Search, session: &mut Session<'_>, step: &Step<'_>) -> Result<(), Halt> {
         // Two to be crossed; with a difference, two beside the one to be replaced.
-        let few = match self.evolution {
-            Evolution::Genetic => 2,
-            Evolution::Differential => 3,
-        };
-        if self.members.len() < few {
-            return self.vary(search, session, step);
-        }
         match self.evolution {
-            Evolution::Genetic => self.genetic(search, session, step),
-            Evolution::Differential => self.differential(search, session, step),
+            Evolution::Genetic if self.members.len() >= 2 => self.genetic(search, session, step),
+            Evolution::Differential if self.members.len() >= 3 => self.differential(search, session, step),
+            _ => self.vary(search, session, step),
         }
     }
 }

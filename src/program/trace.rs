@@ -37,12 +37,13 @@ pub struct Step {
 }
 
 impl Step {
-    /// Whether every word of a text stands somewhere in what the call read: its answer could have been that text. What follows
-    /// in parentheses, as in titles, may be missing.
+    /// Whether every word of a text stands somewhere in what the call read: its answer could have been that text. What stands at
+    /// its end in parentheses, as in titles, may be missing.
     #[must_use]
     pub fn has_read(&self, text: &str) -> bool {
         let read: BTreeSet<String> = self.inputs.iter().flat_map(|(_, value)| words(value)).collect();
-        let mut asked = words(text.split_once(" (").map_or(text, |(before, _)| before)).peekable();
+        let title = text.trim_end().strip_suffix(')').and_then(|text| Some(text.rsplit_once(" (")?.0));
+        let mut asked = words(title.unwrap_or(text)).peekable();
         asked.peek().is_some() && asked.all(|word| read.contains(&word))
     }
 }
@@ -123,6 +124,7 @@ mod tests {
         let inputs =
             vec![("question".into(), "Which county?".into()), ("summary".into(), "In Shelby and Henry County, Kentucky.".into())];
         let step = Step { inputs, ..Step::default() };
+        assert!(!step.has_read("Kentucky (state) Oldham"));
         assert!(step.has_read("Henry County, Kentucky") && step.has_read("Kentucky (state)") && step.has_read("WHICH"));
         assert!(
             !step.has_read("Oldham County, Kentucky")

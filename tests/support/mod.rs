@@ -105,6 +105,13 @@ impl Task {
         Self { folder, file }
     }
 
+    /// The same, but the second module reads what the first one writes.
+    pub fn of_a_chain() -> Self {
+        let task = Self::of_two_modules(&[]);
+        task.edit("inputs = [\"text\"]\noutputs = [\"size\"]", "inputs = [\"text\", \"colour\"]\noutputs = [\"size\"]");
+        task
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

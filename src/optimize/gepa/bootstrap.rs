@@ -1,29 +1,32 @@
-//! Calls that are worth showing, gathered before the first iteration. A module that reads what others write has no worked
-//! examples in the data: they are calls of the search. A minibatch has a handful of these, of which few are right.
+//! Calls that are worth showing, gathered before the first iteration. A module that reads what modules or steps write has no
+//! worked examples in the data: they are calls of the search. A minibatch has a handful of these, of which few are right.
 
 use super::Gepa;
-use super::operators::{Operator, Place};
+use super::operators::Operator;
 use crate::data::split::Split;
 use crate::event::Purpose;
 use crate::optimize::minibatch::Minibatches;
 use crate::optimize::session::Halt;
 use crate::optimize::{Session, joining};
 
-/// Training examples that the seed is run on.
+/// The most training examples that the seed is run on.
 const EXAMPLES: usize = 12;
 
 impl Gepa {
     /// Runs the seed on a few training examples, where worked examples of one of its modules can only be calls. They are dealt
-    /// like minibatches, half of an epoch at most: no gate of that epoch meets an example that its child is shown.
+    /// like minibatches, half of an epoch at most, so that most gates meet others. A budget that does not hold an iteration
+    /// beside them ends the search, for one that is raised must go on as if it had been so from the beginning.
     pub(super) fn bootstrap(&mut self, session: &mut Session<'_>, batches: &mut Minibatches) -> Result<(), Halt> {
+        let program = session.program();
+        let reads_what_is_made = |&module: &usize| program.modules[module].inputs.iter().any(|input| program.writes(input));
         let deals = EXAMPLES.div_ceil(session.plan().minibatch).min(batches.in_epoch() / 2);
-        let reads_of_others = |&module: &usize| !Place::of(session.program(), module).made.is_empty();
-        if !session.plan().operators.contains(&Operator::Examples) || !joining::open_modules(session).iter().any(reads_of_others)
-        {
+        let shows = session.plan().operators.contains(&Operator::Examples);
+        if deals == 0 || !shows || !joining::open_modules(session).iter().any(reads_what_is_made) {
             return Ok(());
         }
         let mut places = Vec::new();
         (0..deals).for_each(|_| places.extend(batches.deal(|epoch| session.random("minibatch", epoch))));
+        places.truncate(EXAMPLES);
         session.fits(places.len() as u64 + self.worst_case(session))?;
         let rollouts = session.evaluate(Purpose::Bootstrap, Split::Train, &self.seed, &places)?;
         let train = session.train();

@@ -57,7 +57,7 @@ pub struct Gepa {
     teachers: Teachers,
     /// What the training data says of each module's outputs.
     profiles: Arc<[Vec<Output>]>,
-    /// What was right on training examples.
+    /// Calls on training examples with right answers.
     right: Right,
     /// What was added to the text of a module of a candidate and did not pass, by candidate and module.
     rejected: BTreeMap<(usize, usize), Vec<String>>,
@@ -102,7 +102,6 @@ impl Gepa {
         }
         self.profiles = session.program().modules.iter().map(|module| profile::of(module, session.train())).collect();
         let mut batches = Minibatches::new(session.train().len(), plan.minibatch);
-        self.bootstrap(session, &mut batches)?;
         let mut best = (self.members[0].mean(), 0);
         let mut idle = Idle::default();
         for iteration in 1.. {
@@ -117,6 +116,9 @@ impl Gepa {
             }
             if session.limits().patience.is_some_and(|patience| iteration > best.1 + patience) {
                 return Ok(StopReason::NoImprovement);
+            }
+            if iteration == 1 {
+                self.bootstrap(session, &mut batches)?;
             }
             session.fits(self.worst_case(session))?;
             if self.may_ask(session) == Some(0) {

@@ -51,7 +51,7 @@ const candidatesTable = () => {
   fill();
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of candidates" },
     h("table", null,
-      h("caption", null, "A heading sorts. “best on”: validation examples on which no other scores higher."),
+      h("caption", null, "Click a heading to sort by it. “best on”: validation examples on which no other scores higher."),
       h("thead", null, h("tr", null, heads)), body));
 };
 

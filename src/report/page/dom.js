@@ -1,6 +1,6 @@
 // Elements from text alone: nothing that a model or a user's data says is ever read as markup.
 
-/** Text as it is, with what cannot be seen made visible: control characters, and marks that turn the direction of text. */
+/** Text as it is, with what cannot be seen made visible: control characters, and marks that turn the direction of text or take no room. */
 const visible = (text) => String(text)
   .replace(/[\u0000-\u0008\u000b-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
   .replace(/[\u007f-\u009f]/g, "\ufffd")

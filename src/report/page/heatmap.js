@@ -19,7 +19,7 @@ const heatmapSection = (open) => {
     rows = run.candidates.map((_, place) => place);
     if (byRow === "score") rows.sort((a, b) => {
       const [one, other] = [run.candidates[a], run.candidates[b]];
-      return other.complete - one.complete || other.mean - one.mean || one.prompt_tokens - other.prompt_tokens || a - b;
+      return other.complete - one.complete || other.mean - one.mean || (one.mean > 0 ? one.prompt_tokens - other.prompt_tokens : 0) || a - b;
     });
     columns = winners().map((_, example) => example);
     if (byColumn === "hardest") {

@@ -19,7 +19,7 @@ const spendingSection = () => {
       number(`${part.is_estimated ? "about " : ""}${part.seconds.toFixed(1)}`), number(`${((part.seconds / whole) * 100).toFixed(0)} %`),
       number(part.tokens === null ? "" : part.tokens.toLocaleString("en"))))));
   const tokens = h("table", null,
-    h("caption", null, "Tokens. Reused: prompt tokens that another request had computed. Each wave alone: what would be computed if a wave computed once what its own prompts share; it is less where an earlier wave has left it."),
+    h("caption", null, "Tokens. Reused: prompt tokens that another request had computed. Each wave alone: what would be computed if a wave computed once what its own prompts share; fewer are computed where an earlier wave has left some."),
     h("thead", null, h("tr", null, ["", "prompt tokens computed", "each wave alone", "reused", "written"].map((name, at) => h("th", { scope: "col", class: at > 0 && "number" }, name)))),
     h("tbody", null, Object.entries(roles).map(([name, role]) => h("tr", null, h("th", { scope: "row" }, name),
       [role.prefilled, role.unique, role.reused, role.decoded].map((value) => number(value.toLocaleString("en")))))));

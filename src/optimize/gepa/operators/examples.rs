@@ -1,4 +1,4 @@
-//! Adds worked examples, or swaps some of them: from the training data, or calls that were right.
+//! Adds worked examples, or swaps some of them: from the training data, or calls with right answers.
 
 use std::collections::BTreeMap;
 

@@ -213,7 +213,8 @@ pub struct Work<'a> {
     pub minibatch: &'a [&'a Example],
     /// All training examples.
     pub train: &'a [Example],
-    /// Calls of this module that were right, by this or another candidate that reasons as this one does.
+    /// Calls of this module with right answers, the student's own or the label, by this or another candidate that reasons as this
+    /// one does.
     pub right: &'a [Demonstration],
     /// What was added to this text before and did not help, the latest last.
     pub rejected: &'a [String],
