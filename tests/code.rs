@@ -17,7 +17,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use gepard::data::Example;
-use gepard::metric::{Code, CodeSettings, Judgement, Language, Metric, Passing};
+use gepard::metric::{Code, CodeSettings, Judgement, Language, Metric, MetricError, Passing};
 use gepard::program::{Rollout, Step};
 use gepard::sandbox::Sandbox;
 use serde_json::json;
@@ -55,9 +55,13 @@ fn metric(settings: CodeSettings) -> Code {
 }
 
 fn judge(metric: &Code, code: &str, tests: &[&str]) -> Judgement {
-    let fields = json!({ "tests": tests }).as_object().unwrap().clone();
+    judged(metric, code, tests).unwrap()
+}
+
+fn judged(metric: &Code, code: &str, tests: &[&str]) -> Result<Judgement, MetricError> {
+    let fields = json!({ "tests": tests, "entry": "f" }).as_object().unwrap().clone();
     let step = Step { module: "write".into(), outputs: [("code".into(), code.into())].into(), ..Step::default() };
-    metric.judge(&Example { id: "1".into(), fields }, &Rollout { steps: vec![step], failure: None }, &[]).unwrap()
+    metric.judge(&Example { id: "1".into(), fields }, &Rollout { steps: vec![step], failure: None }, &[])
 }
 
 /// What is left is looked for in the whole process, so that only one test may run in it.
@@ -257,6 +261,25 @@ fn hostile_commands_get_nothing_and_leave_nothing() {
 }
 
 #[test]
+fn a_program_that_hides_its_files_is_named() {
+    let _alone = alone();
+    if rustix::process::geteuid().is_root() {
+        not_checked("nothing is hidden from root");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("sleep");
+    fs::copy("/bin/sleep", &program).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o111)).unwrap();
+    let (name, texts) = (program.display().to_string(), Vec::new());
+    let language =
+        Language::Command { command: vec![name, "5".into()], build: texts, file: "code".into(), test_file: "test".into() };
+    let verdict = judge(&metric(CodeSettings { read: vec![program], ..settings(language) }), "x", &["a test"]);
+    assert!(verdict.feedback.contains("does not show which files it holds"), "{}", verdict.feedback);
+    nothing_is_left();
+}
+
+#[test]
 fn tests_are_counted_and_one_that_ends_the_interpreter_costs_itself_alone() {
     let _alone = alone();
     let code = f("").replace("def f():\n", "def f(x):\n    if x == 1: os._exit(0)\n    if x == 2: return 7\n");
@@ -297,7 +320,9 @@ fn what_fails_between_tests_costs_those_after_it() {
 
 /// Classes of an answer, as right code has them, and one that forges.
 const CLASSES: &str = r#"
+import contextlib
 import functools
+import weakref
 from collections import UserDict
 from dataclasses import dataclass
 
@@ -344,7 +369,11 @@ def forge(kind='plain'):
     if kind == 'partial': return type('All', (), {'__eq__': functools.partial(lambda *_: True)})()
     if kind == 'hidden': return Hidden('All', (), {'__eq__': lambda *_: True})()
     if kind == 'int': return type('All', (int,), {'__eq__': int.__ne__})()
+    if kind == 'borrowed': return type('All', (), {'__eq__': contextlib.ContextDecorator.__call__})()
+    if kind == 'proxy': return weakref.proxy(ALL)
     return All()
+
+ALL = All()
 
 class Fading(All):
     def __eq__(self, other):
@@ -386,6 +415,7 @@ fn an_eq_of_its_own_counts_where_it_can_decide() {
         "forge('partial') == 5",
         "forge('hidden') == 5",
         "forge('int') == 5",
+        "forge('borrowed') == 5",
     ];
     for (asserted, score) in good.map(|test| (test, 1.0)).into_iter().chain(forged.map(|test| (test, 0.0))) {
         let verdict = judge(&python(), CLASSES, &[&format!("assert {asserted}")]);
@@ -394,7 +424,7 @@ fn an_eq_of_its_own_counts_where_it_can_decide() {
     }
     // In a loop each comparison counts, and one that is gone when it has decided does.
     let looped = "for x, y in [(forge(), 5), (3, 3)]:\n    assert x == y";
-    let verdict = judge(&python(), CLASSES, &[looped, "assert Fading() == 5"]);
+    let verdict = judge(&python(), CLASSES, &[looped, "assert Fading() == 5", "assert forge('proxy') == 5"]);
     assert_eq!(verdict.score, 0.0, "{}", verdict.feedback);
 }
 
@@ -402,9 +432,19 @@ fn an_eq_of_its_own_counts_where_it_can_decide() {
 fn what_the_tests_say_is_equal_is() {
     let _alone = alone();
     let near = "class Near:\n    def __init__(self, value): self.value = value\n    def __eq__(self, other): return abs(self.value - other) < 0.1\n";
-    let code = "def f(x): return x ** 0.5\ndef g(): return {'id': 7, 'x': 1}";
+    let code = "from dataclasses import dataclass\n@dataclass\nclass P: pass\ndef f(x): return x ** 0.5\ndef g(): return {'id': P(), 'x': 1}";
     let mock = "from unittest.mock import ANY\nassert g() == {'id': ANY, 'x': 1}";
-    let verdict = judge(&python(), code, &[&format!("{near}assert f(2) == Near(1.4)"), mock]);
+    let set = "from unittest.mock import MagicMock\nmock = MagicMock()\nmock.__eq__.return_value = True\nassert f(4) == mock";
+    let verdict = judge(&python(), code, &[&format!("{near}assert f(2) == Near(1.4)"), mock, set]);
+    assert_eq!(verdict.score, 1.0, "{}", verdict.feedback);
+    // So do classes of a library of the user's.
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("nearly.py"), near).unwrap();
+    let read = vec![folder.path().join("..").join(folder.path().file_name().unwrap())];
+    let metric = metric(CodeSettings { read, ..settings(Language::Python { python: "python3".into() }) });
+    let test =
+        format!("import sys\nsys.path.append('{}')\nfrom nearly import Near\nassert f(2) == Near(1.4)", folder.path().display());
+    let verdict = judge(&metric, code, &[&test]);
     assert_eq!(verdict.score, 1.0, "{}", verdict.feedback);
 }
 
@@ -413,6 +453,9 @@ fn large_values_are_compared_as_fast_as_python_does_it() {
     let _alone = alone();
     let cube = "[[[0] * 150 for _ in range(150)] for _ in range(150)]";
     let verdict = judge(&python(), &format!("def f(): return {cube}"), &[&format!("assert f() == {cube}")]);
+    assert_eq!(verdict.score, 1.0, "{}", verdict.feedback);
+    let looped = "a = list(range(1000))\nfor n in range(8000):\n    assert f(n) == a";
+    let verdict = judge(&python(), "a = list(range(1000))\ndef f(n): return a", &[looped]);
     assert_eq!(verdict.score, 1.0, "{}", verdict.feedback);
 }
 
@@ -457,8 +500,37 @@ fn functions_that_test_are_called() {
     );
     let verdict = judge(&python(), "def f(x): return x", &["def test_a(): assert f(1) == 1", "def test_b(): assert f(2) == 4"]);
     assert_eq!(verdict.score, 0.5, "{}", verdict.feedback);
+    // What stands beside them is no reason not to call them, unless it does it.
+    let beside = "import random; random.seed(0)\ndef test_a(): assert f(1) == 2";
+    assert_eq!(judge(&python(), "def f(x): return x", &[beside]).score, 0.0);
+    let run = "calls = []\ndef test_a():\n    calls.append(f(1))\n    assert calls == [1]\n\ndef run(): test_a()\n\nrun()";
+    assert_eq!(judge(&python(), "def f(x): return x", &[run]).feedback, "All 1 tests passed.");
+    let nothing = judged(&python(), "def f(x): return x", &["def test_a(given): assert f(1) == given"]).unwrap_err().to_string();
+    assert!(nothing.contains("no assert is reached (functions `test_…()` that take nothing are called;"), "{nothing}");
     let verdict = judge(&python(), "def f(x): return x", &["assert f(1) == 1", "raise SystemExit(1)"]);
     assert!(verdict.feedback.contains("the test itself ended the interpreter"), "{}", verdict.feedback);
+}
+
+#[test]
+fn no_test_passes_without_being_run() {
+    let _alone = alone();
+    let settings = CodeSettings { entry: Some("entry".into()), ..settings(Language::Python { python: "python3".into() }) };
+    let metric = metric(settings);
+    let check = "def check(candidate): assert candidate(1) == 1";
+    let wrong = "def f(x): return 2 # candidate";
+    for (tests, says) in [
+        (vec![format!("print('x')\n{check}")], "0 of 1 tests passed."),
+        (vec![check.into(), check.replace("1)", "2)")], "0 of 2 tests passed."),
+        // What only names something is none.
+        (vec!["import math".into(), "def helper(): return 3".into(), "assert f(1) == 1".into()], "0 of 1 tests passed."),
+        // And one that others call is not called with the code.
+        (vec!["def check(x): assert f(x) == 2".into(), "check(7)".into()], "All 1 tests passed."),
+        (vec![format!("{check}\ncheck(lambda x: 1)\ncheck(f)")], "1 of 2 tests passed."),
+    ] {
+        let tests: Vec<&str> = tests.iter().map(String::as_str).collect();
+        let verdict = judge(&metric, wrong, &tests);
+        assert!(verdict.feedback.starts_with(says), "{tests:?}: {}", verdict.feedback);
+    }
 }
 
 #[test]
@@ -490,7 +562,8 @@ fn who_finds_the_harness_neither_blames_the_tests_nor_holds_up_the_run() {
 fn feedback_says_which_side_is_expected_and_where_long_values_part() {
     let _alone = alone();
     let code = "class S:\n    def size(self): return 2\nclass N: pass\ndef f(x): return x\ndef g(n): return [i if i != 40 else 0 for i in range(n)]\n\
-                def lone(): raise ValueError('\\ud83d')\ndef locked(): raise PermissionError('locked')";
+                def lone(): raise ValueError('\\ud83d')\ndef locked(): raise PermissionError('locked')\ndef expected_value(): return 3\n\
+                class M:\n    def __repr__(self): return ','.join([object.__repr__(self)] * 12)";
     for (test, says) in [
         ("assert 3 == S().size()", "expected 3, but `S().size()` is 2"),
         ("expected = 6\nresult = f(3)\nassert expected == result", "expected 6, but `result` is 3"),
@@ -504,10 +577,18 @@ fn feedback_says_which_side_is_expected_and_where_long_values_part() {
         ("assert lone() == 1", "ValueError: ?;"),
         ("assert locked() == 1", "PermissionError: locked; in `locked`"),
         ("assert f(1) == 1; assert f(2) == 3", "`assert f(2) == 3` failed: expected 3, but `f(2)` is 2"),
+        ("assert f(1) == 2; assert f(2) == 2", "`assert f(1) == 2` failed: expected 2, but `f(1)` is 1"),
+        ("assert lone() == 1; assert f(2) == 2", "`assert lone() == 1` could not be decided"),
+        ("assert (\n    f(1)\n    == 2\n)", "`assert f(1) == 2` failed: expected 2, but `f(1)` is 1"),
+        ("assert f('it is at 0xdeadbeef') == 1", "is 'it is at 0xdeadbeef' (str)"),
+        ("import math\nassert [math.nan, *g(60)] == [math.nan, *range(60)]", "at index 41: expected 40, got 0"),
+        ("assert expected_value() == sum([2, 3])", "expected 5, but `expected_value()` is 3"),
     ] {
         let verdict = judge(&python(), code, &[test]);
         assert!(verdict.score < 1.0 && verdict.feedback.contains(says), "{says} not in {}", verdict.feedback);
     }
+    let same = judge(&python(), code, &["assert f(M()) == 3"]).feedback;
+    assert!(same.contains(&["<answer.M object>"; 12].join(",")), "{same}");
     let blocks = "```python\nimport math\n```\n\n```python\ndef f(x): return math.floor(x)\n```";
     let words = judge(&python(), blocks, &["assert f(1) == 1"]).feedback;
     assert!(words.ends_with("\n(only one of 2 code blocks was run)"), "{words}");

@@ -180,6 +180,13 @@ proptest! {
         prop_assert_eq!(passed, accepted(1) + count(|e| matches!(e, Event::PassedOver { .. })));
         prop_assert_eq!(count(|e| matches!(e, Event::Merging { .. })), accepted(2) + count(|e| matches!(e, Event::MergeRejected { .. })));
 
+        // Modules that change together change in the same way.
+        for event in &events {
+            if let Event::Proposed { operators, .. } = event {
+                prop_assert!(operators.iter().all(|(_, operator)| *operator == operators[0].1), "{:?}", operators);
+            }
+        }
+
         // A text is proposed once, and joins the pool at most once.
         let mut proposed = BTreeSet::new();
         for event in &events {

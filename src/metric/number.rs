@@ -56,6 +56,10 @@ impl Metric for Number {
         std::iter::once(self.field.clone()).chain(self.solution.clone()).collect()
     }
 
+    fn answer_fields(&self) -> Vec<String> {
+        vec![self.field.clone()]
+    }
+
     fn solution(&self, example: &Example) -> Option<String> {
         self.solution.as_ref().and_then(|field| example.text(field))
     }
@@ -195,6 +199,13 @@ mod tests {
             "Wrong. The last number in the answer was 999; the right answer is 1000. A worked solution: 10 * 100 = 1000"
         );
         assert!(metric.judge(&example(&json!({ "answer": "none", "solution": "" })), &rollout(&[]), &[]).is_err());
+    }
+
+    #[test]
+    fn the_way_to_the_answer_is_no_answer() {
+        let metric = Number::new("answer", "answer", Some("solution".into()));
+        assert_eq!(metric.required_fields(), ["answer", "solution"]);
+        assert_eq!(metric.answer_fields(), ["answer"]);
     }
 
     #[test]

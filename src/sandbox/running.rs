@@ -39,6 +39,8 @@ pub enum Exceeded {
     Memory,
     /// Processes and threads.
     Tasks,
+    /// Files that are counted by nobody: a program that may be run and not read does not show what it holds.
+    Hidden,
 }
 
 /// What a program did next.
@@ -249,8 +251,11 @@ impl Running {
             return Some(Exceeded::Tasks);
         }
         let disk = scratch::size(&self.scratch).map(|bytes| unlinked.into_values().fold(bytes, u64::saturating_add));
-        if hidden || disk.is_none_or(|bytes| bytes > self.limits.disk) {
+        if disk.is_none_or(|bytes| bytes > self.limits.disk) {
             return Some(Exceeded::Disk);
+        }
+        if hidden {
+            return Some(Exceeded::Hidden);
         }
         (memory > self.limits.memory).then_some(Exceeded::Memory)
     }

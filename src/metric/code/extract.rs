@@ -9,6 +9,8 @@ struct Block<'a> {
     /// The first word after the fence, in lower case.
     language: String,
     lines: Vec<&'a str>,
+    /// Where in `lines` fences stand that are in too far to close it.
+    deep: Vec<usize>,
 }
 
 /// What a fence is made of: its character, its length, its indentation, and what stands after it.
@@ -32,30 +34,51 @@ fn begins_with_code(answer: &str) -> bool {
     BEGINS.as_ref().is_some_and(|begins| begins.is_match(answer))
 }
 
+/// Whether the fences of an answer pair off, so that the first opens a block. One with a language at the left margin opens its own
+/// whatever stands before it.
+fn pairs_off(answer: &str) -> bool {
+    let fences: Vec<_> = answer.lines().filter_map(fence).filter(|&(_, _, indentation, _)| indentation <= FURTHER).collect();
+    let opens = fences.first().is_some_and(|&(_, _, indentation, info)| indentation > 0 || info.is_empty());
+    opens && fences.len().is_multiple_of(2)
+}
+
 /// The fenced blocks, as CommonMark has them: what stands between two blocks is in none. One that is not closed goes to the end,
 /// or to the next fence that opens a language at the left margin: models forget to close. They forget to open as well: what begins
-/// with code is a block.
+/// with code is a block, unless a fence after it opens one.
 fn blocks(answer: &str) -> Vec<Block<'_>> {
     let mut blocks: Vec<Block<'_>> = Vec::new();
-    let mut open = begins_with_code(answer).then(|| begin(&mut blocks, '`', 3, 0, ""));
+    let mut open = (begins_with_code(answer) && !pairs_off(answer)).then(|| begin(&mut blocks, '`', 3, 0, ""));
     for line in answer.lines() {
-        match (fence(line), open) {
+        let found = fence(line);
+        match (found, open) {
             (Some((mark, length, indentation, "")), Some((opened, least, margin)))
                 if mark == opened && length >= least && indentation <= margin + FURTHER =>
             {
+                blocks.last_mut().into_iter().for_each(|block| block.deep.clear());
                 open = None;
             }
             (Some((mark, length, indentation, info)), None) => open = Some(begin(&mut blocks, mark, length, indentation, info)),
             (Some((mark, length, 0, info)), Some((opened, least, 0))) if mark == opened && length == least => {
                 open = Some(begin(&mut blocks, mark, length, 0, info));
             }
-            (_, Some((_, _, indentation))) => {
+            (_, Some((opened, least, indentation))) => {
                 let spaces = line.len() - line.trim_start().len();
                 if let Some(block) = blocks.last_mut() {
+                    if found.is_some_and(|(mark, length, ..)| mark == opened && length >= least) {
+                        block.deep.push(block.lines.len());
+                    }
                     block.lines.push(line.get(spaces.min(indentation)..).unwrap_or(line));
                 }
             }
             (None, None) => {}
+        }
+    }
+    // An example has two; an odd one closed the block, wherever it stands.
+    for block in &mut blocks {
+        if let Some(&last) = block.deep.last()
+            && block.deep.len() % 2 == 1
+        {
+            block.lines.truncate(last);
         }
     }
     blocks.retain(|block| block.lines.iter().any(|line| !line.trim().is_empty()));
@@ -64,7 +87,7 @@ fn blocks(answer: &str) -> Vec<Block<'_>> {
 
 fn begin(blocks: &mut Vec<Block<'_>>, mark: char, length: usize, indentation: usize, info: &str) -> (char, usize, usize) {
     let word = info.trim_matches(['{', '}', '.']).split([' ', ',', '{', ':']).next().unwrap_or_default();
-    blocks.push(Block { language: word.to_lowercase(), lines: Vec::new() });
+    blocks.push(Block { language: word.to_lowercase(), lines: Vec::new(), deep: Vec::new() });
     (mark, length, indentation)
 }
 
@@ -199,6 +222,12 @@ mod tests {
         }
         // A list's fence may be closed a little further in.
         assert_eq!(python("1. So:\n```python\ndef f(): 1\n   ```\nDone."), "def f(): 1\n");
+        // And further, where nothing else closes the block.
+        let further = "```python\ndef f():\n    1\n    ```\nDone.";
+        assert_eq!(python(further), "def f():\n    1\n");
+        assert_eq!(python(&format!("{further}\n```python\nf(1)\n```")), "def f():\n    1\n");
+        let mark = "def f():\n    return '''\n    ```\n    '''\n";
+        assert_eq!(python(&format!("```python\n{mark}```\nDone.")), mark);
     }
 
     #[test]
@@ -207,6 +236,11 @@ mod tests {
         assert_eq!(python(&format!("{code}```\nIt returns `x`.")), code);
         assert_eq!(python(&format!("from math import floor\n```python\n{code}```")), code);
         assert_eq!(python(&format!("from what I see:\n```python\n{code}```")), code);
+        for before in ["import math\n\n", "from math import floor.\n", "import this:\n```\nx\n```\nand\n"] {
+            assert_eq!(python(&format!("{before}```\n{code}```\n")), code);
+        }
+        assert_eq!(python("import so:\n1. This\n   ```python\n   def f(): 1\n   ```"), "def f(): 1\n");
+        assert_eq!(python(&format!("{code}```python\nf(1)\n```")), code);
         for begins in ["class A:\n    x = 1\n", "async def f(x): return x\n", "class B(A): pass\n"] {
             assert_eq!(python(&format!("{begins}```\nThat is it.")), begins);
         }

@@ -35,10 +35,12 @@ def main():
     builtin_names = frozenset(dir(__builtins__))
     assertion, exits, all_errors, no_memory = AssertionError, SystemExit, BaseException, MemoryError
     streams = (sys.stdout, sys.stderr)
-    decider = equality([job["setup"], *job["tests"]])
+    decider = equality([job["setup"], *job["tests"]], job["read"])
     lines = code.split("\n")
     # Where a value lies is another place in each run.
-    address, wanted = re.compile(r" at 0x[0-9a-f]{6,}"), re.compile(r"expect|want", re.IGNORECASE)
+    address = re.compile(r" at 0x[0-9a-f]{6,}| id='[0-9]{9,}'(?=>)")
+    # What is expected goes by such a name, if that is none of the code's functions.
+    wanted, own = re.compile(r"(?:expect|want)\w*", re.IGNORECASE), frozenset(re.findall(r"\b(?:def|class)\s+(\w+)", code))
     TICK, SHOWN = 0.01, 300
 
     def tell(**what):
@@ -47,10 +49,16 @@ def main():
         while data:
             data = data[write(channel, data) :]
 
-    short = reprlib.Repr()
+    class Short(reprlib.Repr):
+        def repr_instance(self, value, level):
+            text = super().repr_instance(value, level)
+            return text if is_instance(value, (str, bytes)) else address.sub("", text)
+
+    short = Short()
     short.maxlist = short.maxtuple = short.maxset = short.maxfrozenset = short.maxdeque = short.maxarray = short.maxdict = 30
-    short.maxstring = short.maxother = short.maxlong = SHOWN
-    short.maxlevel = 6
+    short.maxstring = short.maxlong = SHOWN
+    # Cut after its addresses are out, else the cut may go through one.
+    short.maxlevel, short.maxother = 6, 1 << 16
 
     def show(value):
         try:
@@ -59,7 +67,6 @@ def main():
             raise
         except all_errors as error:
             text = "a value that cannot be shown (%s)" % type_of(error).__name__
-        text = address.sub("", text)
         return text if len(text) <= SHOWN else text[: SHOWN * 2 // 3] + " … " + text[-SHOWN // 3 :]
 
     def line_of(number):
@@ -163,7 +170,7 @@ def main():
 
     class Looking(ast.NodeTransformer):
         def __init__(self, name, source):
-            self.name, self.source, self.asserts = name, source, {}
+            self.name, self.source = name, source
 
         def text(self, node):
             text = ast.get_source_segment(self.source, node) or "…"
@@ -187,7 +194,9 @@ def main():
 
         def visit_Assert(self, node):
             self.place = self.place_of(node)
-            self.asserts[self.name, node.lineno] = (self.place, node.test, self.text(node.test), type_of(node.test))
+            # A line of its own, behind all others: several asserts may stand in one, and one in several.
+            number = len(self.source.splitlines()) + len(asserts) + 1
+            asserts[self.name, number] = (self.place, node.test, self.text(node.test), type_of(node.test))
             self.calls = 0
             test = node.test
             if is_instance(test, ast.Compare):
@@ -202,7 +211,12 @@ def main():
                 new = ast.UnaryOp(test.op, self.wrap(0, test.operand, self.inside(test.operand)))
             else:
                 new = self.wrap(0, test, self.inside(test))
-            return ast.copy_location(ast.Assert(ast.copy_location(new, test), node.msg), node)
+            new = ast.copy_location(ast.Assert(ast.copy_location(new, test), node.msg), node)
+            for part in ast.walk(new):
+                if hasattr(part, "lineno"):
+                    part.lineno = part.end_lineno = number
+                    part.col_offset = part.end_col_offset = 0
+            return new
 
         def inside(self, node):
             outer = self
@@ -237,7 +251,7 @@ def main():
         if type_of(actual) is not type_of(expected) or not is_instance(actual, (list, tuple, str, bytes)):
             return ""
         try:
-            differing = (at for at, (one, other) in enumerate(zip(actual, expected)) if one != other)
+            differing = (at for at, (one, other) in enumerate(zip(actual, expected)) if one is not other and one != other)
             at = next(differing, min(len(actual), len(expected)))
             piece = lambda value: value[at : at + 20] if is_instance(value, (str, bytes)) else value[at]
             a, e = [show(piece(value)) if at < len(value) else "nothing" for value in (actual, expected)]
@@ -250,7 +264,8 @@ def main():
         (left, actual), (right, expected) = values[0], values[1]
         made = lambda text: any(s == text or s in text for i, (s, _) in values.items() if is_instance(i, str))
         # What is expected is written down or goes by that name; else it is what no call has made.
-        given = lambda node, text: not kinds(node, ast.Name, ast.Call) or wanted.match(text) is not None
+        called = lambda found: found is not None and found.group() not in own
+        given = lambda node, text: not kinds(node, ast.Name, ast.Call) or called(wanted.match(text))
         one, other = given(test.left, left), given(test.comparators[0], right)
         if one if one != other else made(right) and not made(left):
             (left, actual), (right, expected) = (right, expected), (left, actual)
@@ -262,19 +277,19 @@ def main():
             a, e = "%s (%s)" % (a, type_of(actual).__name__), "%s (%s)" % (e, type_of(expected).__name__)
         return "expected %s, but `%s` is %s%s" % (e, left[:200], a, parting(actual, expected) if long else "")
 
-    def stands_in(error, name):
+    def stands_in(error):
         """The assert of a test that an error came through, and the trace there."""
         trace = error.__traceback__
         while trace is not None:
-            found = asserts.get((name, trace.tb_lineno))
-            if found is not None and trace.tb_frame.f_code.co_filename == name:
+            found = asserts.get((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
+            if found is not None:
                 return (*found, trace)
             trace = trace.tb_next
         return None
 
-    def broke(error, name):
+    def broke(error):
         """An error in words, and what the assert that it came through had found and expected."""
-        found = stands_in(error, name)
+        found = stands_in(error)
         if found is None:
             return why(error)
         place, test, text, kind, _ = found
@@ -289,9 +304,9 @@ def main():
             words.append("expected a %s value" % ("false" if kind is ast.UnaryOp else "true"))
         return "; ".join(words)
 
-    def failed(error, name):
+    def failed(error):
         """What an assertion that failed was about; None where it is not one of the tests' own."""
-        found = stands_in(error, name)
+        found = stands_in(error)
         if found is None or found[-1].tb_next is not None:
             return None
         place, test, text, kind, _ = found
@@ -323,8 +338,6 @@ def main():
         compiled = compiler(ast.fix_missing_locations(tree), name, "exec")
 
         def run():
-            # Of two asserts in one line, it is the one that runs.
-            asserts.update(looking.asserts)
             space["__gepard_see__"] = see
             execute(compiled, space)
 
@@ -346,9 +359,9 @@ def main():
         except Late:
             problem = "late"
         except assertion as error:
-            problem = failed(error, name) or broke(error, name)
+            problem = failed(error) or broke(error)
         except all_errors as error:
-            problem = broke(error, name)
+            problem = broke(error)
         for stream in streams:
             try:
                 stream.flush()
@@ -366,7 +379,8 @@ def main():
         exit_now(0)
     names = [line for _, _, tests, line in steps if tests]
     if not names:
-        tell(broken="there is nothing to test: no assert stands in it")
+        left_out = "classes, fixtures, `unittest` and what stands under `if __name__` are not run"
+        tell(broken="there is nothing to test: no assert is reached (functions `test_…()` that take nothing are called; %s)" % left_out)
         exit_now(0)
     tell(tests=names)
 

@@ -1,6 +1,7 @@
 """What is run of the tests, and in which steps. All of it before the code is loaded.
 
-Each text of a list is a test; of a single text each statement that asserts, and the others prepare.
+Each text of a list is a test, or prepares where it only names things; of a single text each statement that asserts is one, and the
+others prepare.
 """
 
 import ast
@@ -38,16 +39,33 @@ def is_check(statement):
     return isinstance(statement, ast.FunctionDef) and statement.name == "check" and len(statement.args.args) == 1
 
 
-def read(name, text, entry):
-    """The text of a test and its statements. Where only functions stand, `test_…()` are called, as by pytest, and `check`."""
-    body = [s for s in ast.parse(text, name).body if not is_idle(s)]
-    if any(does(s) for s in body):
-        return text, body
+def used(body):
+    """The names that statements use where they run, through functions that stand beside them as well."""
+    names, definitions = set(), [s for s in body if is_definition(s)]
+    queue = [s for s in body if not is_definition(s) and (does(s) or kinds(s, ast.Call))]
+    # It grows while it is gone through.
+    for statement in queue:
+        new = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)} - names
+        names |= new
+        queue += [s for s in definitions if s.name in new]
+    return names
+
+
+def statements(name, text):
+    # What is wrong with a text is told by its own lines: asserts get others.
+    compile(text, name, "exec")
+    return [s for s in ast.parse(text, name).body if not is_idle(s)]
+
+
+def read(name, text, entry, named):
+    """The text of a test and its statements. `test_…()` that no test uses are called, as by pytest, and `check`."""
+    body = statements(name, text)
     tests = [s for s in body if isinstance(s, ast.FunctionDef) and s.name.startswith("test_") and not kinds(s.args, ast.arg)]
-    calls = [s.name + "()" for s in tests] + ["check(%s)" % entry for s in body if is_check(s) and entry]
+    calls = {s.name: s.name + "()" for s in tests}
+    calls.update({s.name: "check(%s)" % entry for s in body if is_check(s) and entry})
     # They stand in the text, so that all that reads it finds them.
-    text = "\n".join([text, *dict.fromkeys(calls)])
-    return text, [s for s in ast.parse(text, name).body if not is_idle(s)]
+    text = "\n".join([text, *(call for function, call in calls.items() if function not in named)])
+    return text, statements(name, text)
 
 
 def binds(node):
@@ -75,7 +93,7 @@ def unrolled(name, body, job):
     calls = [s for s in body if called(s) == "check"]
     entry = job["entry"] or "".join(n.id for s in calls[:1] for n in s.value.args if isinstance(n, ast.Name))
     inner = [s for s in check[-1].body if not is_idle(s)]
-    if not entry or any(kinds(s, ast.Return, ast.Yield, ast.Nonlocal, ast.Global) for s in inner):
+    if not entry or len(calls) > 1 or any(kinds(s, ast.Return, ast.Yield, ast.Nonlocal, ast.Global) for s in inner):
         return body
     # Its own names become names of all: none may be one of the code's.
     own = {bound for part in [check[-1].args] + inner for bound in binds(part)}
@@ -94,10 +112,11 @@ def label(source, body):
 def plan(job):
     """Steps of (name, source, statements, whether it is a test, its line)."""
     names = ["<test %d>" % (number + 1) for number in range(len(job["tests"]))]
-    entry = job["entry"] if len(names) == 1 else ""
-    texts = [(name, *read(name, text, entry)) for name, text in zip(names, job["tests"])]
+    given = list(zip(names, job["tests"]))
+    named = used([statement for name, text in given for statement in statements(name, text)])
+    texts = [(name, *read(name, text, job["entry"], named)) for name, text in given]
     if len(texts) != 1:
-        return [(name, text, body, True, label(text, body)) for name, text, body in texts if body]
+        return [(name, text, body, any(map(does, body)), label(text, body)) for name, text, body in texts if body]
     ((name, text, body),) = texts
     body = unrolled(name, body, job)
     asserting = {s.name for s in body if is_definition(s) and (kinds(s, ast.Assert) or s.name.startswith("test_"))}

@@ -143,9 +143,10 @@ impl Python {
     /// Runs the tests from `start` on in one interpreter. Where it did not survive one, the number of the next is returned.
     fn run_from(&self, sandbox: &Sandbox, job: &Job<'_>, start: usize, known: &mut Known) -> Result<Option<usize>, Failure> {
         let secret = secret();
+        let given: Vec<_> = job.read.iter().map(|path| path.to_string_lossy()).collect();
         let input = json!({
             "secret": secret, "code": job.code, "setup": job.setup, "entry": job.entry.trim(), "tests": job.tests,
-            "timeout": job.timeout, "start": start,
+            "read": given, "timeout": job.timeout, "start": start,
         });
         let scratch = Scratch::new().map_err(|e| Failure::Other(format!("no scratch folder can be made: {e}")))?;
         let argv: Vec<OsString> = [self.executable.clone().into(), "-s".into(), "-B".into(), "-c".into(), HARNESS.into()].into();

@@ -89,6 +89,7 @@ pub(super) fn exceeded(what: Exceeded, job: &Job<'_>) -> String {
         Exceeded::Disk => format!("the code wrote more than {} MB of files, or too many files, and was ended", limits.disk >> 20),
         Exceeded::Memory => format!("the code took more than {} MB of memory and was ended", limits.memory >> 20),
         Exceeded::Tasks => format!("the code started more than {} threads or processes and was ended", limits.tasks),
+        Exceeded::Hidden => "the code ran a program that does not show which files it holds, and was ended".into(),
     }
 }
 

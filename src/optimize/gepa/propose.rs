@@ -110,8 +110,9 @@ impl Gepa {
         self.children(session, &scene, changes)
     }
 
-    /// An operator for each module of each proposal: of one parent, others as long as there are any. What a program
-    /// can do by itself is done at once; what was tried before makes way for another draw.
+    /// An operator for each proposal: of one parent, others as long as there are any. Modules that change together change by the
+    /// same one, as far as it applies to them, and each leads in its turn: what one kind of change is worth does not drown in what
+    /// another does elsewhere. What a program can do by itself is done at once; what was tried before makes way for another draw.
     fn draw(&self, session: &Session<'_>, scene: &Scene<'_>, proposals: &[usize], random: &mut impl Rng) -> Vec<Change> {
         let mut choice = session.random("bandit", scene.iteration);
         let none = Bandit::default();
@@ -119,7 +120,10 @@ impl Gepa {
         let mut changes = Vec::new();
         let mut may_ask = self.may_ask(session);
         for (index, &parent) in proposals.iter().enumerate() {
-            for &module in &scene.parents[parent].modules {
+            let modules = &scene.parents[parent].modules;
+            let (rest, first) = modules.split_at(index % modules.len().max(1));
+            let mut leading: Option<Operator> = None;
+            for &module in first.iter().chain(rest) {
                 let place = (parent, module);
                 let (may, used) = drawn.entry(place).or_insert_with(|| {
                     let may = self.with_work(session, scene, place, |work| {
@@ -128,7 +132,8 @@ impl Gepa {
                     (may, Vec::new())
                 });
                 for _ in 0..MOST_DRAWS {
-                    let may: Vec<Operator> = may.iter().copied().filter(|o| may_ask != Some(0) || !o.asks()).collect();
+                    let is_open = |o: &Operator| leading.is_none_or(|leading| leading == *o) && (may_ask != Some(0) || !o.asks());
+                    let may: Vec<Operator> = may.iter().copied().filter(is_open).collect();
                     let Some(operator) = self.bandits.get(&module).unwrap_or(&none).next(&may, used, &mut choice) else { break };
                     used.push(operator);
                     if operator.asks() {
@@ -148,10 +153,12 @@ impl Gepa {
                         State::Done(Ok(text), String::new())
                     };
                     changes.push(Change { proposal: index + 1, parent, module, operator, state });
+                    leading = Some(operator);
                     break;
                 }
             }
         }
+        changes.sort_by_key(|change| (change.proposal, change.module));
         changes
     }
 
