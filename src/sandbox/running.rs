@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
-use super::usage::{Usage, usage};
+use super::usage::{Usage, tasks_of_all, usage};
 use super::{Cell, Limits, REFUSED, Sandbox, SandboxError, Scratch, scratch};
 
 /// How often what a program uses is looked at.
@@ -24,6 +24,9 @@ const SAID: usize = 8000;
 
 /// The longest that is waited for what a program wrote before it ended: on a busy machine it takes a while to be read.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// So many new processes between two looks are sudden.
+const SUDDEN: u64 = 32;
 
 /// The longest that the dead may take to be gone.
 const GONE: Duration = Duration::from_secs(2);
@@ -77,6 +80,8 @@ pub struct Running {
     written: u64,
     said: Vec<u8>,
     looked: Instant,
+    /// Processes and threads of the whole system, as of the last look.
+    all: u64,
     /// How it ended, and when that was seen.
     exited: Option<(ExitStatus, Instant)>,
 }
@@ -114,6 +119,7 @@ impl Sandbox {
         };
         // A group of its own: it is what is ended, and nobody in the sandbox can leave it.
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let all = tasks_of_all();
         let mut child = command.spawn().map_err(|e| failed(e.to_string()))?;
         let (Some(mut stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
             return Err(failed("it has no pipes".into()));
@@ -136,6 +142,7 @@ impl Sandbox {
             written: 0,
             said: Vec::new(),
             looked: Instant::now(),
+            all,
             exited: None,
         })
     }
@@ -222,7 +229,7 @@ impl Running {
         if self.alone && self.exited.is_some() {
             return;
         }
-        let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        let group = self.group();
         if let Some(group) = group {
             let _ = kill_process_group(group, Signal::KILL);
         }
@@ -236,6 +243,10 @@ impl Running {
         }
     }
 
+    fn group(&self) -> Option<Pid> {
+        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
+    }
+
     fn pause(&self) -> Duration {
         if self.alone { LOOK } else { LOOK_AT_MANY }
     }
@@ -246,7 +257,18 @@ impl Running {
             return None;
         }
         self.looked = now + self.pause();
+        // Whoever forks without end would have the processors to himself while he is counted: where the whole system suddenly has
+        // many more tasks, the group stands still for that.
+        let all = if self.alone { 0 } else { tasks_of_all() };
+        let group = self.group().filter(|_| all > self.all + SUDDEN);
+        self.all = all;
+        if let Some(group) = group {
+            let _ = kill_process_group(group, Signal::STOP);
+        }
         let Usage { tasks, memory, unlinked, hidden } = usage(self.child.id(), self.alone, &self.scratch, self.limits);
+        if let Some(group) = group.filter(|_| tasks <= self.limits.tasks) {
+            let _ = kill_process_group(group, Signal::CONT);
+        }
         if tasks > self.limits.tasks {
             return Some(Exceeded::Tasks);
         }

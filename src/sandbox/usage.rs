@@ -55,7 +55,16 @@ impl Stat {
     }
 }
 
-/// What a process group uses: its leader only, where it is alone. Of one with too many tasks no more is looked at.
+/// Processes and threads of the whole system; 0 where it does not tell.
+pub(super) fn tasks_of_all() -> u64 {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    // Three means, then those that run, a slash, and all.
+    let all = load.split_whitespace().nth(3).and_then(|tasks| tasks.split_once('/')?.1.parse().ok());
+    all.unwrap_or(0)
+}
+
+/// What a process group uses: its leader only, where it is alone. Of one with too many tasks, which are counted
+/// first, no more is looked at.
 pub(super) fn usage(group: u32, alone: bool, scratch: &Path, limits: Limits) -> Usage {
     let page = rustix::param::page_size() as u64;
     let of = |process: PathBuf| {
@@ -72,17 +81,22 @@ pub(super) fn usage(group: u32, alone: bool, scratch: &Path, limits: Limits) -> 
     let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let numbers = all.filter(|entry| entry.file_name().as_encoded_bytes().first().is_some_and(u8::is_ascii_digit));
     let mut sum = Usage::default();
-    for one in numbers.filter_map(|entry| of(entry.path())) {
-        sum.tasks += one.tasks;
+    let mut members = Vec::new();
+    for process in numbers.map(|entry| entry.path()) {
+        let Some(stat) = Stat::read(&process).filter(|stat| stat.group() == u64::from(group)) else { continue };
+        sum.tasks += stat.tasks();
+        if sum.tasks > limits.tasks {
+            return sum;
+        }
+        members.push(process);
+    }
+    for one in members.into_iter().filter_map(of) {
         sum.memory += one.memory;
         sum.hidden |= one.hidden;
         for (inode, bytes) in one.unlinked {
             // Who has it open knows its size.
             let known = sum.unlinked.entry(inode).or_insert(bytes);
             *known = bytes.min(*known);
-        }
-        if sum.tasks > limits.tasks {
-            break;
         }
     }
     sum
