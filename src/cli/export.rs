@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use gepard::data::listed;
 use gepard::report::export::{self, Format};
 
 use super::CliError;
@@ -56,10 +57,10 @@ impl From<FormatName> for Format {
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
     let mut modules = export::open(&arguments.run)?;
     if let Some(wanted) = &arguments.module {
-        let names: Vec<String> = modules.iter().map(|one| format!("`{}`", one.module.name)).collect();
+        let names = listed(modules.iter().map(|one| &one.module.name));
         modules.retain(|one| one.module.name == *wanted);
         if modules.is_empty() {
-            return Err(CliError::Usage(format!("--module {wanted}: the run has {}", names.join(", "))));
+            return Err(CliError::Usage(format!("--module {wanted}: the run has {names}")));
         }
     }
     let files = export::files(&modules, arguments.format.into())?;

@@ -145,17 +145,20 @@ impl Scored {
     /// How near the answer comes to the right one: its score, or what the metric says of a wrong one.
     #[must_use]
     pub fn closeness(&self) -> f64 {
-        match &self.verdict {
-            Verdict::Judged(judgement) => judgement.closeness.unwrap_or(judgement.score),
-            Verdict::Unscored(_) => 0.0,
-        }
+        self.judgement().map_or(0.0, |judgement| judgement.closeness.unwrap_or(judgement.score))
     }
 
     /// The score, from 0 to 1; None where the metric failed.
     #[must_use]
     pub fn score(&self) -> Option<f64> {
+        self.judgement().map(|judgement| judgement.score)
+    }
+
+    /// What the metric said; None where it failed.
+    #[must_use]
+    pub fn judgement(&self) -> Option<&Judgement> {
         match &self.verdict {
-            Verdict::Judged(judgement) => Some(judgement.score),
+            Verdict::Judged(judgement) => Some(judgement),
             Verdict::Unscored(_) => None,
         }
     }

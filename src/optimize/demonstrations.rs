@@ -1,7 +1,7 @@
 //! Worked examples from the training data.
 
 use crate::data::Example;
-use crate::journal::{Scored, Verdict};
+use crate::journal::Scored;
 use crate::program::{Demonstration, Module, ModuleText, layout};
 
 /// Those that fit so many tokens, in their order: one that is too long makes way for the next.
@@ -37,11 +37,8 @@ const COPIED_WORDS: usize = 4;
 
 /// Whether a module's call was right, as the metric says, or else the rollout's score; None where there is no verdict.
 fn is_right(module: &Module, scored: &Scored) -> Option<bool> {
-    let own = match &scored.verdict {
-        Verdict::Judged(judgement) => judgement.module_scores.get(&module.name).copied(),
-        Verdict::Unscored(_) => None,
-    };
-    own.or(scored.score()).map(|score| score >= 1.0)
+    let judgement = scored.judgement()?;
+    Some(judgement.module_scores.get(&module.name).copied().unwrap_or(judgement.score) >= 1.0)
 }
 
 /// A call that was right, with the student's own words as the answer; None where it was not, or the module never ran, or
@@ -65,8 +62,9 @@ pub fn succeeded(module: &Module, text: &ModuleText, example: &Example, scored: 
     Some(Demonstration { id: example.id.clone(), inputs: step.inputs.clone(), answer })
 }
 
-/// A call that was not right, with what it should have written as the answer: the metric's label for it, or the example's. Where such a label is no
-/// value of a set, which a reader can know without being told, the call must have read it: else it would show how to invent things.
+/// A call that was not right, with what it should have written as the answer: the metric's label for it, or the example's. Where
+/// such a label is no value of a set, which a reader can know without being told, the call must have read it: else it would show
+/// how to invent things.
 /// None where a label is missing, where the student is to reason, for whose words there is no label, or where the module never ran.
 #[must_use]
 pub fn corrected(
@@ -78,10 +76,7 @@ pub fn corrected(
     if text.reasoning || is_right(module, scored)? {
         return None;
     }
-    let of_metric = match &scored.verdict {
-        Verdict::Judged(judgement) => judgement.module_labels.get(&module.name),
-        Verdict::Unscored(_) => return None,
-    };
+    let of_metric = scored.judgement()?.module_labels.get(&module.name);
     let step = scored.rollout.telling(&module.name)?;
     let label = |name: &String| {
         let label = of_metric.and_then(|labels| labels.get(name).cloned()).or_else(|| example.text(module.label(name)))?;
@@ -97,6 +92,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::journal::Verdict;
     use crate::metric::Judgement;
     use crate::optimize::profile::{self, Kind};
     use crate::program::tests_support::module;

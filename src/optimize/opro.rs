@@ -11,6 +11,7 @@ use super::search::{Fitness, Search, Step};
 use super::session::Halt;
 use super::shown;
 use super::turns::SinglePrompt;
+use crate::data::listed;
 use crate::program::ModuleText;
 
 /// The temperature of new instructions.
@@ -66,7 +67,7 @@ impl Opro {
         pairs.shuffle(&mut session.random("exemplars", step.iteration));
         pairs.truncate(self.exemplars);
         let samples = if pairs.is_empty() { "" } else { " These are samples of its task, with the right output:" };
-        let (reads, writes) = (packing::names(&module.inputs), packing::names(&module.outputs));
+        let (reads, writes) = (listed(&module.inputs), listed(&module.outputs));
         let head = format!("{lead}The assistant reads {reads} and writes {writes}.{samples}\n\n");
         let count = |text: &str| search.writer.count(session, step.iteration, text);
         packing::fill(&count, search.writer.room(session, step.iteration), &head, pairs.iter().map(packing::pair), tail)

@@ -57,19 +57,13 @@ pub fn fill(
     packed
 }
 
-/// Names as a prompt has them.
-#[must_use]
-pub fn names(fields: &[String]) -> String {
-    fields.iter().map(|f| format!("`{f}`")).collect::<Vec<_>>().join(", ")
-}
-
 /// What an assistant does, by which instruction.
 #[must_use]
 pub fn opening(module: &Module, instruction: &str) -> String {
     format!(
         "An assistant reads {} and must write {}. It follows this instruction:\n\n```\n{instruction}\n```\n\n",
-        names(&module.inputs),
-        names(&module.outputs),
+        data::listed(&module.inputs),
+        data::listed(&module.outputs),
     )
 }
 

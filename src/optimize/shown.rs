@@ -1,9 +1,9 @@
 //! What of the training data methods for a single prompt show to a model that writes.
 
+use super::Session;
 use super::demonstrations::labelled;
 use super::search::Step;
-use super::{Session, packing};
-use crate::data::Example;
+use crate::data::{Example, listed};
 use crate::program::{Demonstration, Module, ModuleText};
 
 /// Inputs with the right outputs of a step's module, of the training examples in their order; none where the training data
@@ -27,7 +27,7 @@ pub fn inputs(session: &Session<'_>, step: &Step<'_>) -> Vec<String> {
 /// What a module is for, in a sentence.
 #[must_use]
 pub fn problem(module: &Module) -> String {
-    format!("Read {} and write {}.", packing::names(&module.inputs), packing::names(&module.outputs))
+    format!("Read {} and write {}.", listed(&module.inputs), listed(&module.outputs))
 }
 
 /// Asks for the same instruction in other words.

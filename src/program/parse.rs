@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::layout::REASONING;
-use crate::data::to_text;
+use crate::data::{listed, to_text};
 
 /// The outputs that were found, by name.
 pub type Outputs = BTreeMap<String, String>;
@@ -53,7 +53,7 @@ pub fn reasoned(names: &[String], answer: &str) -> Outputs {
 /// What an answer without some of its outputs looks like, in words that a reflector can use.
 #[must_use]
 pub fn missing(names: &[String], found: &Outputs, answer: &str) -> Option<String> {
-    let absent: Vec<String> = names.iter().filter(|n| !found.contains_key(*n)).map(|n| format!("`{n}`")).collect();
+    let absent: Vec<&String> = names.iter().filter(|n| !found.contains_key(*n)).collect();
     if absent.is_empty() {
         return None;
     }
@@ -63,7 +63,7 @@ pub fn missing(names: &[String], found: &Outputs, answer: &str) -> Option<String
     let form: Vec<String> = names.iter().map(|n| format!("`{n}: …`")).collect();
     Some(format!(
         "The answer could not be read: {} {} missing. It must have one line for each field: {}.",
-        absent.join(", "),
+        listed(&absent),
         if absent.len() == 1 { "is" } else { "are" },
         form.join(", ")
     ))

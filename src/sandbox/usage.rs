@@ -67,30 +67,32 @@ pub(super) fn tasks_of_all() -> u64 {
 /// first, no more is looked at.
 pub(super) fn usage(group: u32, alone: bool, scratch: &Path, limits: Limits) -> Usage {
     let page = rustix::param::page_size() as u64;
-    let of = |process: PathBuf| {
-        let first = Stat::read(&process).filter(|stat| stat.group() == u64::from(group))?;
+    let member = |process: PathBuf| {
+        let stat = Stat::read(&process).filter(|stat| stat.group() == u64::from(group))?;
+        Some((process, stat))
+    };
+    let of = |(process, first): (PathBuf, Stat)| {
         let tasks = first.tasks();
-        let Some((task, stat)) = living(process, first) else { return Some(Usage { tasks, ..Usage::default() }) };
+        let Some((task, stat)) = living(process, first) else { return Usage { tasks, ..Usage::default() } };
         let unlinked = unlinked(&task, scratch, limits.disk);
         let hidden = unlinked.is_none();
-        Some(Usage { tasks, memory: stat.pages().saturating_mul(page), unlinked: unlinked.unwrap_or_default(), hidden })
+        Usage { tasks, memory: stat.pages().saturating_mul(page), unlinked: unlinked.unwrap_or_default(), hidden }
     };
     if alone {
-        return of(PathBuf::from(format!("/proc/{group}"))).unwrap_or_default();
+        return member(PathBuf::from(format!("/proc/{group}"))).map(of).unwrap_or_default();
     }
     let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let numbers = all.filter(|entry| entry.file_name().as_encoded_bytes().first().is_some_and(u8::is_ascii_digit));
     let mut sum = Usage::default();
     let mut members = Vec::new();
-    for process in numbers.map(|entry| entry.path()) {
-        let Some(stat) = Stat::read(&process).filter(|stat| stat.group() == u64::from(group)) else { continue };
+    for (process, stat) in numbers.filter_map(|entry| member(entry.path())) {
         sum.tasks += stat.tasks();
         if sum.tasks > limits.tasks {
             return sum;
         }
-        members.push(process);
+        members.push((process, stat));
     }
-    for one in members.into_iter().filter_map(of) {
+    for one in members.into_iter().map(of) {
         sum.memory += one.memory;
         sum.hidden |= one.hidden;
         for (inode, bytes) in one.unlinked {

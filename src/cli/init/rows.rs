@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gepard::data::{Example, to_text};
+use gepard::data::{Example, listed, to_text};
 use gepard::error::RunError;
 use gepard::run::start::{self, Guess};
 
@@ -30,12 +30,12 @@ pub(super) fn project(
     }
     let mut words = vec![
         format!("{total} rows: {} for training, {} for validation, {} for the test", train.len(), val.len(), test.len()),
-        format!("The program reads {} and writes `{}`.", quoted(&guess.inputs), guess.output),
+        format!("The program reads {} and writes `{}`.", listed(&guess.inputs), guess.output),
         format!("The metric is \"{}\": {}. docs/metrics.md has the others.", guess.metric, guess.because),
     ];
     let unread: Vec<String> = left_out(&train, &guess);
     if !unread.is_empty() {
-        words.push(format!("{} stay in the rows and are not read.", quoted(&unread)));
+        words.push(format!("{} stay in the rows and are not read.", listed(&unread)));
     } else if guess.inputs.len() > 1 {
         words.push("To leave fields out, name those that are to be read with --inputs.".into());
     }
@@ -74,10 +74,6 @@ fn left_out(rows: &[Example], guess: &Guess) -> Vec<String> {
     names.filter(|name| **name != guess.output && !guess.inputs.contains(name)).cloned().collect()
 }
 
-fn quoted(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
 /// A row with its id, so that it is the same row in whichever file it stands.
 fn line(row: &Example) -> String {
     let mut whole = serde_json::Map::new();
@@ -91,7 +87,7 @@ fn task_file(guess: &Guess, model: &str, has_test: bool) -> String {
     let inputs: Vec<String> = guess.inputs.iter().map(|name| text(name)).collect();
     let test = if has_test { "test = \"test.jsonl\"              # never seen while optimizing\n" } else { "" };
     let fields = if guess.inputs.len() == 1 { "field" } else { "fields" };
-    let instruction = format!("Given the {fields} {}, produce the field `{}`.", quoted(&guess.inputs), guess.output);
+    let instruction = format!("Given the {fields} {}, produce the field `{}`.", listed(&guess.inputs), guess.output);
     format!(
         "# Made by `gepard init --data`. What was guessed can be changed.\n\n\
          [data]\n\

@@ -5,7 +5,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 
 use super::Miprov2;
 use crate::data::split::Split;
-use crate::data::{Example, to_text};
+use crate::data::{Example, listed, to_text};
 use crate::event::Purpose;
 use crate::optimize::answer;
 use crate::optimize::demonstrations::{fitting, labelled, succeeded};
@@ -166,7 +166,7 @@ impl Miprov2 {
             .iter()
             .zip(&self.seed.0)
             .map(|(module, text)| {
-                let (reads, writes) = (packing::names(&module.inputs), packing::names(&module.outputs));
+                let (reads, writes) = (listed(&module.inputs), listed(&module.outputs));
                 format!(
                     "`{}` reads {reads} and writes {writes}, by the instruction:\n```\n{}\n```\n\n",
                     module.name, text.instruction

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Deployed;
+use crate::data::listed;
 use crate::engine::Role;
 use crate::engine::llama::TOP_K;
 
@@ -51,9 +52,9 @@ pub(super) fn shortest(number: f32) -> Value {
 
 /// Where the fields go.
 pub(super) fn to_fill_in(one: &Deployed) -> Option<String> {
-    let placeholders: Vec<String> = one.placeholders.iter().map(|(_, placeholder)| format!("`{placeholder}`")).collect();
+    let placeholders = listed(one.placeholders.iter().map(|(_, placeholder)| placeholder));
     let role = one.messages.iter().rfind(|message| message.role == Role::User).map(|_| "the last message of the user");
-    Some(format!("put the fields' texts, trimmed, in the place of {}, in {}", placeholders.join(", "), role?))
+    Some(format!("put the fields' texts, trimmed, in the place of {placeholders}, in {}", role?))
 }
 
 /// The commands, and what they cannot carry.

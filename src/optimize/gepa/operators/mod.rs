@@ -24,7 +24,6 @@ use crate::data::Example;
 use crate::engine::{Completion, Message};
 use crate::journal::Scored;
 use crate::optimize::answer::{self, Unusable};
-use crate::optimize::packing::names;
 use crate::optimize::profile::Output;
 use crate::optimize::writing;
 use crate::program::{Demonstration, Module, ModuleText, Program};

@@ -1,7 +1,8 @@
 //! Writes the whole instruction anew.
 
 use super::pack;
-use super::{Questions, Work, names};
+use super::{Questions, Work};
+use crate::data::listed;
 use crate::engine::Completion;
 use crate::optimize::answer::{self, Unusable};
 use crate::optimize::packing::Packed;
@@ -25,7 +26,7 @@ pub(super) fn ask(work: &Work<'_>) -> Result<Questions, Unusable> {
 
 /// What to say of the outputs: of what the data names the values, else how it is written, whatever it is about.
 fn on_outputs(work: &Work<'_>) -> String {
-    let outputs = names(&work.module.outputs);
+    let outputs = listed(&work.module.outputs);
     if work.is_open() {
         return format!(
             "- Say how to read the input and how to write {outputs}: what to keep, what to leave out, how long. It must \

@@ -1,6 +1,7 @@
 //! Adds rules that failures teach: each failure is read alone, and a sentence on it is a rule.
 
-use super::{Questions, Work, names, pack};
+use super::{Questions, Work, pack};
+use crate::data::listed;
 use crate::engine::{Completion, Message};
 use crate::journal::Scored;
 use crate::optimize::answer::{self, Unusable};
@@ -21,7 +22,7 @@ pub fn diagnoses(work: &Work<'_>) -> Questions {
     let head = pack::opening(work);
     let ask = |scored: &&Scored| {
         let example = packing::example(work.module, scored)?;
-        let outputs = names(&work.module.outputs);
+        let outputs = listed(&work.module.outputs);
         let rule = if work.is_open() {
             format!(
                 "Write one rule for the assistant by which such mistakes are avoided: how to read the input, what of it to keep, \
