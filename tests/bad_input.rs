@@ -77,7 +77,7 @@ fn slips_in_steps_and_constraints() {
     };
     let retrieve = "kind = \"retrieve\"\ncorpus = \"corpus.jsonl\"\nquery = \"text\"";
     for (slip, key, field) in [("key = \"titel\"", "key", "titel"), ("show = [\"title\", \"txt\"]", "show", "txt")] {
-        let names = format!("gepard.toml:12: `step.{key}` names `{field}`, which none of the first rows of ");
+        let names = format!("gepard.toml:12: `step.{key}` names `{field}`, which no row of ");
         let has = "corpus.jsonl has; they have `text`, `title`";
         refused(&step(&format!("{retrieve}\n{slip}")), &[], 2, &[names.as_str(), has]);
     }

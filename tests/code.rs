@@ -547,7 +547,7 @@ fn who_finds_the_harness_neither_blames_the_tests_nor_holds_up_the_run() {
     let find = "import sys, time\ndef find():\n    frame = sys._getframe()\n    while 'tell' not in frame.f_locals: frame = frame.f_back\n    \
                 return frame.f_locals['tell']\n";
     let patch = "import ast\nast.NodeTransformer.visit = lambda *_: ast.Pass(lineno=1, col_offset=0)";
-    for act in ["find()(broken='the tests cannot be read')", "find()(tests=[])", patch] {
+    for act in ["find()(broken='the tests cannot be read')", "find()(ready='no numpy')", "find()(tests=[])", patch] {
         let verdict = judge(&python(), &format!("{find}{act}\ndef f(): return 0"), &["assert f() == 1"]);
         assert!(verdict.feedback.contains("expected 1, but `f()` is 0"), "{}", verdict.feedback);
     }
@@ -602,6 +602,37 @@ fn a_deleted_file_counts_once_however_it_is_held() {
                  maps = [mmap.mmap(file, 0), mmap.mmap(file, 4096)]\nos.remove('big')\ntime.sleep(0.3)";
     let verdict = judge(&python(), &f(lines), &["assert f() == 'done'"]);
     assert_eq!(verdict.score, 1.0, "{}", verdict.feedback);
+}
+
+#[test]
+fn a_setup_that_does_not_run_is_no_fault_of_the_code() {
+    let _alone = alone();
+    let settings = CodeSettings { setup: Some("imports".into()), ..settings(Language::Python { python: "python3".into() }) };
+    let metric = metric(settings);
+    let judged = |setup: &str, code: &str| {
+        let fields = json!({ "tests": ["assert f(0) == 1", "assert f(1) == 1"], "imports": [setup] });
+        let step = Step { module: "write".into(), outputs: [("code".into(), code.into())].into(), ..Step::default() };
+        let example = Example { id: "1".into(), fields: fields.as_object().unwrap().clone() };
+        metric.judge(&example, &Rollout { steps: vec![step], failure: None }, &[])
+    };
+    for (setup, says) in [
+        ("import nothing_like_this", "`imports` does not run: ModuleNotFoundError: No module named 'nothing_like_this'"),
+        ("import math\nimport", "(<setup>, line 2)"),
+        ("while True: pass", "`imports` does not run: it took longer than 1 s"),
+        ("raise SystemExit", "`imports` does not run: the setup itself ended the interpreter"),
+        ("import os; os._exit(3)", "(exit code 3)"),
+    ] {
+        let error = judged(setup, "def f(x): return 1").unwrap_err().to_string();
+        assert!(error.starts_with("example `1`: `imports` does not run: ") && error.contains(says), "{says} not in {error}");
+    }
+    // What it prepares is there, in each interpreter, and lines are those of the code.
+    let code = "def f(x):\n    if x == 0: os._exit(0)\n    return one";
+    let verdict = judged("import os\none = 1", code).unwrap();
+    assert_eq!(verdict.score, 0.5, "{}", verdict.feedback);
+    let verdict = judged("import os\none = 1", "two = 2\nraise ValueError(one)").unwrap();
+    let wanted = "The code does not run, so no test was reached: ValueError: 1; line 2: `raise ValueError(one)`.";
+    assert_eq!(verdict.feedback, wanted);
+    nothing_is_left();
 }
 
 #[test]

@@ -188,6 +188,16 @@ fn a_judge_that_cannot_be_read_ends_a_run_with_exit_code_5() {
     assert!(kept.iter().all(|record| record["kind"] == "header" || record["kind"] == "limits"), "{kept:?}");
 }
 
+#[test]
+fn a_judge_that_cannot_be_read_is_not_excused_by_an_output_that_is_missing() {
+    let folder = one(&format!("{JUDGE}\noutput = \"answer\""), r#"{"text": "four, I think"}"#);
+    let file = folder.path().join("gepard.toml");
+    fs::write(&file, fs::read_to_string(&file).unwrap().replace("[\"answer\"]", "[\"answer\", \"note\"]")).unwrap();
+    let output = gepard(&["eval", "gepard.toml", "--split", "train"], folder.path());
+    assert_eq!(output.status.code(), Some(5), "{}", err(&output));
+    assert!(err(&output).contains("the judge's answer is no JSON: four, I think"), "{}", err(&output));
+}
+
 /// What is unreadable is asked once more, and not greedily, since it would be the same again; nothing else is.
 #[test]
 fn an_unreadable_grade_is_drawn_once_more() {

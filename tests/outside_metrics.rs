@@ -13,15 +13,27 @@ use support::asking::one;
 use support::process::{err, gepard};
 
 /// A metric in Python, with what it does for each line.
-fn outside(body: &str, arguments: &[&str]) -> (tempfile::TempDir, Output) {
+fn task(body: &str) -> tempfile::TempDir {
     let folder =
         one("kind = \"command\"\ncommand = [\"python3\", \"-u\", \"metric.py\"]\ntimeout = 20\nslots = 2", "{\"text\": \"x\"}");
     let script = format!(
         "import sys, json, os, time\nfor line in sys.stdin:\n    m = json.loads(line)\n    n = int(m['id'])\n    {body}\n"
     );
     fs::write(folder.path().join("metric.py"), script).unwrap();
+    folder
+}
+
+fn outside(body: &str, arguments: &[&str]) -> (tempfile::TempDir, Output) {
+    let folder = task(body);
     let output = gepard(&[&["eval", "gepard.toml", "--split", "train", "--json"], arguments].concat(), folder.path());
     (folder, output)
+}
+
+/// The task file, of a program that always leaves an output out that nobody reads.
+fn lacking(folder: &Path) -> String {
+    let task = fs::read_to_string(folder.join("gepard.toml")).unwrap();
+    assert!(task.contains("outputs = [\"answer\"]"), "{task}");
+    task.replace("outputs = [\"answer\"]", "outputs = [\"answer\", \"note\"]")
 }
 
 #[test]
@@ -82,6 +94,39 @@ fn every_way_of_a_metric_to_fail_ends_with_exit_code_5_and_is_told() {
         let (_, output) = outside(body, &["--limit", "3", "--set", seconds]);
         assert_eq!(output.status.code(), Some(5), "{body}: {}", err(&output));
         assert!(err(&output).contains(wanted), "{body}: {}", err(&output));
+    }
+}
+
+/// Once, all of these scored 0, and the run went on.
+#[test]
+fn a_metric_that_breaks_down_is_told_though_every_answer_lacks_an_output() {
+    let eval = |body: &str, metric: &str, seconds: &str| {
+        let folder = task(body);
+        fs::write(folder.path().join("gepard.toml"), lacking(folder.path()).replace("metric.py", metric)).unwrap();
+        gepard(&["eval", "gepard.toml", "--split", "train", "--json", "--limit", "3", "--set", seconds], folder.path())
+    };
+    for (body, metric, wanted) in [
+        ("print(1)", "missing.py", "No such file"),
+        ("sys.exit('out of ideas')", "metric.py", "out of ideas"),
+        ("time.sleep(100)", "metric.py", "gave no answer within 1 s"),
+        ("print(json.dumps({'score': float('nan')}))", "metric.py", "which has no NaN"),
+        ("print('hm')", "metric.py", "no JSON: hm"),
+        ("print(1.5)", "metric.py", "the score is 1.5"),
+    ] {
+        let output = eval(body, metric, if body.contains("sleep") { "metric.timeout=1" } else { "metric.timeout=20" });
+        assert_eq!(output.status.code(), Some(5), "{body}: {}", err(&output));
+        assert!(err(&output).contains(wanted), "{body}: {}", err(&output));
+    }
+    for (body, wanted) in [
+        ("print(len(m['outputs']['note']))", "KeyError: 'note'"),
+        ("print(json.dumps({'error': 'no note'}))", "it says: no note"),
+    ] {
+        let output = eval(body, "metric.py", "metric.timeout=20");
+        assert_eq!(output.status.code(), Some(0), "{body}: {}", err(&output));
+        let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(result["score"], json!(0.0), "{result}");
+        let feedback = result["rows"][0]["feedback"].as_str().unwrap();
+        assert!(feedback.contains("`note` is missing") && feedback.contains(wanted), "{feedback}");
     }
 }
 

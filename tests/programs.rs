@@ -227,6 +227,23 @@ fn a_step_that_fails_is_the_rollout_s_failure_and_one_that_breaks_down_is_not() 
 }
 
 #[test]
+fn a_program_whose_finds_are_counted_must_list_them() {
+    let search = |made: &str| {
+        let folder = refine(&format!("import sys, json\nfor line in sys.stdin: print(json.dumps({made}))"));
+        let (own, counted) =
+            ("kind = \"exact\"\nfield = \"expected\"\noutput = \"answer\"", "kind = \"retrieval\"\nfield = \"expected\"");
+        assert!(REFINE.contains(own));
+        let task = REFINE.replace(own, &format!("{counted}\nsteps = [\"check\"]"));
+        fs::write(folder.path().join("gepard.toml"), task).unwrap();
+        eval(folder.path())
+    };
+    assert_eq!(search("{'verdict': 'good', 'retrieved': ['b']}")["score"], 0.5);
+    let silent = search("{'verdict': 'good'}");
+    assert_eq!(silent["score"], Value::Null);
+    assert!(silent["rows"][0].to_string().contains("its answer lacks `retrieved`, the list of what it found"), "{silent}");
+}
+
+#[test]
 fn what_does_not_fit_together_is_told() {
     let folder = refine(CHECK);
     let with = |from: &str, to: &str| {

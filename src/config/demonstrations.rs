@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde::de::IgnoredAny;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::plan::ModulePlan;
@@ -112,18 +113,47 @@ fn checked(row: &Example, module: &ModulePlan) -> Result<DemonstrationPlan, Stri
     let outputs = module.outputs.iter().map(|output| &output.name);
     let reasoning = REASONING.to_owned();
     let needed = module.inputs.iter().chain(outputs).chain(module.reasoning.then_some(&reasoning));
-    let field = |name: &String| match row.text(name) {
+    let text = |name: &String| match row.input(name) {
+        // As a rollout reads it.
+        None if module.inputs.contains(name) && row.fields.contains_key(name) => Some(String::new()),
+        _ => row.text(name),
+    };
+    let field = |name: &String| match text(name) {
         Some(text) => Ok((name.clone(), text)),
         None => Err(format!("`{}` has no `{name}`; a worked example needs all inputs and outputs of its module", row.id)),
     };
     let plan = DemonstrationPlan { id: row.id.clone(), fields: needed.map(field).collect::<Result<_, _>>()? };
     for output in &module.outputs {
         let value = plan.field(&output.name);
-        if let Shape::Values(values) = &output.shape
-            && !values.contains(&value)
-        {
-            return Err(format!("`{}` of `{}` is `{value}`, which is not among its `values`", output.name, row.id));
+        if let Some(amiss) = amiss(&output.shape, &value) {
+            return Err(format!("`{}` of `{}` is `{value}`, which is {amiss}", output.name, row.id));
         }
     }
     Ok(plan)
+}
+
+/// What a value is where its output can never be so; None where it can. Whether JSON fits its schema is not asked.
+fn amiss(shape: &Shape, value: &str) -> Option<&'static str> {
+    let (is_one, otherwise) = match shape {
+        Shape::Text => (true, ""),
+        Shape::Values(values) => (values.iter().any(|one| one == value), "not among its `values`"),
+        Shape::Number => (is_number(value), "no number: give digits, perhaps with a minus and decimals"),
+        Shape::Flag => (matches!(value, "true" | "false"), "neither `true` nor `false`"),
+        Shape::List(values) => (is_list(value, values), "no list of texts, or not of its `values`: give one like [\"a\", \"b\"]"),
+        Shape::Json(_) => (serde_json::from_str::<IgnoredAny>(value).is_ok(), "no JSON"),
+    };
+    (!is_one).then_some(otherwise)
+}
+
+/// A number as a grammar lets it be written.
+fn is_number(value: &str) -> bool {
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, decimals) = value.split_once('.').unwrap_or((value, "0"));
+    is_digits(whole.strip_prefix('-').unwrap_or(whole)) && is_digits(decimals)
+}
+
+/// A list as a grammar lets it be written: of any texts, or of at most as many as there are `values`.
+fn is_list(value: &str, values: &[String]) -> bool {
+    let fits = |texts: Vec<String>| texts.len() <= values.len() && texts.iter().all(|text| values.contains(text));
+    serde_json::from_str(value).is_ok_and(|texts| values.is_empty() || fits(texts))
 }

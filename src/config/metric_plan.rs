@@ -41,7 +41,7 @@ pub enum MetricPlan {
         /// `{ team = 2, order = 1 }`; left out: all that the row has, or all outputs of the last module, equally.
         weights: BTreeMap<String, f64>,
     },
-    /// The same text, but for case, marks and articles.
+    /// The same text, but for case, marks and articles; where that would leave nothing of what is expected (`A`, `+`), these count.
     Exact {
         /// The row's field with the expected text, or a list of which one is enough.
         field: String,
@@ -208,8 +208,20 @@ impl MetricPlan {
             {
                 BTreeMap::from([(output.clone(), field.clone())])
             }
+            Self::Privacy(PrivacyPlan { quality: Some(quality), .. }) => quality.labels(),
             Self::Sum { part } => part.iter().flat_map(|part| part.metric.labels()).collect(),
             _ => BTreeMap::new(),
+        }
+    }
+
+    /// Whether it counts what a step retrieves.
+    #[must_use]
+    pub fn counts(&self, step: &str) -> bool {
+        match self {
+            Self::Retrieval { steps, .. } => steps.iter().any(|name| name == step),
+            Self::Privacy(PrivacyPlan { quality: Some(quality), .. }) => quality.counts(step),
+            Self::Sum { part } => part.iter().any(|part| part.metric.counts(step)),
+            _ => false,
         }
     }
 }

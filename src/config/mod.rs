@@ -171,7 +171,7 @@ fn read_plan(reader: &Reader<'_>, table: &Table) -> Plan {
         program,
         modules,
         steps,
-        loops,
+        loops: loops.into_iter().map(|(_, plan)| plan).collect(),
         models,
     };
     if plan.optimize.frontier != Frontier::Example && !plan.metric.names_objectives() {
@@ -246,8 +246,9 @@ fn read_module(reader: &Reader<'_>, section: &Section<'_>, models: &[&str]) -> M
         if fields.is_empty() {
             section.problem(key, "must name at least one field");
         }
-        if let Some(bad) = fields.iter().find(|f| f.trim().is_empty() || f.contains([':', '\n'])) {
-            section.problem(key, format!("`{bad}` cannot be a field's name: no colon, no line break, not empty"));
+        if let Some(bad) = fields.iter().find(|f| f.is_empty() || f.trim() != **f || f.contains([':', '\n'])) {
+            let form = "no colon, no line break, no space at its ends, not empty";
+            section.problem(key, format!("{bad:?} cannot be a field's name: {form}"));
         }
     };
     let inputs = section.texts("inputs").unwrap_or_default();
@@ -261,6 +262,8 @@ fn read_module(reader: &Reader<'_>, section: &Section<'_>, models: &[&str]) -> M
         })
         .collect();
     check("outputs", &outputs.iter().map(|output| output.name.as_str()).collect::<Vec<_>>());
+    let reasoning = section.flag("reasoning").unwrap_or(false);
+    output::check(section, &outputs, reasoning);
     let advice = ("give `instruction` or `instruction_file`", "a plain sentence is enough to begin with");
     let instruction = section.text_or_file(("instruction", "instruction_file"), reader.base, advice);
     let model = section.text("model").unwrap_or_else(|| "task".into());
@@ -281,7 +284,7 @@ fn read_module(reader: &Reader<'_>, section: &Section<'_>, models: &[&str]) -> M
         max_tokens: section.integer("max_tokens", 1..=1_000_000).unwrap_or(DEFAULT_MAX_TOKENS),
         temperature: section.number("temperature", 0.0..=2.0).unwrap_or(0.0) as f32,
         top_p: section.number("top_p", 0.01..=1.0).unwrap_or(1.0) as f32,
-        reasoning: section.flag("reasoning").unwrap_or(false),
+        reasoning,
         when: steps::read_condition(section, "when"),
         model,
         demonstrations: Vec::new(),

@@ -5,16 +5,17 @@ use serde::Serialize;
 use super::plan::ModulePlan;
 use super::section::{Section, nearest};
 use super::steps::{self, StepPlan};
-use crate::program::{Condition, Flow, Next, Op};
+use crate::program::{Condition, Flow, MOST_STEPS, Next, Op};
 
 /// `[[loop]]`: neighbours in the order that run again and again.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LoopPlan {
     /// Neighbours in the order, which run again and again.
     pub over: Vec<String>,
-    /// How often they run at most.
+    /// How often they run at most, 1 to 20. With every round of all loops, a rollout may have 200 steps: calls of modules, and
+    /// steps between them.
     pub repeat: usize,
-    /// Until this holds, a condition like `when`; None: always to the end.
+    /// Until this holds after a round, a condition like `when`; None: always to the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Condition>,
 }
@@ -59,9 +60,10 @@ pub(super) fn read(root: &Section<'_>, named: &mut [(usize, String)]) -> Program
     ProgramPlan { order }
 }
 
-/// Reads the loops, each over neighbours in the order; one may stand in another, but none half in another.
-pub(super) fn read_loops(root: &Section<'_>, order: &[String]) -> Vec<LoopPlan> {
-    let mut loops: Vec<LoopPlan> = Vec::new();
+/// Reads the loops, each with the line that it stands in, over neighbours in the order; one may stand in another, but none half
+/// in another.
+pub(super) fn read_loops(root: &Section<'_>, order: &[String]) -> Vec<(usize, LoopPlan)> {
+    let mut loops: Vec<(usize, LoopPlan)> = Vec::new();
     for section in root.list_of_tables("loop") {
         let over = steps::required_texts(&section, "over");
         let span = span(&over, order);
@@ -72,17 +74,32 @@ pub(super) fn read_loops(root: &Section<'_>, order: &[String]) -> Vec<LoopPlan> 
             (Some((a, b)), Some((c, d))) => (a < c && c <= b && b < d) || (c < a && a <= d && d < b),
             _ => false,
         };
-        if loops.iter().any(crosses) {
+        if loops.iter().any(|(_, other)| crosses(other)) {
             section.problem("over", "lies half in another loop; it must lie in it, or beside it");
         }
         if !section.has("repeat") {
             section.problem("repeat", "is missing; say how often the loop runs at most");
         }
         let repeat = section.integer("repeat", 1..=MOST_ROUNDS).unwrap_or(1);
-        loops.push(LoopPlan { over, repeat, until: steps::read_condition(&section, "until") });
+        loops.push((section.line(), LoopPlan { over, repeat, until: steps::read_condition(&section, "until") }));
         section.finish();
     }
+    check_length(root, order, &loops);
     loops
+}
+
+/// A rollout that goes through every round of all loops must come to its end before it is stopped.
+fn check_length(root: &Section<'_>, order: &[String], loops: &[(usize, LoopPlan)]) {
+    let times = |name: &String| {
+        let around = loops.iter().filter(|(_, plan)| plan.over.contains(name));
+        around.fold(1, |times: usize, (_, plan)| times.saturating_mul(plan.repeat))
+    };
+    let steps = order.iter().map(times).fold(0, usize::saturating_add);
+    if steps > MOST_STEPS {
+        let key = if loops.is_empty() { "module" } else { "loop" };
+        let message = format!("with every round, a rollout has {steps} steps, and it is stopped after {MOST_STEPS}");
+        root.problem(key, format!("{message}; lower a `repeat`, or take modules or steps out"));
+    }
 }
 
 /// First and last place of neighbours in the order.
@@ -93,40 +110,42 @@ fn span(over: &[String], order: &[String]) -> Option<(usize, usize)> {
 }
 
 /// What a module or step reads and writes, and whether it may run not at all or more than once.
-struct Fields {
+struct Fields<'a> {
     is_module: bool,
     inputs: Vec<String>,
+    when: Option<&'a Condition>,
     outputs: Vec<String>,
     varies: bool,
 }
 
-/// An input that only something later writes can never be there. A field has one writer, unless another one writes it on a
-/// condition or in a loop.
+/// An input that only something later writes can never be there, and a condition on one would be about the row's field of that
+/// name, which may be the right answer. A field has one writer, unless another one writes it on a condition or in a loop.
 pub(super) fn check_fields(
     root: &Section<'_>,
     lines: &[(usize, String)],
     order: &[String],
-    (modules, steps, loops): (&[ModulePlan], &[StepPlan], &[LoopPlan]),
+    (modules, steps, loops): (&[ModulePlan], &[StepPlan], &[(usize, LoopPlan)]),
 ) {
     let fields = |name: &String| {
-        let in_loop = loops.iter().any(|l| l.over.contains(name));
+        let in_loop = loops.iter().any(|(_, plan)| plan.over.contains(name));
         if let Some(module) = modules.iter().find(|module| module.name == *name) {
+            let (when, inputs) = (module.when.as_ref(), module.inputs.clone());
             let outputs = module.outputs.iter().map(|output| output.name.clone()).collect();
-            let varies = in_loop || module.when.is_some();
-            return Some(Fields { is_module: true, inputs: module.inputs.clone(), outputs, varies });
+            return Some(Fields { is_module: true, inputs, when, outputs, varies: in_loop || when.is_some() });
         }
         let step = steps.iter().find(|step| step.name == *name)?;
-        Some(Fields { is_module: false, inputs: step.inputs(), outputs: step.outputs(), varies: in_loop || step.when.is_some() })
+        let (when, inputs, outputs) = (step.when.as_ref(), step.inputs(), step.outputs());
+        Some(Fields { is_module: false, inputs, when, outputs, varies: in_loop || when.is_some() })
     };
-    let all: Vec<(&String, Fields)> = order.iter().filter_map(|name| Some((name, fields(name)?))).collect();
+    let all: Vec<(&String, Fields<'_>)> = order.iter().filter_map(|name| Some((name, fields(name)?))).collect();
     for (place, (name, own)) in all.iter().enumerate() {
         let line = lines.iter().find(|(_, other)| other == *name).map_or(0, |(line, _)| *line);
         let kind = if own.is_module { "module" } else { "step" };
-        for input in &own.inputs {
-            let earlier = all[..place].iter().any(|(_, other)| other.outputs.contains(input));
-            if let Some((later, _)) = all[place..].iter().find(|(_, other)| !earlier && other.outputs.contains(input)) {
-                let message = format!("`{input}` is written by `{later}`, which does not run before `{name}`");
-                root.problem_at(line, &format!("{kind}.inputs"), message);
+        let inputs = own.inputs.iter().map(|input| ("inputs", input.as_str()));
+        for (key, field) in inputs.chain(own.when.map(|when| ("when", when.field.as_str()))) {
+            if let Some(later) = first_writer(&all, place, field) {
+                let message = format!("`{field}` is written by `{later}`, which does not run before `{name}`");
+                root.problem_at(line, &format!("{kind}.{key}"), message);
             }
         }
         for output in &own.outputs {
@@ -140,6 +159,21 @@ pub(super) fn check_fields(
             }
         }
     }
+    for (line, plan) in loops {
+        let last = all.iter().rposition(|(name, _)| plan.over.contains(name));
+        if let (Some(until), Some(last)) = (&plan.until, last)
+            && let Some(later) = first_writer(&all, last + 1, &until.field)
+        {
+            let message = format!("`{}` is written by `{later}`, which does not run before the loop ends", until.field);
+            root.problem_at(*line, "loop.until", message);
+        }
+    }
+}
+
+/// What writes a field first, where that is at `place` or later; None where something before writes it, or nothing at all.
+fn first_writer<'a>(all: &[(&'a String, Fields<'_>)], place: usize, field: &str) -> Option<&'a str> {
+    let first = all.iter().position(|(_, one)| one.outputs.iter().any(|output| output == field))?;
+    (first >= place).then(|| all[first].0.as_str())
 }
 
 /// The flow of a plan.

@@ -6,6 +6,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::section::{Section, nearest};
 use crate::engine::{Grammar, Shape};
+use crate::program::layout::REASONING;
+use crate::program::parse;
 
 /// One of `outputs`.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,6 +71,20 @@ pub(super) fn read(section: Section<'_>, base: &Path) -> OutputPlan {
     };
     section.finish();
     OutputPlan { name, shape }
+}
+
+/// Each must be told from the others in an answer, and from the reasoning where the module reasons.
+pub(super) fn check(section: &Section<'_>, outputs: &[OutputPlan], reasoning: bool) {
+    for (place, OutputPlan { name, .. }) in outputs.iter().enumerate() {
+        if let Some(OutputPlan { name: other, .. }) = outputs[..place].iter().find(|other| parse::names_it(&other.name, name)) {
+            let cause = "cannot be told apart in an answer: case and marks like `_` around a name do not count";
+            section.problem("outputs", format!("has `{other}` and `{name}`, which {cause}; rename one"));
+        }
+        if reasoning && parse::names_it(name, REASONING) {
+            let cause = "with `reasoning = true`, the reasoning stands behind that name in an answer";
+            section.problem("outputs", format!("cannot have `{name}`: {cause}; rename it"));
+        }
+    }
 }
 
 fn read_values(section: &Section<'_>, values: Vec<String>) -> Vec<String> {

@@ -141,22 +141,34 @@ fn check_slips(section: &Section<'_>, does: &StepKind) {
             if Some(key) != indexing.fields.first() && key != "id" {
                 named.push(("key", key));
             }
-            let known = if named.is_empty() { BTreeSet::new() } else { fields_of(corpus) };
+            let known = if named.is_empty() { BTreeSet::new() } else { fields_of(corpus, &named) };
             for (from, field) in named.into_iter().filter(|(_, field)| !known.is_empty() && !known.contains(*field)) {
                 let (path, known) = (corpus.display(), listed(&known));
-                section.problem(from, format!("names `{field}`, which none of the first rows of {path} has; they have {known}"));
+                section.problem(from, format!("names `{field}`, which no row of {path} has; they have {known}"));
             }
         }
         _ => {}
     }
 }
 
-/// The fields of a corpus's first rows; none where it cannot be read, which is told when it is opened.
-fn fields_of(corpus: &Path) -> BTreeSet<String> {
-    const ROWS: usize = 1000;
-    let Ok(rows) = Dataset::open(corpus, Some(ROWS)) else { return BTreeSet::new() };
-    let rows = (0..rows.len()).filter_map(|row| rows.get(row).ok());
-    rows.flat_map(|row| row.fields.into_iter().map(|(field, _)| field)).collect()
+/// The fields of a corpus's rows, up to the one with which all that are named were found; none where it cannot be read, which is
+/// told when it is opened.
+fn fields_of(corpus: &Path, named: &[(&str, &String)]) -> BTreeSet<String> {
+    /// Nearly all corpora have all their fields among so many rows: where the others begin is not even looked for.
+    const FIRST: usize = 1000;
+    let mut known: BTreeSet<String> = BTreeSet::new();
+    let mut seen = 0;
+    for limit in [Some(FIRST), None] {
+        let Ok(rows) = Dataset::open(corpus, limit) else { return BTreeSet::new() };
+        for row in (seen..rows.len()).filter_map(|row| rows.get(row).ok()) {
+            known.extend(row.fields.into_iter().map(|(field, _)| field));
+            if named.iter().all(|(_, field)| known.contains(*field)) {
+                return known;
+            }
+        }
+        seen = rows.len();
+    }
+    known
 }
 
 pub(super) fn required_texts(section: &Section<'_>, key: &'static str) -> Vec<String> {
@@ -175,12 +187,16 @@ fn read_retrieve(section: &Section<'_>, base: &Path) -> StepKind {
     if fields.is_empty() {
         section.problem("fields", "must name at least one field");
     }
+    let show = section.texts("show").unwrap_or_else(|| fields.clone());
+    if section.has("show") && show.is_empty() {
+        section.problem("show", "must name at least one field; leave it out to show what is searched");
+    }
     StepKind::Retrieve {
         corpus: section.path("corpus", base).unwrap_or_default(),
         query: section.required_text("query"),
         output: section.text("output").unwrap_or_else(|| "passages".into()),
         k: section.integer("k", 1..=1000).unwrap_or(5),
-        show: section.texts("show").unwrap_or_else(|| fields.clone()),
+        show,
         key: section.text("key").or_else(|| fields.first().cloned()).unwrap_or_default(),
         indexing: Indexing {
             fields,

@@ -360,6 +360,150 @@ fn the_metric_code_in_full_is_a_task_file_again() {
         assert!(told.iter().any(|(line, k, m)| line.is_some() && k == key && m.contains(says)), "{metric}: {told:?}");
     }
 }
+
+/// Two modules in a loop, and one behind it.
+const LOOP: &str = r#"
+[data]
+train = "train.jsonl"
+
+[[module]]
+name = "plan"
+inputs = ["message"]
+outputs = ["note"]
+instruction = "Plan."
+
+[[module]]
+name = "solve"
+inputs = ["message", "note"]
+outputs = ["answer"]
+instruction = "Solve."
+
+[[module]]
+name = "check"
+inputs = ["answer"]
+outputs = ["verdict"]
+instruction = "Check."
+
+[[loop]]
+over = ["plan", "solve"]
+repeat = 12
+
+[metric]
+kind = "label"
+field = "answer"
+
+[model.task]
+gguf = "some.gguf"
+"#;
+
+#[test]
+fn no_condition_is_on_what_only_something_later_writes() {
+    let with = |line: &str, condition: &str| LOOP.replace(line, &format!("{line}\n{condition}"));
+    let (plan, solve, repeat) = ("instruction = \"Plan.\"", "instruction = \"Solve.\"", "repeat = 12");
+    for (line, condition, key, told) in [
+        (plan, "when = { field = \"answer\", contains = \"unknown\" }", "module.when", "`answer` is written by `solve`, which"),
+        (solve, "when = { field = \"answer\", empty = true }", "module.when", "which does not run before `solve`"),
+        (repeat, "until = { field = \"verdict\", equals = \"good\" }", "loop.until", "`verdict` is written by `check`, which"),
+    ] {
+        let found = problems(&with(line, condition), &[]);
+        assert!(found.iter().any(|(line, k, m)| line.is_some() && k == key && m.contains(told)), "{condition}: {found:?}");
+    }
+    for (line, condition) in [
+        (plan, "when = { field = \"message\", contains = \"unknown\" }"),
+        (solve, "when = { field = \"note\", empty = false }"),
+        (repeat, "until = { field = \"answer\", empty = false }"),
+    ] {
+        load_with(&with(line, condition), &[]).unwrap();
+    }
+}
+
+#[test]
+fn loops_that_would_be_stopped_before_their_end_are_told() {
+    let nested = |repeat: u32| format!("{LOOP}\n[[loop]]\nover = [\"plan\", \"solve\", \"check\"]\nrepeat = {repeat}\n");
+    assert_eq!(load_with(&nested(8), &[]).unwrap().loops.len(), 2);
+    let found = problems(&nested(9), &[]);
+    let told = "with every round, a rollout has 225 steps, and it is stopped after 200; lower a `repeat`";
+    assert!(found.iter().any(|(line, key, message)| line.is_some() && key == "loop" && message.contains(told)), "{found:?}");
+}
+
+#[test]
+fn outputs_that_an_answer_could_not_tell_apart_are_told() {
+    let with = |outputs: &str, reasoning: bool| {
+        TASK.replace("outputs = [\"urgency\"]", &format!("outputs = {outputs}\nreasoning = {reasoning}"))
+    };
+    for (outputs, reasoning, told) in [
+        ("[\"Reasoning\", \"urgency\"]", true, "cannot have `Reasoning`: with `reasoning = true`"),
+        ("[\"class\", \"Class_\", \"urgency\"]", false, "has `class` and `Class_`, which cannot be told apart"),
+        ("[\"urgency\", \"urgency\"]", false, "has `urgency` and `urgency`"),
+        ("[\"urgency\", \"team \"]", false, "\"team \" cannot be a field's name: no colon, no line break, no space at its ends"),
+    ] {
+        let found = problems(&with(outputs, reasoning), &[]);
+        assert!(found.iter().any(|(_, key, m)| key == "module.outputs" && m.contains(told)), "{outputs}: {found:?}");
+    }
+    load_with(&with("[\"reasoning\", \"urgency\"]", false), &[]).unwrap();
+    load_with(&with("[\"_class\", \"class_2\", \"urgency\"]", true), &[]).unwrap();
+}
+
+#[test]
+fn a_worked_example_shows_only_what_an_output_can_be() {
+    let shown = |shape: &str, value: &str| {
+        let source = TASK.replace("[\"urgency\"]", &format!("[{{ name = \"urgency\", {shape} }}]"));
+        let shown = format!("demonstrations = [{{ message = \"m\", urgency = {value} }}]\n[metric]");
+        load_with(&source.replace("[metric]", &shown), &[])
+    };
+    for (shape, good, bad, told) in [
+        ("values = [\"a\"]", "\"a\"", "\"b\"", "is `b`, which is not among its `values`"),
+        ("kind = \"number\"", "-5.25", "\"about five\"", "is `about five`, which is no number"),
+        ("kind = \"number\"", "1000", "\"1,000\"", "is `1,000`, which is no number"),
+        ("kind = \"flag\"", "true", "\"yes\"", "is `yes`, which is neither `true` nor `false`"),
+        ("kind = \"list\"", "[\"a\", \"b\"]", "\"a, b\"", "is `a, b`, which is no list of texts"),
+        ("kind = \"list\", values = [\"a\"]", "[\"a\"]", "[\"b\"]", "or not of its `values`"),
+        ("schema = '{\"type\": \"object\"}'", "{ a = 1 }", "\"a: 1\"", "is `a: 1`, which is no JSON"),
+    ] {
+        shown(shape, good).unwrap();
+        let found = shown(shape, bad).unwrap_err().to_string();
+        assert!(found.contains("`module.demonstrations`") && found.contains(told), "{shape}: {found}");
+    }
+}
+
+#[test]
+fn what_is_null_in_a_worked_example_is_nothing_to_read() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("shown.jsonl"), "{\"message\": null, \"urgency\": \"low\"}\n").unwrap();
+    let path = folder.path().join("gepard.toml");
+    std::fs::write(&path, TASK.replace("[metric]", "demonstrations = \"shown.jsonl\"\n[metric]")).unwrap();
+    let shown = load(&path, &[]).unwrap().seed_candidate().0.remove(0).demonstrations.remove(0);
+    assert_eq!(shown.inputs, [("message".to_owned(), String::new())]);
+}
+
+#[test]
+fn a_field_that_only_late_rows_of_a_corpus_have_is_no_slip() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = "{\"title\": \"t\", \"text\": \"x\"}\n".repeat(1000) + "{\"text\": \"x\", \"summary\": \"s\"}\n";
+    std::fs::write(folder.path().join("corpus.jsonl"), rows).unwrap();
+    let path = folder.path().join("gepard.toml");
+    let showing = |show: &str| {
+        let step = "[[step]]\nname = \"look\"\nkind = \"retrieve\"\ncorpus = \"corpus.jsonl\"\nquery = \"message\"";
+        std::fs::write(&path, TASK.replace("[metric]", &format!("{step}\nshow = {show}\n\n[metric]"))).unwrap();
+        load(&path, &[])
+    };
+    showing("[\"summary\"]").unwrap();
+    let slip = showing("[\"sumary\"]").unwrap_err().to_string();
+    for told in ["`step.show` names `sumary`, which no row of ", "corpus.jsonl has; they have `summary`, `text`, `title`"] {
+        assert!(slip.contains(told), "{slip}");
+    }
+    let nothing = showing("[]").unwrap_err().to_string();
+    assert!(nothing.contains("`step.show` must name at least one field; leave it out"), "{nothing}");
+}
+
+#[test]
+fn the_quality_beside_privacy_names_labels_too() {
+    let metric = "kind = \"privacy\"\noutput = \"urgency\"\nlisted = \"names\"\n\n\
+        [metric.quality]\nkind = \"exact\"\nfield = \"expected\"\noutput = \"urgency\"";
+    let plan = load_with(&TASK.replace("kind = \"label\"\nfield = \"urgency\"", metric), &[]).unwrap();
+    assert_eq!(plan.module(0).unwrap().label("urgency"), "expected");
+}
+
 #[test]
 fn what_is_no_task_file_is_told() {
     let folder = tempfile::tempdir().unwrap();

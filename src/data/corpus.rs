@@ -2,8 +2,9 @@
 //!
 //! The index lies in the folder of the models, under `indexes/`, named by the corpus's content and the options; it can be removed
 //! at any time. Ranking is tantivy's BM25 (k1 = 1.2, b = 0.75); of rows that score the same, the one that stands first in the
-//! file comes first.
+//! file comes first. Scripts that put no spaces between words are searched by pairs of their letters.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -17,7 +18,7 @@ use super::{DataError, Dataset, Example, listed};
 use crate::hash::sha256_hex;
 
 /// Counted up whenever an index of the same corpus and options would hold something else.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// How text becomes terms, and which text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,6 +72,43 @@ fn analyzer(indexing: &Indexing) -> TextAnalyzer {
     analyzer.build()
 }
 
+/// Whether a letter is of a script that puts no spaces between words: Thai, Lao, Burmese, Khmer, Kana, Han.
+fn is_unspaced(letter: char) -> bool {
+    matches!(letter, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3040}'..='\u{30ff}'
+        | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
+        && letter.is_alphanumeric()
+}
+
+/// A text with spaces between words where its script has none: each two neighbours are a word, and a letter that stands alone.
+/// What finds words would take a whole sentence for one.
+fn in_pairs(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_unspaced) {
+        return Cow::Borrowed(text);
+    }
+    let mut spaced = String::with_capacity(text.len() * 2);
+    let mut run: Vec<char> = Vec::new();
+    let close = |run: &mut Vec<char>, spaced: &mut String| {
+        for pair in run.windows(run.len().clamp(1, 2)) {
+            spaced.push(' ');
+            spaced.extend(pair);
+        }
+        if !run.is_empty() {
+            spaced.push(' ');
+        }
+        run.clear();
+    };
+    for letter in text.chars() {
+        if is_unspaced(letter) {
+            run.push(letter);
+        } else {
+            close(&mut run, &mut spaced);
+            spaced.push(letter);
+        }
+    }
+    close(&mut run, &mut spaced);
+    Cow::Owned(spaced)
+}
+
 impl Corpus {
     /// Opens a corpus; its index is built in `folder` if it is not there.
     ///
@@ -113,7 +151,8 @@ impl Corpus {
     pub fn search(&self, query: &str, k: usize) -> Result<Vec<Example>, String> {
         let mut terms: Vec<Term> = Vec::new();
         let mut analyzer = self.analyzer.clone();
-        let mut tokens = analyzer.token_stream(query);
+        let query = in_pairs(query);
+        let mut tokens = analyzer.token_stream(&query);
         tokens.process(&mut |token| terms.push(Term::from_field_text(self.text, &token.text)));
         if terms.is_empty() || k == 0 {
             return Ok(Vec::new());
@@ -157,11 +196,11 @@ fn build(rows: &Dataset, indexing: &Indexing, analyzer: &TextAnalyzer, target: &
     for number in 0..rows.len() {
         let example = rows.get(number)?;
         let mut document = TantivyDocument::default();
-        let texts: Vec<String> = indexing.fields.iter().filter_map(|field| example.text(field)).collect();
+        let texts: Vec<String> = indexing.fields.iter().filter_map(|field| example.input(field)).collect();
         if texts.is_empty() {
             return Err(rows.unusable(number, format!("none of the fields {} is there", listed(&indexing.fields))));
         }
-        document.add_text(text, texts.join("\n"));
+        document.add_text(text, in_pairs(&texts.join("\n")));
         document.add_u64(row, number as u64);
         writer.add_document(document).map_err(tantivy)?;
     }
@@ -206,6 +245,29 @@ mod tests {
         assert_eq!(titles(&corpus, "bark", 1), ["Dogs"]);
         assert_eq!(titles(&corpus, "the (of) AND \" *", 7), [""; 0]);
         assert_eq!(titles(&corpus, "ü", 7), ["Ü"]);
+    }
+
+    #[test]
+    fn scripts_without_spaces_are_searched_by_pairs_of_letters() {
+        assert_eq!(in_pairs("in 東京都 und 京"), "in  東京 京都  und  京 ");
+        assert_eq!(in_pairs("plain"), "plain");
+        let folder = tempfile::tempdir().unwrap();
+        let rows = [
+            r#"{"title": "東京", "text": "東京は日本の首都であり、世界でも有数の大都市として知られている。"}"#,
+            r#"{"title": "猫", "text": "猫は小さな肉食の動物で、古くから人と暮らしてきた。"}"#,
+            r#"{"title": "กรุงเทพ", "text": "กรุงเทพมหานครเป็นเมืองหลวงของประเทศไทย"}"#,
+        ];
+        let corpus = corpus(folder.path(), &rows, true).unwrap();
+        assert_eq!(titles(&corpus, "日本の首都はどこですか", 1), ["東京"]);
+        assert_eq!(titles(&corpus, "肉食の動物", 1), ["猫"]);
+        assert_eq!(titles(&corpus, "เมืองหลวงของไทย", 1), ["กรุงเทพ"]);
+    }
+
+    #[test]
+    fn what_is_null_is_not_searched() {
+        let folder = tempfile::tempdir().unwrap();
+        let corpus = corpus(folder.path(), &[r#"{"title": "a", "text": null}"#, ROWS[0]], true).unwrap();
+        assert_eq!(titles(&corpus, "null", 7), [""; 0]);
     }
 
     #[test]

@@ -30,6 +30,12 @@ impl Example {
     pub fn text(&self, field: &str) -> Option<String> {
         self.fields.get(field).map(to_text)
     }
+
+    /// A field as something to read: where it is null there is nothing, as in tables of other programs.
+    #[must_use]
+    pub fn input(&self, field: &str) -> Option<String> {
+        self.fields.get(field).filter(|value| !value.is_null()).map(to_text)
+    }
 }
 
 /// A JSON value as a prompt shows it: text as it is, anything else as JSON.

@@ -176,7 +176,7 @@ fn refuse_overlap(
     inputs: &[String],
 ) -> Result<(), DataError> {
     let key = |example: &Example| {
-        let values: Vec<String> = inputs.iter().map(|f| example.text(f).unwrap_or_default()).collect();
+        let values: Vec<String> = inputs.iter().map(|f| example.input(f).unwrap_or_default()).collect();
         sha256_hex(serde_json::json!(values).to_string().as_bytes())
     };
     let known: BTreeMap<String, ()> = other.iter().map(|e| (key(e), ())).collect();

@@ -4,14 +4,16 @@
 //! writes a number, or `{"score": 0.5, "feedback": "…", "module_feedback": {…}, "module_scores": {…}, "objectives": {…}}`, or
 //! `{"error": "…"}`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{Judgement, Metric, MetricError};
-use crate::data::{Example, listed, to_text};
+use super::{Judgement, Metric, MetricError, unreadable};
+use crate::data::{Example, listed};
 use crate::engine::Completion;
-use crate::process::Pool;
+use crate::process::{CallError, Pool};
+use crate::program::tools::error_in;
 use crate::program::{Rollout, Step};
 
 /// Asks an outside program for its verdict.
@@ -21,6 +23,8 @@ pub struct Command {
     pub pool: Arc<Pool>,
     /// The names of modules and steps, which feedback may be given to.
     pub modules: Vec<String>,
+    /// What each module writes, by its name.
+    pub outputs: BTreeMap<String, Vec<String>>,
 }
 
 fn step(step: &Step) -> Value {
@@ -61,6 +65,23 @@ fn is(value: &Value) -> String {
 }
 
 impl Command {
+    /// Whether it answers where the calls that lack outputs had left them empty. Else it is not the lack that it crashed over: it
+    /// may not even start.
+    fn crashed_over_a_lack(&self, example: &Example, rollout: &Rollout) -> bool {
+        unreadable(rollout).is_some() && self.pool.call(&message(example, &self.filled(rollout))).is_ok()
+    }
+
+    /// The rollout as if nothing had been left out.
+    fn filled(&self, rollout: &Rollout) -> Rollout {
+        let mut filled = rollout.clone();
+        for step in filled.steps.iter_mut().filter(|step| step.problem.is_some()) {
+            for output in self.outputs.get(&step.module).into_iter().flatten() {
+                step.outputs.entry(output.clone()).or_default();
+            }
+        }
+        filled
+    }
+
     fn read(&self, id: &str, answer: &Value) -> Result<Judgement, String> {
         let fields = match answer {
             Value::Number(number) => return Ok(scored(number.as_f64().unwrap_or(f64::NAN))),
@@ -69,9 +90,6 @@ impl Command {
         };
         // Null is what many languages make of what is not there.
         let given = |key: &str| fields.get(key).filter(|value| !value.is_null());
-        if let Some(error) = given("error") {
-            return Err(format!("it says: {}", to_text(error)));
-        }
         if given("id").is_some_and(|other| other != id) {
             return Err(format!("it answered for the id {}; a line must be answered before the next", fields["id"]));
         }
@@ -117,10 +135,18 @@ fn scored(score: f64) -> Judgement {
 
 impl Metric for Command {
     fn judge(&self, example: &Example, rollout: &Rollout, _answers: &[Completion]) -> Result<Judgement, MetricError> {
-        let unreadable = |cause: String| MetricError::Unreadable { id: example.id.clone(), cause };
-        let answer = self.pool.call(&message(example, rollout)).map_err(|e| unreadable(e.to_string()))?;
-        let named = |cause: String| unreadable(format!("`{}`: {cause}", self.pool.program()));
-        self.read(&example.id, &answer).map_err(named)
+        let id = || example.id.clone();
+        let named = |cause: String| format!("`{}`: {cause}", self.pool.program());
+        let answer = self.pool.call(&message(example, rollout)).map_err(|error| match error {
+            CallError::Died { .. } if self.crashed_over_a_lack(example, rollout) => {
+                MetricError::Stumbled { id: id(), cause: error.to_string() }
+            }
+            error => MetricError::Unreadable { id: id(), cause: error.to_string() },
+        })?;
+        if let Some(error) = error_in(&answer) {
+            return Err(MetricError::Stumbled { id: id(), cause: named(format!("it says: {error}")) });
+        }
+        self.read(&example.id, &answer).map_err(|cause| MetricError::Unreadable { id: id(), cause: named(cause) })
     }
 }
 
@@ -133,7 +159,8 @@ mod tests {
     fn metric(script: &str) -> Command {
         let argv = ["python3", "-u", "-c", script].map(str::to_owned).to_vec();
         let command = crate::process::Command { argv, folder: std::env::temp_dir(), timeout: Duration::from_secs(20), slots: 1 };
-        Command { pool: Arc::new(Pool::new(command)), modules: vec!["m".into()] }
+        let outputs = [("m".to_owned(), vec!["answer".to_owned(), "note".to_owned()])].into();
+        Command { pool: Arc::new(Pool::new(command)), modules: vec!["m".into()], outputs }
     }
 
     /// A program that answers every line with the text.
@@ -151,6 +178,7 @@ mod tests {
         assert_eq!((whole.score, whole.feedback.as_str()), (1.0, "Good."));
         assert_eq!((whole.module_feedback["m"].as_str(), whole.objectives["o"]), ("So.", 0.5));
         assert_eq!(says(r#"{"score": 0, "feedback": null, "objectives": null}"#).unwrap().score, 0.0);
+        assert_eq!(says(r#"{"score": 1, "error": ""}"#).unwrap().score, 1.0);
     }
 
     #[test]
@@ -188,6 +216,35 @@ mod tests {
         ] {
             let error = says(answer).unwrap_err().to_string();
             assert!(error.contains(wanted) && error.contains("example `1`"), "{answer}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_lacks_an_output_is_to_blame_for_what_the_program_says_or_crashes_over_alone() {
+        let mut half = rollout(&[("answer", "x")]);
+        half.steps[0].problem = Some("`note` is missing.".into());
+        let judged = |body: &str| {
+            let script = format!("import sys, json\nfor line in sys.stdin:\n  out = json.loads(line)['outputs']\n  {body}");
+            crate::metric::judge(&metric(&script), &example(&json!({})), &half, &[])
+        };
+        for (body, wanted) in
+            [("print(len(out['note']))", "KeyError: 'note'"), ("print(json.dumps({'error': 'no note'}))", "it says: no note")]
+        {
+            let verdict = judged(body).unwrap();
+            assert_eq!(verdict.score, 0.0, "{body}");
+            assert!(verdict.feedback.starts_with("`note` is missing. The score is 0, "), "{}", verdict.feedback);
+            assert!(verdict.feedback.contains(wanted), "{wanted} not in {}", verdict.feedback);
+        }
+        for (body, wanted) in [
+            ("sys.exit('no model')", "no model"),
+            ("print('hm')", "no JSON"),
+            ("print(2)", "the score is 2"),
+            ("print(json.dumps({'score': float('nan')}))", "which has no NaN"),
+            ("print(json.dumps({'score': 'x'}))", "its `score` is a text"),
+            ("print(1); print(1)", "more than one line"),
+        ] {
+            let error = judged(body).unwrap_err().to_string();
+            assert!(error.contains(wanted), "{wanted} not in {error}");
         }
     }
 }

@@ -139,10 +139,11 @@ impl Judge {
         (score * f64::from(self.scale.saturating_sub(1))).round() as u32 + 1
     }
 
-    /// The grade that others gave, and the text that got it, as if the program had written it. None where there is none.
+    /// The grade that others gave, and the text that got it, as if the program had written it. None where there is none. What the
+    /// judge reads beside it must stand in the example: nothing was run that could have written it.
     ///
     /// # Errors
-    /// [`MetricError::Example`] where the grade is none, or the text is missing.
+    /// [`MetricError::Example`] where the grade is none, or the text or what is read beside it is missing.
     pub fn labelled(&self, example: &Example) -> Result<Option<(u32, Rollout)>, MetricError> {
         let Some(Labels { grade, text }) = &self.labels else { return Ok(None) };
         let bad = |cause: String| MetricError::example(example, cause);
@@ -155,6 +156,13 @@ impl Judge {
         let number = number.filter(|number| scale.contains(number));
         let number = number.ok_or_else(|| bad(format!("`{grade}` is {given}, not a grade from 1 to {}", self.scale)))?;
         let graded = example.text(text).ok_or_else(|| bad(format!("it has a grade, but no field `{text}` that got it")))?;
+        let lacks = |name: &&String| **name != self.output && !example.fields.contains_key(*name);
+        if let Some(name) = self.inputs.iter().find(lacks) {
+            return Err(bad(format!(
+                "it has a grade, but no field `{name}`, which the judge reads beside the text that got it; add what stood there \
+                 then, or leave `labels` and `labelled` out"
+            )));
+        }
         let step = Step { outputs: [(self.output.clone(), graded)].into(), ..Step::default() };
         Ok(Some((number.round() as u32, Rollout { steps: vec![step], failure: None })))
     }
@@ -302,11 +310,14 @@ mod tests {
     fn grades_of_others_are_read_with_the_text_that_got_them() {
         let judge = judge(1);
         assert_eq!(judge.labelled(&example(&json!({ "given": "x" }))).unwrap(), None);
-        let (grade, run) = judge.labelled(&example(&json!({ "human": 3.6, "given": "x" }))).unwrap().unwrap();
+        let (grade, run) = judge.labelled(&example(&json!({ "question": "", "human": 3.6, "given": "x" }))).unwrap().unwrap();
         assert_eq!((grade, run.output("answer")), (4, Some("x")));
         for row in [json!({ "human": 6, "given": "x" }), json!({ "human": "good", "given": "x" }), json!({ "human": 3 })] {
             assert!(judge.check(&example(&row)).is_err(), "{row}");
         }
+        // An output of the program that the judge reads too: nobody has written it.
+        let told = judge.check(&example(&json!({ "human": 3, "given": "x" }))).unwrap_err().to_string();
+        assert!(told.contains("it has a grade, but no field `question`, which the judge reads"), "{told}");
     }
 
     proptest! {

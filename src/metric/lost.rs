@@ -42,7 +42,9 @@ pub fn lost(example: &Example, rollout: &Rollout, output: &str, expected: &[Stri
 
 /// What a step read that an earlier one made: it is no field of the row.
 fn made<'a>(example: &'a Example, step: &'a Step) -> impl Iterator<Item = &'a (String, String)> {
-    step.inputs.iter().filter(|(name, value)| example.text(name).as_deref() != Some(value.as_str()))
+    let is_of_row =
+        |name: &str, value: &str| example.fields.contains_key(name) && example.input(name).unwrap_or_default() == value;
+    step.inputs.iter().filter(move |(name, value)| !is_of_row(name, value))
 }
 
 #[cfg(test)]

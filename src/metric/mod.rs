@@ -8,6 +8,7 @@ macro_rules! pattern {
     }};
 }
 
+mod author;
 mod code;
 mod command;
 mod constraints;
@@ -29,7 +30,7 @@ pub use judge::{Judge, Labels};
 pub use label::Label;
 pub use number::Number;
 pub use privacy::{Found, Kind, Privacy, Searched, detect, iban_holds, luhn_holds};
-pub use retrieval::{Fetched, Hop, Retrieval};
+pub use retrieval::{Fetched, Retrieval};
 pub use sum::{Part, Sum};
 pub use text::{Comparison, Text, exact, f1, normalize_answer};
 
@@ -130,6 +131,15 @@ pub enum MetricError {
         /// What was wrong with the answer.
         cause: String,
     },
+    /// The metric says that it cannot judge this answer, or crashed over what it lacks. Said twice of an answer that came to its
+    /// end without some of its outputs, it is a verdict: 0.
+    #[error("example `{id}`: {cause}")]
+    Stumbled {
+        /// The example's id.
+        id: String,
+        /// What it says.
+        cause: String,
+    },
     /// A metric of the library's user failed.
     #[error("{0}")]
     Other(String),
@@ -212,8 +222,9 @@ pub trait Metric: Send + Sync {
     fn judge(&self, example: &Example, rollout: &Rollout, answers: &[Completion]) -> Result<Judgement, MetricError>;
 }
 
-/// The verdict of `metric`, checked: a failed rollout scores 0 with the failure as feedback, and
-/// what was wrong with the form of an answer is told beside the metric's own words.
+/// The verdict of `metric`, checked: a failed rollout scores 0 with the failure as feedback, and what was wrong with the form of
+/// an answer is told beside the metric's own words. An answer that lacks outputs scores 0 where the metric stumbles over it, but is
+/// no excuse for a metric that breaks down.
 ///
 /// # Errors
 /// Those of the metric, and [`MetricError::Range`].
@@ -230,11 +241,15 @@ pub fn judge(
     if let Some(failure) = &rollout.failure {
         return Ok(Judgement::new(0.0, failure.clone()));
     }
-    let mut judgement = match (metric.judge(example, rollout, answers), unreadable(rollout)) {
-        (Ok(judgement), _) => judgement,
-        // What the metric stumbled over is the answer's fault.
-        (Err(error), Some(problem)) => Judgement::new(0.0, format!("{problem} The metric could not judge the rest: {error}")),
-        (Err(error), None) => return Err(error),
+    let ask = || metric.judge(example, rollout, answers);
+    let mut judgement = match (ask(), unreadable(rollout)) {
+        (Err(MetricError::Stumbled { .. }), Some(problem)) => match ask() {
+            Err(MetricError::Stumbled { cause, .. }) => {
+                Judgement::new(0.0, format!("{problem} The score is 0, for the metric could not judge the rest: {cause}"))
+            }
+            again => again?,
+        },
+        (verdict, _) => verdict?,
     };
     for score in std::iter::once(&judgement.score)
         .chain(judgement.objectives.values())
@@ -282,6 +297,8 @@ fn shorten(text: &str, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     struct Fixed(f64);
@@ -313,26 +330,49 @@ mod tests {
         assert_eq!((verdict.score, verdict.feedback.as_str()), (0.0, "The answer was empty."));
     }
 
+    /// Fails so often, then has a verdict.
+    struct Failing(MetricError, AtomicUsize);
+
+    impl Metric for Failing {
+        fn judge(&self, _: &Example, _: &Rollout, _: &[Completion]) -> Result<Judgement, MetricError> {
+            let left = self.1.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+            left.map_or_else(|_| Ok(Judgement::new(0.5, "so")), |_| Err(self.0.clone()))
+        }
+    }
+
+    fn step(problem: Option<&str>) -> Step {
+        Step { problem: problem.map(str::to_owned), ..Step::default() }
+    }
+
+    /// What is said of one call after so many failures.
+    fn verdict(error: MetricError, failures: usize, step: Step) -> Result<Judgement, MetricError> {
+        judge(&Failing(error, failures.into()), &example(), &Rollout { steps: vec![step], failure: None }, &[])
+    }
+
+    fn stumbled() -> MetricError {
+        MetricError::Stumbled { id: "7".into(), cause: "there is no field `answer`".into() }
+    }
+
     #[test]
     fn a_metric_that_stumbles_over_an_unreadable_answer_has_not_failed() {
-        struct Broken;
-        impl Metric for Broken {
-            fn judge(&self, _: &Example, _: &Rollout, _: &[Completion]) -> Result<Judgement, MetricError> {
-                Err(MetricError::Other("there is no field `answer`".into()))
-            }
-        }
-        let step = |problem: Option<&str>| Step { problem: problem.map(str::to_owned), ..Step::default() };
-        let rollout = |problem| Rollout { steps: vec![step(problem)], failure: None };
-        let verdict = judge(&Broken, &example(), &rollout(Some("`answer` is missing.")), &[]).unwrap();
-        assert_eq!(verdict.score, 0.0);
-        assert!(
-            verdict.feedback.contains("`answer` is missing.") && verdict.feedback.contains("no field"),
-            "{}",
-            verdict.feedback
-        );
-        assert!(judge(&Broken, &example(), &rollout(None), &[]).is_err());
+        let zero = verdict(stumbled(), 2, step(Some("`answer` is missing."))).unwrap();
+        assert_eq!(zero.score, 0.0);
+        assert!(zero.feedback.contains("`answer` is missing.") && zero.feedback.contains("no field"), "{}", zero.feedback);
+        // Once may be chance.
+        assert_eq!(verdict(stumbled(), 1, step(Some("`answer` is missing."))).unwrap().score, 0.5);
+        assert!(verdict(stumbled(), 2, step(None)).is_err());
         let cut_off = Step { ended: Ended::Length, ..step(Some("It was cut off.")) };
-        assert!(judge(&Broken, &example(), &Rollout { steps: vec![cut_off], failure: None }, &[]).is_err());
+        assert!(verdict(stumbled(), 2, cut_off).is_err());
+    }
+
+    #[test]
+    fn a_metric_that_breaks_down_is_not_excused_by_an_output_that_is_missing() {
+        let cause = || "no grade".to_owned();
+        let unreadable = MetricError::Unreadable { id: "7".into(), cause: cause() };
+        for error in [unreadable, MetricError::example(&example(), cause()), MetricError::Other(cause())] {
+            assert_eq!(verdict(error.clone(), 9, step(Some("`note` is missing."))), Err(error));
+        }
+        assert!(judge(&Fixed(f64::NAN), &example(), &Rollout { steps: vec![step(Some("so"))], failure: None }, &[]).is_err());
     }
 
     #[test]

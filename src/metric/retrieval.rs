@@ -1,7 +1,9 @@
 //! `retrieval`: did the program's steps fetch what was needed?
 
-use std::collections::BTreeSet;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::author::author;
 use super::{Judgement, Metric, MetricError, expected, shorten};
 use crate::data::{Example, listed};
 use crate::engine::Completion;
@@ -17,28 +19,31 @@ pub enum Fetched {
     F1,
 }
 
-/// A step that fetches, and who wrote its query.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hop {
-    /// The step's name.
-    pub step: String,
-    /// The module that writes the field it searches with; None: the example has it.
-    pub asked_by: Option<String>,
-}
-
 /// Compares what steps fetched, by the rows' key, with a list in the example.
 #[derive(Debug, Clone)]
 pub struct Retrieval {
     /// The example's field with the keys that are wanted: a list, or one text.
     pub field: String,
     /// The steps that count.
-    pub hops: Vec<Hop>,
+    pub steps: Vec<String>,
     /// What the score is.
     pub score: Fetched,
 }
 
 /// The most characters of a query in feedback.
 const SHOWN: usize = 200;
+
+/// A query that a module wrote, and what came of it.
+struct Asked<'a> {
+    call: &'a Step,
+    /// The share of what was missing that it found.
+    share: f64,
+    /// Whether nothing was missing.
+    is_idle: bool,
+    words: String,
+    /// What it could have written, by output.
+    label: BTreeMap<String, String>,
+}
 
 impl Metric for Retrieval {
     fn required_fields(&self) -> Vec<String> {
@@ -57,47 +62,27 @@ impl Metric for Retrieval {
         let wanted = expected(example, &self.field)?;
         let mut found: BTreeSet<&String> = BTreeSet::new();
         let mut fetched: BTreeSet<&String> = BTreeSet::new();
-        let mut judgement = Judgement::new(0.0, String::new());
-        let mut words = Vec::new();
-        for hop in &self.hops {
-            let steps: Vec<(usize, &Step)> =
-                rollout.steps.iter().enumerate().filter(|(_, step)| step.module == hop.step).collect();
-            if steps.is_empty() {
-                words.push(format!("`{}` did not run.", hop.step));
+        let (mut words, mut asked) = (Vec::new(), Vec::new());
+        // In the order in which they ran: what one has found is not wanted of the next.
+        for (place, step) in rollout.steps.iter().enumerate().filter(|(_, step)| self.steps.contains(&step.module)) {
+            let missing: Vec<&String> = wanted.iter().filter(|key| !found.contains(key)).collect();
+            let new: Vec<&String> = missing.iter().copied().filter(|key| step.retrieved.contains(key)).collect();
+            let said = match (missing.as_slice(), new.as_slice()) {
+                ([], _) => "had nothing left to find".to_owned(),
+                (missing, []) => format!("found nothing of {}", listed(missing)),
+                (_, new) => format!("found {}", listed(new)),
+            };
+            let (field, query) = step.inputs.first().map_or(("", ""), |(field, query)| (field.as_str(), query.as_str()));
+            let line = format!("`{}` searched for \"{}\" and {said}.", step.module, shorten(query.trim(), SHOWN));
+            if let Some(call) = author(&rollout.steps[..place], field) {
+                asked.push(Asked::new(call, field, &line, (missing.as_slice(), new.as_slice())));
             }
-            for (place, step) in steps {
-                let missing: Vec<&String> = wanted.iter().filter(|key| !found.contains(key)).collect();
-                let new: Vec<&String> = missing.iter().copied().filter(|key| step.retrieved.contains(key)).collect();
-                let said = match (missing.as_slice(), new.as_slice()) {
-                    ([], _) => "had nothing left to find".to_owned(),
-                    (missing, []) => format!("found nothing of {}", listed(missing)),
-                    (_, new) => format!("found {}", listed(new)),
-                };
-                let query = step.inputs.first().map_or("", |(_, query)| query.as_str());
-                let line = format!("`{}` searched for \"{}\" and {said}.", hop.step, shorten(query.trim(), SHOWN));
-                if let Some(module) = &hop.asked_by {
-                    let left: Vec<&String> = missing.iter().copied().filter(|key| !new.contains(key)).collect();
-                    let advice = match left.as_slice() {
-                        [] => String::new(),
-                        left => format!(" The query must lead to {}.", listed(left)),
-                    };
-                    judgement.module_feedback.insert(module.clone(), format!("{line}{advice}"));
-                    // Where nothing was missing, the call shows nothing either.
-                    let share = new.len() as f64 / missing.len().max(1) as f64;
-                    judgement.module_scores.insert(module.clone(), share);
-                    // A query could have named what was missing where its writer had read of it.
-                    let call = rollout.steps[..place].iter().rfind(|call| call.module == *module);
-                    let read = missing.iter().filter(|key| call.is_some_and(|call| call.has_read(key)));
-                    let named = read.map(|key| key.as_str()).collect::<Vec<_>>().join(", ");
-                    let label =
-                        step.inputs.first().map(|(field, _)| (field.clone(), named)).filter(|(_, named)| !named.is_empty());
-                    judgement.module_labels.insert(module.clone(), label.into_iter().collect());
-                }
-                words.push(line);
-                found.extend(new);
-                fetched.extend(&step.retrieved);
-            }
+            words.push(line);
+            found.extend(new);
+            fetched.extend(&step.retrieved);
         }
+        let has_run = |name: &String| rollout.steps.iter().any(|step| step.module == *name);
+        words.extend(self.steps.iter().filter(|name| !has_run(name)).map(|name| format!("`{name}` did not run.")));
         let missing: Vec<&String> = wanted.iter().filter(|key| !found.contains(key)).collect();
         words.push(match missing.as_slice() {
             [] => "All that was wanted was found.".into(),
@@ -107,13 +92,55 @@ impl Metric for Retrieval {
         let recall = found.len() as f64 / distinct.len() as f64;
         let precision = if fetched.is_empty() { 0.0 } else { found.len() as f64 / fetched.len() as f64 };
         let f1 = if found.is_empty() { 0.0 } else { 2.0 * precision * recall / (precision + recall) };
-        judgement.score = match self.score {
+        let score = match self.score {
             Fetched::Recall => recall,
             Fetched::F1 => f1,
         };
-        judgement.feedback = words.join(" ");
+        let mut judgement = Judgement::new(score, words.join(" "));
         judgement.objectives = [("recall".to_owned(), recall), ("f1".to_owned(), f1)].into();
+        tell(&mut judgement, rollout, &asked);
         Ok(judgement)
+    }
+}
+
+impl<'a> Asked<'a> {
+    fn new(call: &'a Step, field: &str, line: &str, (missing, new): (&[&String], &[&String])) -> Self {
+        let left: Vec<&String> = missing.iter().copied().filter(|key| !new.contains(key)).collect();
+        let advice = match left.as_slice() {
+            [] => String::new(),
+            left => format!(" The query must lead to {}.", listed(left)),
+        };
+        // A query could have named what was missing where its writer had read of it. What a step made the query of is no label.
+        let read = missing.iter().filter(|key| call.has_read(key) && call.outputs.contains_key(field));
+        let named = read.map(|key| key.as_str()).collect::<Vec<_>>().join(", ");
+        let label = (!named.is_empty()).then(|| (field.to_owned(), named));
+        Self {
+            call,
+            share: new.len() as f64 / missing.len().max(1) as f64,
+            is_idle: missing.is_empty(),
+            words: format!("{line}{advice}"),
+            label: label.into_iter().collect(),
+        }
+    }
+}
+
+/// Tells modules of their queries. Of several of one module, it is told of the call that a reflector is shown, else of the worst;
+/// what had nothing left to find says less than any other. The score is the worst, since any of the calls may be shown as right.
+fn tell(judgement: &mut Judgement, rollout: &Rollout, asked: &[Asked<'_>]) {
+    let modules: BTreeSet<&String> = asked.iter().map(|asked| &asked.call.module).collect();
+    for module in modules {
+        let shown = rollout.telling(module);
+        let is_shown = |call: &Step| shown.is_some_and(|shown| std::ptr::eq(shown, call));
+        let rank = |asked: &Asked<'_>| (asked.is_idle, !is_shown(asked.call), asked.share);
+        let of_module: Vec<&Asked<'_>> = asked.iter().filter(|asked| asked.call.module == *module).collect();
+        let told = of_module.iter().min_by(|a, b| rank(a).partial_cmp(&rank(b)).unwrap_or(Ordering::Equal));
+        let Some(told) = told else { continue };
+        let shares = of_module.iter().filter(|asked| !asked.is_idle).map(|asked| asked.share);
+        // Where nothing was missing all along, no call shows anything.
+        let share = if told.is_idle { 0.0 } else { shares.fold(1.0, f64::min) };
+        judgement.module_feedback.insert(module.clone(), told.words.clone());
+        judgement.module_scores.insert(module.clone(), share);
+        judgement.module_labels.insert(module.clone(), told.label.clone());
     }
 }
 
@@ -128,15 +155,24 @@ mod tests {
         Step { module: name.into(), inputs: vec![("query".into(), query.into())], retrieved, ..Step::default() }
     }
 
+    /// A module that reads a summary and writes a query.
+    fn call(module: &str, summary: &str, query: &str) -> Step {
+        let inputs = vec![("summary".into(), summary.into())];
+        let outputs = [("query".to_owned(), query.to_owned())].into();
+        Step { module: module.into(), inputs, answer: query.into(), outputs, ..Step::default() }
+    }
+
+    /// What is said where A and B are wanted, of `hop2` and `hop1`.
+    fn judged(steps: Vec<Step>) -> Judgement {
+        let metric = Retrieval { field: "titles".into(), steps: vec!["hop2".into(), "hop1".into()], score: Fetched::Recall };
+        let row = example(&json!({ "titles": ["A", "B"] }));
+        metric.judge(&row, &Rollout { steps, failure: None }, &[]).unwrap()
+    }
+
     #[test]
     fn each_hop_is_told_what_it_found_and_what_is_missing() {
-        let hop = |step: &str, by: Option<&str>| Hop { step: step.into(), asked_by: by.map(str::to_owned) };
-        let hops = vec![hop("hop1", None), hop("hop2", Some("query"))];
-        let metric = Retrieval { field: "titles".into(), hops, score: Fetched::Recall };
-        let row = example(&json!({ "titles": ["A", "B"] }));
-        let rollout =
-            Rollout { steps: vec![step("hop1", "who?", &["A", "X"]), step("hop2", "who??", &["A", "Y"])], failure: None };
-        let verdict = metric.judge(&row, &rollout, &[]).unwrap();
+        let verdict =
+            judged(vec![step("hop1", "who?", &["A", "X"]), call("query", "", "who??"), step("hop2", "who??", &["A", "Y"])]);
         assert_eq!(verdict.score, 0.5);
         assert_eq!(
             verdict.feedback,
@@ -145,21 +181,58 @@ mod tests {
         assert!(verdict.module_feedback["query"].ends_with("The query must lead to `B`."), "{verdict:?}");
         assert_eq!(verdict.module_scores["query"], 0.0);
         assert!((verdict.objectives["f1"] - 0.4).abs() < 1e-9, "{verdict:?}");
-        let all = Rollout { steps: vec![step("hop1", "who?", &["B", "A"]), step("hop2", "x", &[])], failure: None };
-        let verdict = metric.judge(&row, &all, &[]).unwrap();
+        let verdict = judged(vec![step("hop1", "who?", &["B", "A"]), call("query", "", "x"), step("hop2", "x", &[])]);
         assert_eq!((verdict.score, verdict.objectives["f1"]), (1.0, 1.0));
         assert!(verdict.feedback.contains("`hop2` searched for \"x\" and had nothing left to find."), "{}", verdict.feedback);
         assert_eq!(verdict.module_scores["query"], 0.0);
-        let late = Rollout { steps: vec![step("hop1", "who?", &["A"]), step("hop2", "who is B?", &["B"])], failure: None };
-        let judged = metric.judge(&row, &late, &[]).unwrap();
-        assert!(judged.module_scores["query"] == 1.0 && judged.module_labels["query"].is_empty(), "{judged:?}");
+        let late = judged(vec![step("hop1", "who?", &["A"]), call("query", "", "who is B?"), step("hop2", "who is B?", &["B"])]);
+        assert!(late.module_scores["query"] == 1.0 && late.module_labels["query"].is_empty(), "{late:?}");
         let ask = |summary: &str| {
-            let call = Step { module: "query".into(), inputs: vec![("summary".into(), summary.into())], ..Step::default() };
-            let steps = vec![step("hop1", "who?", &["A"]), call, step("hop2", "who?", &["A"])];
-            metric.judge(&row, &Rollout { steps, failure: None }, &[]).unwrap().module_labels.remove("query").unwrap()
+            let steps = vec![step("hop1", "who?", &["A"]), call("query", summary, "who?"), step("hop2", "who?", &["A"])];
+            judged(steps).module_labels.remove("query").unwrap()
         };
         assert_eq!(ask("A was a friend of B.").get("query").map(String::as_str), Some("B"));
         assert_eq!(ask("A had a friend.").get("query"), None);
+        let alone = judged(vec![step("hop1", "who?", &["A"])]).feedback;
+        assert!(alone.ends_with("`hop2` did not run. Still missing: `B`."), "{alone}");
+        let metric = Retrieval { field: "titles".into(), steps: Vec::new(), score: Fetched::Recall };
         assert!(metric.check(&example(&json!({ "titles": [] }))).is_err());
+    }
+
+    #[test]
+    fn rounds_of_a_loop_are_told_in_the_order_in_which_they_ran() {
+        let round = |n: usize, first: &[&str], second: &[&str]| {
+            let (one, two) = (format!("one {n}"), format!("two {n}"));
+            [call("ask1", "", &one), step("hop1", &one, first), call("ask2", "", &two), step("hop2", &two, second)]
+        };
+        let verdict = judged([round(1, &[], &["A"]), round(2, &["A", "B"], &["B"])].concat());
+        assert_eq!(
+            verdict.feedback,
+            "`hop1` searched for \"one 1\" and found nothing of `A`, `B`. `hop2` searched for \"two 1\" and found `A`. \
+             `hop1` searched for \"one 2\" and found `B`. `hop2` searched for \"two 2\" and had nothing left to find. \
+             All that was wanted was found."
+        );
+        // The last call is the one that a reflector is shown, and one of the calls found nothing.
+        assert_eq!(verdict.module_feedback["ask1"], "`hop1` searched for \"one 2\" and found `B`.");
+        assert_eq!(verdict.module_scores["ask1"], 0.0);
+        // A round with nothing left to find takes nothing from the one before it.
+        assert_eq!(verdict.module_feedback["ask2"], "`hop2` searched for \"two 1\" and found `A`. The query must lead to `B`.");
+        assert_eq!(verdict.module_scores["ask2"], 0.5);
+        let all = judged([round(1, &["A"], &["B"]), round(2, &[], &[])].concat());
+        assert_eq!((all.module_scores["ask1"], all.module_scores["ask2"]), (0.5, 1.0));
+    }
+
+    #[test]
+    fn a_query_is_told_to_the_module_that_wrote_it_in_this_run() {
+        let easy = judged(vec![call("easy_query", "", "A?"), step("hop1", "A?", &[])]);
+        assert_eq!(easy.module_scores.keys().collect::<Vec<_>>(), ["easy_query"]);
+        // A template makes the query of what the module wrote, which has a name of its own.
+        let topic = Step { outputs: [("topic".to_owned(), "B".to_owned())].into(), ..call("name", "of B", "B") };
+        let inputs = vec![("question".into(), "Who?".into()), ("topic".into(), "B".into())];
+        let framed = Step { inputs, answer: String::new(), ..call("frame", "", "Who? B") };
+        let verdict = judged(vec![topic, framed, step("hop1", "Who? B", &[])]);
+        assert_eq!(verdict.module_scores.keys().collect::<Vec<_>>(), ["name"]);
+        assert!(verdict.module_labels["name"].is_empty(), "{verdict:?}");
+        assert!(judged(vec![step("hop1", "Who?", &[])]).module_scores.is_empty());
     }
 }

@@ -72,11 +72,19 @@ impl Metric for Sum {
         let weights: f64 = self.parts.iter().map(|part| part.weight).sum();
         let (mut words, mut closeness, mut answers) = (Vec::new(), None, answers);
         let mut of_modules: Vec<(f64, BTreeMap<String, f64>)> = Vec::new();
+        let mut stumbled = None;
         for Part { name, weight, metric } in &self.parts {
             // Each part has its answers in the order in which it asked.
             let (own, rest) = answers.split_at(metric.questions(example, rollout).min(answers.len()));
             answers = rest;
-            let verdict = metric.judge(example, rollout, own)?;
+            let verdict = match metric.judge(example, rollout, own) {
+                // That is the answer's fault only where no other part breaks down.
+                Err(error @ MetricError::Stumbled { .. }) => {
+                    stumbled.get_or_insert(error);
+                    continue;
+                }
+                verdict => verdict?,
+            };
             let share = weight / weights;
             sum.score += share * verdict.score;
             closeness = match (closeness, verdict.closeness) {
@@ -98,6 +106,9 @@ impl Metric for Sum {
             }
             sum.objectives.insert(name.clone(), verdict.score);
             sum.objectives.extend(verdict.objectives.into_iter().map(|(part, score)| (format!("{name}.{part}"), score)));
+        }
+        if let Some(error) = stumbled {
+            return Err(error);
         }
         sum.module_scores = together(&of_modules);
         // What rounding adds is no part of a score.
@@ -143,6 +154,22 @@ mod tests {
             scores(&[("answer", 0.25), ("query", 0.0)])
         );
         assert_eq!(together(&[(1.0, BTreeMap::new())]), BTreeMap::new());
+    }
+
+    #[test]
+    fn a_part_that_breaks_down_is_told_before_one_that_stumbles() {
+        struct Fails(MetricError);
+        impl Metric for Fails {
+            fn judge(&self, _: &Example, _: &Rollout, _: &[Completion]) -> Result<Judgement, MetricError> {
+                Err(self.0.clone())
+            }
+        }
+        let part = |error| Part { name: "part".into(), weight: 1.0, metric: Box::new(Fails(error)) };
+        let stumbled = MetricError::Stumbled { id: "1".into(), cause: "no note".into() };
+        let broken = MetricError::Unreadable { id: "1".into(), cause: "no grade".into() };
+        let told = |parts| Sum::new(parts).judge(&example(&serde_json::json!({})), &rollout(&[]), &[]).unwrap_err();
+        assert_eq!(told(vec![part(stumbled.clone()), part(broken.clone())]), broken);
+        assert_eq!(told(vec![part(stumbled.clone())]), stumbled);
     }
 
     #[test]

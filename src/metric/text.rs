@@ -1,7 +1,8 @@
 //! `exact`, `f1`, `contains` and `regex`: an output against texts.
 //!
 //! Exact match and F1 are those of HotpotQA's official evaluation (arXiv 1809.09600, `hotpot_evaluate_v1.py`): lower case, no
-//! punctuation, no articles, single spaces.
+//! punctuation, no articles, single spaces. Where that would leave nothing of what is expected (the choice `A`, the sign `+`),
+//! articles stay, and if need be punctuation: else every other one would be right, too.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -17,7 +18,7 @@ use crate::program::Rollout;
 /// How an output is compared with what is expected.
 #[derive(Debug, Clone)]
 pub enum Comparison {
-    /// Equal after normalization; of several texts, one.
+    /// Equal after normalization, as far as that leaves something; of several texts, one.
     Exact,
     /// The harmonic mean of precision and recall over words; of several texts, the best.
     F1,
@@ -136,37 +137,61 @@ impl Metric for Text {
 
 /// What is wrong with an answer that has some right words: more than the answer, or less.
 fn advice(given: &str, expected: &[String]) -> &'static str {
+    if given.trim().is_empty() {
+        return " Nothing was given.";
+    }
     let words = |text: &str| normalize_answer(text).split(' ').filter(|word| !word.is_empty()).count();
     let given = words(given);
     let (least, most) = expected.iter().map(|text| words(text)).fold((usize::MAX, 0), |(a, b), n| (a.min(n), b.max(n)));
     match given {
-        0 => " Nothing was given.",
         given if given > 2 * most + 2 => " It must be the answer alone, as short as that.",
         given if given < least => " It is not the whole answer.",
         _ => "",
     }
 }
 
+fn single_spaced(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn lower_case(text: &str) -> String {
+    single_spaced(&text.to_lowercase())
+}
+
+fn without_punctuation(text: &str) -> String {
+    single_spaced(&text.to_lowercase().chars().filter(|c| !c.is_ascii_punctuation()).collect::<String>())
+}
+
 /// A text as HotpotQA compares answers.
 #[must_use]
 pub fn normalize_answer(text: &str) -> String {
     static ARTICLES: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\b(a|an|the)\b").ok());
-    let lower: String = text.to_lowercase().chars().filter(|c| !c.is_ascii_punctuation()).collect();
-    let without = ARTICLES.as_ref().map_or_else(|| lower.clone(), |articles| articles.replace_all(&lower, " ").into_owned());
-    without.split_whitespace().collect::<Vec<_>>().join(" ")
+    let text = without_punctuation(text);
+    let without = ARTICLES.as_ref().map_or_else(|| text.clone(), |articles| articles.replace_all(&text, " ").into_owned());
+    single_spaced(&without)
 }
 
-/// Whether two answers are the same after normalization.
+/// Two answers as they are compared: normalized no further than that something is left of what is expected.
+fn compared(given: &str, expected: &str) -> (String, String) {
+    let ways: [fn(&str) -> String; 3] = [normalize_answer, without_punctuation, lower_case];
+    let leaves_something = |way: &fn(&str) -> String| !way(expected).is_empty();
+    let way = ways.into_iter().find(leaves_something).unwrap_or(normalize_answer);
+    (way(given), way(expected))
+}
+
+/// Whether two answers are the same after normalization. Where that would leave nothing of the expected one, articles stay, and
+/// if need be punctuation.
 #[must_use]
 pub fn exact(given: &str, expected: &str) -> bool {
-    normalize_answer(given) == normalize_answer(expected)
+    let (given, expected) = compared(given, expected);
+    given == expected
 }
 
-/// The F1 of two answers' words, from 0 to 1. A yes, a no or a `noanswer` is right or wrong as a whole.
+/// The F1 of two answers' words, from 0 to 1, compared as by [`exact`]. A yes, a no or a `noanswer` is right or wrong as a whole.
 #[must_use]
 pub fn f1(given: &str, expected: &str) -> f64 {
     const WHOLE: [&str; 3] = ["yes", "no", "noanswer"];
-    let (given, expected) = (normalize_answer(given), normalize_answer(expected));
+    let (given, expected) = compared(given, expected);
     if given != expected && (WHOLE.contains(&given.as_str()) || WHOLE.contains(&expected.as_str())) {
         return 0.0;
     }
@@ -203,6 +228,25 @@ mod tests {
         let wrong = judge(Comparison::Exact, json!("six"), "seven of them");
         assert_eq!(wrong.feedback, "Wrong. `answer` should be `six` and nothing else, but was `seven of them`.");
         assert_eq!(wrong.score, 0.0);
+    }
+
+    #[test]
+    fn an_answer_that_is_an_article_or_a_mark_is_told_from_others() {
+        for (expected, given, score) in [
+            ("A", "a", 1.0),
+            ("A", "(A)", 1.0),
+            ("A", "the", 0.0),
+            ("An", "a", 0.0),
+            ("A", "", 0.0),
+            ("+", " +\n", 1.0),
+            ("+", "-", 0.0),
+            ("+", "", 0.0),
+            ("The A", "the  a.", 1.0),
+        ] {
+            assert_eq!(f64::from(exact(given, expected)), score, "exact: {given:?} for {expected:?}");
+            assert_eq!(f1(given, expected), score, "f1: {given:?} for {expected:?}");
+        }
+        assert!(!judge(Comparison::F1, json!("A"), "the").feedback.contains("Nothing was given"));
     }
 
     #[test]

@@ -28,8 +28,10 @@ pub fn labelled(
         module.outputs.iter().map(|name| Some((name.clone(), example.text(module.label(name))?))).collect::<Option<_>>()?;
     let reasoning = if text.reasoning { Some(solution(example)?) } else { None };
     let answer = layout::worked_answer(reasoning.as_deref(), &values);
-    let inputs = module.inputs.iter().map(|name| Some((name.clone(), example.text(name)?)));
-    Some(Demonstration { id: example.id.clone(), inputs: inputs.collect::<Option<_>>()?, answer })
+    let input =
+        |name: &String| example.fields.contains_key(name).then(|| (name.clone(), example.input(name).unwrap_or_default()));
+    let inputs = module.inputs.iter().map(input).collect::<Option<_>>()?;
+    Some(Demonstration { id: example.id.clone(), inputs, answer })
 }
 
 /// So many words are copied by no accident.
@@ -41,14 +43,14 @@ fn is_right(module: &Module, scored: &Scored) -> Option<bool> {
     Some(judgement.module_scores.get(&module.name).copied().unwrap_or(judgement.score) >= 1.0)
 }
 
-/// A call that was right, with the student's own words as the answer; None where it was not, or the module never ran, or
-/// only said again what an earlier one had said: that was right by the other's merit.
+/// The last call of a module that was right, with the student's own words as the answer; None where it was not, or lacked something,
+/// or the module never ran, or only said again what an earlier one had said: that was right by the other's merit.
 #[must_use]
 pub fn succeeded(module: &Module, text: &ModuleText, example: &Example, scored: &Scored) -> Option<Demonstration> {
     if !is_right(module, scored)? {
         return None;
     }
-    let step = scored.rollout.telling(&module.name)?;
+    let step = scored.rollout.steps.iter().rfind(|step| step.module == module.name && step.problem.is_none())?;
     let copied = |value: &String| {
         value.split_whitespace().count() >= COPIED_WORDS && step.inputs.iter().any(|(_, input)| input.trim() == value.trim())
     };
@@ -112,6 +114,25 @@ mod tests {
         };
         assert!(shown(1.0, None) && shown(0.5, Some(1.0)));
         assert!(!shown(0.5, None) && !shown(1.0, Some(0.0)));
+    }
+
+    #[test]
+    fn of_several_calls_the_last_that_lacked_nothing_is_shown() {
+        let module = module("m", &["text"], &["answer"]);
+        let example = Example { id: "1".into(), fields: serde_json::Map::new() };
+        let shown = |calls: &[(&str, Option<&str>)]| {
+            let step = |&(answer, problem): &(&str, Option<&str>)| Step {
+                module: "m".into(),
+                answer: answer.into(),
+                problem: problem.map(str::to_owned),
+                ..Step::default()
+            };
+            let rollout = Rollout { steps: calls.iter().map(step).collect(), failure: None };
+            let scored = Scored { rollout, verdict: Verdict::Judged(Judgement::new(1.0, "")) };
+            succeeded(&module, &ModuleText::new(""), &example, &scored).map(|shown| shown.answer)
+        };
+        assert_eq!(shown(&[("1, and so on", Some("cut off")), ("2", None)]).as_deref(), Some("2"));
+        assert_eq!(shown(&[("1, and so on", Some("cut off"))]), None);
     }
 
     #[test]

@@ -115,7 +115,7 @@ impl Flow {
     /// What `field` was after the first `steps` steps of a rollout.
     fn value(&self, field: &str, example: &Example, rollout: &Rollout, steps: usize) -> Option<String> {
         let written = rollout.steps[..steps].iter().rev().find_map(|step| step.outputs.get(field));
-        written.cloned().or_else(|| if self.made.contains(field) { None } else { example.text(field) })
+        written.cloned().or_else(|| if self.made.contains(field) { None } else { example.input(field) })
     }
 }
 
@@ -210,6 +210,17 @@ mod tests {
             Op::Again { to: 0, most: 2, until: None },
         ]);
         assert_eq!(walk(&flow, &[("x", ""); 6]).len(), 6);
+    }
+
+    #[test]
+    fn what_is_null_is_empty() {
+        let flow = Flow::new(vec![call(
+            Next::Module(0),
+            Some(Condition { field: "context".into(), test: Test::Empty(true), not: false }),
+        )]);
+        let fields = serde_json::json!({ "context": null }).as_object().cloned().unwrap_or_default();
+        let rollout = Rollout { steps: Vec::new(), failure: None };
+        assert_eq!(flow.next(&Example { id: "1".into(), fields }, &rollout), Next::Module(0));
     }
 
     #[test]

@@ -12,7 +12,8 @@ pub mod trace;
 
 pub use candidate::{Candidate, Demonstration, ModuleText};
 pub use flow::{Condition, Control, Flow, Next, Op};
-pub use layout::Layout;
+pub use layout::{Layout, Prompt};
+pub use rollout::MOST_STEPS;
 pub use tools::Tool;
 pub use trace::{Rollout, Step};
 
@@ -21,6 +22,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::data::Example;
 use crate::engine::{ModelId, Shape};
 
 /// One call of a model with a prompt of its own.
@@ -114,6 +116,14 @@ impl Program {
     #[must_use]
     pub fn position(&self, name: &str) -> Option<usize> {
         self.modules.iter().position(|m| m.name == name)
+    }
+
+    /// The prompt of a call in a rollout of a candidate on an example, as its model was asked; None of a step that asks none.
+    #[must_use]
+    pub fn prompt(&self, candidate: &Candidate, example: &Example, step: &Step) -> Option<Prompt> {
+        let index = self.position(&step.module)?;
+        let text = rollout::without(candidate.0.get(index)?, (example, &self.reads), &step.inputs);
+        Some(layout::render(&self.modules[index], &text, &step.inputs))
     }
 
     /// Whether a module or a step writes `field`.

@@ -75,7 +75,7 @@ pub fn missing(names: &[String], found: &Outputs, answer: &str) -> Option<String
 pub fn unwrapped(name: &str, value: &str) -> Option<String> {
     let (object, _) = leading_object(value.trim_start())?;
     let (key, inner) = object.iter().next().filter(|_| object.len() == 1)?;
-    (key.eq_ignore_ascii_case(name) && !inner.is_object() && !inner.is_array()).then(|| to_text(inner))
+    (names_it(key, name) && !inner.is_object() && !inner.is_array()).then(|| to_text(inner))
 }
 
 /// The JSON object that a text begins with, and where it ends.
@@ -94,8 +94,8 @@ pub fn begins_with_a_label(names: &[String], answer: &str) -> bool {
     if leading_object(answer.trim_start()).is_some() {
         return false;
     }
-    let label = answer.trim_start().split_once(':').map(|(label, _)| bare(label));
-    let is = |name: &str| label.is_some_and(|label| label.eq_ignore_ascii_case(name));
+    let label = answer.trim_start().split_once(':').map(|(label, _)| label);
+    let is = |name: &str| label.is_some_and(|label| names_it(label, name));
     is(REASONING) || names.iter().any(|name| is(name))
 }
 
@@ -110,7 +110,7 @@ fn one(name: &str, answer: &str) -> String {
     let mut text = unfence(answer);
     if leading_object(text).is_none()
         && let Some((label, rest)) = text.split_once(':')
-        && bare(label).eq_ignore_ascii_case(name)
+        && names_it(label, name)
     {
         text = unfence(rest.trim_start_matches('*').trim());
     }
@@ -139,8 +139,7 @@ fn lines(names: &[String], answer: &str) -> Outputs {
     for (number, line) in answer.lines().enumerate() {
         let label_of = |line: &str| {
             let (label, rest) = line.split_once(':')?;
-            let label = bare(label);
-            let name = names.iter().find(|n| label.eq_ignore_ascii_case(n))?;
+            let name = names.iter().find(|name| names_it(label, name))?;
             let rest = rest.trim_start_matches('*').trim();
             Some((name.clone(), rest.to_owned(), offset(rest)))
         };
@@ -170,8 +169,13 @@ fn lines(names: &[String], answer: &str) -> Outputs {
     found
 }
 
+/// Whether a label is an output's name, whatever the case and the marks around it. A name may have some of these itself.
+pub(crate) fn names_it(label: &str, name: &str) -> bool {
+    bare(label).eq_ignore_ascii_case(bare(name))
+}
+
 /// A label without list marks, emphasis and quotes.
-fn bare(label: &str) -> &str {
+pub(crate) fn bare(label: &str) -> &str {
     label.trim_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '-' | '#' | '"' | '\'' | '`' | '_' | '>' | '{'))
 }
 
@@ -283,6 +287,15 @@ mod tests {
         ] {
             assert_eq!(outputs(&names(&["label"]), answer)["label"], "spam", "{answer}");
         }
+    }
+
+    #[test]
+    fn a_name_may_begin_or_end_with_what_is_taken_off_labels() {
+        for answer in ["class_: spam", "spam", "**class_**: spam", "Class: spam"] {
+            assert_eq!(outputs(&names(&["class_"]), answer)["class_"], "spam", "{answer}");
+        }
+        let found = outputs(&names(&["class_", "_why"]), "class_: spam\n_why: it sells");
+        assert_eq!((found["class_"].as_str(), found["_why"].as_str()), ("spam", "it sells"));
     }
 
     #[test]

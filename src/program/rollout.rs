@@ -28,8 +28,8 @@ pub struct Job<'a> {
     pub seed: u64,
 }
 
-/// Calls after which a rollout is taken to be endless.
-const MOST_STEPS: usize = 200;
+/// The most calls of a rollout: one that goes on is taken to be endless.
+pub const MOST_STEPS: usize = 200;
 
 /// Where a call's answer comes from.
 enum Source {
@@ -114,11 +114,10 @@ fn rounded(time: Duration) -> f64 {
 /// Takes a rollout as far as it goes without a model. Returns the module that is next, or None at its end.
 fn advance(program: &Program, rollout: &mut Rollout, job: &Job<'_>) -> Option<usize> {
     while rollout.failure.is_none() {
-        if rollout.steps.len() >= MOST_STEPS {
-            rollout.failure = Some(format!("The program does not end: it was stopped after {MOST_STEPS} steps."));
-            return None;
-        }
         match program.control.next(job.example, rollout) {
+            Next::Module(_) | Next::Tool(_) if rollout.steps.len() >= MOST_STEPS => {
+                rollout.failure = Some(format!("The program does not end: it was stopped after {MOST_STEPS} steps."));
+            }
             Next::Module(index) if index < program.modules.len() => return Some(index),
             Next::Module(index) => rollout.failure = Some(format!("There is no module {index}.")),
             Next::Tool(index) => match program.tools.get(index) {
@@ -151,7 +150,7 @@ fn use_tool(program: &Program, tool: &Tool, rollout: &mut Rollout, example: &Exa
 /// What a module reads: outputs of earlier modules, else fields of the example. What only the program writes, and has not
 /// written, is empty: an example's field of that name may be the right answer.
 fn gather(program: &Program, names: &[String], rollout: &Rollout, example: &Example) -> Vec<(String, String)> {
-    let of_row = |name: &String| if program.reads.contains(name) || !program.writes(name) { example.text(name) } else { None };
+    let of_row = |name: &String| if program.reads.contains(name) || !program.writes(name) { example.input(name) } else { None };
     let value = |name: &String| rollout.output(name).map(str::to_owned).or_else(|| of_row(name)).unwrap_or_default();
     names.iter().map(|name| (name.clone(), value(name))).collect()
 }
@@ -164,7 +163,7 @@ pub(super) fn without<'a>(
     (example, reads): (&Example, &[String]),
     inputs: &[(String, String)],
 ) -> Cow<'a, ModuleText> {
-    let differs = |(name, value): &(String, String)| reads.contains(name) && example.text(name).as_ref() != Some(value);
+    let differs = |(name, value): &(String, String)| reads.contains(name) && example.input(name).unwrap_or_default() != *value;
     let is_it = |shown: &Demonstration| shown.id == example.id && !shown.inputs.iter().any(differs);
     let tells = |shown: &Demonstration| is_it(shown) || shown.inputs == inputs;
     if !text.demonstrations.iter().any(tells) {
@@ -298,6 +297,54 @@ mod tests {
         };
         assert_eq!(failure(Next::Module(1)).as_deref(), Some("There is no module 1."));
         assert_eq!(failure(Next::Tool(0)).as_deref(), Some("There is no step 0."));
+    }
+
+    #[test]
+    fn what_is_null_in_a_row_is_nothing_to_read() {
+        let fields = serde_json::from_str(r#"{"q": null}"#).unwrap();
+        let example = Example { id: "1".into(), fields };
+        let program = Program::of_modules(vec![module("first", &["q"], &["a"])]);
+        let rollout = Rollout { steps: Vec::new(), failure: None };
+        assert_eq!(gather(&program, &["q".to_owned()], &rollout, &example), [("q".to_owned(), String::new())]);
+    }
+
+    #[test]
+    fn a_step_tells_its_prompt() {
+        let program = two_modules();
+        let example = Example { id: "1".into(), fields: serde_json::from_str(r#"{"q": "why?"}"#).unwrap() };
+        let own = Demonstration { id: "1".into(), inputs: vec![("q".into(), "why?".into())], answer: "plan: x\nnote: y".into() };
+        let other = Demonstration { id: "2".into(), inputs: vec![("q".into(), "how?".into())], ..own.clone() };
+        let mut candidate = Candidate::new(["A.", "B."]);
+        candidate.0[0].demonstrations = vec![own, other];
+        let mut asked = Vec::new();
+        let mut generate = |requests: &[Request]| -> Result<Vec<Completion>, EngineError> {
+            asked.extend(requests.iter().map(|request| request.messages.clone()));
+            Ok(requests.iter().map(|_| answer("plan: think\nnote: x\nanswer: 4")).collect())
+        };
+        let job = Job { candidate: &candidate, example: &example, seed: 7 };
+        let rollout = run(&program, &[job], &Known::default(), &mut generate).unwrap().remove(0);
+        let told: Vec<_> =
+            rollout.steps.iter().map(|step| program.prompt(&candidate, &example, step).unwrap().messages).collect();
+        assert_eq!((told.len(), told), (2, asked));
+    }
+
+    #[test]
+    fn a_program_may_take_as_many_steps_as_there_may_be() {
+        use crate::program::flow::{Flow, Op};
+        let run_rounds = |most: usize| {
+            let ops = vec![Op::Call { next: Next::Module(0), when: None }, Op::Again { to: 0, most, until: None }];
+            let program = Program::of_flow(vec![module("first", &["q"], &["a"])], Vec::new(), Flow::new(ops));
+            let example = Example { id: "1".into(), fields: serde_json::Map::new() };
+            let candidate = Candidate::new(["A."]);
+            let mut generate = |requests: &[Request]| -> Result<Vec<Completion>, EngineError> {
+                Ok(requests.iter().map(|_| answer("x")).collect())
+            };
+            let job = Job { candidate: &candidate, example: &example, seed: 7 };
+            run(&program, &[job], &Known::default(), &mut generate).unwrap().remove(0)
+        };
+        let all = run_rounds(MOST_STEPS);
+        assert_eq!((all.steps.len(), all.failure), (MOST_STEPS, None));
+        assert!(run_rounds(MOST_STEPS + 1).failure.unwrap().contains("does not end"));
     }
 
     #[test]

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::parse::Outputs;
 use crate::engine::{Ended, Usage};
 
-/// One call of a module, or one step that asked no model.
+/// One call of a module, or one step that asked no model. Its prompt follows from what it read, with
+/// [`Program::prompt`](super::Program::prompt).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     /// The name of the module or step.

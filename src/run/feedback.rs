@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::{CommandPlan, JudgePlan, MetricPlan, PartPlan, Plan, PrivacyPlan, StepKind, StepPlan};
+use crate::config::{CommandPlan, JudgePlan, MetricPlan, ModulePlan, PartPlan, Plan, PrivacyPlan, StepKind, StepPlan};
 use crate::data::split::{Split, Splits};
 use crate::data::{DataError, Example};
 use crate::engine::ModelId;
 use crate::hash::sha256_hex;
 use crate::metric::{
-    Code, Command, Comparison, Constraint, Constraints, Hop, Json, Judge, Label, Labels, Listed, Metric, Number, Part, Privacy,
+    Code, Command, Comparison, Constraint, Constraints, Json, Judge, Label, Labels, Listed, Metric, Number, Part, Privacy,
     Retrieval, Searched, Sum, Text,
 };
 use crate::process::Pool;
@@ -39,18 +39,25 @@ fn build(metric: &MetricPlan, plan: &Plan) -> Box<dyn Metric> {
             counting: *score,
         }),
         MetricPlan::Retrieval { field, steps, score } => {
-            Box::new(Retrieval { field: field.clone(), hops: steps.iter().map(|step| hop(plan, step)).collect(), score: *score })
+            Box::new(Retrieval { field: field.clone(), steps: steps.clone(), score: *score })
         }
         MetricPlan::Privacy(privacy) => Box::new(build_privacy(privacy, plan)),
         MetricPlan::Judge(judge) => Box::new(build_judge(judge, plan)),
-        MetricPlan::Command(command) => {
-            Box::new(Command { pool: Arc::new(Pool::new(command.process())), modules: plan.program.order.clone() })
-        }
+        MetricPlan::Command(command) => Box::new(build_command(command, plan)),
         MetricPlan::Code(settings) => Box::new(Code::new(settings.clone())),
         MetricPlan::Sum { part: parts } => {
             let part = |part: &PartPlan| Part { name: part.name.clone(), weight: part.weight, metric: build(&part.metric, plan) };
             Box::new(Sum::new(parts.iter().map(part).collect()))
         }
+    }
+}
+
+fn build_command(command: &CommandPlan, plan: &Plan) -> Command {
+    let outputs = |module: &ModulePlan| module.outputs.iter().map(|output| output.name.clone()).collect::<Vec<_>>();
+    Command {
+        pool: Arc::new(Pool::new(command.process())),
+        modules: plan.program.order.clone(),
+        outputs: plan.modules.iter().map(|module| (module.name.clone(), outputs(module))).collect(),
     }
 }
 
@@ -80,11 +87,8 @@ fn build_privacy(privacy: &PrivacyPlan, plan: &Plan) -> Privacy {
         (output, _) => Searched::Output(output.clone().unwrap_or_default()),
     };
     let quality = privacy.quality.as_deref().map(|quality| {
-        let outputs = quality.outputs();
-        // The last that writes what is judged: in the order in which they run.
-        let writes =
-            |name: &&String| plan.modules.iter().any(|m| m.name == **name && outputs.iter().any(|output| m.writes(output)));
-        (build(quality, plan), plan.program.order.iter().rfind(writes).cloned())
+        let outputs = quality.outputs().into_iter().map(str::to_owned).collect();
+        (build(quality, plan), outputs)
     });
     Privacy {
         searched,
@@ -126,13 +130,6 @@ fn files_of(whose: &str, CommandPlan { command, folder, .. }: &CommandPlan) -> V
         Some((format!("{whose}.command.{name}.sha256"), sha256_hex(&bytes)))
     };
     own.filter_map(file).collect()
-}
-
-/// A step that fetches, and the module that writes what it searches with.
-fn hop(plan: &Plan, name: &str) -> Hop {
-    let query = plan.steps.iter().find(|step| step.name == name).and_then(|step| step.inputs().into_iter().next());
-    let writer = query.and_then(|query| plan.modules.iter().rfind(|module| module.writes(&query)));
-    Hop { step: name.to_owned(), asked_by: writer.map(|module| module.name.clone()) }
 }
 
 /// Asks the metric of every example whether it can judge it.

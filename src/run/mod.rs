@@ -39,7 +39,7 @@ use crate::optimize::evaluator::Evaluator;
 use crate::optimize::failures::Failures;
 use crate::optimize::{self, Session};
 use crate::process::Pool;
-use crate::program::tools::{Act, Command, Retrieve, Template};
+use crate::program::tools::{Act, Command, Retrieve, Search, Template};
 use crate::program::{Program, Tool};
 use crate::report::summary::{BeforeAfter, Tested};
 use crate::report::tally::Tally;
@@ -67,7 +67,8 @@ fn program_and_tell(plan: &Plan, listener: &mut dyn FnMut(&Event)) -> Result<Pro
             }
             StepKind::Template { template, output } => Arc::new(Template::new(template, output)),
             StepKind::Command { command, outputs, .. } => {
-                Arc::new(Command { pool: Arc::new(Pool::new(command.process())), outputs: outputs.clone() })
+                let asked = Command { pool: Arc::new(Pool::new(command.process())), outputs: outputs.clone() };
+                if plan.metric.counts(&step.name) { Arc::new(Search(asked)) } else { Arc::new(asked) }
             }
         };
         tools.push(Tool { name: step.name.clone(), inputs: step.inputs(), outputs: step.outputs(), does });
@@ -225,7 +226,7 @@ fn finish(
 
 /// Counted up whenever the same plan would give other answers or scores: another layout, another
 /// reading of answers, another metric. Runs of different numbers are not to be mixed.
-const BEHAVIOUR: u32 = 12;
+const BEHAVIOUR: u32 = 13;
 
 /// All that the answers of a run depend on.
 fn fingerprint(plan: &Plan, program: &Program, splits: &Splits, engine: &dyn Engine) -> BTreeMap<String, String> {

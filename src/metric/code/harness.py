@@ -136,7 +136,8 @@ def main():
                 frames.append(("" if name == "<module>" else "in `%s`, " % name) + line_of(trace.tb_lineno))
             trace = trace.tb_next
         if is_instance(error, exits):
-            text = "%s ended the interpreter (SystemExit)" % ("the code" if frames else "the test itself")
+            itself = "the setup itself" if watch.name == "setup" else "the test itself"
+            text = "%s ended the interpreter (SystemExit)" % ("the code" if frames else itself)
         else:
             try:
                 said = str(error)
@@ -384,10 +385,17 @@ def main():
         exit_now(0)
     tell(tests=names)
 
-    def load():
+    def set_up():
         execute(compiler(job["setup"], "<setup>", "exec"), space)
+
+    def load():
         execute(compiler(code, "<answer>", "exec"), space)
 
+    # Before the code, which has no hand in it.
+    problem, _ = guarded("setup", set_up)
+    tell(ready=problem)
+    if problem is not None:
+        exit_now(0)
     problem, _ = guarded("load", load)
     tell(loaded=problem)
     if problem is None:

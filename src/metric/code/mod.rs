@@ -257,6 +257,10 @@ impl Metric for Code {
             }
             (Language::Python { .. }, Some(python)) => python.run(&ready.sandbox, &job).map_err(|failure| match failure {
                 python::Failure::Tests(cause) => MetricError::example(example, format!("`{}`: {cause}", settings.field)),
+                python::Failure::Setup(cause) => {
+                    let field = settings.setup.as_deref().unwrap_or("setup");
+                    MetricError::example(example, format!("`{field}` does not run: {cause}"))
+                }
                 python::Failure::Other(cause) => MetricError::Other(cause),
             })?,
             (Language::Python { python }, None) => return Err(MetricError::Other(format!("`{python}` was not looked for"))),

@@ -51,6 +51,8 @@ pub(super) struct Python {
 pub(super) enum Failure {
     /// The tests themselves cannot be used.
     Tests(String),
+    /// The lines that run before the code do not run.
+    Setup(String),
     /// The interpreter or the sandbox.
     Other(String),
 }
@@ -69,6 +71,8 @@ enum Message {
     Broken(String),
     /// The tests, by their texts.
     Tests(Vec<String>),
+    /// The setup has run; or why not.
+    Ready(Option<String>),
     /// The code was loaded, or a line that prepares has run; or why not.
     Loaded(Option<String>),
     /// This test is next.
@@ -85,6 +89,8 @@ enum Message {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum At {
     Start,
+    /// The lines that run before the code.
+    Setup,
     Load,
     /// A test, or the lines before it that prepare it.
     Test(usize),
@@ -172,9 +178,15 @@ impl Python {
                             known.outcomes = vec![Outcome::NotRun; tests.len()];
                             known.names = tests;
                         }
-                        at = if start == 0 { At::Load } else { At::Test(start) };
+                        // What has run in one interpreter is not to blame in the next, whose time the code may have used up.
+                        at = if start == 0 { At::Setup } else { At::Test(start) };
                     }
-                    Message::Loaded(None) => {}
+                    Message::Ready(None) if at == At::Setup => at = At::Load,
+                    Message::Ready(Some(why)) if at == At::Setup => {
+                        let why = late.take().map_or(Outcome::Failed(why), Outcome::Late);
+                        return Err(Failure::Setup(unloaded(why, job.timeout)));
+                    }
+                    Message::Ready(None) | Message::Loaded(None) => {}
                     Message::Loaded(Some(why)) => match at {
                         // A line between tests: what came before it is judged already, what comes after it needs it.
                         At::Test(next) => {
@@ -182,13 +194,16 @@ impl Python {
                             let outcome = late.take().map_or_else(unreached, Outcome::Late);
                             known.outcomes.iter_mut().skip(next).for_each(|known| known.clone_from(&outcome));
                         }
-                        At::Start | At::Load => known.refused = Some(after_late(why, late.take(), job.timeout)),
+                        At::Start | At::Setup | At::Load => {
+                            let why = late.take().map_or(Outcome::Failed(why), Outcome::Late);
+                            known.refused = Some(unloaded(why, job.timeout));
+                        }
                     },
                     Message::Begun(begun) if (due..known.outcomes.len()).contains(&begun) => {
                         (at, late, due) = (At::Test(begun), None, begun + 1);
                     }
                     // Later, code that found the harness could blame the tests, or begin again and again.
-                    Message::Broken(_) | Message::Tests(_) | Message::Begun(_) => continue,
+                    Message::Broken(_) | Message::Tests(_) | Message::Ready(_) | Message::Begun(_) => continue,
                     Message::Ended { number, problem, slow } => {
                         let outcome = match (problem, late.take()) {
                             (_, Some(profile)) => Outcome::Late(profile),
@@ -216,12 +231,9 @@ impl Python {
                 };
                 Err(Failure::Other(format!("the interpreter `{}` did not start: {why} {said}", self.executable.display())))
             }
+            At::Setup => Err(Failure::Setup(unloaded(why, job.timeout))),
             At::Load => {
-                known.refused = Some(match why {
-                    Outcome::Late(profile) => after_late(String::new(), Some(profile), job.timeout),
-                    Outcome::Failed(why) => why,
-                    Outcome::Passed { .. } | Outcome::NotRun => "it ended".into(),
-                });
+                known.refused = Some(unloaded(why, job.timeout));
                 Ok(None)
             }
             At::Test(number) => {
@@ -232,12 +244,13 @@ impl Python {
     }
 }
 
-/// Why code could not be loaded: it took too long, or something else.
-fn after_late(why: String, late: Option<String>, timeout: f64) -> String {
-    match late {
-        None => why,
-        Some(profile) if profile.is_empty() => format!("it took longer than {timeout} s to load"),
-        Some(profile) => format!("it took longer than {timeout} s to load; where the time went: {profile}"),
+/// Why code could not be loaded, in words.
+fn unloaded(why: Outcome, timeout: f64) -> String {
+    match why {
+        Outcome::Late(profile) if profile.is_empty() => format!("it took longer than {timeout} s to load"),
+        Outcome::Late(profile) => format!("it took longer than {timeout} s to load; where the time went: {profile}"),
+        Outcome::Failed(why) => why,
+        Outcome::Passed { .. } | Outcome::NotRun => "it ended".into(),
     }
 }
 

@@ -66,13 +66,25 @@ impl Constraints {
             if kinds_of.len() != arguments_of.len() {
                 return Err(bad(format!("`{kinds}` and `{arguments}` must be of the same length")));
             }
-            for (kind, arguments) in kinds_of.iter().zip(arguments_of) {
-                let empty = Map::new();
-                let arguments = arguments.as_object().unwrap_or(&empty);
-                all.push(Constraint::read(kind.as_str().unwrap_or_default(), arguments).map_err(bad)?);
+            let empty = Map::new();
+            for (kind, given) in kinds_of.iter().zip(arguments_of) {
+                let name = kind.as_str().ok_or_else(|| bad(format!("`{kinds}` has {kind}, not the name of a constraint")))?;
+                let given = match given {
+                    // Tables of other programs have null where a constraint takes nothing.
+                    Value::Null => &empty,
+                    Value::Object(given) => given,
+                    other => return Err(bad(format!("`{arguments}` has {other} for `{name}`, not an object"))),
+                };
+                all.push(Constraint::read(name, given).map_err(bad)?);
             }
         }
         all.extend(self.always.iter().cloned());
+        // Any answer would score 1.
+        if all.is_empty() {
+            let which = |listed: &Listed| format!(": `{}` is an empty list", listed.kinds);
+            let which = self.listed.as_ref().map(which).unwrap_or_default();
+            return Err(bad(format!("nothing is asked of its answer{which}")));
+        }
         Ok(all)
     }
 }
@@ -102,7 +114,7 @@ impl Metric for Constraints {
         let is_quoted = |step: &Step| step.answer.trim_end().ends_with(&quoted);
         let answer = if rollout.writer(&self.output).is_some_and(is_quoted) { quoted.as_str() } else { answer };
         let variants = variants(answer);
-        let share = |held: usize| if constraints.is_empty() { 1.0 } else { held as f64 / constraints.len() as f64 };
+        let share = |held: usize| held as f64 / constraints.len() as f64;
         let (mut strictly, mut loosely) = (0, 0);
         let mut lines = Vec::new();
         for constraint in &constraints {
@@ -193,6 +205,23 @@ mod tests {
         let row = example(&json!({ "instruction_id_list": ["words:palindrome"], "kwargs": [{}] }));
         let error = metric(Counting::Loose).check(&row).unwrap_err().to_string();
         assert!(error.contains("`words:palindrome`"), "{error}");
+    }
+
+    #[test]
+    fn lists_that_would_be_passed_over_in_silence_are_refused() {
+        let alone = Constraints { always: Vec::new(), ..metric(Counting::Loose) };
+        let check =
+            |kinds: Value, arguments: Value| alone.check(&example(&json!({ "instruction_id_list": kinds, "kwargs": arguments })));
+        for (kinds, arguments, says) in [
+            (json!([]), json!([]), "nothing is asked of its answer: `instruction_id_list` is an empty list"),
+            (json!([7]), json!([{}]), "`instruction_id_list` has 7, not the name of a constraint"),
+            (json!(["length"]), json!(["max_words"]), "`kwargs` has \"max_words\" for `length`, not an object"),
+        ] {
+            assert_eq!(check(kinds, arguments).unwrap_err().to_string(), format!("example `1`: {says}"));
+        }
+        assert_eq!(check(json!(["punctuation:no_comma"]), json!([null])), Ok(()));
+        // The task file may ask for all.
+        assert_eq!(metric(Counting::Loose).check(&example(&json!({ "instruction_id_list": [], "kwargs": [] }))), Ok(()));
     }
 
     #[test]

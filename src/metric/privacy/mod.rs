@@ -13,11 +13,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::author::is_call;
 use super::sum::under;
 use super::{Judge, Judgement, Metric, MetricError, shorten};
 use crate::data::{Example, to_text};
 use crate::engine::{Completion, Request};
-use crate::program::Rollout;
+use crate::program::{Rollout, Step};
 
 /// What is searched for personal data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +39,8 @@ pub struct Privacy {
     pub fields: Vec<String>,
     /// What is detected there.
     pub detected: Vec<Kind>,
-    /// How good the answer is, and the module that writes it.
-    pub quality: Option<(Box<dyn Metric>, Option<String>)>,
+    /// How good the answer is, and the outputs that it stands in.
+    pub quality: Option<(Box<dyn Metric>, Vec<String>)>,
 }
 
 /// A piece of personal data of a row.
@@ -235,13 +236,15 @@ impl Metric for Privacy {
             judgement.module_feedback.insert(module.to_owned(), words);
         }
         judgement.objectives.insert("privacy".into(), privacy);
-        if let Some((metric, answered_by)) = &self.quality {
+        if let Some((metric, outputs)) = &self.quality {
             let quality = metric.judge(example, rollout, answers)?;
             judgement.score = f64::midpoint(quality.score, privacy).clamp(0.0, 1.0);
             judgement.closeness = quality.closeness.map(|closeness| f64::midpoint(closeness, privacy).clamp(0.0, 1.0));
             judgement.feedback = format!("Quality {:.2}: {}\n{}", quality.score, quality.feedback, judgement.feedback);
-            if let Some(module) = answered_by {
-                judgement.tell(module, &format!("It wrote the answer, whose quality is {:.2}.", quality.score));
+            // Which module that is can differ from run to run.
+            let wrote = |step: &&Step| is_call(step) && outputs.iter().any(|output| step.outputs.contains_key(output));
+            if let Some(step) = rollout.steps.iter().rfind(wrote) {
+                judgement.tell(step.module.as_str(), &format!("It wrote the answer, whose quality is {:.2}.", quality.score));
             }
             quality.module_feedback.into_iter().for_each(|(module, words)| judgement.tell(module, &words));
             judgement.objectives.insert("quality".into(), quality.score);
@@ -256,7 +259,6 @@ mod tests {
     use super::*;
     use crate::metric::tests_support::example;
     use crate::metric::{Comparison, Text as Compare};
-    use crate::program::Step;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -267,13 +269,14 @@ mod tests {
             listed: Some("pii_units".into()),
             fields: vec!["query".into()],
             detected: Kind::ALL.to_vec(),
-            quality: Some((quality, Some("respond".into()))),
+            quality: Some((quality, vec!["answer".into()])),
         }
     }
 
     fn step(module: &str, inputs: &[(&str, &str)], output: (&str, &str)) -> Step {
         let inputs = inputs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Step { module: module.into(), inputs, outputs: [(output.0.to_owned(), output.1.to_owned())].into(), ..Step::default() }
+        let outputs = [(output.0.to_owned(), output.1.to_owned())].into();
+        Step { module: module.into(), inputs, answer: output.1.into(), outputs, ..Step::default() }
     }
 
     fn run(redacted: &str, answer: &str) -> Rollout {
@@ -307,6 +310,17 @@ mod tests {
         assert!(verdict.module_feedback["redact"].contains("leaks `Anna Schmidt`"), "{verdict:?}");
         assert_eq!(verdict.module_feedback["respond"], "It wrote the answer, whose quality is 1.00.");
         assert!(!verdict.module_feedback.contains_key("ask"));
+    }
+
+    #[test]
+    fn the_module_that_wrote_the_answer_in_this_run_is_told_its_quality() {
+        let metric = privacy(Searched::Output("request".into()));
+        let shown = Step { answer: String::new(), ..step("show", &[("answer", "done")], ("answer", "done!")) };
+        let steps = vec![step("short", &[("query", "…")], ("answer", "done")), shown];
+        let verdict = metric.judge(&row(), &Rollout { steps, failure: None }, &[]).unwrap();
+        let told = &verdict.module_feedback;
+        assert!(told["short"].starts_with("It wrote the answer, whose quality is 1.00."), "{verdict:?}");
+        assert!(!told.contains_key("show") && !told.contains_key("respond"), "{verdict:?}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod command;
 mod retrieve;
 mod template;
 
-pub use command::Command;
+pub use command::{Command, Search, error_in};
 pub use retrieve::Retrieve;
 pub use template::{Template, template_fields};
 

@@ -25,11 +25,11 @@ impl Act for Retrieve {
         let query = inputs.first().map_or("", |(_, value)| value.as_str());
         let rows = self.corpus.search(query, self.k).map_err(Fault::Broken)?;
         let shown = |(index, row): (usize, &Example)| {
-            let fields: Vec<String> = self.show.iter().filter_map(|field| row.text(field)).collect();
+            let fields: Vec<String> = self.show.iter().filter_map(|field| row.input(field)).collect();
             format!("[{}] {}", index + 1, fields.join(": "))
         };
         let text: Vec<String> = rows.iter().enumerate().map(shown).collect();
-        let retrieved = rows.iter().map(|row| row.text(&self.key).unwrap_or_else(|| row.id.clone())).collect();
+        let retrieved = rows.iter().map(|row| row.input(&self.key).unwrap_or_else(|| row.id.clone())).collect();
         Ok(Made { outputs: [(self.output.clone(), text.join("\n"))].into(), retrieved })
     }
 

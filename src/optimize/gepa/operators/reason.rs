@@ -3,13 +3,16 @@
 use rand::Rng;
 
 use super::{Work, examples, format};
-use crate::program::ModuleText;
+use crate::program::layout::REASONING;
+use crate::program::{ModuleText, parse};
 
 /// Tokens of an answer below which there is no room to reason.
 const LEAST_TO_REASON: u32 = 64;
 
 pub(super) fn applies(work: &Work<'_>) -> bool {
-    work.module.max_tokens >= LEAST_TO_REASON
+    let has_room = work.module.max_tokens >= LEAST_TO_REASON;
+    // An output of that name could not be told from it.
+    has_room && !work.module.outputs.iter().any(|output| parse::names_it(output, REASONING))
 }
 
 /// Worked examples show one of the two ways and go with it; where the data has worked solutions, some come instead.

@@ -1,0 +1,48 @@
+//! Whose a text is: the module whose call wrote it, as the trace of a run tells. In a program with conditions and loops, no order
+//! of its modules does.
+
+use crate::program::Step;
+
+/// Whether a step is a call of a module: what asks no model has no answer.
+pub fn is_call(step: &Step) -> bool {
+    !step.answer.is_empty()
+}
+
+/// The call that wrote a field last in these steps. What a step made of one call's text is that call's; what it searched for is
+/// nobody's, and so is what it made of several.
+pub fn author<'a>(steps: &'a [Step], field: &str) -> Option<&'a Step> {
+    let place = steps.iter().rposition(|step| step.outputs.contains_key(field))?;
+    let step = &steps[place];
+    if is_call(step) {
+        return Some(step);
+    }
+    let mut calls = step.inputs.iter().filter_map(|(name, _)| author(&steps[..place], name));
+    calls.next().filter(|_| calls.next().is_none() && step.retrieved.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(module: &str, inputs: &[&str], (output, answer): (&str, &str)) -> Step {
+        let inputs = inputs.iter().map(|&name| (name.to_owned(), String::new())).collect();
+        let outputs = [(output.to_owned(), "text".to_owned())].into();
+        Step { module: module.into(), inputs, answer: answer.into(), outputs, ..Step::default() }
+    }
+
+    #[test]
+    fn a_text_is_the_last_call_s_and_what_a_step_makes_of_one_is_that_call_s() {
+        let name = |steps: &[Step], field: &str| author(steps, field).map(|step| step.module.clone());
+        let mut steps = vec![step("easy", &["question"], ("topic", "x")), step("hard", &["question"], ("topic", "x"))];
+        assert_eq!(name(&steps, "topic").as_deref(), Some("hard"));
+        assert_eq!(name(&steps, "question"), None);
+        steps.push(step("frame", &["question", "topic"], ("query", "")));
+        assert_eq!(name(&steps, "query").as_deref(), Some("hard"));
+        steps.push(step("other", &["question"], ("place", "x")));
+        steps.push(step("both", &["place", "topic"], ("query", "")));
+        assert_eq!(name(&steps, "query"), None);
+        let found = Step { retrieved: vec!["A".into()], ..step("search", &["topic"], ("passages", "")) };
+        steps.push(found);
+        assert_eq!(name(&steps, "passages"), None);
+    }
+}
