@@ -1,15 +1,19 @@
 //! Adds general advice on how to write what no closed set of values answers: sentences that suit what a module writes, and
 //! who reads it. A small reflector writes such sentences badly; the gate tells which of these help.
 
-use rand::Rng;
 use rand::seq::SliceRandom;
+use rand::{Rng, RngExt};
 
 use super::Work;
+use crate::data::listed;
 use crate::optimize::profile::{Kind, Wording};
 use crate::program::ModuleText;
 
-/// Sentences that are added at once.
+/// Sentences that are added at once; of those on a query, which say how to write all of it, one.
 const AT_ONCE: usize = 2;
+
+/// How often a module that reads what was found is told to gather facts, where it may be.
+const GATHERS: f64 = 0.75;
 
 /// What a module's output is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,9 +32,8 @@ impl Use {
     fn advice(self) -> &'static [&'static str] {
         match self {
             Self::Search => &[
-                "Write only the name of what has to be looked up next: a person, place, work or thing.",
+                "Write a search query with the names of people, places and works in the inputs, without other words.",
                 "Write the question again, with the full names that were found in place of the words that describe them.",
-                "Leave out what is known already; name what is still missing.",
             ],
             Self::Passed => &[
                 "Quote the sentences that matter word for word, with all names, dates and numbers.",
@@ -67,11 +70,44 @@ fn purpose(work: &Work<'_>) -> Option<Use> {
     work.module.outputs.iter().find_map(of)
 }
 
+/// What a module is to do that reads what a step has found and writes for others. Left to itself, a small model answers the
+/// question instead, out of its memory, and the names that the next search needs are lost.
+fn gathering(work: &Work<'_>) -> Option<String> {
+    if purpose(work) != Some(Use::Passed) || work.place.found.is_empty() || !is_english(work) {
+        return None;
+    }
+    let found = listed(&work.place.found);
+    let asked = work.module.inputs.iter().filter(|name| !work.place.found.contains(name) && !work.place.made.contains(name));
+    let asked = listed(asked);
+    Some(match asked.as_str() {
+        "" => format!("Say in full sentences what {found} tell."),
+        asked => format!("Say in full sentences what {found} tell about everything that {asked} names. Do not answer {asked}."),
+    })
+}
+
+fn is_english(work: &Work<'_>) -> bool {
+    Wording::of(&work.text.instruction) == Wording::English
+}
+
+/// Whether an instruction says nothing but which fields there are, so that nothing is lost with it.
+fn is_bare(work: &Work<'_>) -> bool {
+    const BARE: [&str; 14] =
+        ["given", "the", "a", "an", "and", "from", "field", "fields", "input", "inputs", "output", "outputs", "produce", "write"];
+    let is_name = |word: &str| work.module.inputs.iter().chain(&work.module.outputs).any(|name| name == word);
+    let words = work.text.instruction.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty());
+    work.module.keep.is_empty() && words.into_iter().all(|word| is_name(word) || BARE.contains(&word.to_lowercase().as_str()))
+}
+
+/// The text that is told to gather facts, where that is new: in place of an instruction that says nothing, else behind it.
+fn gathered(work: &Work<'_>) -> Option<ModuleText> {
+    let sentence = gathering(work).filter(|sentence| !work.text.instruction.contains(sentence))?;
+    let instruction = if is_bare(work) { sentence } else { work.with_lines(&[sentence]) };
+    work.with_instruction(&instruction).ok()
+}
+
 /// The sentences that suit and are not there yet, in an instruction in English.
 fn left(work: &Work<'_>) -> Vec<String> {
-    let Some(purpose) = purpose(work).filter(|_| Wording::of(&work.text.instruction) == Wording::English) else {
-        return Vec::new();
-    };
+    let Some(purpose) = purpose(work).filter(|_| is_english(work)) else { return Vec::new() };
     let mut advice: Vec<String> = purpose.advice().iter().map(|&sentence| sentence.to_owned()).collect();
     // Where there is something to hold it against.
     if purpose != Use::Search && work.place.made.len() + 1 < work.module.inputs.len() {
@@ -84,14 +120,20 @@ fn left(work: &Work<'_>) -> Vec<String> {
 }
 
 pub(super) fn applies(work: &Work<'_>) -> bool {
-    left(work).iter().any(|sentence| work.with_instruction(&work.with_lines(std::slice::from_ref(sentence))).is_ok())
+    gathered(work).is_some()
+        || left(work).iter().any(|sentence| work.with_instruction(&work.with_lines(std::slice::from_ref(sentence))).is_ok())
 }
 
 /// Some of them, by chance; one, where there is no room for more.
 pub(super) fn apply(work: &Work<'_>, random: &mut impl Rng) -> ModuleText {
     let mut advice = left(work);
+    if let Some(text) = gathered(work)
+        && (random.random_bool(GATHERS) || advice.is_empty())
+    {
+        return text;
+    }
     advice.shuffle(random);
-    advice.truncate(AT_ONCE);
+    advice.truncate(if purpose(work) == Some(Use::Search) { 1 } else { AT_ONCE });
     let fitting = (1..=advice.len()).rev().find_map(|count| work.with_instruction(&work.with_lines(&advice[..count])).ok());
     fitting.unwrap_or_else(|| work.text.clone())
 }

@@ -176,6 +176,8 @@ pub struct Place {
     pub read: Vec<String>,
     /// Its outputs that a step searches for.
     pub searched: Vec<String>,
+    /// Its inputs that a step has found.
+    pub found: Vec<String>,
 }
 
 impl Place {
@@ -190,6 +192,9 @@ impl Place {
             read: chosen(&module.outputs, &|name| program.is_read_by_others(index, name)),
             searched: chosen(&module.outputs, &|name| {
                 program.tools.iter().any(|tool| tool.does.searches() && tool.inputs.contains(name))
+            }),
+            found: chosen(&module.inputs, &|name| {
+                program.tools.iter().any(|tool| tool.does.searches() && tool.outputs.contains(name))
             }),
         }
     }

@@ -380,22 +380,46 @@ fn open(instruction: &str, read: &[&str], searched: &[&str]) -> Held {
     let mut held = held(instruction);
     held.train.iter_mut().for_each(|example| drop(example.fields.remove("label")));
     let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-    held.place = Place { made: Vec::new(), read: owned(read), searched: owned(searched) };
+    held.place = Place { read: owned(read), searched: owned(searched), ..Place::default() };
     held
 }
 
 #[test]
 fn advice_suits_what_the_output_is_for() {
-    for (held, word) in [
-        (open("Write it.", &["label"], &["label"]), "looked up"),
-        (open("Write it.", &["label"], &[]), "word for word"),
-        (open("Write it.", &[], &[]), "requirement"),
+    for (held, word, lines) in [
+        (open("Write it.", &["label"], &["label"]), "search query", 2),
+        (open("Write it.", &["label"], &[]), "word for word", 3),
+        (open("Write it.", &[], &[]), "requirement", 3),
     ] {
         let texts: Vec<String> = (0..20).map(|seed| held.apply(Operator::Advice, seed).instruction).collect();
-        assert!(texts.iter().all(|text| text.starts_with("Write it.\n") && text.lines().count() == 3), "{texts:?}");
+        assert!(texts.iter().all(|text| text.starts_with("Write it.\n") && text.lines().count() == lines), "{texts:?}");
         assert!(texts.iter().any(|text| text.contains(word)), "{word}: {texts:?}");
         assert!(texts.iter().any(|text| *text != texts[0]), "always the same");
     }
+}
+
+#[test]
+fn who_reads_what_was_found_gathers_facts_in_place_of_an_instruction_that_says_nothing() {
+    let gathers = "Say in full sentences what `passages` tell about everything that `text` names. Do not answer `text`.";
+    let held = |instruction: &str| {
+        let mut held = open(instruction, &["label"], &[]);
+        held.module.inputs = ["text", "made", "passages"].map(str::to_owned).to_vec();
+        (held.place.made, held.place.found) = (vec!["made".into()], vec!["passages".into()]);
+        held
+    };
+    let texts = |held: &Held| (0..20).map(|seed| held.apply(Operator::Advice, seed).instruction).collect::<BTreeSet<String>>();
+    let bare = held("Given the fields `text`, `passages`, produce the fields `label`.");
+    assert!(texts(&bare).contains(gathers) && texts(&bare).len() > 1, "{:?}", texts(&bare));
+    let said = held("Write what the passages say of the text.");
+    assert!(texts(&said).contains(&format!("{}\n{gathers}", said.text.instruction)), "{:?}", texts(&said));
+    let mut kept = held("Given the fields `text`, `passages`, produce the fields `label`.");
+    kept.module.keep = vec![kept.text.instruction.clone()];
+    assert!(texts(&kept).iter().all(|text| text.starts_with(&kept.text.instruction)), "{:?}", texts(&kept));
+    let mut again = held(gathers);
+    assert!(texts(&again).iter().all(|text| text.matches(gathers).count() == 1));
+    again.module.inputs.remove(0);
+    again.text = ModuleText::new("Write `label`.");
+    assert!(texts(&again).contains("Say in full sentences what `passages` tell."), "{:?}", texts(&again));
 }
 
 #[test]
