@@ -175,7 +175,7 @@ pub(crate) fn names_it(label: &str, name: &str) -> bool {
 }
 
 /// A label without list marks, emphasis and quotes.
-pub(crate) fn bare(label: &str) -> &str {
+fn bare(label: &str) -> &str {
     label.trim_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '-' | '#' | '"' | '\'' | '`' | '_' | '>' | '{'))
 }
 
