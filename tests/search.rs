@@ -254,6 +254,75 @@ fn a_module_that_reads_another_has_calls_to_show_from_the_beginning() {
     assert!(shown > Some(2), "{shown:?}");
 }
 
+/// The minibatches of iterations on the seed, and how many of their examples it was run on for the first time.
+fn of_the_seed(events: &[Event]) -> Vec<(Vec<String>, usize)> {
+    let mut batches = Vec::new();
+    for event in events {
+        match event {
+            Event::Iteration { parents, minibatch, .. } if parents == &[0] => batches.push((minibatch.clone(), 0)),
+            Event::Evaluating { purpose: Purpose::Parent, fresh, .. } if !batches.is_empty() => {
+                batches.last_mut().unwrap().1 = *fresh;
+            }
+            _ => {}
+        }
+    }
+    batches
+}
+
+#[test]
+fn the_seeds_first_children_are_held_against_what_it_was_run_on_before() {
+    let task = Task::of_a_chain();
+    let settings = [
+        "optimize.budget=400",
+        "optimize.minibatch=2",
+        "optimize.operators=[\"examples\", \"rewrite\"]",
+        "optimize.candidate_selection=current-best",
+    ];
+    let world = World { number: 2, variety: 100, right: 50 };
+    let batches = of_the_seed(&search(&task, &task.plan(&settings), world, "run").events);
+    // Six were gathered: the first four, the last four, and then new ones, two at a time.
+    assert_eq!(batches.iter().map(|(batch, _)| batch.len()).take(3).collect::<Vec<_>>(), [4, 4, 2], "{batches:?}");
+    assert_eq!(batches.iter().map(|(_, fresh)| *fresh).take(3).collect::<Vec<_>>(), [0, 0, 2], "{batches:?}");
+    let distinct: BTreeSet<&String> = batches.iter().take(3).flat_map(|(batch, _)| batch).collect();
+    assert_eq!(distinct.len(), 8);
+    // Where the seed would say something else each time, nothing is known of it.
+    let random = task.plan(&[&settings[..], &["module.colour.temperature=0.7"]].concat());
+    let batches = of_the_seed(&search(&task, &random, world, "random").events);
+    assert!(batches.iter().all(|(batch, fresh)| batch.len() == 2 && *fresh == 2), "{batches:?}");
+}
+
+#[test]
+fn who_is_told_more_is_shown_what_to_make_of_it() {
+    let task = Task::of_a_chain();
+    task.edit("outputs = [\"colour\"]", "outputs = [\"note\"]").edit("[\"text\", \"colour\"]", "[\"text\", \"note\"]");
+    task.edit("{ colour = 1, size = 1 }", "{ size = 1 }");
+    let plan = task.plan(&["optimize.operators=[\"advice\", \"examples\"]", "optimize.module_selection=all"]);
+    let Search { events, .. } = search(&task, &plan, World { number: 2, variety: 100, right: 50 }, "run");
+    let first = events.iter().find_map(|event| match event {
+        Event::Proposed { operators, .. } => Some(operators.clone()),
+        _ => None,
+    });
+    assert_eq!(first, Some(vec![("colour".to_owned(), "advice"), ("size".to_owned(), "examples")]));
+}
+
+#[test]
+fn a_budget_that_holds_fewer_proposals_has_these() {
+    let task = Task::of_two_modules(&[]);
+    let world = World { number: 2, variety: 100, right: 50 };
+    let proposals = |left: usize| {
+        let budget = format!("optimize.budget={}", EXAMPLES + left);
+        let plan = task.plan(&["optimize.proposals=3", "optimize.minibatch=2", "optimize.operators=[\"rewrite\"]", &budget]);
+        let events = search(&task, &plan, world, &budget).events;
+        let asked = events.iter().filter_map(|event| match event {
+            Event::Reflecting { iteration: 1, proposal, .. } => Some(*proposal),
+            _ => None,
+        });
+        asked.max()
+    };
+    let holds = |proposals: usize| (1 + proposals) * 2 + EXAMPLES;
+    assert_eq!([holds(3), holds(3) - 1, holds(1), holds(1) - 1].map(proposals), [Some(3), Some(2), Some(1), None]);
+}
+
 #[test]
 fn what_failed_in_one_module_is_still_tried_first_in_another() {
     let task = Task::of_two_modules(&[]);

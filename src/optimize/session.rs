@@ -206,6 +206,12 @@ impl<'a> Session<'a> {
         self.evaluator.engine.size(model)
     }
 
+    /// Whether what was run is not run, and not charged, again: of programs that would say the same.
+    #[must_use]
+    pub fn remembers(&self) -> bool {
+        self.greedy
+    }
+
     /// Tokens of a candidate's instructions and worked examples, each counted by the model that reads it.
     #[must_use]
     pub fn prompt_tokens(&self, candidate: &Candidate) -> usize {

@@ -18,7 +18,7 @@ pub mod right;
 pub mod select;
 pub mod validate;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use self::bandit::{Bandit, Teachers};
@@ -65,6 +65,8 @@ pub struct Gepa {
     tried: BTreeSet<Candidate>,
     /// Those that one minibatch has rejected, where that is not the last word.
     on_probation: BTreeSet<Candidate>,
+    /// Minibatches that the seed was run on before the first iteration, for its first children.
+    known: VecDeque<Vec<usize>>,
     /// Proposals that a reflector was asked for, second times among them.
     asked: u64,
 }
@@ -86,6 +88,7 @@ impl Gepa {
             rejected: BTreeMap::new(),
             tried: BTreeSet::new(),
             on_probation: BTreeSet::new(),
+            known: VecDeque::new(),
             asked: 0,
         }
     }
@@ -120,14 +123,14 @@ impl Gepa {
             if iteration == 1 {
                 self.bootstrap(session, &mut batches)?;
             }
-            session.fits(self.worst_case(session))?;
+            let proposals = self.most_proposals(session);
+            session.fits(self.worst_case(session, proposals))?;
             if self.may_ask(session) == Some(0) {
                 return Ok(StopReason::ReflectionsSpent);
             }
             let before = session.spent().rollouts;
             if !(merges(session) && self.crossover.take_turn() && self.merge(session, iteration)?) {
-                let batch = batches.deal(|epoch| session.random("minibatch", epoch));
-                self.mutate(session, iteration, &batch)?;
+                self.mutate(session, iteration, proposals, &mut batches)?;
             }
             let mean = best_mean(&self.members);
             if mean > best.0 {
@@ -145,15 +148,23 @@ impl Gepa {
         reflection_cap(session).map(|cap| cap.saturating_sub(self.asked))
     }
 
-    /// The most rollouts that an iteration can charge: parents and children on a minibatch and the
+    /// The proposals of the next iteration: as many as the plan says, fewer where the budget's rest holds no more.
+    fn most_proposals(&self, session: &Session<'_>) -> usize {
+        let holds = |proposals: &usize| session.rollouts_left().is_none_or(|left| self.worst_case(session, *proposals) <= left);
+        (1..=session.plan().proposals).rev().find(holds).unwrap_or(1)
+    }
+
+    /// The most rollouts that an iteration of so many proposals can charge: parents and children on a minibatch and the
     /// validations of those that are kept, or a merge's gate and its validation.
-    fn worst_case(&self, session: &Session<'_>) -> u64 {
+    fn worst_case(&self, session: &Session<'_>, proposals: usize) -> u64 {
         let plan = session.plan();
         let batch = plan.minibatch.min(session.train().len());
         let validation = session.validation_size();
-        let parents = if plan.parents == Some(Parents::Several) { plan.proposals.min(self.members.len()) } else { 1 };
-        let kept = if plan.keep == Some(Keep::All) { plan.proposals } else { 1 };
-        let mutation = (parents + plan.proposals) * batch + kept * validation;
+        let parents = if plan.parents == Some(Parents::Several) { proposals.min(self.members.len()) } else { 1 };
+        let kept = if plan.keep == Some(Keep::All) { proposals } else { 1 };
+        let of_known = self.known.front().map_or(0, Vec::len);
+        let gate = ((parents + proposals) * batch).max(proposals * of_known);
+        let mutation = gate + kept * validation;
         let merge = if merges(session) { merge::GATE_EXAMPLES + validation } else { 0 };
         mutation.max(merge) as u64
     }

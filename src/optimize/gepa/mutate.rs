@@ -9,6 +9,7 @@ use super::{Gepa, all_perfect, scores, select};
 use crate::config::{Gate, Keep, ModuleSelection, Parents};
 use crate::data::split::Split;
 use crate::event::{Event, Purpose};
+use crate::optimize::minibatch::Minibatches;
 use crate::optimize::session::Ask;
 use crate::optimize::{Halt, Session, joining, minibatch};
 use crate::program::Candidate;
@@ -21,22 +22,23 @@ const ATTEMPT_LENGTH: usize = 200;
 
 impl Gepa {
     /// One iteration; says nothing, since whatever happens is an event.
-    pub(super) fn mutate(&mut self, session: &mut Session<'_>, iteration: u64, batch: &[usize]) -> Result<(), Halt> {
-        let drawn = self.draw_parents(session, iteration);
+    pub(super) fn mutate(
+        &mut self,
+        session: &mut Session<'_>,
+        iteration: u64,
+        proposals: usize,
+        batches: &mut Minibatches,
+    ) -> Result<(), Halt> {
+        let drawn = self.draw_parents(session, iteration, proposals);
         let mut distinct: Vec<usize> = Vec::new();
         drawn.iter().for_each(|place| {
             if !distinct.contains(place) {
                 distinct.push(*place)
             }
         });
+        let known = if distinct == [0] { self.known.pop_front() } else { None };
+        let batch = &known.unwrap_or_else(|| self.deal(session, iteration, &distinct, batches));
         let train = session.train();
-        let shown: BTreeSet<&str> = distinct
-            .iter()
-            .flat_map(|&place| &self.members[place].candidate.0)
-            .flat_map(|text| text.demonstrations.iter().map(|shown| shown.id.as_str()))
-            .collect();
-        let is_shown = |place: usize| shown.contains(train[place].id.as_str());
-        let batch = &minibatch::not_shown(batch, train.len(), is_shown, &mut session.random("not shown", iteration));
         let minibatch = batch.iter().map(|&place| train[place].id.clone()).collect();
         session.log(&Event::Iteration { iteration, parents: distinct.clone(), minibatch })?;
 
@@ -64,13 +66,26 @@ impl Gepa {
     }
 
     /// A parent for each proposal: the same, or drawn for each.
-    fn draw_parents(&self, session: &Session<'_>, iteration: u64) -> Vec<usize> {
+    fn draw_parents(&self, session: &Session<'_>, iteration: u64, proposals: usize) -> Vec<usize> {
         let plan = session.plan();
         let mut random = session.random("parent", iteration);
         match plan.parents {
-            Some(Parents::Several) => (0..plan.proposals).map(|_| select::parent(plan, &self.members, &mut random)).collect(),
-            _ => vec![select::parent(plan, &self.members, &mut random); plan.proposals],
+            Some(Parents::Several) => (0..proposals).map(|_| select::parent(plan, &self.members, &mut random)).collect(),
+            _ => vec![select::parent(plan, &self.members, &mut random); proposals],
         }
+    }
+
+    /// The next minibatch, without examples that one of the parents shows.
+    fn deal(&self, session: &Session<'_>, iteration: u64, parents: &[usize], batches: &mut Minibatches) -> Vec<usize> {
+        let batch = batches.deal(|epoch| session.random("minibatch", epoch));
+        let train = session.train();
+        let shown: BTreeSet<&str> = parents
+            .iter()
+            .flat_map(|&place| &self.members[place].candidate.0)
+            .flat_map(|text| text.demonstrations.iter().map(|shown| shown.id.as_str()))
+            .collect();
+        let is_shown = |place: usize| shown.contains(train[place].id.as_str());
+        minibatch::not_shown(&batch, train.len(), is_shown, &mut session.random("not shown", iteration))
     }
 
     /// Runs the parents on the minibatch. Those that are perfect on it are left out: from them there

@@ -111,8 +111,8 @@ impl Gepa {
     }
 
     /// An operator for each proposal: of one parent, others as long as there are any. Modules that change together change by the
-    /// same one, as far as it applies to them, and each leads in its turn: what one kind of change is worth does not drown in what
-    /// another does elsewhere. What a program can do by itself is done at once; what was tried before makes way for another draw.
+    /// same one, and each leads in its turn: what one kind of change is worth does not drown in what another does elsewhere. A module
+    /// to which advice does not apply is shown worked examples: what others tell it shows only in what it makes of that. What a program can do by itself is done at once; what was tried before makes way for another draw.
     fn draw(&self, session: &Session<'_>, scene: &Scene<'_>, proposals: &[usize], random: &mut impl Rng) -> Vec<Change> {
         let mut choice = session.random("bandit", scene.iteration);
         let none = Bandit::default();
@@ -132,7 +132,9 @@ impl Gepa {
                     (may, Vec::new())
                 });
                 for _ in 0..MOST_DRAWS {
-                    let is_open = |o: &Operator| leading.is_none_or(|leading| leading == *o) && (may_ask != Some(0) || !o.asks());
+                    let is_advised = leading == Some(Operator::Advice) && !may.contains(&Operator::Advice);
+                    let alike = if is_advised { Some(Operator::Examples) } else { leading };
+                    let is_open = |o: &Operator| alike.is_none_or(|alike| alike == *o) && (may_ask != Some(0) || !o.asks());
                     let may: Vec<Operator> = may.iter().copied().filter(is_open).collect();
                     let Some(operator) = self.bandits.get(&module).unwrap_or(&none).next(&may, used, &mut choice) else { break };
                     used.push(operator);
@@ -153,7 +155,7 @@ impl Gepa {
                         State::Done(Ok(text), String::new())
                     };
                     changes.push(Change { proposal: index + 1, parent, module, operator, state });
-                    leading = Some(operator);
+                    leading.get_or_insert(operator);
                     break;
                 }
             }

@@ -2,18 +2,15 @@
 //! who reads it. A small reflector writes such sentences badly; the gate tells which of these help.
 
 use rand::seq::SliceRandom;
-use rand::{Rng, RngExt};
+use rand::Rng;
 
 use super::Work;
 use crate::data::listed;
-use crate::optimize::profile::{Kind, Wording};
+use crate::optimize::profile::Wording;
 use crate::program::ModuleText;
 
-/// Sentences that are added at once; of those on a query, which say how to write all of it, one.
+/// Sentences that are added at once; of those on a query, which say how to write all of it, the first.
 const AT_ONCE: usize = 2;
-
-/// How often a module that reads what was found is told to gather facts, where it may be.
-const GATHERS: f64 = 0.75;
 
 /// What a module's output is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +19,6 @@ enum Use {
     Search,
     /// Later modules or steps read it.
     Passed,
-    /// It is the program's answer, and the data has short ones.
-    Short,
     /// It is the program's answer, and no data has one.
     Free,
 }
@@ -41,11 +36,6 @@ impl Use {
                 "Leave out whatever is about something else, however alike it looks.",
                 "Name whatever leads to the answer, and say what is still missing.",
             ],
-            Self::Short => &[
-                "Write the shortest phrase that is right: no sentence, no explanation.",
-                "Copy it as the inputs spell it.",
-                "Where the inputs do not say it, write what is likeliest.",
-            ],
             Self::Free => &[
                 "Follow every requirement to the letter: length, form, words to use and words to avoid.",
                 "Write nothing before it and nothing after it: no greeting, no explanation.",
@@ -55,15 +45,13 @@ impl Use {
     }
 }
 
-/// What the outputs are for; None where all of them are sets, numbers and the like, of which the data says more than advice.
+/// What the outputs are for; None where the data has all of them: worked examples say more than advice.
 fn purpose(work: &Work<'_>) -> Option<Use> {
     let of = |name: &String| {
-        let known = work.profile.iter().find(|output| output.name == *name).map(|output| &output.kind);
-        match known {
+        match work.profile.iter().find(|output| output.name == *name) {
             None if work.place.searched.contains(name) => Some(Use::Search),
             None if work.place.read.contains(name) => Some(Use::Passed),
             None => (!work.module.shapes.contains_key(name)).then_some(Use::Free),
-            Some(Kind::Text(samples)) if !samples.is_empty() => Some(Use::Short),
             Some(_) => None,
         }
     };
@@ -77,12 +65,13 @@ fn gathering(work: &Work<'_>) -> Option<String> {
         return None;
     }
     let found = listed(&work.place.found);
-    let asked = work.module.inputs.iter().filter(|name| !work.place.found.contains(name) && !work.place.made.contains(name));
-    let asked = listed(asked);
-    Some(match asked.as_str() {
-        "" => format!("Say in full sentences what {found} tell."),
-        asked => format!("Say in full sentences what {found} tell about everything that {asked} names. Do not answer {asked}."),
-    })
+    let others: Vec<&String> = work.module.inputs.iter().filter(|name| !work.place.found.contains(name)).collect();
+    let asked: Vec<&String> = others.iter().copied().filter(|name| !work.place.made.contains(name)).collect();
+    let name = if others.len() == 1 { "names" } else { "name" };
+    let all = others.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ");
+    let about = if others.is_empty() { String::new() } else { format!(" about everything that {all} {name}") };
+    let not = if asked.is_empty() { String::new() } else { format!(" Do not answer {}.", listed(asked)) };
+    Some(format!("Say in full sentences what {found} tell{about}.{not}"))
 }
 
 fn is_english(work: &Work<'_>) -> bool {
@@ -124,16 +113,17 @@ pub(super) fn applies(work: &Work<'_>) -> bool {
         || left(work).iter().any(|sentence| work.with_instruction(&work.with_lines(std::slice::from_ref(sentence))).is_ok())
 }
 
-/// Some of them, by chance; one, where there is no room for more.
+/// To gather facts; else some sentences by chance, one where there is no room for more.
 pub(super) fn apply(work: &Work<'_>, random: &mut impl Rng) -> ModuleText {
-    let mut advice = left(work);
-    if let Some(text) = gathered(work)
-        && (random.random_bool(GATHERS) || advice.is_empty())
-    {
+    if let Some(text) = gathered(work) {
         return text;
     }
+    let mut advice = left(work);
+    if purpose(work) == Some(Use::Search) {
+        advice.truncate(1);
+    }
     advice.shuffle(random);
-    advice.truncate(if purpose(work) == Some(Use::Search) { 1 } else { AT_ONCE });
+    advice.truncate(AT_ONCE);
     let fitting = (1..=advice.len()).rev().find_map(|count| work.with_instruction(&work.with_lines(&advice[..count])).ok());
     fitting.unwrap_or_else(|| work.text.clone())
 }

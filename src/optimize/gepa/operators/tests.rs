@@ -394,13 +394,14 @@ fn advice_suits_what_the_output_is_for() {
         let texts: Vec<String> = (0..20).map(|seed| held.apply(Operator::Advice, seed).instruction).collect();
         assert!(texts.iter().all(|text| text.starts_with("Write it.\n") && text.lines().count() == lines), "{texts:?}");
         assert!(texts.iter().any(|text| text.contains(word)), "{word}: {texts:?}");
-        assert!(texts.iter().any(|text| *text != texts[0]), "always the same");
+        let alike = texts.iter().all(|text| *text == texts[0]);
+        assert_eq!(alike, word == "search query", "{texts:?}");
     }
 }
 
 #[test]
 fn who_reads_what_was_found_gathers_facts_in_place_of_an_instruction_that_says_nothing() {
-    let gathers = "Say in full sentences what `passages` tell about everything that `text` names. Do not answer `text`.";
+    let gathers = "Say in full sentences what `passages` tell about everything that `text` and `made` name. Do not answer `text`.";
     let held = |instruction: &str| {
         let mut held = open(instruction, &["label"], &[]);
         held.module.inputs = ["text", "made", "passages"].map(str::to_owned).to_vec();
@@ -409,7 +410,7 @@ fn who_reads_what_was_found_gathers_facts_in_place_of_an_instruction_that_says_n
     };
     let texts = |held: &Held| (0..20).map(|seed| held.apply(Operator::Advice, seed).instruction).collect::<BTreeSet<String>>();
     let bare = held("Given the fields `text`, `passages`, produce the fields `label`.");
-    assert!(texts(&bare).contains(gathers) && texts(&bare).len() > 1, "{:?}", texts(&bare));
+    assert_eq!(texts(&bare), BTreeSet::from([gathers.to_owned()]));
     let said = held("Write what the passages say of the text.");
     assert!(texts(&said).contains(&format!("{}\n{gathers}", said.text.instruction)), "{:?}", texts(&said));
     let mut kept = held("Given the fields `text`, `passages`, produce the fields `label`.");
@@ -417,9 +418,11 @@ fn who_reads_what_was_found_gathers_facts_in_place_of_an_instruction_that_says_n
     assert!(texts(&kept).iter().all(|text| text.starts_with(&kept.text.instruction)), "{:?}", texts(&kept));
     let mut again = held(gathers);
     assert!(texts(&again).iter().all(|text| text.matches(gathers).count() == 1));
-    again.module.inputs.remove(0);
-    again.text = ModuleText::new("Write `label`.");
-    assert!(texts(&again).contains("Say in full sentences what `passages` tell."), "{:?}", texts(&again));
+    for told in ["Say in full sentences what `passages` tell about everything that `made` names.", "Say in full sentences what `passages` tell."] {
+        again.module.inputs.remove(0);
+        again.text = ModuleText::new("Write `label`.");
+        assert_eq!(texts(&again), BTreeSet::from([told.to_owned()]));
+    }
 }
 
 #[test]
