@@ -311,7 +311,7 @@ fn a_budget_that_holds_fewer_proposals_has_these() {
     let world = World { number: 2, variety: 100, right: 50 };
     let proposals = |left: usize| {
         let budget = format!("optimize.budget={}", EXAMPLES + left);
-        let plan = task.plan(&["optimize.proposals=3", "optimize.minibatch=2", "optimize.operators=[\"rewrite\"]", &budget]);
+        let plan = task.plan(&["optimize.proposals=3", "optimize.minibatch=2", "optimize.merge=false", "optimize.operators=[\"rewrite\"]", &budget]);
         let events = search(&task, &plan, world, &budget).events;
         let asked = events.iter().filter_map(|event| match event {
             Event::Reflecting { iteration: 1, proposal, .. } => Some(*proposal),

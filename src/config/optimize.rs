@@ -173,7 +173,7 @@ named! {
         RoundRobin = "round-robin",
         /// All at once.
         All = "all",
-        /// All at once at the seed's first turn, then each in its own; a child goes on where its parent was.
+        /// All at once at the seed's first turn, then each in its own, the last first; a child goes on where its parent was.
         Mixed = "mixed",
     }
 }
@@ -202,7 +202,8 @@ named! {
         /// Its sum is not below.
         OrEqual = "or-equal",
         /// As strict, and validation goes in growing shares, given up once the child is behind the best: better under any
-        /// budget that was simulated (ARCHITECTURE.md, "GEPA").
+        /// budget that was simulated (ARCHITECTURE.md, "GEPA"). Of the seed's children on examples that it was run on to gather
+        /// worked examples, whoever is not plainly worse may begin.
         Confident = "confident",
     }
 }

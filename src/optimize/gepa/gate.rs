@@ -37,6 +37,16 @@ impl Sums {
     }
 }
 
+/// Whether a child is worse than its parent beyond what chance explains.
+#[must_use]
+pub fn is_plainly_worse(parent: &[Option<f64>], child: &[Option<f64>]) -> bool {
+    let lost: Vec<f64> = parent.iter().zip(child).filter_map(|(p, c)| Some((*p)? - (*c)?)).collect();
+    is_beyond_noise(&lost, PLAIN)
+}
+
+/// Standard errors of the mean difference beyond which a child is plainly worse: more than the loss of a single example.
+const PLAIN: f64 = 1.0;
+
 /// Whether the mean of paired differences is above 0 by more than so many of its standard errors.
 #[must_use]
 pub fn is_beyond_noise(differences: &[f64], errors: f64) -> bool {
@@ -88,6 +98,15 @@ mod tests {
     fn a_tie_in_thirds_is_a_tie() {
         let thirds = |n: [f64; 3]| n.map(|x| Some(x / 3.0));
         assert!(!Sums::of(&thirds([3.0, 2.0, 1.0]), &thirds([2.0, 2.0, 2.0])).passes(Gate::Strict, false));
+    }
+
+    #[test]
+    fn one_example_is_no_plain_loss_and_two_are() {
+        let some = |scores: [f64; 4]| scores.map(Some);
+        assert!(!is_plainly_worse(&some([1.0, 1.0, 0.5, 0.0]), &some([0.0, 1.0, 0.5, 0.0])));
+        assert!(!is_plainly_worse(&some([1.0; 4]), &some([1.0; 4])));
+        assert!(!is_plainly_worse(&some([1.0, 1.0, 0.5, 0.0]), &some([0.0, 0.0, 0.5, 1.0])));
+        assert!(is_plainly_worse(&some([1.0, 1.0, 0.5, 0.0]), &some([0.0, 0.0, 0.5, 0.0])));
     }
 
     #[test]

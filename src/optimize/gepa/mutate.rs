@@ -37,6 +37,7 @@ impl Gepa {
             }
         });
         let known = if distinct == [0] { self.known.pop_front() } else { None };
+        let is_known = known.is_some();
         let batch = &known.unwrap_or_else(|| self.deal(session, iteration, &distinct, batches));
         let train = session.train();
         let minibatch = batch.iter().map(|&place| train[place].id.clone()).collect();
@@ -47,7 +48,7 @@ impl Gepa {
         let proposals: Vec<usize> =
             drawn.iter().filter_map(|place| parents.iter().position(|parent| parent.place == *place)).collect();
         let children = self.propose(session, iteration, &parents, &proposals, batch)?;
-        let kept = self.gate(session, iteration, &parents, children, batch)?;
+        let kept = self.gate(session, iteration, &parents, children, (batch, is_known))?;
         let newcomer = |child: &Child| Newcomer {
             candidate: child.candidate.clone(),
             parents: vec![parents[child.parent].place],
@@ -59,7 +60,7 @@ impl Gepa {
             let (member, parent) = (&self.members[place], &self.members[parents[child.parent].place]);
             // The parent may have been validated in part.
             let is_better = member.complete && member.scores.lead(&parent.scores) > 0.0;
-            self.learn(child, is_better);
+            self.learn(session, child, is_better);
         }
         (0..complete).for_each(|_| self.crossover.mutation_accepted(session.plan().max_merges));
         Ok(())
@@ -122,11 +123,13 @@ impl Gepa {
                     vec![evolve[self.turns.take(place, evolve.len(), |turn| called.contains(&evolve[turn]))]]
                 }
                 ModuleSelection::All => called,
-                // What one module gains, another can lose again: only together do they show it.
+                // What one module gains, another can lose again: only together do they show it. Alone, the last of them come first:
+                // what they gain shows at once, and the others' calls are known.
                 ModuleSelection::Mixed if evolve.len() > 1 => {
-                    match self.turns.take(place, evolve.len() + 1, |turn| turn == 0 || called.contains(&evolve[turn - 1])) {
+                    let of = |turn: usize| evolve[evolve.len() - turn];
+                    match self.turns.take(place, evolve.len() + 1, |turn| turn == 0 || called.contains(&of(turn))) {
                         0 => called,
-                        turn => vec![evolve[turn - 1]],
+                        turn => vec![of(turn)],
                     }
                 }
                 ModuleSelection::Mixed => called,
@@ -136,23 +139,25 @@ impl Gepa {
         Ok(parents)
     }
 
-    /// Runs the children on the minibatch, all in one wave, and returns those that are to be kept.
+    /// Runs the children on the minibatch, all in one wave, and returns those that are to be kept. Where it cost the parent nothing,
+    /// the first share of the validation, which costs it nothing either, says more about a child that is not plainly worse.
     fn gate(
         &mut self,
         session: &mut Session<'_>,
         iteration: u64,
         parents: &[Parent],
         children: Vec<Child>,
-        batch: &[usize],
+        (batch, is_known): (&[usize], bool),
     ) -> Result<Vec<Child>, Halt> {
         if children.is_empty() {
             return Ok(Vec::new());
         }
         let rule = session.plan().gate;
+        let is_lenient = is_known && rule == Gate::Confident;
         let asks: Vec<Ask<'_>> = children.iter().map(|child| Ask { candidate: &child.candidate, places: batch }).collect();
         let mut can_pass = |child: usize, answers: &crate::optimize::Answers| {
             let known: Vec<Option<Option<f64>>> = answers.iter().map(|a| a.as_ref().map(|scored| scored.score())).collect();
-            gate::can_pass(rule, &parents[children[child].parent].scores, &known)
+            is_lenient || gate::can_pass(rule, &parents[children[child].parent].scores, &known)
         };
         let answers = session.evaluate_while(Purpose::Gate, Split::Train, &asks, &mut can_pass)?;
         let (train, mut passed) = (session.train(), Vec::new());
@@ -164,9 +169,10 @@ impl Gepa {
             let sums = Sums::of(&parents[child.parent].scores, &scores);
             let (proposal, Sums { parent_sum, child_sum }) = (child.proposal, sums);
             let expected = self.members[parents[child.parent].place].mean() * batch.len() as f64;
-            let has_passed = run == batch.len() && sums.passes(rule, expected < LIKELY_ZERO);
+            let is_no_worse = is_lenient && !gate::is_plainly_worse(&parents[child.parent].scores, &scores);
+            let has_passed = run == batch.len() && (is_no_worse || sums.passes(rule, expected < LIKELY_ZERO));
             if !has_passed {
-                self.learn(&child, false);
+                self.learn(session, &child, false);
                 self.remember(&child, parents[child.parent].place);
                 // A few examples are easily wrong: the same text may be tried on other ones, once.
                 if rule == Gate::Confident && self.on_probation.insert(child.candidate.clone()) {
@@ -194,7 +200,7 @@ impl Gepa {
             if rivals.contains(&index) {
                 kept.push(child);
             } else {
-                self.learn(&child, false);
+                self.learn(session, &child, false);
                 session.log(&Event::PassedOver { iteration, proposal: child.proposal })?;
             }
         }

@@ -9,6 +9,7 @@ use rand::Rng;
 use super::bandit::Bandit;
 use super::operators::{self, Begun, Operator, Place, Questions, Work};
 use super::{Gepa, Scored};
+use crate::config::ModuleSelection;
 use crate::data::Example;
 use crate::engine::{Completion, ModelId, Request};
 use crate::event::Event;
@@ -149,7 +150,9 @@ impl Gepa {
                         let Ok(text) = self.untried(scene, place, text) else { continue };
                         let is_same =
                             |other: &Change| matches!(&other.state, State::Done(Ok(drawn), _) if is_alike(drawn, &text));
-                        if changes.iter().any(|other: &Change| (other.parent, other.module) == place && is_same(other)) {
+                        // With others, the whole is another.
+                        let is_alone = modules.len() == 1;
+                        if is_alone && changes.iter().any(|other: &Change| (other.parent, other.module) == place && is_same(other)) {
                             continue;
                         }
                         State::Done(Ok(text), String::new())
@@ -315,9 +318,13 @@ impl Gepa {
         Ok(fresh)
     }
 
-    /// Takes note of whether a child became better than its parent.
-    pub(super) fn learn(&mut self, child: &Child, is_better: bool) {
-        child.operators.iter().for_each(|(module, operator)| self.hear((*module, *operator), child.teacher, is_better));
+    /// Takes note of whether a child became better than its parent. Where several modules changed and it did not, each of the
+    /// changes may still have helped, which the modules' own turns will tell, if there are any.
+    pub(super) fn learn(&mut self, session: &Session<'_>, child: &Child, is_better: bool) {
+        let have_turns = session.plan().module_selection != ModuleSelection::All;
+        if is_better || child.operators.len() == 1 || !have_turns {
+            child.operators.iter().for_each(|(module, operator)| self.hear((*module, *operator), child.teacher, is_better));
+        }
     }
 
     /// Takes note of what became of an operator's proposal, and of the reflector's where one was asked.

@@ -59,19 +59,20 @@ fn purpose(work: &Work<'_>) -> Option<Use> {
 }
 
 /// What a module is to do that reads what a step has found and writes for others. Left to itself, a small model answers the
-/// question instead, out of its memory, and the names that the next search needs are lost.
+/// question instead, out of its memory, and the names that the next search needs are lost; left to what was found last, it forgets
+/// what was found before.
 fn gathering(work: &Work<'_>) -> Option<String> {
     if purpose(work) != Some(Use::Passed) || work.place.found.is_empty() || !is_english(work) {
         return None;
     }
-    let found = listed(&work.place.found);
-    let others: Vec<&String> = work.module.inputs.iter().filter(|name| !work.place.found.contains(name)).collect();
-    let asked: Vec<&String> = others.iter().copied().filter(|name| !work.place.made.contains(name)).collect();
-    let name = if others.len() == 1 { "names" } else { "name" };
-    let all = others.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ");
-    let about = if others.is_empty() { String::new() } else { format!(" about everything that {all} {name}") };
-    let not = if asked.is_empty() { String::new() } else { format!(" Do not answer {}.", listed(asked)) };
-    Some(format!("Say in full sentences what {found} tell{about}.{not}"))
+    let (told, asked): (Vec<&String>, Vec<&String>) =
+        work.module.inputs.iter().partition(|name| work.place.found.contains(name) || work.place.made.contains(name));
+    let told = told.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ");
+    let asked = listed(asked);
+    Some(match asked.as_str() {
+        "" => format!("Say in full sentences what {told} tell."),
+        asked => format!("Say in full sentences what {told} tell about everything that {asked} names. Do not answer {asked}."),
+    })
 }
 
 fn is_english(work: &Work<'_>) -> bool {

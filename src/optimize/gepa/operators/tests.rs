@@ -401,7 +401,7 @@ fn advice_suits_what_the_output_is_for() {
 
 #[test]
 fn who_reads_what_was_found_gathers_facts_in_place_of_an_instruction_that_says_nothing() {
-    let gathers = "Say in full sentences what `passages` tell about everything that `text` and `made` name. Do not answer `text`.";
+    let gathers = "Say in full sentences what `made` and `passages` tell about everything that `text` names. Do not answer `text`.";
     let held = |instruction: &str| {
         let mut held = open(instruction, &["label"], &[]);
         held.module.inputs = ["text", "made", "passages"].map(str::to_owned).to_vec();
@@ -418,7 +418,7 @@ fn who_reads_what_was_found_gathers_facts_in_place_of_an_instruction_that_says_n
     assert!(texts(&kept).iter().all(|text| text.starts_with(&kept.text.instruction)), "{:?}", texts(&kept));
     let mut again = held(gathers);
     assert!(texts(&again).iter().all(|text| text.matches(gathers).count() == 1));
-    for told in ["Say in full sentences what `passages` tell about everything that `made` names.", "Say in full sentences what `passages` tell."] {
+    for told in ["Say in full sentences what `made` and `passages` tell.", "Say in full sentences what `passages` tell."] {
         again.module.inputs.remove(0);
         again.text = ModuleText::new("Write `label`.");
         assert_eq!(texts(&again), BTreeSet::from([told.to_owned()]));
