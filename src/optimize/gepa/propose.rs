@@ -152,7 +152,9 @@ impl Gepa {
                             |other: &Change| matches!(&other.state, State::Done(Ok(drawn), _) if is_alike(drawn, &text));
                         // With others, the whole is another.
                         let is_alone = modules.len() == 1;
-                        if is_alone && changes.iter().any(|other: &Change| (other.parent, other.module) == place && is_same(other)) {
+                        if is_alone
+                            && changes.iter().any(|other: &Change| (other.parent, other.module) == place && is_same(other))
+                        {
                             continue;
                         }
                         State::Done(Ok(text), String::new())

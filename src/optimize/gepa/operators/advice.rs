@@ -1,8 +1,8 @@
 //! Adds general advice on how to write what no closed set of values answers: sentences that suit what a module writes, and
 //! who reads it. A small reflector writes such sentences badly; the gate tells which of these help.
 
-use rand::seq::SliceRandom;
 use rand::Rng;
+use rand::seq::SliceRandom;
 
 use super::Work;
 use crate::data::listed;
@@ -47,13 +47,11 @@ impl Use {
 
 /// What the outputs are for; None where the data has all of them: worked examples say more than advice.
 fn purpose(work: &Work<'_>) -> Option<Use> {
-    let of = |name: &String| {
-        match work.profile.iter().find(|output| output.name == *name) {
-            None if work.place.searched.contains(name) => Some(Use::Search),
-            None if work.place.read.contains(name) => Some(Use::Passed),
-            None => (!work.module.shapes.contains_key(name)).then_some(Use::Free),
-            Some(_) => None,
-        }
+    let of = |name: &String| match work.profile.iter().find(|output| output.name == *name) {
+        None if work.place.searched.contains(name) => Some(Use::Search),
+        None if work.place.read.contains(name) => Some(Use::Passed),
+        None => (!work.module.shapes.contains_key(name)).then_some(Use::Free),
+        Some(_) => None,
     };
     work.module.outputs.iter().find_map(of)
 }

@@ -401,7 +401,8 @@ fn advice_suits_what_the_output_is_for() {
 
 #[test]
 fn who_reads_what_was_found_gathers_facts_in_place_of_an_instruction_that_says_nothing() {
-    let gathers = "Say in full sentences what `made` and `passages` tell about everything that `text` names. Do not answer `text`.";
+    let gathers =
+        "Say in full sentences what `made` and `passages` tell about everything that `text` names. Do not answer `text`.";
     let held = |instruction: &str| {
         let mut held = open(instruction, &["label"], &[]);
         held.module.inputs = ["text", "made", "passages"].map(str::to_owned).to_vec();
