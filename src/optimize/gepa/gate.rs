@@ -37,15 +37,15 @@ impl Sums {
     }
 }
 
-/// Whether a child is worse than its parent beyond what chance explains.
+/// Standard errors of the mean difference beyond which a child is plainly worse: more than the loss of a single example.
+const PLAIN: f64 = 1.0;
+
+/// Whether a child is worse than its parent by more than so many standard errors.
 #[must_use]
 pub fn is_plainly_worse(parent: &[Option<f64>], child: &[Option<f64>]) -> bool {
     let lost: Vec<f64> = parent.iter().zip(child).filter_map(|(p, c)| Some((*p)? - (*c)?)).collect();
     is_beyond_noise(&lost, PLAIN)
 }
-
-/// Standard errors of the mean difference beyond which a child is plainly worse: more than the loss of a single example.
-const PLAIN: f64 = 1.0;
 
 /// Whether the mean of paired differences is above 0 by more than so many of its standard errors.
 #[must_use]

@@ -113,7 +113,8 @@ impl Gepa {
 
     /// An operator for each proposal: of one parent, others as long as there are any. Modules that change together change by the
     /// same one, and each leads in its turn: what one kind of change is worth does not drown in what another does elsewhere. A module
-    /// to which advice does not apply is shown worked examples: what others tell it shows only in what it makes of that. What a program can do by itself is done at once; what was tried before makes way for another draw.
+    /// to which advice does not apply is shown worked examples: what others tell it shows only in what it makes of that. What a
+    /// program can do by itself is done at once; what was tried before makes way for another draw.
     fn draw(&self, session: &Session<'_>, scene: &Scene<'_>, proposals: &[usize], random: &mut impl Rng) -> Vec<Change> {
         let mut choice = session.random("bandit", scene.iteration);
         let none = Bandit::default();
@@ -132,9 +133,9 @@ impl Gepa {
                     });
                     (may, Vec::new())
                 });
+                let needs_no_advice = leading == Some(Operator::Advice) && !may.contains(&Operator::Advice);
+                let alike = if needs_no_advice { Some(Operator::Examples) } else { leading };
                 for _ in 0..MOST_DRAWS {
-                    let is_advised = leading == Some(Operator::Advice) && !may.contains(&Operator::Advice);
-                    let alike = if is_advised { Some(Operator::Examples) } else { leading };
                     let is_open = |o: &Operator| alike.is_none_or(|alike| alike == *o) && (may_ask != Some(0) || !o.asks());
                     let may: Vec<Operator> = may.iter().copied().filter(is_open).collect();
                     let Some(operator) = self.bandits.get(&module).unwrap_or(&none).next(&may, used, &mut choice) else { break };
@@ -151,8 +152,7 @@ impl Gepa {
                         let is_same =
                             |other: &Change| matches!(&other.state, State::Done(Ok(drawn), _) if is_alike(drawn, &text));
                         // With others, the whole is another.
-                        let is_alone = modules.len() == 1;
-                        if is_alone
+                        if modules.len() == 1
                             && changes.iter().any(|other: &Change| (other.parent, other.module) == place && is_same(other))
                         {
                             continue;
