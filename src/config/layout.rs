@@ -6,7 +6,7 @@ use crate::program::Layout;
 use crate::program::layout::{Cue, Examples, Fields, Turn};
 
 impl Named for Turn {
-    const NAMES: &'static [(&'static str, Self)] = &[("user", Self::User), ("system", Self::System)];
+    const NAMES: &'static [(&'static str, Self)] = &[("user", Self::User), ("system", Self::System), ("below", Self::Below)];
 }
 
 impl Named for Fields {

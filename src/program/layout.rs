@@ -29,6 +29,8 @@ pub enum Turn {
     User,
     /// The system's.
     System,
+    /// At the end of the user's last, below the fields: of long ones a small model forgets what stood above them.
+    Below,
 }
 
 /// Whether fields stand behind their names.
@@ -84,34 +86,33 @@ pub struct Prompt {
 pub fn render(module: &Module, text: &ModuleText, inputs: &[(String, String)]) -> Prompt {
     let layout = layout_of(module, text);
     let mut chat = Chat::default();
-    let mut head = text.instruction.trim_end().to_owned();
+    let mut told = text.instruction.trim_end().to_owned();
     if text.reasoning || module.outputs.len() > 1 {
-        head.push_str("\n\n");
-        head.push_str(&answer_format(module, text));
+        told.push_str("\n\n");
+        told.push_str(&answer_format(module, text));
     }
+    let below = if layout.instruction == Turn::Below { std::mem::take(&mut told) } else { String::new() };
+    let mut head: Vec<String> = Some(told).filter(|told| !told.is_empty()).into_iter().collect();
     if layout.examples == Examples::Text {
-        for demonstration in &text.demonstrations {
-            head.push_str("\n\n");
-            head.push_str(&question(module, text, &demonstration.inputs));
-            head.push_str(if cued(module, text) { " " } else { "\n" });
-            head.push_str(&answer(module, text, demonstration));
-        }
+        head.extend(text.demonstrations.iter().map(|shown| {
+            let space = if cued(module, text) { " " } else { "\n" };
+            question(module, text, &shown.inputs, "") + space + &answer(module, text, shown)
+        }));
     }
+    let head = head.join("\n\n");
     match layout.instruction {
         Turn::System => chat.say(Role::System, &head),
-        Turn::User => {
-            chat.open = head;
-            chat.open.push_str("\n\n");
-        }
+        Turn::User | Turn::Below if head.is_empty() => {}
+        Turn::User | Turn::Below => chat.open = head + "\n\n",
     }
     if layout.examples == Examples::Turns {
         for demonstration in &text.demonstrations {
-            chat.ask(&question(module, text, &demonstration.inputs));
+            chat.ask(&question(module, text, &demonstration.inputs, ""));
             chat.say(Role::Assistant, &answer(module, text, demonstration));
         }
     }
     let mut shared = chat.length();
-    let asked = question(module, text, inputs);
+    let asked = question(module, text, inputs, &below);
     // The name of the first field stands at the head of every question.
     if let Some((name, _)) = inputs.first().filter(|(name, _)| asked.starts_with(&format!("{name}:"))) {
         shared += name.len() + 1;
@@ -179,14 +180,18 @@ impl Chat {
     }
 }
 
-/// The fields, and the line that leads to the answer.
-fn question(module: &Module, text: &ModuleText, inputs: &[(String, String)]) -> String {
+/// The fields, what stands below them, and the line that leads to the answer.
+fn question(module: &Module, text: &ModuleText, inputs: &[(String, String)], below: &str) -> String {
     let bare = layout_of(module, text).fields == Fields::Bare && inputs.len() == 1;
     let field = |(name, value): &(String, String)| match bare {
         true => value.trim().to_owned(),
         false => format!("{name}: {}", value.trim()),
     };
     let mut question = inputs.iter().map(field).collect::<Vec<_>>().join("\n");
+    if !below.is_empty() {
+        question.push_str("\n\n");
+        question.push_str(below);
+    }
     if cued(module, text) {
         question.push_str(&format!("\n{}:", module.outputs[0]));
     }
@@ -354,5 +359,19 @@ mod tests {
         let layout = Layout { answer: Cue::Label, examples: Examples::Text, ..Layout::default() };
         let (turns, _) = rendered(&module(&["label"], layout), &[("one", "x")]);
         assert_eq!(turns, ["User Label it.\n\ntext: one\nlabel: x\n\ntext: so {{ it }} is\nlabel:"]);
+        let layout = Layout { instruction: Turn::Below, ..layout };
+        let (turns, shared) = rendered(&module(&["label"], layout), &[("one", "x")]);
+        assert_eq!(turns, ["User text: one\nlabel: x\n\ntext: so {{ it }} is\n\nLabel it.\nlabel:"]);
+        assert_eq!(shared, "text: one\nlabel: x\n\ntext:".len());
+        let layout = Layout { instruction: Turn::Below, ..Layout::default() };
+        let (turns, _) = rendered(&module(&["a", "b"], layout), &[("one", "x\nb: y")]);
+        let form = "Answer with one line for each field, in this form:\na: …\nb: …";
+        let wanted = [
+            "User text: one",
+            "Assistant a: x\nb: y",
+            &format!("User text: so {{{{ it }}}} is\n\nLabel it.\n\n{form}"),
+            "Assistant a:",
+        ];
+        assert_eq!(turns, wanted);
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn write(one: &Deployed) -> Result<(String, Vec<String>), ExportError
     let mut lost = Vec::new();
     if moved {
         lost.push(
-            "the instruction stands in the system turn; in the run it stood at the top of the user's. A run with \
+            "the instruction stands in the system turn; in the run it stood in the user's. A run with \
              `--set layout.instruction=system` measures it there"
                 .to_owned(),
         );
@@ -70,10 +70,14 @@ struct Parts {
 
 fn parts(one: &Deployed) -> Parts {
     let is_turn = |message: &&Message| message.role != Role::System;
-    let moved = one.module.layout.instruction == Turn::User && one.messages.iter().filter(is_turn).count() <= 2;
+    let moved = match one.module.layout.instruction {
+        Turn::User => one.messages.iter().filter(is_turn).count() <= 2,
+        Turn::Below => true,
+        Turn::System => false,
+    };
     let mut messages = one.messages.clone();
     if moved {
-        // Nothing but the one question: what stands above its fields belongs to the model, not to who asks it.
+        // What stands above or below the fields of the one question belongs to the model, not to who asks it.
         let mut module = one.module.clone();
         module.layout.instruction = Turn::System;
         messages = layout::render(&module, &one.text, &one.placeholders).messages;

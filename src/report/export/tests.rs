@@ -189,7 +189,7 @@ fn each_command_has_its_own_notes_above_it() {
 }
 
 fn layouts() -> impl Strategy<Value = Layout> {
-    let turn = prop_oneof![Just(Turn::User), Just(Turn::System)];
+    let turn = prop_oneof![Just(Turn::User), Just(Turn::System), Just(Turn::Below)];
     let shown = prop_oneof![Just(Fields::Labelled), Just(Fields::Bare)];
     let cue = prop_oneof![Just(Cue::Label), Just(Cue::Begun), Just(Cue::None)];
     let examples = prop_oneof![Just(Examples::Turns), Just(Examples::Text)];
@@ -245,6 +245,12 @@ proptest! {
             let read = chat_of(&written);
             match moved {
                 false => prop_assert_eq!(read, sent),
+                true if layout.instruction == Turn::Below => {
+                    let system = Layout { instruction: Turn::System, ..layout };
+                    let mut above = said(&with(system, &["label"], one.text.clone()).messages);
+                    above.truncate(read.len());
+                    prop_assert_eq!(read, above);
+                }
                 true => prop_assert_eq!(read.iter().map(|(_, said)| said.as_str()).collect::<Vec<_>>().join("\n\n"), sent[0].1.clone()),
             }
         }

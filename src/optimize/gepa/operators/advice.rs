@@ -5,11 +5,11 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 
 use super::Work;
-use crate::data::listed;
 use crate::optimize::profile::Wording;
 use crate::program::ModuleText;
+use crate::program::layout::{Layout, Turn, layout_of};
 
-/// Sentences that are added at once; of those on a query, which say how to write all of it, the first.
+/// Sentences that are added at once; of those on a query, each of which says how to write all of it, the first.
 const AT_ONCE: usize = 2;
 
 /// What a module's output is for.
@@ -63,14 +63,17 @@ fn gathering(work: &Work<'_>) -> Option<String> {
     if purpose(work) != Some(Use::Passed) || work.place.found.is_empty() || !is_english(work) {
         return None;
     }
-    let (told, asked): (Vec<&String>, Vec<&String>) =
-        work.module.inputs.iter().partition(|name| work.place.found.contains(name) || work.place.made.contains(name));
-    let told = told.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ");
-    let asked = listed(asked);
-    Some(match asked.as_str() {
-        "" => format!("Say in full sentences what {told} tell."),
-        asked => format!("Say in full sentences what {told} tell about everything that {asked} names. Do not answer {asked}."),
-    })
+    let place = work.place;
+    let (told, asked): (Vec<&String>, Vec<&String>) = (work.module.inputs.iter())
+        .partition(|&name| place.found.contains(name) || (place.made.contains(name) && !place.alongside.contains(name)));
+    let named = |names: &[&String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ");
+    let tell = format!("Say in full sentences what {} tell", named(&told));
+    // What was made can be told of and is no question.
+    let questions: Vec<&String> = asked.iter().copied().filter(|&name| !place.made.contains(name)).collect();
+    let name = if asked.len() == 1 { "names" } else { "name" };
+    let about = if asked.is_empty() { String::new() } else { format!(" about everything that {} {name}", named(&asked)) };
+    let not = if questions.is_empty() { String::new() } else { format!(" Do not answer {}.", named(&questions)) };
+    Some(format!("{tell}{about}.{not}"))
 }
 
 fn is_english(work: &Work<'_>) -> bool {
@@ -86,11 +89,18 @@ fn is_bare(work: &Work<'_>) -> bool {
     work.module.keep.is_empty() && words.into_iter().all(|word| is_name(word) || BARE.contains(&word.to_lowercase().as_str()))
 }
 
-/// The text that is told to gather facts, where that is new: in place of an instruction that says nothing, else behind it.
-fn gathered(work: &Work<'_>) -> Option<ModuleText> {
-    let sentence = gathering(work).filter(|sentence| !work.text.instruction.contains(sentence))?;
+/// The text with a sentence that says all of what the module is to do: in place of an instruction that says nothing, else behind
+/// it. It stands below the fields: above some long passages a small model reads over it, and answers the question.
+fn told(work: &Work<'_>, sentence: String) -> Option<ModuleText> {
     let instruction = if is_bare(work) { sentence } else { work.with_lines(&[sentence]) };
-    work.with_instruction(&instruction).ok()
+    let text = work.with_instruction(&instruction).ok()?;
+    let layout = Layout { instruction: Turn::Below, ..layout_of(work.module, &text) };
+    Some(ModuleText { layout: Some(layout).filter(|layout| *layout != work.module.layout), ..text })
+}
+
+/// The text that is told to gather facts, where that is new.
+fn gathered(work: &Work<'_>) -> Option<ModuleText> {
+    told(work, gathering(work).filter(|sentence| !work.text.instruction.contains(sentence))?)
 }
 
 /// The sentences that suit and are not there yet, in an instruction in English.
@@ -112,14 +122,14 @@ pub(super) fn applies(work: &Work<'_>) -> bool {
         || left(work).iter().any(|sentence| work.with_instruction(&work.with_lines(std::slice::from_ref(sentence))).is_ok())
 }
 
-/// To gather facts; else some sentences by chance, one where there is no room for more.
+/// To gather facts, or to write a query in one way; else some sentences by chance, one where there is no room for more.
 pub(super) fn apply(work: &Work<'_>, random: &mut impl Rng) -> ModuleText {
     if let Some(text) = gathered(work) {
         return text;
     }
     let mut advice = left(work);
     if purpose(work) == Some(Use::Search) {
-        advice.truncate(1);
+        return advice.into_iter().next().and_then(|first| told(work, first)).unwrap_or_else(|| work.text.clone());
     }
     advice.shuffle(random);
     advice.truncate(AT_ONCE);

@@ -10,7 +10,10 @@ use crate::program::{Layout, ModuleText};
 /// The layouts that differ from the text's in one part. Fields keep their names: bare ones were never better.
 fn others(work: &Work<'_>) -> Vec<Layout> {
     let now = layout_of(work.module, work.text);
-    let turn = if now.instruction == Turn::User { Turn::System } else { Turn::User };
+    let turn = match now.instruction {
+        Turn::User => Turn::System,
+        Turn::System | Turn::Below => Turn::User,
+    };
     let examples = if now.examples == Examples::Turns { Examples::Text } else { Examples::Turns };
     let cue = if now.answer == Cue::Begun { Cue::Label } else { Cue::Begun };
     let mut others = vec![Layout { instruction: turn, ..now }, Layout { answer: cue, ..now }];

@@ -172,6 +172,8 @@ const LEAST_TO_SHORTEN: usize = 80;
 pub struct Place {
     /// Its inputs that another module writes.
     pub made: Vec<String>,
+    /// Of these, what each module that reads its outputs reads as well.
+    pub alongside: Vec<String>,
     /// Its outputs that another module or a step reads.
     pub read: Vec<String>,
     /// Its outputs that a step searches for.
@@ -186,9 +188,14 @@ impl Place {
     pub fn of(program: &Program, index: usize) -> Self {
         let module = &program.modules[index];
         let chosen = |names: &[String], is: &dyn Fn(&String) -> bool| names.iter().filter(|name| is(name)).cloned().collect();
-        let others = || program.modules.iter().enumerate().filter(move |(other, _)| *other != index);
+        let others = || program.modules.iter().enumerate().filter(move |(other, _)| *other != index).map(|(_, other)| other);
+        let is_made = |name: &String| others().any(|other| other.outputs.contains(name));
+        let readers = || others().filter(|other| other.inputs.iter().any(|name| module.outputs.contains(name)));
         Self {
-            made: chosen(&module.inputs, &|name| others().any(|(_, other)| other.outputs.contains(name))),
+            made: chosen(&module.inputs, &is_made),
+            alongside: chosen(&module.inputs, &|name| {
+                is_made(name) && readers().next().is_some() && readers().all(|reader| reader.inputs.contains(name))
+            }),
             read: chosen(&module.outputs, &|name| program.is_read_by_others(index, name)),
             searched: chosen(&module.outputs, &|name| {
                 program.tools.iter().any(|tool| tool.does.searches() && tool.inputs.contains(name))

@@ -5,6 +5,7 @@ use crate::metric::Judgement;
 use crate::optimize::packing;
 use crate::optimize::profile;
 use crate::optimize::randomness::stream;
+use crate::program::layout::Turn;
 use crate::program::tests_support::module;
 use crate::program::{Layout, Rollout, Step};
 use proptest::prelude::*;
@@ -412,6 +413,12 @@ fn who_reads_what_was_found_gathers_facts_in_place_of_an_instruction_that_says_n
     let texts = |held: &Held| (0..20).map(|seed| held.apply(Operator::Advice, seed).instruction).collect::<BTreeSet<String>>();
     let bare = held("Given the fields `text`, `passages`, produce the fields `label`.");
     assert_eq!(texts(&bare), BTreeSet::from([gathers.to_owned()]));
+    let layout = bare.apply(Operator::Advice, 0).layout.unwrap();
+    assert_eq!(layout, Layout { instruction: Turn::Below, ..Layout::default() }, "near the answer, below what was found");
+    let mut alongside = held("Given the fields `text`, `passages`, produce the fields `label`.");
+    alongside.place.alongside = vec!["made".into()];
+    let found = "Say in full sentences what `passages` tell about everything that `text` and `made` name. Do not answer `text`.";
+    assert_eq!(texts(&alongside), BTreeSet::from([found.to_owned()]), "who reads both needs the first only once");
     let said = held("Write what the passages say of the text.");
     assert!(texts(&said).contains(&format!("{}\n{gathers}", said.text.instruction)), "{:?}", texts(&said));
     let mut kept = held("Given the fields `text`, `passages`, produce the fields `label`.");
@@ -466,4 +473,19 @@ fn reflectors_of_open_outputs_are_asked_for_what_serves_every_subject() {
     let mut about = open;
     about.rollouts[1].rollout.steps[0].inputs = vec![("text".into(), "In MacArthur Road stood a barrier.".into())];
     assert_eq!(about.instruction(Operator::Rewrite, &["Say what stood in MacArthur Road."]), Err(Unusable::AboutAnExample));
+}
+
+#[test]
+fn what_a_module_reads_stands_alongside_where_its_readers_read_it_as_well() {
+    let alongside = |last: &[&str], index: usize| {
+        let modules = vec![
+            module("first", &["question"], &["summary_1"]),
+            module("second", &["question", "summary_1"], &["summary_2"]),
+            module("answer", last, &["answer"]),
+        ];
+        Place::of(&Program::of_modules(modules), index).alongside
+    };
+    assert_eq!(alongside(&["question", "summary_1", "summary_2"], 1), ["summary_1"]);
+    assert!(alongside(&["question", "summary_2"], 1).is_empty());
+    assert!(alongside(&["question", "summary_1", "summary_2"], 2).is_empty(), "nobody reads the answer");
 }
