@@ -112,8 +112,15 @@ fn tell(
         writeln!(out, "{}", printable(text.trim_end()))?;
     }
     let best = &summary.pool[summary.best_candidate];
+    let mut more = Vec::new();
     if best.worked_examples > 0 {
-        writeln!(out, "… and {} worked examples from the training data: best.json has the whole chat", best.worked_examples)?;
+        more.push(format!("{} worked examples from the training data", best.worked_examples));
+    }
+    if best.own_layouts > 0 {
+        more.push(format!("a layout of its own in {} of the chats", best.own_layouts));
+    }
+    if !more.is_empty() {
+        writeln!(out, "… and {}: best.json has the whole chat", more.join(", and "))?;
     }
     writeln!(out, "\nthe run is in {}; report.html there shows all of it", folder.display())
 }

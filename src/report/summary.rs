@@ -133,6 +133,8 @@ pub struct PoolEntry {
     pub prompt_tokens: usize,
     /// Worked examples in its prompts.
     pub worked_examples: usize,
+    /// Its modules whose chat is laid out otherwise than the plan says.
+    pub own_layouts: usize,
     /// Rollouts charged when it joined.
     pub rollouts: u64,
 }
@@ -204,6 +206,7 @@ impl Summary {
             validated: member.validated,
             prompt_tokens: member.prompt_tokens,
             worked_examples: member.candidate.0.iter().map(|text| text.demonstrations.len()).sum(),
+            own_layouts: member.candidate.0.iter().filter(|text| text.layout.is_some()).count(),
             rollouts: member.spent,
         };
         Self {

@@ -58,7 +58,8 @@ fn purpose(work: &Work<'_>) -> Option<Use> {
 
 /// What a module is to do that reads what a step has found and writes for others. Left to itself, a small model answers the
 /// question instead, out of its memory, and the names that the next search needs are lost; left to what was found last, it forgets
-/// what was found before.
+/// what was found before. Where nothing but the answer comes next, it answers last: whoever sees what was found knows more than who
+/// reads of it.
 fn gathering(work: &Work<'_>) -> Option<String> {
     if purpose(work) != Some(Use::Passed) || work.place.found.is_empty() || !is_english(work) {
         return None;
@@ -72,8 +73,12 @@ fn gathering(work: &Work<'_>) -> Option<String> {
     let questions: Vec<&String> = asked.iter().copied().filter(|&name| !place.made.contains(name)).collect();
     let name = if asked.len() == 1 { "names" } else { "name" };
     let about = if asked.is_empty() { String::new() } else { format!(" about everything that {} {name}", named(&asked)) };
-    let not = if questions.is_empty() { String::new() } else { format!(" Do not answer {}.", named(&questions)) };
-    Some(format!("{tell}{about}.{not}"))
+    let end = match (named(&questions), place.is_last_but_one) {
+        (questions, _) if questions.is_empty() => String::new(),
+        (questions, true) => format!(" Then answer {questions}."),
+        (questions, false) => format!(" Do not answer {questions}."),
+    };
+    Some(format!("{tell}{about}.{end}"))
 }
 
 fn is_english(work: &Work<'_>) -> bool {

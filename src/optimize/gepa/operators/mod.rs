@@ -180,6 +180,8 @@ pub struct Place {
     pub searched: Vec<String>,
     /// Its inputs that a step has found.
     pub found: Vec<String>,
+    /// Whether what it writes is read by nobody but the modules that write the program's answer.
+    pub is_last_but_one: bool,
 }
 
 impl Place {
@@ -188,13 +190,16 @@ impl Place {
     pub fn of(program: &Program, index: usize) -> Self {
         let module = &program.modules[index];
         let chosen = |names: &[String], is: &dyn Fn(&String) -> bool| names.iter().filter(|name| is(name)).cloned().collect();
-        let others = || program.modules.iter().enumerate().filter(move |(other, _)| *other != index).map(|(_, other)| other);
-        let is_made = |name: &String| others().any(|other| other.outputs.contains(name));
-        let readers = || others().filter(|other| other.inputs.iter().any(|name| module.outputs.contains(name)));
+        let others: Vec<usize> = (0..program.modules.len()).filter(|&other| other != index).collect();
+        let is_made = |name: &String| others.iter().any(|&other| program.modules[other].outputs.contains(name));
+        let reads = |inputs: &[String]| inputs.iter().any(|name| module.outputs.contains(name));
+        let readers: Vec<usize> = others.iter().copied().filter(|&other| reads(&program.modules[other].inputs)).collect();
+        let ends = |reader: usize| !program.modules[reader].outputs.iter().any(|name| program.is_read_by_others(reader, name));
         Self {
             made: chosen(&module.inputs, &is_made),
             alongside: chosen(&module.inputs, &|name| {
-                is_made(name) && readers().next().is_some() && readers().all(|reader| reader.inputs.contains(name))
+                let all = readers.iter().all(|&reader| program.modules[reader].inputs.contains(name));
+                is_made(name) && !readers.is_empty() && all
             }),
             read: chosen(&module.outputs, &|name| program.is_read_by_others(index, name)),
             searched: chosen(&module.outputs, &|name| {
@@ -203,6 +208,9 @@ impl Place {
             found: chosen(&module.inputs, &|name| {
                 program.tools.iter().any(|tool| tool.does.searches() && tool.outputs.contains(name))
             }),
+            is_last_but_one: !readers.is_empty()
+                && readers.iter().all(|&reader| ends(reader))
+                && !program.tools.iter().any(|tool| reads(&tool.inputs)),
         }
     }
 }

@@ -419,6 +419,10 @@ fn who_reads_what_was_found_gathers_facts_in_place_of_an_instruction_that_says_n
     alongside.place.alongside = vec!["made".into()];
     let found = "Say in full sentences what `passages` tell about everything that `text` and `made` name. Do not answer `text`.";
     assert_eq!(texts(&alongside), BTreeSet::from([found.to_owned()]), "who reads both needs the first only once");
+    let mut last = held("Given the fields `text`, `passages`, produce the fields `label`.");
+    last.place.is_last_but_one = true;
+    let answers = gathers.replace("Do not answer", "Then answer");
+    assert_eq!(texts(&last), BTreeSet::from([answers]), "who sees what was found knows more than who reads of it");
     let said = held("Write what the passages say of the text.");
     assert!(texts(&said).contains(&format!("{}\n{gathers}", said.text.instruction)), "{:?}", texts(&said));
     let mut kept = held("Given the fields `text`, `passages`, produce the fields `label`.");
@@ -476,16 +480,18 @@ fn reflectors_of_open_outputs_are_asked_for_what_serves_every_subject() {
 }
 
 #[test]
-fn what_a_module_reads_stands_alongside_where_its_readers_read_it_as_well() {
-    let alongside = |last: &[&str], index: usize| {
+fn a_place_tells_what_comes_next() {
+    let place = |last: &[&str], index: usize| {
         let modules = vec![
             module("first", &["question"], &["summary_1"]),
             module("second", &["question", "summary_1"], &["summary_2"]),
             module("answer", last, &["answer"]),
         ];
-        Place::of(&Program::of_modules(modules), index).alongside
+        Place::of(&Program::of_modules(modules), index)
     };
-    assert_eq!(alongside(&["question", "summary_1", "summary_2"], 1), ["summary_1"]);
-    assert!(alongside(&["question", "summary_2"], 1).is_empty());
-    assert!(alongside(&["question", "summary_1", "summary_2"], 2).is_empty(), "nobody reads the answer");
+    let both = ["question", "summary_1", "summary_2"];
+    assert_eq!(place(&both, 1).alongside, ["summary_1"], "who reads the second reads the first as well");
+    assert!(place(&["question", "summary_2"], 1).alongside.is_empty());
+    assert!(place(&both, 2).alongside.is_empty(), "nobody reads the answer");
+    assert_eq!([0, 1, 2].map(|index| place(&both, index).is_last_but_one), [false, true, false]);
 }
