@@ -91,8 +91,10 @@ pub fn render(module: &Module, text: &ModuleText, inputs: &[(String, String)]) -
         told.push_str("\n\n");
         told.push_str(&answer_format(module, text));
     }
-    let below = if layout.instruction == Turn::Below { std::mem::take(&mut told) } else { String::new() };
-    let mut head: Vec<String> = Some(told).filter(|told| !told.is_empty()).into_iter().collect();
+    let (mut head, below) = match layout.instruction {
+        Turn::User | Turn::System => (vec![told], String::new()),
+        Turn::Below => (Vec::new(), told),
+    };
     if layout.examples == Examples::Text {
         head.extend(text.demonstrations.iter().map(|shown| {
             let space = if cued(module, text) { " " } else { "\n" };
@@ -102,7 +104,7 @@ pub fn render(module: &Module, text: &ModuleText, inputs: &[(String, String)]) -
     let head = head.join("\n\n");
     match layout.instruction {
         Turn::System => chat.say(Role::System, &head),
-        Turn::User | Turn::Below if head.is_empty() => {}
+        Turn::Below if head.is_empty() => {}
         Turn::User | Turn::Below => chat.open = head + "\n\n",
     }
     if layout.examples == Examples::Turns {

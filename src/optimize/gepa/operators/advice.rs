@@ -100,7 +100,7 @@ fn told(work: &Work<'_>, sentence: String) -> Option<ModuleText> {
     let instruction = if is_bare(work) { sentence } else { work.with_lines(&[sentence]) };
     let text = work.with_instruction(&instruction).ok()?;
     let layout = Layout { instruction: Turn::Below, ..layout_of(work.module, &text) };
-    Some(ModuleText { layout: Some(layout).filter(|layout| *layout != work.module.layout), ..text })
+    Some(work.laid_out(text, layout))
 }
 
 /// The text that is told to gather facts, where that is new.

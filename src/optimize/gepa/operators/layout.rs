@@ -29,6 +29,6 @@ pub(super) fn applies(work: &Work<'_>) -> bool {
 }
 
 pub(super) fn apply(work: &Work<'_>, random: &mut impl Rng) -> ModuleText {
-    let layout = others(work).choose(random).copied().filter(|layout| *layout != work.module.layout);
-    ModuleText { layout, ..work.text.clone() }
+    let layout = others(work).choose(random).copied().unwrap_or(work.module.layout);
+    work.laid_out(work.text.clone(), layout)
 }

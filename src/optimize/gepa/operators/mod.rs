@@ -26,7 +26,7 @@ use crate::journal::Scored;
 use crate::optimize::answer::{self, Unusable};
 use crate::optimize::profile::Output;
 use crate::optimize::writing;
-use crate::program::{Demonstration, Module, ModuleText, Program};
+use crate::program::{Demonstration, Layout, Module, ModuleText, Program};
 
 /// A way to change a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -281,6 +281,11 @@ impl Work<'_> {
     fn with_instruction(&self, instruction: &str) -> Result<ModuleText, Unusable> {
         let text = writing::with_instruction(self.module, self.text, instruction)?;
         if self.tokens(&text) > self.most_tokens { Err(Unusable::TooLong) } else { Ok(text) }
+    }
+
+    /// A text laid out so; the module's own layout has no other name.
+    fn laid_out(&self, text: ModuleText, layout: Layout) -> ModuleText {
+        ModuleText { layout: Some(layout).filter(|layout| *layout != self.module.layout), ..text }
     }
 
     /// Tokens of a text with its worked examples.
