@@ -53,10 +53,10 @@ fn evaluating(purpose: Purpose) -> &'static str {
         Purpose::SeedValidation => "validating the seed",
         Purpose::Bootstrap => "running the seed to gather worked examples",
         Purpose::Parent => "running the parent",
-        Purpose::Gate => "running the child",
+        Purpose::Gate => "running the proposals",
         Purpose::MergeGate => "running the merged candidate",
         Purpose::Trial => "trying candidates",
-        Purpose::Validation => "validating the child",
+        Purpose::Validation => "validating new candidates",
         Purpose::Test => "scoring",
     }
 }
