@@ -21,7 +21,14 @@ impl Names {
         match event {
             Event::Iteration { .. } => *self = Self::default(),
             Event::Proposed { proposal, operators, .. } => {
-                let operators = operators.iter().map(|(_, name)| *name).collect::<Vec<_>>().join(" and ");
+                // Modules that change together often do so by the same operator, which is said once.
+                let mut once: Vec<&str> = Vec::new();
+                for (_, name) in operators {
+                    if !once.contains(name) {
+                        once.push(name);
+                    }
+                }
+                let operators = once.join(" and ");
                 let count = self.counts.entry(operators.clone()).or_default();
                 *count += 1;
                 let name = if *count == 1 { operators } else { format!("{operators} {count}") };
@@ -51,6 +58,13 @@ mod tests {
             demonstrations: Vec::new(),
             key: String::new(),
         }
+    }
+
+    #[test]
+    fn an_operator_of_several_modules_is_said_once() {
+        let mut names = Names::default();
+        names.hear(&proposed(1, &["advice", "advice", "examples", "advice"]));
+        assert_eq!(names.of(1), "advice and examples");
     }
 
     #[test]
