@@ -1,6 +1,6 @@
 //! What the proposals of an iteration are called.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gepard::event::Event;
 
@@ -22,13 +22,9 @@ impl Names {
             Event::Iteration { .. } => *self = Self::default(),
             Event::Proposed { proposal, operators, .. } => {
                 // Modules that change together often do so by the same operator, which is said once.
-                let mut once: Vec<&str> = Vec::new();
-                for (_, name) in operators {
-                    if !once.contains(name) {
-                        once.push(name);
-                    }
-                }
-                let operators = once.join(" and ");
+                let mut seen = BTreeSet::new();
+                let once = operators.iter().map(|(_, name)| *name).filter(|name| seen.insert(*name));
+                let operators = once.collect::<Vec<_>>().join(" and ");
                 let count = self.counts.entry(operators.clone()).or_default();
                 *count += 1;
                 let name = if *count == 1 { operators } else { format!("{operators} {count}") };
