@@ -7,7 +7,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../tests/it/support/mod.rs"]
 mod support;
 
 use std::cell::RefCell;
@@ -20,9 +20,9 @@ use std::sync::atomic::AtomicBool;
 use gepard::data::split;
 use gepard::engine::scripted::Scripted;
 use gepard::engine::{Ended, ModelId, Request};
+use gepard::evaluate::evaluator::Evaluator;
 use gepard::journal::Journal;
-use gepard::optimize::evaluator::Evaluator;
-use gepard::optimize::gepa::Gepa;
+use gepard::optimize::methods::gepa::Gepa;
 use gepard::optimize::{Optimizer, Session};
 use support::Task;
 

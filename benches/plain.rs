@@ -5,7 +5,7 @@ use std::io::{BufRead, Write};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use gepard::engine::llama::ChatTemplate;
+use gepard::engine::chat::ChatTemplate;
 use gepard::engine::{Request, Role};
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::context::params::LlamaContextParams;
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [model, threads, context] = arguments.as_slice() else {
         return if arguments.is_empty() { Ok(()) } else { Err("arguments: MODEL THREADS CONTEXT".into()) };
     };
-    let path = gepard::catalog::resolve(model, &PathBuf::new())?;
+    let path = gepard::models::resolve(model, &PathBuf::new())?;
     let header = gepard::gguf::read(&path)?;
     // The chat templates of the models that this is run with write no token of their own before or behind a chat.
     let template = ChatTemplate::new(header.chat_template().ok_or("no chat template")?, "", "")?;

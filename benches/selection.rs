@@ -5,7 +5,7 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use gepard::config::{OptimizePlan, Preset};
 use gepard::optimize::Member;
-use gepard::optimize::gepa::{pareto, select};
+use gepard::optimize::methods::gepa::{pareto, select};
 use gepard::optimize::randomness::stream;
 use gepard::program::Candidate;
 use rand::RngExt;

@@ -7,7 +7,8 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use gepard::engine::llama::{GpuLayers, Llama, ModelFile, Settings};
+use gepard::engine::llama::Llama;
+use gepard::engine::settings::{GpuLayers, ModelFile, Settings};
 use gepard::engine::{Engine, Request, Usage};
 use serde_json::json;
 
@@ -20,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         [model, threads, context, plain] if plain == "plain" => ([model, threads, context], false),
         _ => return Err("arguments: MODEL THREADS CONTEXT [plain]".into()),
     };
-    let path = gepard::catalog::resolve(model, &PathBuf::new())?;
+    let path = gepard::models::resolve(model, &PathBuf::new())?;
     let file = ModelFile {
         name: "task".into(),
         path,

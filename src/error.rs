@@ -1,11 +1,11 @@
 //! Why a run ended without a result.
 
-use crate::catalog::ModelFileError;
 use crate::config::ConfigError;
 use crate::data::DataError;
 use crate::engine::EngineError;
 use crate::journal::JournalError;
 use crate::metric::MetricError;
+use crate::models::ModelFileError;
 
 /// Any error of a run. Each kind has its exit code on the command line.
 #[derive(Debug, thiserror::Error)]

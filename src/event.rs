@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::split::Split;
 use crate::engine::EngineProgress;
-use crate::engine::llama::Preparation;
+use crate::engine::settings::Preparation;
 
 /// One thing that happened. Scores are means from 0 to 1 unless called sums.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -51,16 +51,18 @@
 //! → engine → data`. `optimize` knows nothing of llama.cpp, `engine` nothing of prompts that
 //! evolve. See ARCHITECTURE.md.
 
-pub mod catalog;
 pub mod config;
 pub mod data;
 pub mod engine;
 pub mod error;
+pub mod evaluate;
 pub mod event;
 pub mod gguf;
 pub mod hash;
+pub mod init;
 pub mod journal;
 pub mod metric;
+pub mod models;
 pub mod optimize;
 pub mod process;
 pub mod program;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use gepard::config;
-use gepard::engine::llama::{self, Tuning};
 use gepard::engine::memory::{MemoryPlan, Share, mb};
+use gepard::engine::settings::Tuning;
 use gepard::run::{self, Diagnosis};
 
 use super::overrides::Overrides;
@@ -40,8 +40,8 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
 /// What there is without a task: this build and this machine.
 fn tell_machine(out: &mut dyn Write) -> io::Result<()> {
     // Which features are there; that they are is said by naming them.
-    writeln!(out, "build     {}", llama::build_features().replace(" = 1", ""))?;
-    for device in llama::devices() {
+    writeln!(out, "build     {}", run::build_features().replace(" = 1", ""))?;
+    for device in run::devices() {
         writeln!(out, "device    {}, {} MB", device.name, mb(device.memory))?;
     }
     match gepard::metric::sandbox_available() {

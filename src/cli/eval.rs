@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use gepard::config::{self, Plan};
 use gepard::data::split::Split;
-use gepard::journal::{Scored, Verdict};
+use gepard::evaluate::{Scored, Verdict};
 use gepard::program::Candidate;
 use gepard::report::export::ExportError;
 use gepard::report::result::BestFile;

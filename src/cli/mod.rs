@@ -30,10 +30,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use gepard::catalog::ModelFileError;
 use gepard::config::ConfigError;
 use gepard::error::RunError;
 use gepard::gguf::GgufError;
+use gepard::models::ModelFileError;
 use gepard::report::export::ExportError;
 
 /// Better prompts for small local models: GEPA (reflective prompt evolution) on the device.
@@ -73,7 +73,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done; 2 usage or configuration; 3 data; 
     6 run directory; 130 interrupted (the journal is whole: the same command goes on); 1 anything else.";
 
 fn long_version() -> String {
-    format!("{}\n{}", env!("CARGO_PKG_VERSION"), gepard::engine::llama::build_features())
+    format!("{}\n{}", env!("CARGO_PKG_VERSION"), gepard::run::build_features())
 }
 
 /// Why a command failed.

@@ -8,8 +8,8 @@ use clap::Subcommand;
 use super::CliError;
 use super::progress::{LARGE, line};
 use super::terminal::{one_line, printable};
-use gepard::catalog::{self, Catalog, ModelFileError, Outcome, Source, Verified};
 use gepard::gguf::{self, Header};
+use gepard::models::{self, Catalog, ModelFileError, Outcome, Source, Verified};
 
 /// What to do with the model files in the cache.
 #[derive(Debug, Clone, Subcommand)]
@@ -58,15 +58,15 @@ fn announce(file: &Path) {
 }
 
 fn add(file: &Path, name: Option<&str>, out: &mut dyn Write) -> Result<(), CliError> {
-    let added = match catalog::found(&file.to_string_lossy()) {
+    let added = match models::found(&file.to_string_lossy()) {
         Some(found) => {
             announce(&found.path);
             let own = found.name.to_lowercase().replace([':', '/'], "-");
-            catalog::link(&found.path, Some(name.unwrap_or(&own)))?
+            models::link(&found.path, Some(name.unwrap_or(&own)))?
         }
         None => {
             announce(file);
-            catalog::add(file, name)?
+            models::add(file, name)?
         }
     };
     let how = match (added.already, added.linked) {
@@ -86,7 +86,7 @@ fn add(file: &Path, name: Option<&str>, out: &mut dyn Write) -> Result<(), CliEr
 }
 
 fn find(out: &mut dyn Write) -> Result<(), CliError> {
-    let found = catalog::find();
+    let found = models::find();
     if found.is_empty() {
         let none = "No model files of Ollama, LM Studio, the hub or llama.cpp were found.";
         return writeln!(out, "{none}").map_err(CliError::Output);
@@ -98,7 +98,7 @@ fn find(out: &mut dyn Write) -> Result<(), CliError> {
 
 fn list(out: &mut dyn Write) -> Result<(), CliError> {
     let mut rows = vec![["NAME", "HERE", "SIZE", "LICENCE", "SOURCE"].map(str::to_owned)];
-    for model in catalog::list()? {
+    for model in models::list()? {
         rows.push([
             model.name,
             if model.present { "yes" } else { "no" }.to_owned(),
@@ -113,22 +113,22 @@ fn list(out: &mut dyn Write) -> Result<(), CliError> {
             .to_owned(),
         ]);
     }
-    let below = format!("\nThe files are in {}\n", catalog::cache_dir()?.display());
+    let below = format!("\nThe files are in {}\n", models::cache_dir()?.display());
     table(&rows, &below, out).map_err(CliError::Output)
 }
 
 fn verify(name: Option<&str>, out: &mut dyn Write) -> Result<(), CliError> {
-    if let Some(path) = name.filter(|name| catalog::is_path(name)) {
+    if let Some(path) = name.filter(|name| models::is_path(name)) {
         let remedy = "give the name of a model in the cache; `gepard models inspect` shows the sha256 of any file";
         return Err(CliError::Usage(format!("{path} is a path: {remedy}")));
     }
-    let all = catalog::list()?;
+    let all = models::list()?;
     let asked = all.iter().filter(|model| model.present && name.is_none_or(|name| model.name == name));
     let bytes: u64 = asked.map(|model| model.bytes).sum();
     if bytes >= LARGE {
         line(&format!("reading {} of model files …", size(bytes)));
     }
-    let verified = catalog::verify(name)?;
+    let verified = models::verify(name)?;
     let rows: Vec<_> = verified
         .iter()
         .map(|one| {
@@ -144,7 +144,7 @@ fn verify(name: Option<&str>, out: &mut dyn Write) -> Result<(), CliError> {
         })
         .collect();
     let below = match rows.is_empty() {
-        true => format!("There are no models in {}\n", catalog::cache_dir()?.display()),
+        true => format!("There are no models in {}\n", models::cache_dir()?.display()),
         false => String::new(),
     };
     table(&rows, &below, out).map_err(CliError::Output)?;
@@ -172,10 +172,10 @@ fn amiss(one: Verified) -> Option<ModelFileError> {
 fn inspect(reference: &str, out: &mut dyn Write) -> Result<(), CliError> {
     // On the command line a file in this folder may be meant by its bare name.
     let bare = Path::new(reference);
-    let path = if bare.exists() { bare.to_owned() } else { catalog::resolve(reference, Path::new(""))? };
+    let path = if bare.exists() { bare.to_owned() } else { models::resolve(reference, Path::new(""))? };
     let header = gguf::read(&path)?;
     announce(&path);
-    let sha256 = catalog::sha256(&path)?;
+    let sha256 = models::sha256(&path)?;
     let known = Catalog::embedded()?;
     let known = known.with_sha256(&sha256).map(|entry| entry.name.as_str());
     let mut rows = vec![["file".to_owned(), path.display().to_string()]];

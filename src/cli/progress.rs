@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
-use gepard::engine::llama::Preparation;
+use gepard::engine::settings::Preparation;
 use gepard::event::Event;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 

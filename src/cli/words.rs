@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use gepard::data::counted;
-use gepard::engine::llama::Preparation;
+use gepard::engine::settings::Preparation;
 use gepard::event::{Event, Purpose};
 
 /// What is being done from this event on; None where it goes on as before.

@@ -10,6 +10,7 @@ mod layout;
 mod metric;
 mod metric_plan;
 mod named;
+mod operator;
 mod optimize;
 mod order;
 mod output;
@@ -24,6 +25,7 @@ pub use command::CommandPlan;
 pub use demonstrations::DemonstrationPlan;
 pub use judge::JudgePlan;
 pub use metric_plan::{ConstraintPlan, MetricPlan, PartPlan, Pattern};
+pub use operator::Operator;
 pub use optimize::{CandidateSelection, Frontier, Gate, Keep, Method, ModuleSelection, OptimizePlan, Parents, Preset};
 pub use order::{LoopPlan, ProgramPlan};
 pub use output::OutputPlan;
@@ -38,10 +40,10 @@ use std::path::{Path, PathBuf};
 use self::named::Named;
 use self::section::{Problems, Section, nearest};
 use self::tree::Table;
-use crate::catalog;
 use crate::engine::Shape;
-use crate::engine::llama::Settings;
 use crate::engine::memory::CacheType;
+use crate::engine::settings::Settings;
+use crate::models;
 
 /// Why a task file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -339,7 +341,7 @@ fn read_script(reader: &Reader<'_>, section: &Section<'_>) -> PathBuf {
 /// does a path in the user's home folder.
 fn read_gguf(reader: &Reader<'_>, section: &Section<'_>) -> String {
     let gguf = section.required_text("gguf");
-    if !catalog::is_path(&gguf) || gguf.starts_with("~/") {
+    if !models::is_path(&gguf) || gguf.starts_with("~/") {
         return gguf;
     }
     section.path("gguf", reader.base).unwrap_or_default().to_string_lossy().into_owned()

@@ -4,8 +4,8 @@ use serde::{Serialize, Serializer};
 
 use super::budget::Budget;
 use super::named::{Named, choice};
+use super::operator::Operator;
 use super::section::{Section, nearest};
-use crate::optimize::gepa::operators::Operator;
 
 /// `[optimize]`
 #[derive(Debug, Clone, PartialEq, Serialize)]

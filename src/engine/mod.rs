@@ -1,13 +1,16 @@
 //! Text in, text out: the seam between the optimizer's world and the models.
 //!
 //! An [`Engine`] answers a list of [`Request`]s in order. It does not know that prompts are evolved.
-//! [`scripted`] is the deterministic double, [`llama`] runs GGUF files in this process.
+//! [`scripted`] is the deterministic double; `llama` (the cargo feature of this name) runs GGUF files in this process.
 
+pub mod chat;
 pub mod grammar;
+#[cfg(feature = "llama")]
 pub mod llama;
 pub mod memory;
 pub mod reasoning;
 pub mod scripted;
+pub mod settings;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;

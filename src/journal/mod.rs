@@ -18,7 +18,7 @@ mod record;
 pub use error::JournalError;
 pub use fingerprint::recorded_fingerprint;
 pub use read::read;
-pub use record::{CandidateAsk, Cost, Limits, Record, RolloutAsk, Scored, Verdict};
+pub use record::{CandidateAsk, Limits, Record, RolloutAsk};
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};

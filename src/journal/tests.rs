@@ -1,4 +1,5 @@
 use super::*;
+use crate::evaluate::Cost;
 use proptest::prelude::*;
 use std::fs;
 

@@ -8,6 +8,7 @@ macro_rules! pattern {
     }};
 }
 
+mod answer_loss;
 mod author;
 mod code;
 mod command;
@@ -15,7 +16,6 @@ mod constraints;
 mod json;
 mod judge;
 mod label;
-mod lost;
 mod number;
 mod privacy;
 mod retrieval;

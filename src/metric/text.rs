@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::lost::lost;
+use super::answer_loss::answer_loss;
 use super::{Judgement, Metric, MetricError, expected, shorten};
 use crate::data::{Example, listed};
 use crate::engine::Completion;
@@ -96,7 +96,7 @@ impl Metric for Text {
             Comparison::Exact if expected.iter().any(|text| exact(given, text)) => Judgement::new(1.0, format!("Correct: {or}.")),
             Comparison::Exact => {
                 let words = format!("Wrong. `{}` should be {or} and nothing else, but was `{shown}`.", self.output);
-                let module_feedback = lost(example, rollout, &self.output, &expected);
+                let module_feedback = answer_loss(example, rollout, &self.output, &expected);
                 Judgement { module_feedback, ..Judgement::new(0.0, words).close(best) }
             }
             Comparison::F1 if best >= 1.0 => Judgement::new(1.0, format!("Correct: {or}.")),
@@ -106,7 +106,7 @@ impl Metric for Text {
                     self.output,
                     advice(given, &expected)
                 );
-                let module_feedback = lost(example, rollout, &self.output, &expected);
+                let module_feedback = answer_loss(example, rollout, &self.output, &expected);
                 Judgement { module_feedback, ..Judgement::new(best, words) }
             }
             Comparison::Contains => {

@@ -8,8 +8,8 @@ use super::session::Halt;
 use super::{Member, Pool, Scores, Session};
 use crate::data::split::Split;
 use crate::error::RunError;
+use crate::evaluate::{Scored, Verdict};
 use crate::event::{Event, Purpose, StopReason};
-use crate::journal::{Scored, Verdict};
 use crate::program::{Candidate, ModuleText};
 
 /// A proposal: its iteration, its number there, from 1, and its parent's place.

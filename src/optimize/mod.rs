@@ -1,36 +1,21 @@
 //! The search for a better candidate: what an optimizer is, and what it may do.
 
-pub mod answer;
-pub mod ape;
-pub mod demonstrations;
-pub mod evaluator;
-pub mod evoprompt;
-pub mod failures;
-pub mod gepa;
 pub mod idle;
 pub mod joining;
+pub mod methods;
 pub mod minibatch;
-pub mod miprov2;
-pub mod opro;
-pub mod packing;
+pub mod operators;
 pub mod pool;
-pub mod profile;
-pub mod promptbreeder;
-pub mod random;
 pub mod randomness;
-pub mod reflexion;
-pub mod search;
+pub mod reflection;
 pub mod session;
-pub mod shown;
-pub mod textgrad;
-pub mod turns;
-pub mod writing;
 
 pub use pool::{Member, Pool, Scores};
 pub use session::{Answers, Ask, Halt, Session};
 
-use self::evoprompt::{EvoPrompt, Evolution};
-use self::turns::InTurns;
+use self::methods::evoprompt::{EvoPrompt, Evolution};
+use self::methods::turns::InTurns;
+use self::methods::{ape, gepa, miprov2, opro, promptbreeder, random, reflexion, textgrad};
 use crate::config::Method;
 use crate::engine::ModelId;
 use crate::error::RunError;

@@ -9,17 +9,18 @@ use std::time::Instant;
 
 use rand_chacha::ChaCha8Rng;
 
-use super::evaluator::{Asked, Evaluator, SUB_WAVE, salt, watch};
-use super::failures::Failures;
 use super::randomness;
 use crate::config::OptimizePlan;
 use crate::data::Example;
 use crate::data::split::{Split, Splits};
 use crate::engine::{Completion, ModelId, Request, Usage};
 use crate::error::RunError;
+use crate::evaluate::Scored;
+use crate::evaluate::evaluator::{Asked, Evaluator, SUB_WAVE, salt, watch};
+use crate::evaluate::failures::Failures;
 use crate::event::{Event, Purpose, StopReason};
 use crate::hash::sha256_hex;
-use crate::journal::{Journal, Limits, Record, RolloutAsk, Scored, Stored};
+use crate::journal::{Journal, Limits, Record, RolloutAsk, Stored};
 use crate::program::{Candidate, Program};
 
 /// Why a call of the session did not answer.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::journal::Cost;
+use crate::evaluate::Cost;
 
 /// Records without which nothing is said of how an engine's seconds divide.
 const LEAST_RECORDS: usize = 4;

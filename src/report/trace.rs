@@ -4,7 +4,7 @@ use super::history::{Chat, Scored, Step};
 use super::texts::{Text, Texts};
 use crate::data::split::Split;
 use crate::engine::{Completion, Ended, Message};
-use crate::journal::{self, Verdict};
+use crate::evaluate::Verdict;
 
 pub(super) fn chat(texts: &mut Texts, read: Vec<Message>, answer: &Completion) -> Chat {
     Chat {
@@ -28,7 +28,7 @@ pub(super) fn pairs<'a>(texts: &mut Texts, pairs: impl IntoIterator<Item = &'a (
     pairs.into_iter().map(|(name, value)| (texts.take(name), texts.take(value))).collect()
 }
 
-pub(super) fn scored(texts: &mut Texts, split: Split, example: usize, scored: &journal::Scored) -> Scored {
+pub(super) fn scored(texts: &mut Texts, split: Split, example: usize, scored: &crate::evaluate::Scored) -> Scored {
     let (feedback, module_feedback, objectives) = match &scored.verdict {
         Verdict::Judged(judgement) => (
             texts.take(&judgement.feedback),

@@ -2,9 +2,9 @@
 
 use crate::data::Example;
 use crate::engine::EngineError;
-use crate::journal::{Cost, Verdict};
+use crate::evaluate::evaluator::{Evaluator, SUB_WAVE, Watch};
+use crate::evaluate::{Cost, Verdict};
 use crate::metric::Metric;
-use crate::optimize::evaluator::{Evaluator, SUB_WAVE, Watch};
 use crate::program::Rollout;
 use crate::report::agreement::Agreement;
 

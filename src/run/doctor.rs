@@ -5,17 +5,17 @@ use std::sync::atomic::AtomicBool;
 
 use super::checks::{check_budget, check_room};
 use super::constant::{self, Constant};
+use super::engine::{Opened, open_with_memory};
 use super::findings::{self, Finding};
-use super::models::open_with_memory;
 use super::{EvalRequest, EvalResult, eval, feedback, files, metric, required_fields};
 use crate::config::Plan;
 use crate::data::Example;
 use crate::data::split::{self, Split};
 use crate::engine::memory::{Machine, MemoryPlan};
 use crate::error::RunError;
+use crate::evaluate::evaluator::Evaluator;
 use crate::event::Event;
-use crate::optimize::demonstrations::labelled;
-use crate::optimize::evaluator::Evaluator;
+use crate::optimize::reflection::demonstrations::labelled;
 use crate::program::{Candidate, Program};
 
 /// Training examples that the seed is tried on.
@@ -84,7 +84,7 @@ pub fn diagnose(plan: &Plan, interrupted: &AtomicBool, listener: &mut dyn FnMut(
     let mut findings = findings::of_data(&program, &*metric, &splits);
     let constant = constant::best(&program, &*metric, &splits.train, &splits.val);
 
-    let (mut engine, memory) = open_with_memory(plan, &BTreeMap::new(), interrupted, listener)?;
+    let Opened { mut engine, memory } = open_with_memory(plan, &BTreeMap::new(), interrupted, listener)?;
     check_room(plan, &*engine)?;
     let mut evaluator = Evaluator::new(&program, &*metric, &mut *engine);
     let tried: Vec<Example> = splits.train.iter().take(TRIED).cloned().collect();

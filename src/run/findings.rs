@@ -9,7 +9,7 @@ use super::constant::Constant;
 use crate::data::Example;
 use crate::data::split::Splits;
 use crate::engine::{Ended, Shape};
-use crate::journal::Verdict;
+use crate::evaluate::Verdict;
 use crate::metric::Metric;
 use crate::program::{Program, Rollout, Step};
 

@@ -5,19 +5,20 @@ mod checks;
 mod constant;
 pub mod contest;
 mod doctor;
+mod engine;
 mod eval;
 mod feedback;
 mod findings;
-mod models;
-pub mod start;
+#[cfg(feature = "llama")]
+mod llama;
 mod tester;
 
 pub use constant::Constant;
 pub use doctor::{Diagnosis, diagnose};
+pub use engine::{build_features, devices, open_engine};
 pub use eval::{EvalRequest, EvalResult, evaluate};
 pub use feedback::metric;
 pub use findings::Finding;
-pub use models::open_engine;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,17 +27,17 @@ use std::sync::atomic::AtomicBool;
 
 use self::checks::{check_budget, check_room, notes};
 use self::tester::Tester;
-use crate::catalog;
 use crate::config::{Plan, StepKind};
 use crate::data::Corpus;
 use crate::data::split::{self, Files, Splits};
 use crate::engine::Engine;
 use crate::error::RunError;
+use crate::evaluate::evaluator::Evaluator;
+use crate::evaluate::failures::Failures;
 use crate::event::{Event, StopReason};
 use crate::journal::{self, Journal, JournalError};
 use crate::metric::Metric;
-use crate::optimize::evaluator::Evaluator;
-use crate::optimize::failures::Failures;
+use crate::models;
 use crate::optimize::{self, Session};
 use crate::process::Pool;
 use crate::program::tools::{Act, Command, Retrieve, Search, Template};
@@ -59,7 +60,7 @@ fn program_and_tell(plan: &Plan, listener: &mut dyn FnMut(&Event)) -> Result<Pro
     for step in &plan.steps {
         let does: Arc<dyn Act> = match &step.does {
             StepKind::Retrieve { corpus, output, k, indexing, show, key, .. } => {
-                let folder = catalog::cache_dir()?.join("indexes");
+                let folder = models::cache_dir()?.join("indexes");
                 let bytes = std::fs::metadata(corpus).map_or(0, |file| file.len());
                 listener(&Event::Indexing { corpus: corpus.clone(), bytes });
                 let corpus = Arc::new(Corpus::open(corpus, indexing, &folder)?);

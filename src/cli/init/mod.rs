@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use gepard::catalog::{self, ModelFileError};
+use gepard::models::{self, ModelFileError};
 
 use self::templates::Template;
 use super::CliError;
@@ -102,8 +102,8 @@ struct Model {
 /// The model that was asked for, else the default where it is here, else the first of the cache that is.
 fn model(wanted: Option<&str>) -> Result<Model, CliError> {
     if let Some(wanted) = wanted {
-        let path = catalog::resolve(wanted, Path::new(""))?;
-        let reference = if catalog::is_path(wanted) {
+        let path = models::resolve(wanted, Path::new(""))?;
+        let reference = if models::is_path(wanted) {
             let absolute = std::path::absolute(&path).map_err(CliError::file("find the folder of", &path))?;
             absolute.to_string_lossy().into_owned()
         } else {
@@ -111,7 +111,7 @@ fn model(wanted: Option<&str>) -> Result<Model, CliError> {
         };
         return Ok(Model { words: format!("The model is {reference}."), reference });
     }
-    let listed = match catalog::list() {
+    let listed = match models::list() {
         Ok(listed) => listed,
         // Without a cache there are no models in it.
         Err(ModelFileError::NoCache) => Vec::new(),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use gepard::data::{Example, listed, to_text};
 use gepard::error::RunError;
-use gepard::run::start::{self, Guess};
+use gepard::init::infer::{self, Guess};
 
 use super::Made;
 use crate::cli::CliError;
@@ -16,15 +16,15 @@ pub(super) fn project(
     output: Option<&str>,
     model: &str,
 ) -> Result<(Vec<Made>, Vec<String>), CliError> {
-    let rows = start::read(data).map_err(RunError::from)?;
+    let rows = infer::read(data).map_err(RunError::from)?;
     let unusable = |cause: String| CliError::Usage(format!("--data {}: {cause}", data.display()));
-    let output = start::guess(&rows, inputs, output).map_err(unusable)?.output;
+    let output = infer::guess(&rows, inputs, output).map_err(unusable)?.output;
     // Rows that nobody has answered yet teach nothing, and would hide what the answers look like.
     let all = rows.len();
     let rows: Vec<Example> = rows.into_iter().filter(|row| is_answered(row, &output)).collect();
-    let guess = start::guess(&rows, inputs, Some(&output)).map_err(unusable)?;
+    let guess = infer::guess(&rows, inputs, Some(&output)).map_err(unusable)?;
     let total = rows.len();
-    let [train, val, test] = start::split(rows, &guess.inputs);
+    let [train, val, test] = infer::split(rows, &guess.inputs);
     if train.is_empty() || val.is_empty() {
         return Err(unusable("its rows have nearly all the same inputs, so there is nothing to split".into()));
     }
@@ -70,7 +70,7 @@ fn is_answered(row: &Example, output: &str) -> bool {
 
 /// Fields that are neither read nor the answer.
 fn left_out(rows: &[Example], guess: &Guess) -> Vec<String> {
-    let names = start::fields(rows).into_iter();
+    let names = infer::fields(rows).into_iter();
     names.filter(|name| **name != guess.output && !guess.inputs.contains(name)).cloned().collect()
 }
 

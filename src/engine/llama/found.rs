@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use llama_cpp_2::llama_backend::LlamaBackend;
 
-use super::{GpuLayers, Hears, ModelFile, Preparation, recoded};
+use super::recoded;
 use crate::engine::EngineError;
 use crate::engine::memory::{CacheType, Need};
+use crate::engine::settings::{GpuLayers, Hears, ModelFile, Preparation};
 use crate::gguf::Header;
-use crate::{catalog, gguf};
+use crate::{gguf, models};
 
 /// The longest context that is set up unless the task file asks for more, in tokens.
 const DEFAULT_CONTEXT: usize = 8192;
@@ -67,12 +68,12 @@ impl Found {
         }
         let tell = |begun| (begun, &*file.name, header.file_bytes);
         let mut goes_on = hears(Some(tell(Preparation::Hashing)));
-        let hashed = catalog::sha256_while(&file.path, &mut || {
+        let hashed = models::sha256_while(&file.path, &mut || {
             goes_on = if goes_on.is_break() { goes_on } else { hears(None) };
             goes_on
         });
         let Some(sha256) = hashed.map_err(|e| error(e.to_string()))? else { return Err(EngineError::Interrupted) };
-        if let Some(pinned) = catalog::pinned(&file.path).filter(|pinned| *pinned != sha256) {
+        if let Some(pinned) = models::pinned(&file.path).filter(|pinned| *pinned != sha256) {
             return Err(error(format!(
                 "its SHA-256 is {sha256}, and should be {pinned}: it was damaged or changed; remove it and fetch or add it again"
             )));

@@ -12,12 +12,11 @@ use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::vocab::LlamaVocab;
 use llguidance::{Matcher, ParserFactory};
 
-use super::ModelFile;
-use super::chat::ChatTemplate;
 use super::found::Found;
 use super::rows::Rows;
-use super::tune::Tuning;
+use crate::engine::chat::ChatTemplate;
 use crate::engine::memory::{CacheType, Share};
+use crate::engine::settings::{ModelFile, Tuning};
 use crate::engine::{EngineError, Grammar, reasoning};
 
 pub(super) struct Loaded {

@@ -5,7 +5,6 @@
 //! time.
 
 mod active;
-mod chat;
 mod draft;
 mod found;
 mod loaded;
@@ -19,140 +18,25 @@ mod tune;
 mod wave;
 mod worker;
 
-pub use chat::{ChatTemplate, Rendered, TemplateError};
-pub use sample::TOP_K;
-pub use tune::Tuning;
-
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use llama_cpp_2::LlamaBackendDeviceType;
 use llama_cpp_2::llama_backend::LlamaBackend;
-use serde::Serialize;
 
 use self::found::Found;
 use self::loaded::Loaded;
 use self::worker::{Asked, HearsLoading, TOKENIZER_STACK, Worker};
-use super::memory::{self, CacheType, Machine, MemoryPlan, Need};
+use super::memory::{self, Machine, MemoryPlan, Need};
+use super::settings::{
+    Device, Hears, ModelFile, Preparation, RECODED, Settings, Tuning, cache_key, chunk_key, context_key, layers_key, threads_key,
+    weights_key,
+};
 use super::{Completion, Engine, EngineError, EngineProgress, Message, ModelId, Request};
 
 /// The binding and its version, as pinned in Cargo.toml: kernels differ between versions.
 const BINDING: &str = "llama-cpp-2 0.1.160";
-
-/// How many layers go to the GPU.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GpuLayers {
-    /// As many as fit where the build has a GPU back end and finds a device, else none.
-    Auto,
-    /// All of them.
-    All,
-    /// So many.
-    Count(u32),
-    /// As many as a run that goes on had, whatever is free now; none where there is no GPU any more.
-    Kept(u32),
-}
-
-/// Where a run's fingerprint has the layers that the model called `name` had on a GPU.
-#[must_use]
-pub fn layers_key(name: &str) -> String {
-    format!("model.{name}.layers_on_gpu")
-}
-
-/// Where it has the tokens of its context.
-#[must_use]
-pub fn context_key(name: &str) -> String {
-    format!("model.{name}.context")
-}
-
-/// Where it has what its cache was stored as.
-#[must_use]
-pub fn cache_key(name: &str) -> String {
-    format!("model.{name}.cache")
-}
-
-/// Where it has what its weights were loaded from.
-#[must_use]
-pub fn weights_key(name: &str) -> String {
-    format!("model.{name}.weights")
-}
-
-/// What stands there for a recoded copy.
-pub const RECODED: &str = "recoded";
-
-/// One model of the plan.
-#[derive(Debug, Clone)]
-pub struct ModelFile {
-    /// The name in the task file.
-    pub name: String,
-    /// The GGUF file.
-    pub path: PathBuf,
-    /// Layers to offload.
-    pub gpu_layers: GpuLayers,
-    /// Tokens of context; the default is what it was trained on, at most 8192, and less where memory is short.
-    pub context: Option<usize>,
-    /// What its cache is stored as; the default is 16-bit floats, unless memory is short.
-    pub cache: Option<CacheType>,
-    /// Tokens of reasoning before each answer, at most; 0: it answers at once.
-    pub thinking: u32,
-    /// Threads and batches that it was run with before, for a run that goes on; the default is what was found fastest here.
-    pub tuning: Option<Tuning>,
-    /// Whether it was a recoded copy that was run before, for a run that goes on; the default is one where it is faster.
-    pub recoded: Option<bool>,
-}
-
-impl ModelFile {
-    /// What is wrong with it.
-    fn error(&self, cause: String) -> EngineError {
-        EngineError::Model { name: self.name.clone(), path: self.path.clone(), cause }
-    }
-}
-
-/// What is done before a model can answer, where it may take long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Preparation {
-    /// Its file is read from end to end, for its SHA-256.
-    Hashing,
-    /// A copy of it is written, of which this CPU is faster.
-    Recoding,
-    /// Its weights are loaded.
-    Loading,
-    /// It is new on this machine: what threads and batches suit it is found out.
-    Measuring,
-}
-
-/// Hears what is begun, of which model, and how many bytes its file has; and None now and then while that goes on. It is broken
-/// off where this says so.
-pub type Hears<'a> = dyn FnMut(Option<(Preparation, &str, u64)>) -> ControlFlow<()> + 'a;
-
-/// The shape of all work; part of the plan, because answers depend on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settings {
-    /// Threads of llama.cpp; the default is what a measurement finds at a model's first use on a machine.
-    pub threads: Option<usize>,
-    /// Requests decoded together, 1 to 253.
-    pub sequences: usize,
-    /// Tokens in a batch, at least `sequences`; the default is measured like `threads`.
-    pub chunk: Option<usize>,
-    /// Bytes of memory that models may take; the default is seven eighths of the machine's.
-    pub memory: Option<u64>,
-    /// Whether a lone answer's next tokens are guessed from its prompt and verified together. On a CPU this changes its speed alone.
-    pub drafts: bool,
-}
-
-impl Settings {
-    /// Requests decoded together, unless the plan says otherwise.
-    pub const SEQUENCES: usize = 32;
-
-    /// The most tokens in a batch, unless the plan says otherwise: on a CPU, an interrupt is felt within one.
-    pub const CHUNK: usize = 256;
-
-    /// The most tokens that a batch may have.
-    fn most_chunk(self) -> usize {
-        self.chunk.unwrap_or(Self::CHUNK)
-    }
-}
 
 /// The engine over llama.cpp.
 pub struct Llama {
@@ -213,15 +97,6 @@ pub fn build_features() -> String {
     let on = |part: &&str| !part.trim().is_empty() && !part.trim().ends_with("= 0");
     let parts: Vec<&str> = text.split('|').filter(on).map(str::trim).collect();
     format!("{BINDING}; {}", parts.join(", "))
-}
-
-/// A device that llama.cpp can compute on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Device {
-    /// What llama.cpp calls it.
-    pub name: String,
-    /// Bytes of its memory.
-    pub memory: u64,
 }
 
 /// The devices that llama.cpp finds.
@@ -462,8 +337,8 @@ impl Engine for Llama {
                 pairs.push((format!("model.{name}.rows"), rows));
                 pairs.push((layers_key(name), loaded.gpu_layers.to_string()));
                 if let Some(Tuning { threads, chunk }) = loaded.tuning.get() {
-                    pairs.push((tune::threads_key(name), threads.to_string()));
-                    pairs.push((tune::chunk_key(name), chunk.to_string()));
+                    pairs.push((threads_key(name), threads.to_string()));
+                    pairs.push((chunk_key(name), chunk.to_string()));
                 }
             }
         }

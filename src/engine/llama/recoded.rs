@@ -4,8 +4,8 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use crate::catalog;
 use crate::gguf::{self, Header, recode};
+use crate::models;
 
 /// The folder of the copies, in the folder of the models. It can be removed at any time.
 const FOLDER: &str = "recoded";
@@ -21,7 +21,7 @@ pub(super) fn copy(header: &Header, sha256: &str, writes: &mut dyn FnMut(bool) -
     if !recode::applies(header) || !FASTER_WITH.iter().any(|feature| features.contains(feature)) {
         return None;
     }
-    let folder = catalog::cache_dir().ok()?.join(FOLDER);
+    let folder = models::cache_dir().ok()?.join(FOLDER);
     let target = folder.join(format!("{sha256}.gguf"));
     // It appears whole or not at all; one that was shortened since is made again.
     if gguf::read(&target).is_ok_and(|copy| copy.tensor_count == header.tensor_count) {

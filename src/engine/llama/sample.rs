@@ -9,9 +9,7 @@ use llguidance::Matcher;
 use llguidance::toktrie::SimpleVob;
 
 use crate::engine::Decoding;
-
-/// Tokens that a sampled (not greedy) answer draws from, before `top_p`: llama.cpp's own default.
-pub const TOP_K: i32 = 40;
+use crate::engine::settings::TOP_K;
 
 /// Draws the tokens of one answer.
 pub(super) struct Sampler {

@@ -11,39 +11,12 @@ use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::token::LlamaToken;
-use serde::{Deserialize, Serialize};
 
-use super::Settings;
 use super::loaded::Loaded;
 use super::worker::{context_params, stored_as};
 use crate::engine::memory::CacheType;
-use crate::{catalog, whole_file};
-
-/// Threads and batches of one model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tuning {
-    /// Threads of llama.cpp.
-    pub threads: usize,
-    /// The most tokens in a batch.
-    pub chunk: usize,
-}
-
-impl Tuning {
-    /// What the run with this fingerprint used for the model called `name`.
-    #[must_use]
-    pub fn of_run(fingerprint: &BTreeMap<String, String>, name: &str) -> Option<Self> {
-        let number = |key: String| fingerprint.get(&key)?.parse().ok();
-        Some(Self { threads: number(threads_key(name))?, chunk: number(chunk_key(name))? })
-    }
-}
-
-pub(super) fn threads_key(name: &str) -> String {
-    format!("model.{name}.threads")
-}
-
-pub(super) fn chunk_key(name: &str) -> String {
-    format!("model.{name}.chunk")
-}
+use crate::engine::settings::{Settings, Tuning};
+use crate::{models, whole_file};
 
 /// The record of what was measured, in the folder of the models.
 const RECORD: &str = "tuned.json";
@@ -77,7 +50,7 @@ fn kept_or_measured(
     measures: &dyn Fn(),
     cancelled: &AtomicBool,
 ) -> Tuning {
-    let record = catalog::cache_dir().ok().map(|folder| folder.join(RECORD));
+    let record = models::cache_dir().ok().map(|folder| folder.join(RECORD));
     let mut known = record.as_deref().map(read).unwrap_or_default();
     let key = key(loaded);
     if let Some(tuning) = known.get(&key) {

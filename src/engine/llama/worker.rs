@@ -17,14 +17,14 @@ use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::token::LlamaToken;
 use llguidance::Matcher;
 
-use super::chat::Rendered;
 use super::loaded::Loaded;
 use super::prompt::{Prompt, Thinking};
 use super::rows::Rows;
-use super::tune::{self, Tuning};
+use super::tune;
 use super::wave::{Carried, Shape, Wave};
-use super::{Preparation, Settings};
+use crate::engine::chat::Rendered;
 use crate::engine::memory::CacheType;
+use crate::engine::settings::{Preparation, Settings, Tuning};
 use crate::engine::{Completion, Ended, EngineError, EngineProgress, Grammar, Message, Request, Usage};
 
 /// The caller is asked so often whether to go on loading.

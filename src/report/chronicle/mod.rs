@@ -13,7 +13,7 @@ use super::trace;
 use crate::data::split::Split;
 use crate::engine::{Completion, Message};
 use crate::event::Behind;
-use crate::journal::{self, Record, RolloutAsk};
+use crate::journal::{Record, RolloutAsk};
 
 /// A history in the making.
 #[derive(Debug, Default)]
@@ -71,7 +71,7 @@ impl Chronicle {
         self.history
     }
 
-    fn rollouts(&mut self, ask: &RolloutAsk, rollouts: Vec<journal::Scored>) -> Result<(), String> {
+    fn rollouts(&mut self, ask: &RolloutAsk, rollouts: Vec<crate::evaluate::Scored>) -> Result<(), String> {
         let asked: usize = ask.of.iter().map(|of| of.examples.len()).sum();
         if asked != rollouts.len() {
             return Err(format!("{asked} rollouts were asked for, {} are there", rollouts.len()));
@@ -99,7 +99,7 @@ impl Chronicle {
         run
     }
 
-    fn example(&mut self, split: Split, id: &str, scored: &journal::Scored) -> usize {
+    fn example(&mut self, split: Split, id: &str, scored: &crate::evaluate::Scored) -> usize {
         let place = place_of(split);
         if let Some(&example) = self.examples[place].get(id) {
             return example;

@@ -12,11 +12,11 @@ mod request;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::catalog;
 use crate::config::{self, ConfigError, ModelSource, Plan};
-use crate::engine::llama::context_key;
+use crate::engine::settings::context_key;
 use crate::engine::{Grammar, Message, Role};
 use crate::journal;
+use crate::models;
 use crate::program::{Module, ModuleText, layout};
 
 use super::result::{BestFile, braced};
@@ -128,7 +128,7 @@ impl Deployed {
         let (model, scripted, context, thinking) = match source {
             Some((name, ModelSource::Llama { gguf, context, thinking, .. })) => {
                 let context = context.or_else(|| recorded.get(&context_key(name))?.parse().ok());
-                let path = catalog::resolve(gguf, Path::new("")).map(|path| path.to_string_lossy().into_owned());
+                let path = models::resolve(gguf, Path::new("")).map(|path| path.to_string_lossy().into_owned());
                 (path.unwrap_or_else(|_| gguf.clone()), false, context.unwrap_or(CONTEXT), thinking.unwrap_or(0))
             }
             Some((name, ModelSource::Scripted { .. })) => (name.clone(), true, CONTEXT, 0),
@@ -156,7 +156,7 @@ impl Deployed {
     /// The model's name, without folder and ending.
     fn model_name(&self) -> String {
         let path = Path::new(&self.model);
-        let stem = if catalog::is_path(&self.model) { path.file_stem() } else { path.file_name() };
+        let stem = if models::is_path(&self.model) { path.file_stem() } else { path.file_name() };
         stem.map_or_else(|| self.model.clone(), |name| name.to_string_lossy().into_owned())
     }
 

@@ -5,7 +5,7 @@
 
 use super::request::shortest;
 use super::{Deployed, ExportError};
-use crate::engine::llama::TOP_K;
+use crate::engine::settings::TOP_K;
 use crate::engine::{Message, Role};
 use crate::program::layout::{self, Turn};
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::request::shortest;
 use super::{Deployed, File};
 use crate::engine::Message;
-use crate::engine::llama::TOP_K;
+use crate::engine::settings::TOP_K;
 
 /// Every message below its role.
 pub(super) fn text(one: &Deployed) -> String {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Deployed;
 use crate::data::listed;
 use crate::engine::Role;
-use crate::engine::llama::TOP_K;
+use crate::engine::settings::TOP_K;
 
 /// The body, and what it cannot carry.
 pub(super) fn openai(one: &Deployed) -> (String, Vec<String>) {

@@ -1,0 +1,411 @@
+//! The model's own chat template, rendered as Hugging Face does.
+
+use std::sync::LazyLock;
+
+use minijinja::value::{Kwargs, StringInput, Value};
+use minijinja::{Environment, ErrorKind, context};
+use regex::{Captures, Regex};
+use serde::Serialize;
+
+use super::reasoning::Tags;
+use super::{Message, Role};
+
+/// The date that templates see. A clock in a prompt would make a run unrepeatable.
+const TODAY: jiff::civil::DateTime = jiff::civil::date(2026, 1, 2).at(3, 4, 5, 0);
+
+/// Steps after which a template is taken to be endless.
+const FUEL: u64 = 1_000_000;
+
+/// The most bytes of a rendered chat: far more than any model reads.
+const LONGEST: usize = 64 << 20;
+
+/// Why a chat could not be rendered.
+#[derive(Debug, thiserror::Error)]
+pub enum TemplateError {
+    /// The template cannot be parsed.
+    #[error(
+        "the model's chat template cannot be read: {0}; take another file of this model, or repair its `tokenizer.chat_template`"
+    )]
+    Syntax(String),
+    /// The template refuses this chat or fails on it.
+    #[error("the model's chat template refuses the chat: {0}")]
+    Render(String),
+}
+
+/// A chat template as a model ships it.
+pub struct ChatTemplate {
+    environment: Environment<'static>,
+    bos: String,
+    eos: String,
+    tags: Option<Tags>,
+}
+
+/// A chat as text, up to where the answer begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// The text. Where the model is to reason first, it ends within its reasoning.
+    pub text: String,
+    /// What opens the reasoning; empty where there is none.
+    pub opened: &'static str,
+    /// What the answer begins with behind the reasoning; empty where it stands in the text.
+    pub then: String,
+}
+
+impl ChatTemplate {
+    /// Reads a template; `bos` and `eos` are the texts of those tokens.
+    ///
+    /// # Errors
+    /// [`TemplateError::Syntax`] where it is no Jinja.
+    pub fn new(source: &str, bos: &str, eos: &str) -> Result<Self, TemplateError> {
+        let mut environment = Environment::new();
+        let mut syntax = minijinja::syntax::SyntaxConfig::builder();
+        syntax.trim_blocks(true).lstrip_blocks(true);
+        environment.set_syntax(syntax.build().map_err(|e| TemplateError::Syntax(chain(&e)))?);
+        environment.set_fuel(Some(FUEL));
+        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        environment.add_function("raise_exception", |message: String| -> Result<Value, minijinja::Error> {
+            Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
+        });
+        environment.add_function("strftime_now", |format: String| -> Result<String, minijinja::Error> {
+            jiff::fmt::strtime::format(&format, TODAY)
+                .map_err(|e| minijinja::Error::new(ErrorKind::InvalidOperation, e.to_string()))
+        });
+        environment.add_filter("tojson", to_json);
+        environment.add_filter("indent", indent);
+        environment.add_template_owned("chat", without_generation(source)).map_err(|e| TemplateError::Syntax(chain(&e)))?;
+        Ok(Self { environment, bos: bos.to_owned(), eos: eos.to_owned(), tags: Tags::of_template(source) })
+    }
+
+    /// The prompt text for `messages`, up to where the answer begins.
+    ///
+    /// `thinking` is passed on as `enable_thinking` and as `thinking`: families differ in the name. A system message that the template refuses
+    /// or drops becomes the beginning of the user's first turn. A last message of the assistant
+    /// is the beginning of the answer.
+    ///
+    /// # Errors
+    /// [`TemplateError::Render`] where the template refuses the chat even so.
+    pub fn render(&self, messages: &[Message], thinking: Option<bool>) -> Result<String, TemplateError> {
+        let (chat, begun) = split_begun(messages);
+        let system = chat.iter().find(|m| m.role == Role::System);
+        let mut text = match (self.render_as_is(chat, thinking), system) {
+            (Ok(text), Some(system)) if !text.contains(system.content.trim()) => {
+                self.render_as_is(&fold_system(chat), thinking)?
+            }
+            (Ok(text), _) => text,
+            (Err(_), Some(_)) => self.render_as_is(&fold_system(chat), thinking)?,
+            (Err(error), None) => return Err(error),
+        };
+        text.push_str(begun);
+        Ok(text)
+    }
+
+    /// How the model marks its reasoning, where its template says so.
+    #[must_use]
+    pub fn tags(&self) -> Option<Tags> {
+        self.tags
+    }
+
+    /// The prompt text for an answer with reasoning before it, or without: there, reasoning that the template opens is closed.
+    ///
+    /// # Errors
+    /// [`TemplateError::Render`] where the template refuses the chat.
+    pub fn answering(&self, messages: &[Message], thinking: bool) -> Result<Rendered, TemplateError> {
+        let (chat, begun) = split_begun(messages);
+        let mut text = self.render(chat, Some(thinking && self.tags.is_some()))?;
+        match self.tags {
+            Some(tags) if thinking => {
+                text.push_str(&tags.opening(&text));
+                Ok(Rendered { text, opened: tags.open, then: begun.to_owned() })
+            }
+            tags => {
+                text.push_str(&tags.map(|tags| tags.skipping(&text)).unwrap_or_default());
+                text.push_str(begun);
+                Ok(Rendered { text, opened: "", then: String::new() })
+            }
+        }
+    }
+
+    /// As the template has it, without folding.
+    ///
+    /// # Errors
+    /// [`TemplateError::Render`] where the template refuses the chat.
+    pub fn render_as_is(&self, messages: &[Message], thinking: Option<bool>) -> Result<String, TemplateError> {
+        let fail = |e: &minijinja::Error| TemplateError::Render(chain(e));
+        let template = self.environment.get_template("chat").map_err(|e| fail(&e))?;
+        let chat = Value::from(minijinja::value::Serde(messages));
+        let base = context! {
+            messages => chat, bos_token => self.bos.as_str(), eos_token => self.eos.as_str(), add_generation_prompt => true,
+        };
+        let values = match thinking {
+            Some(on) => context! { enable_thinking => on, thinking => on, ..base },
+            None => base,
+        };
+        let mut text = Bounded(Vec::new());
+        template.render_captured_to(values, &mut text).map_err(|e| fail(&e))?;
+        Ok(String::from_utf8_lossy(&text.0).into_owned())
+    }
+}
+
+/// Marks of what an assistant writes, which training reads and a prompt has no use for, as conditions that always hold.
+fn without_generation(source: &str) -> String {
+    static TAG: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\{%([-+]?)\s*(end)?generation\s*([-+]?)%\}").ok());
+    let plain = |tag: &Captures<'_>| {
+        let word = if tag.get(2).is_some() { "endif" } else { "if true" };
+        format!("{{%{} {word} {}%}}", &tag[1], &tag[3])
+    };
+    TAG.as_ref().map_or_else(|| source.to_owned(), |pattern| pattern.replace_all(source, plain).into_owned())
+}
+
+/// A chat and the beginning of the answer, where its last message is one.
+fn split_begun(messages: &[Message]) -> (&[Message], &str) {
+    match messages.split_last() {
+        Some((last, rest)) if last.role == Role::Assistant => (rest, last.content.as_str()),
+        _ => (messages, ""),
+    }
+}
+
+/// What a template writes, up to a length.
+struct Bounded(Vec<u8>);
+
+impl std::io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.0.len() + bytes.len() > LONGEST {
+            return Err(std::io::Error::other(format!("it writes more than {} MB", LONGEST >> 20)));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The chat without a system role: its text opens the first user turn.
+fn fold_system(messages: &[Message]) -> Vec<Message> {
+    let mut standing = String::new();
+    let mut folded: Vec<Message> = Vec::with_capacity(messages.len());
+    for message in messages {
+        match message.role {
+            Role::System => {
+                standing.push_str(&message.content);
+                standing.push_str("\n\n");
+            }
+            Role::User if !standing.is_empty() => {
+                folded.push(Message::user(std::mem::take(&mut standing) + &message.content));
+            }
+            _ => folded.push(message.clone()),
+        }
+    }
+    if !standing.is_empty() {
+        folded.push(Message::user(standing.trim_end()));
+    }
+    folded
+}
+
+/// The widest indentation that a template may ask for: it takes memory before anything is written.
+const MOST_INDENT: usize = 64;
+
+fn too_wide() -> minijinja::Error {
+    minijinja::Error::new(ErrorKind::InvalidOperation, format!("an indentation of more than {MOST_INDENT} spaces"))
+}
+
+/// The filter of minijinja, within bounds.
+fn indent(
+    text: StringInput<'_>,
+    width: Option<usize>,
+    first: Option<bool>,
+    blank: Option<bool>,
+    kwargs: Kwargs,
+) -> Result<Value, minijinja::Error> {
+    let named: Option<usize> = kwargs.get("width")?;
+    if width.or(named).is_some_and(|width| width > MOST_INDENT) {
+        return Err(too_wide());
+    }
+    minijinja::filters::indent(text, width, first, blank, kwargs)
+}
+
+/// `json.dumps(value, ensure_ascii=False, indent=indent)`, as Hugging Face's `tojson`.
+fn to_json(value: &Value, kwargs: Kwargs) -> Result<String, minijinja::Error> {
+    let indent: Option<usize> = kwargs.get("indent")?;
+    kwargs.assert_all_used()?;
+    let fail = |e: serde_json::Error| minijinja::Error::new(ErrorKind::BadSerialization, e.to_string());
+    let mut out = Vec::new();
+    match indent {
+        Some(width) => {
+            if width > MOST_INDENT {
+                return Err(too_wide());
+            }
+            let spaces = vec![b' '; width];
+            let formatter = serde_json::ser::PrettyFormatter::with_indent(&spaces);
+            value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, formatter)).map_err(fail)?;
+        }
+        None => value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, PythonJson)).map_err(fail)?,
+    }
+    Ok(String::from_utf8_lossy(&out).into_owned())
+}
+
+/// Python's separators: `", "` and `": "`.
+struct PythonJson;
+
+impl serde_json::ser::Formatter for PythonJson {
+    fn begin_array_value<W: ?Sized + std::io::Write>(&mut self, out: &mut W, first: bool) -> std::io::Result<()> {
+        if first { Ok(()) } else { out.write_all(b", ") }
+    }
+
+    fn begin_object_key<W: ?Sized + std::io::Write>(&mut self, out: &mut W, first: bool) -> std::io::Result<()> {
+        if first { Ok(()) } else { out.write_all(b", ") }
+    }
+
+    fn begin_object_value<W: ?Sized + std::io::Write>(&mut self, out: &mut W) -> std::io::Result<()> {
+        out.write_all(b": ")
+    }
+}
+
+/// An error and its causes in one line.
+fn chain(error: &minijinja::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const CHATML: &str = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}\n{% endfor %}<|assistant|>";
+
+    #[test]
+    fn content_is_never_a_template() {
+        let template = ChatTemplate::new(CHATML, "", "").unwrap();
+        let text = template.render(&[Message::user("{{ bos_token }} <b>")], None).unwrap();
+        assert_eq!(text, "<|user|>{{ bos_token }} <b>\n<|assistant|>");
+    }
+
+    #[test]
+    fn a_refused_system_role_is_folded_into_the_user_turn() {
+        let source = "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}".to_owned() + CHATML;
+        let template = ChatTemplate::new(&source, "", "").unwrap();
+        let text = template.render(&[Message::system("Be brief."), Message::user("Why?")], None).unwrap();
+        assert_eq!(text, "<|user|>Be brief.\n\nWhy?\n<|assistant|>");
+    }
+
+    #[test]
+    fn a_silently_dropped_system_role_is_folded_too() {
+        let source = "{% for m in messages if m.role != 'system' %}<|{{ m.role }}|>{{ m.content }}{% endfor %}";
+        let template = ChatTemplate::new(source, "", "").unwrap();
+        let text = template.render(&[Message::system("Be brief."), Message::user("Why?")], None).unwrap();
+        assert_eq!(text, "<|user|>Be brief.\n\nWhy?");
+    }
+
+    #[test]
+    fn an_assistant_beginning_is_continued() {
+        let template = ChatTemplate::new(CHATML, "", "").unwrap();
+        let begun = Message { role: Role::Assistant, content: "label:".into() };
+        let text = template.render(&[Message::user("Why?"), begun], None).unwrap();
+        assert_eq!(text, "<|user|>Why?\n<|assistant|>label:");
+    }
+
+    #[test]
+    fn marks_of_what_an_assistant_writes_change_nothing() {
+        let source = "{% for m in messages %}\n{%- generation -%}\n {{ m.content }} \n{%- endgeneration %}|{% endfor %}";
+        let template = ChatTemplate::new(source, "", "").unwrap();
+        assert_eq!(template.render(&[Message::user("hi"), Message::user("you")], None).unwrap(), "hi|you|");
+    }
+
+    #[test]
+    fn a_template_that_writes_without_end_is_an_error() {
+        let source = "{% for a in range(9999) %}{% for b in range(9) %}{{ messages[0].content }}{% endfor %}{% endfor %}";
+        let template = ChatTemplate::new(source, "", "").unwrap();
+        let error = template.render(&[Message::user("hi".repeat(5000))], None).unwrap_err().to_string();
+        assert!(error.contains("it writes more than 64 MB"), "{error}");
+    }
+
+    #[test]
+    fn large_numbers_in_a_template_are_errors() {
+        for source in ["{{ 'x' * 1000000000000 }}", "{% for i in range(1000000000) %}x{% endfor %}", "{{ [1] * 1000000000000 }}"]
+        {
+            let template = ChatTemplate::new(source, "", "").unwrap();
+            assert!(template.render(&[Message::user("hi")], None).is_err(), "{source}");
+        }
+    }
+
+    #[test]
+    fn a_template_that_calls_itself_is_an_error() {
+        let source = "{% macro again(n) %}{{ again(n + 1) }}{% endmacro %}{{ again(0) }}";
+        assert!(ChatTemplate::new(source, "", "").unwrap().render(&[Message::user("hi")], None).is_err());
+        let deep = format!("{}x{}", "{% if true %}".repeat(2000), "{% endif %}".repeat(2000));
+        let deep = ChatTemplate::new(&deep, "", "").map(|template| template.render(&[Message::user("hi")], None).is_ok());
+        assert!(matches!(deep, Err(_) | Ok(true)));
+    }
+
+    proptest! {
+        /// Pieces of templates in any order: an error or a text, and nothing else.
+        #[test]
+        fn any_template_is_rendered_or_refused(
+            pieces in prop::collection::vec(prop::sample::select(PIECES), 0..12),
+            noise in "\\PC{0,8}",
+            chat in prop::collection::vec(("[a-z{}% ]{0,12}", 0..3_usize), 0..4),
+            thinking in any::<Option<bool>>(),
+        ) {
+            let role = |n: usize| [Role::System, Role::User, Role::Assistant][n];
+            let messages: Vec<Message> = chat.into_iter().map(|(content, n)| Message { role: role(n), content }).collect();
+            let source = pieces.concat() + &noise;
+            if let Ok(template) = ChatTemplate::new(&source, "<s>", "</s>") {
+                let _ = template.render(&messages, thinking);
+            }
+        }
+    }
+
+    /// What real templates are made of, and what breaks them.
+    const PIECES: &[&str] = &[
+        "{% for m in messages %}",
+        "{% endfor %}",
+        "{{ m.role }}",
+        "{{ m['content'] | trim }}",
+        "{{ m.content }}",
+        "{% if m.role == 'system' %}",
+        "{% elif loop.last %}",
+        "{% else %}",
+        "{% endif %}",
+        "{{ raise_exception('no') }}",
+        "{{ bos_token }}",
+        "{% set ns = namespace(x='') %}",
+        "{% set ns.x = ns.x ~ m.content %}",
+        "{{ messages | tojson(indent=2) }}",
+        "{{ strftime_now('%Y-%m-%d') }}",
+        "{{ strftime_now('%Q') }}",
+        "{% macro f(x) %}",
+        "{{ f(x) }}",
+        "{% endmacro %}",
+        "{{ messages[-1].content.split('</think>')[-1].lstrip('\n') }}",
+        "{{ messages[1:] }}",
+        "{{ 1 / 0 }}",
+        "{{ 'x' * 99999 }}",
+        "{% for i in range(100000) %}",
+        "{%- ",
+        " -%}",
+        "{{ ",
+        " }}",
+        "{# ",
+        " #}",
+        "{% generation %}",
+        "{% break %}",
+        "{{ m.a.b.c }}",
+    ];
+
+    #[test]
+    fn an_endless_template_is_an_error() {
+        let source =
+            "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}x{% endfor %}{% endfor %}{% endfor %}";
+        let template = ChatTemplate::new(source, "", "").unwrap();
+        assert!(matches!(template.render(&[Message::user("hi")], None), Err(TemplateError::Render(_))));
+    }
+}

@@ -1,0 +1,264 @@
+//! A first task from nothing but rows: which field is the answer, how it is judged, and which rows are for what.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::data::{DataError, Dataset, Example, counted, listed};
+use crate::engine::ModelId;
+use crate::hash::number;
+use crate::metric::{Metric, Number};
+use crate::optimize::reflection::profile::{self, Kind};
+use crate::program::{Layout, Module};
+
+/// Names of fields that hold the answer, as data sets have them.
+const ANSWERS: [&str; 20] = [
+    "label",
+    "labels",
+    "category",
+    "class",
+    "topic",
+    "intent",
+    "team",
+    "queue",
+    "department",
+    "priority",
+    "sentiment",
+    "answer",
+    "answers",
+    "output",
+    "target",
+    "expected",
+    "completion",
+    "response",
+    "summary",
+    "translation",
+];
+
+/// Rows without which there is nothing to split.
+const LEAST_ROWS: usize = 6;
+
+/// The most rows for training and for validation each.
+const MOST: usize = 100;
+
+/// The most rows for the test, which runs twice: more would take longer than the search and tell little more.
+const MOST_TEST: usize = 200;
+
+/// What the rows look like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guess {
+    /// What the program reads.
+    pub inputs: Vec<String>,
+    /// The field with the answers.
+    pub output: String,
+    /// The kind of metric that suits it.
+    pub metric: &'static str,
+    /// What its values are, in words.
+    pub because: &'static str,
+    /// Tokens that hold its longest value with room to spare.
+    pub max_tokens: usize,
+}
+
+/// The fields that rows have beside their ids, in the order in which they come up.
+#[must_use]
+pub fn fields(rows: &[Example]) -> Vec<&String> {
+    let mut seen = BTreeSet::new();
+    rows.iter().flat_map(|row| row.fields.keys()).filter(|name| *name != "id" && seen.insert(*name)).collect()
+}
+
+/// Looks at the rows. `output` is the field with the answers and `inputs` are the others that are read, where their user says so.
+///
+/// # Errors
+/// Words about what is missing.
+pub fn guess(rows: &[Example], inputs: &[String], output: Option<&str>) -> Result<Guess, String> {
+    let fields = fields(rows);
+    let in_all = |name: &str| rows.iter().all(|row| row.fields.contains_key(name));
+    let in_most = |name: &str| rows.iter().filter(|row| row.fields.contains_key(name)).count() * 2 > rows.len();
+    if rows.len() < LEAST_ROWS {
+        return Err(format!("it has {}; {LEAST_ROWS} are the least that can be split", counted(rows.len(), "row")));
+    }
+    if fields.len() < 2 {
+        return Err("its rows have one field; an input and an answer are needed".into());
+    }
+    let by_name = ANSWERS.iter().find_map(|name| fields.iter().find(|field| field.eq_ignore_ascii_case(name)));
+    let output = match output {
+        Some(wanted) if fields.iter().any(|field| *field == wanted) => wanted.to_owned(),
+        Some(wanted) => return Err(format!("it has no field `{wanted}`; it has {}", listed(&fields))),
+        // A remark on a few rows is no answer.
+        None => {
+            let last = fields.iter().rfind(|name| in_most(name)).or(fields.last());
+            by_name.or(last).map(|name| (*name).clone()).unwrap_or_default()
+        }
+    };
+    if let Some(unknown) = inputs.iter().find(|input| !fields.iter().any(|field| field == input)) {
+        return Err(format!("it has no field `{unknown}`; it has {}", listed(&fields)));
+    }
+    if inputs.contains(&output) {
+        return Err(format!("`{output}` cannot be read and be the answer; name the answer's field with --output"));
+    }
+    if let Some(sparse) = inputs.iter().find(|input| !in_all(input)) {
+        return Err(format!("not all of its rows have `{sparse}`; write it into all of them, or leave it out of --inputs"));
+    }
+    let inputs: Vec<String> = match inputs {
+        [] => fields.into_iter().filter(|name| **name != output && in_all(name)).cloned().collect(),
+        named => named.to_vec(),
+    };
+    if inputs.is_empty() {
+        return Err(format!("its rows have no field in common but `{output}`; an input and an answer are needed"));
+    }
+    let (metric, because) = kind(rows, &inputs, &output);
+    let longest = rows.iter().filter_map(|row| row.text(&output)).map(|text| text.chars().count()).max().unwrap_or(0);
+    Ok(Guess { inputs, output, metric, because, max_tokens: (longest / 2 + 8).clamp(16, 1024) })
+}
+
+fn kind(rows: &[Example], inputs: &[String], output: &str) -> (&'static str, &'static str) {
+    let module = Module {
+        name: "m".into(),
+        inputs: inputs.to_vec(),
+        outputs: vec![output.to_owned()],
+        shapes: BTreeMap::new(),
+        max_tokens: 1,
+        temperature: 0.0,
+        top_p: 1.0,
+        model: ModelId(0),
+        layout: Layout::default(),
+        frozen: false,
+        keep: Vec::new(),
+        labels: BTreeMap::new(),
+    };
+    match profile::of(&module, rows).into_iter().next().map(|output| output.kind) {
+        Some(Kind::Text(_) | Kind::Span { .. }) if are_numbers(rows, output) => ("number", "it is a number"),
+        Some(Kind::Set(_)) => ("label", "its values come from a small set"),
+        Some(Kind::Flag) => ("label", "it is true or false"),
+        Some(Kind::Number) => ("number", "it is a number"),
+        Some(Kind::Object(_)) => ("json", "it is a JSON object"),
+        Some(Kind::List(_)) => ("contains", "it is a list"),
+        Some(Kind::Span { .. }) => ("exact", "it is copied from an input"),
+        Some(Kind::Text(_)) | None => ("f1", "it is free text"),
+    }
+}
+
+/// Whether the metric `number` can read all values of a field, and what stands beside the digits is the same everywhere: it does
+/// not compare units.
+fn are_numbers(rows: &[Example], field: &str) -> bool {
+    let metric = Number::new(field, field, None);
+    let is_unit = |c: &char| c.is_alphabetic() || matches!(c, '$' | '€' | '£' | '¥' | '₹' | '%');
+    // Of a worked solution, the number is what stands behind its mark.
+    let unit = |text: String| text.rsplit("####").next().unwrap_or_default().chars().filter(is_unit).collect::<String>();
+    let units: BTreeSet<String> = rows.iter().filter_map(|row| row.text(field)).map(unit).collect();
+    units.len() == 1 && rows.iter().all(|row| metric.check(row).is_ok())
+}
+
+/// Reads the rows of a file.
+///
+/// # Errors
+/// [`DataError`]
+pub fn read(path: &std::path::Path) -> Result<Vec<Example>, DataError> {
+    Dataset::open(path, None)?.check(&[])
+}
+
+/// Training, validation and test rows: two fifths, three tenths and the rest, as far as each may go, by a hash of what the program reads, so that rows
+/// with the same inputs stay together and the choice depends on the rows alone.
+#[must_use]
+pub fn split(rows: Vec<Example>, inputs: &[String]) -> [Vec<Example>; 3] {
+    let total = rows.len();
+    let key = |row: &Example| {
+        let texts: Vec<String> = inputs.iter().map(|field| row.text(field).unwrap_or_default()).collect();
+        number(&texts.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let mut ranked: Vec<(u64, Example)> = rows.into_iter().map(|row| (key(&row), row)).collect();
+    ranked.sort_by_key(|(key, _)| *key);
+    let sizes = [(total * 2 / 5).min(MOST), (total * 3 / 10).min(MOST), MOST_TEST];
+    let mut splits = [Vec::new(), Vec::new(), Vec::new()];
+    let (mut place, mut last) = (0, None);
+    for (key, row) in ranked {
+        if splits[place].len() >= sizes[place] && last != Some(key) {
+            place += 1;
+        }
+        last = Some(key);
+        match splits.get_mut(place) {
+            Some(split) => split.push(row),
+            None => break,
+        }
+    }
+    splits
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn rows(of: impl Fn(usize) -> Value, count: usize) -> Vec<Example> {
+        (0..count).map(|n| Example { id: n.to_string(), fields: of(n).as_object().unwrap().clone() }).collect()
+    }
+
+    #[test]
+    fn the_answer_and_its_metric_are_found() {
+        let guessed = |of: fn(usize) -> Value| guess(&rows(of, 12), &[], None).unwrap();
+        let label = guessed(|n| json!({ "id": n, "Category": if n % 2 == 0 { "a" } else { "b" }, "text": format!("text {n}") }));
+        assert_eq!((label.output.as_str(), label.metric, label.inputs), ("Category", "label", vec!["text".to_owned()]));
+        let number = guessed(|n| json!({ "question": format!("{n} and {n}?"), "answer": (n * 7919).to_string() }));
+        assert_eq!((number.output.as_str(), number.metric), ("answer", "number"));
+        let object = guessed(|n| json!({ "text": "t", "facts": { "n": n } }));
+        assert_eq!((object.output.as_str(), object.metric), ("facts", "json"), "the last field, where no name tells");
+        let span = guessed(|n| json!({ "text": format!("ask word{n}x now"), "answer": format!("word{n}x") }));
+        assert_eq!(span.metric, "exact");
+        let text = guessed(|n| json!({ "text": "t", "summary": format!("Something was said by person {}", "x".repeat(n)) }));
+        assert_eq!(text.metric, "f1");
+    }
+
+    #[test]
+    fn numbers_with_a_unit_are_numbers_where_all_have_the_same() {
+        let metric = |of: fn(usize) -> Value| guess(&rows(of, 12), &[], None).unwrap().metric;
+        assert_eq!(metric(|n| json!({ "text": "t", "answer": format!("{n}.5 EUR") })), "number");
+        assert_eq!(metric(|n| json!({ "text": format!("it is {n} km"), "answer": format!("{n} km") })), "number");
+        let mixed =
+            |n: usize| json!({ "text": "t", "answer": format!("{n}.5 {}", if n.is_multiple_of(2) { "EUR" } else { "USD" }) });
+        assert_eq!(metric(mixed), "f1");
+    }
+
+    #[test]
+    fn a_first_row_without_the_answer_hides_no_field() {
+        let label = |n: usize| if n.is_multiple_of(2) { "a" } else { "b" };
+        let first = |n: usize, rest: Value| if n == 0 { json!({ "text": "t" }) } else { rest };
+        let named = rows(|n| first(n, json!({ "text": n.to_string(), "label": label(n) })), 12);
+        assert_eq!(guess(&named, &[], None).unwrap().output, "label");
+        let other = rows(|n| first(n, json!({ "text": n.to_string(), "sort": label(n) })), 12);
+        assert_eq!(guess(&other, &[], None).unwrap().output, "sort");
+        let remark = |n: usize| match n {
+            3 => json!({ "text": "t", "sort": "a", "remark": "?" }),
+            _ => json!({ "text": n.to_string(), "sort": label(n) }),
+        };
+        let remark = rows(remark, 12);
+        assert_eq!(guess(&remark, &[], None).unwrap().output, "sort", "one row has a remark");
+    }
+
+    #[test]
+    fn what_cannot_be_a_task_is_told() {
+        let two = |n: usize| json!({ "a": n, "b": n });
+        assert!(guess(&rows(two, 3), &[], None).unwrap_err().contains("3 rows"));
+        assert!(guess(&rows(|n| json!({ "id": n, "a": n }), 9), &[], None).unwrap_err().contains("one field"));
+        assert!(guess(&rows(two, 9), &[], Some("c")).unwrap_err().contains("it has `a`, `b`"));
+        assert!(guess(&rows(two, 9), &["c".into()], None).unwrap_err().contains("no field `c`"));
+        assert!(guess(&rows(two, 9), &["b".into()], None).unwrap_err().contains("cannot be read and be the answer"));
+    }
+
+    #[test]
+    fn a_test_is_not_longer_than_the_search() {
+        let many = rows(|n| json!({ "text": n.to_string() }), 5000);
+        assert_eq!(split(many, &["text".to_owned()]).map(|rows| rows.len()), [MOST, MOST, MOST_TEST]);
+    }
+
+    proptest! {
+        #[test]
+        fn rows_with_the_same_inputs_stay_together(texts in prop::collection::vec(0_u8..30, 6..200)) {
+            let rows = rows(|n| json!({ "text": texts[n].to_string(), "n": n }), texts.len());
+            let splits = split(rows, &["text".to_owned()]);
+            prop_assert_eq!(splits.iter().map(Vec::len).sum::<usize>(), texts.len());
+            prop_assert!(splits[2].len() < 200);
+            let seen = splits.map(|rows| rows.iter().filter_map(|row| row.text("text")).collect::<std::collections::BTreeSet<_>>());
+            prop_assert!(seen[0].is_disjoint(&seen[1]) && seen[0].is_disjoint(&seen[2]) && seen[1].is_disjoint(&seen[2]));
+        }
+    }
+}

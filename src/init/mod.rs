@@ -1,0 +1,3 @@
+//! Writes a first task file from a data file.
+
+pub mod infer;

@@ -1,0 +1,122 @@
+//! `gepard init`: what it makes runs as it is.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::support::process::{both, code, gepard};
+
+/// Templates whose metric this build has.
+const TEMPLATES: [&str; 5] = ["classify", "extract", "rag", "code", "custom"];
+
+/// Puts the scripted engine in the model's place; nothing else of the task file changes.
+fn scripted(task: &Path, answer: &str) {
+    let text = std::fs::read_to_string(task).unwrap();
+    let line = text.lines().find(|line| line.starts_with("gguf = ")).unwrap();
+    std::fs::write(task, text.replace(line, "engine = \"scripted\"\nscript = \"script.jsonl\"")).unwrap();
+    let rule = serde_json::json!({ "text": answer });
+    std::fs::write(task.with_file_name("script.jsonl"), format!("{rule}\n")).unwrap();
+}
+
+#[test]
+fn every_template_runs_as_it_is() {
+    for template in TEMPLATES {
+        let folder = tempfile::tempdir().unwrap();
+        let made = gepard(&["init", "new/project", "--template", template], folder.path());
+        assert_eq!(code(&made), 0, "{}", both(&made));
+        let project = folder.path().join("new/project");
+        scripted(&project.join("gepard.toml"), "card");
+        for arguments in [
+            &["doctor", "gepard.toml"][..],
+            &["optimize", "gepard.toml", "--run", "runs/first"],
+            &["export", "runs/first", "--format", "text"],
+        ] {
+            let output = gepard(arguments, &project);
+            assert_eq!(code(&output), 0, "{template} {arguments:?}: {}", both(&output));
+        }
+    }
+}
+
+#[test]
+fn the_model_is_found_or_what_brings_it_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = gepard(&["init", "a"], folder.path());
+    assert!(both(&made).contains("scripts/fetch-models qwen2.5-coder-0.5b-instruct-q4_k_m"), "{}", both(&made));
+    let bad = gepard(&["init", "b", "--model", "nowhere.gguf"], folder.path());
+    assert_eq!(code(&bad), 4, "{}", both(&bad));
+    assert!(!folder.path().join("b").exists(), "nothing is made for a model that is not there");
+}
+
+#[test]
+fn nothing_is_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("gepard.toml"), "mine").unwrap();
+    let output = gepard(&["init", "."], folder.path());
+    assert_eq!(code(&output), 2);
+    assert!(both(&output).contains("nothing is overwritten"), "{}", both(&output));
+    assert_eq!(std::fs::read_to_string(folder.path().join("gepard.toml")).unwrap(), "mine");
+}
+
+#[test]
+fn a_user_s_own_rows_become_a_task() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = (0..40).fold(String::new(), |mut rows, n| {
+        writeln!(rows, r#"{{"text": "text \"{n}\"", "from": "us", "kind of it": "{}"}}"#, ["good", "bad"][n % 2]).unwrap();
+        rows
+    });
+    std::fs::write(folder.path().join("mine.jsonl"), rows).unwrap();
+    let made = gepard(&["init", "p", "--data", "mine.jsonl"], folder.path());
+    assert_eq!(code(&made), 0, "{}", both(&made));
+    for words in [
+        "40 rows: 16 for training, 12 for validation, 12 for the test",
+        "reads `text`, `from` and writes `kind of it`",
+        "The metric is \"label\"",
+    ] {
+        assert!(both(&made).contains(words), "{words} not in {}", both(&made));
+    }
+    let project = folder.path().join("p");
+    scripted(&project.join("gepard.toml"), "good");
+    let output = gepard(&["optimize", "gepard.toml", "--run", "run"], &project);
+    assert_eq!(code(&output), 0, "{}", both(&output));
+    let bad = gepard(&["init", "q", "--data", "mine.jsonl", "--output", "sort"], folder.path());
+    assert_eq!(code(&bad), 2);
+    assert!(both(&bad).contains("it has no field `sort`; it has `text`, `from`, `kind of it`"), "{}", both(&bad));
+    // A field that some rows lack is none that a program can read.
+    let rows = std::fs::read_to_string(folder.path().join("mine.jsonl")).unwrap();
+    std::fs::write(folder.path().join("mine.jsonl"), rows.replacen("{", r#"{"remark": "x", "#, 1)).unwrap();
+    let made = gepard(&["init", "r", "--data", "mine.jsonl"], folder.path());
+    assert!(both(&made).contains("reads `text`, `from` and writes `kind of it`"), "{}", both(&made));
+    assert_eq!(code(&gepard(&["init", "s", "--data", "mine.jsonl", "--inputs", "remark"], folder.path())), 2);
+    // What cannot be made leaves nothing behind.
+    let rows = std::fs::read_to_string(folder.path().join("mine.jsonl")).unwrap();
+    std::fs::write(folder.path().join("mine.jsonl"), rows.replace("\"from\"", "\"from:\"")).unwrap();
+    let bad = gepard(&["init", "t", "--data", "mine.jsonl"], folder.path());
+    assert_eq!(code(&bad), 2, "{}", both(&bad));
+    assert!(!folder.path().join("t").exists(), "{}", both(&bad));
+}
+
+/// A task of one input, of rows that nobody has answered all of.
+#[test]
+fn rows_without_an_answer_are_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let answer = |n: usize| match n {
+        0 => String::new(),
+        1 => r#", "label": null"#.into(),
+        _ => format!(r#", "label": "{}""#, ["good", "bad"][n % 2]),
+    };
+    let rows: String = (0..20).map(|n| format!("{{\"text\": \"text {n}\"{}}}\n", answer(n))).collect();
+    std::fs::write(folder.path().join("mine.jsonl"), rows).unwrap();
+    let made = gepard(&["init", "p", "--data", "mine.jsonl"], folder.path());
+    assert_eq!(code(&made), 0, "{}", both(&made));
+    assert!(both(&made).contains("2 of 20 rows have no `label` and are left out."), "{}", both(&made));
+    let task = std::fs::read_to_string(folder.path().join("p/gepard.toml")).unwrap();
+    assert!(task.contains("Given the field `text`, produce the field `label`."), "{task}");
+}
+
+#[test]
+fn a_table_under_another_name_is_told_what_its_name_should_end_in() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("mine.txt"), "text,label\na,b\n").unwrap();
+    let bad = gepard(&["init", "p", "--data", "mine.txt"], folder.path());
+    assert_eq!(code(&bad), 3, "{}", both(&bad));
+    assert!(both(&bad).contains("if this is a table, end its name in .csv or .tsv"), "{}", both(&bad));
+}

@@ -1,0 +1,34 @@
+//! All tests that need no model: one binary, so that it is linked once.
+//!
+//! A new test goes into the file of its subject: what is typed on the command line into `command_line`, a whole run with the
+//! scripted engine into `whole_runs` or `search`, a method into `optimizers`, a task file's data into `task_data`. A test that
+//! loads a GGUF file through llama.cpp goes into `tests/real_model`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+mod support;
+
+mod bad_input;
+mod code;
+mod command_line;
+mod commands;
+mod conformance;
+mod datasets;
+mod deployment;
+mod docs;
+mod doctor;
+mod export;
+mod feedback;
+mod init;
+mod large_data;
+mod optimizers;
+mod outside_metrics;
+mod own_program;
+mod pinned_run;
+mod programs;
+mod report;
+mod report_size;
+mod safety;
+mod search;
+mod task_data;
+mod whole_runs;

@@ -1,0 +1,11 @@
+//! Tests that load a real GGUF file through llama.cpp: SmolLM2-135M-Instruct, which `scripts/test` fetches.
+//!
+//! They are a binary of their own because llama.cpp's threads must not share the cores with other tests.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+mod engine;
+mod server_export;
+#[path = "../it/support/mod.rs"]
+mod support;
+mod thinking;
