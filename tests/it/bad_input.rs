@@ -164,6 +164,7 @@ fn with_model(file: &str) -> Task {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "loads model files")]
 fn models_that_are_none() {
     for (name, content, says) in models() {
         let task = with_model(name);
@@ -185,6 +186,7 @@ fn models_that_are_none() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "loads model files")]
 fn models_that_cannot_answer_a_prompt() {
     let template = gguf::entry("tokenizer.chat_template", "{{ messages }}");
     for (architecture, template, says) in [
@@ -234,6 +236,7 @@ fn cut(path: &Path) {
 }
 
 #[test]
+#[cfg_attr(not(feature = "llama"), ignore = "loads model files")]
 fn models_of_the_cache_that_were_changed_are_found() {
     let folder = tempfile::tempdir().unwrap();
     let run = |arguments: &[&str]| {
