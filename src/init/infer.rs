@@ -6,7 +6,7 @@ use crate::data::{DataError, Dataset, Example, counted, listed};
 use crate::engine::ModelId;
 use crate::hash::number;
 use crate::metric::{Metric, Number};
-use crate::optimize::reflection::profile::{self, Kind};
+use crate::optimize::reflection::profile::{self, ValueKind};
 use crate::program::{Layout, Module};
 
 /// Names of fields that hold the answer, as data sets have them.
@@ -124,15 +124,15 @@ fn kind(rows: &[Example], inputs: &[String], output: &str) -> (&'static str, &'s
         keep: Vec::new(),
         labels: BTreeMap::new(),
     };
-    match profile::of(&module, rows).into_iter().next().map(|output| output.kind) {
-        Some(Kind::Text(_) | Kind::Span { .. }) if are_numbers(rows, output) => ("number", "it is a number"),
-        Some(Kind::Set(_)) => ("label", "its values come from a small set"),
-        Some(Kind::Flag) => ("label", "it is true or false"),
-        Some(Kind::Number) => ("number", "it is a number"),
-        Some(Kind::Object(_)) => ("json", "it is a JSON object"),
-        Some(Kind::List(_)) => ("contains", "it is a list"),
-        Some(Kind::Span { .. }) => ("exact", "it is copied from an input"),
-        Some(Kind::Text(_)) | None => ("f1", "it is free text"),
+    match profile::profile_module(&module, rows).into_iter().next().map(|output| output.kind) {
+        Some(ValueKind::Text(_) | ValueKind::Span { .. }) if are_numbers(rows, output) => ("number", "it is a number"),
+        Some(ValueKind::Set(_)) => ("label", "its values come from a small set"),
+        Some(ValueKind::Flag) => ("label", "it is true or false"),
+        Some(ValueKind::Number) => ("number", "it is a number"),
+        Some(ValueKind::Object(_)) => ("json", "it is a JSON object"),
+        Some(ValueKind::List(_)) => ("contains", "it is a list"),
+        Some(ValueKind::Span { .. }) => ("exact", "it is copied from an input"),
+        Some(ValueKind::Text(_)) | None => ("f1", "it is free text"),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::engine::memory::{Machine, MemoryPlan};
 use crate::error::RunError;
 use crate::evaluate::evaluator::Evaluator;
 use crate::event::Event;
-use crate::optimize::reflection::demonstrations::labelled;
+use crate::optimize::reflection::demonstrations::labelled_demonstration;
 use crate::program::{Candidate, Program};
 
 /// Training examples that the seed is tried on.
@@ -125,7 +125,7 @@ fn with_examples(program: &Program, candidate: &Candidate, train: &[Example]) ->
         if text.reasoning {
             continue;
         }
-        let worked = train.iter().rev().filter_map(|row| labelled(module, text, row, &|_| None)).take(SHOWN);
+        let worked = train.iter().rev().filter_map(|row| labelled_demonstration(module, text, row, &|_| None)).take(SHOWN);
         text.demonstrations = worked.collect();
         shown = shown.max(text.demonstrations.len());
     }

@@ -163,7 +163,7 @@ fn finish(
     let seed = plan.seed_candidate();
     let names = plan.optimize.reflectors.iter();
     let reflectors = names.filter_map(|name| Some((name.clone(), plan.model(name)?))).collect();
-    let mut optimizer = optimize::of(plan.optimize.optimizer, seed.clone(), reflectors);
+    let mut optimizer = optimize::new_optimizer(plan.optimize.optimizer, seed.clone(), reflectors);
     let evaluator = Evaluator::new(program, metric, &mut *engine);
     let mut tell = |event: &Event| {
         tally.hear(event);

@@ -1,5 +1,5 @@
-//! The rivals of GEPA: that what makes each of them is what finds the optimum, that a killed run ends like an undisturbed
-//! one, and that no budget is exceeded.
+//! The optimizers other than GEPA. Each is run in a world in which only its characteristic part finds the optimum. All optimizers
+//! are tested for resuming after a kill and for keeping within the budget.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -21,8 +21,8 @@ use gepard::optimize::methods::miprov2::Miprov2;
 use gepard::optimize::methods::opro::Opro;
 use gepard::optimize::methods::promptbreeder::{Mutation, Promptbreeder};
 use gepard::optimize::methods::reflexion::Reflexion;
+use gepard::optimize::methods::single_prompt::{SinglePromptMethod, SinglePromptSearch};
 use gepard::optimize::methods::textgrad::TextGrad;
-use gepard::optimize::methods::turns::{InTurns, SinglePrompt};
 use gepard::optimize::{self, Optimizer, Pool, Session};
 use proptest::prelude::*;
 
@@ -59,8 +59,8 @@ fn search(
     Ok(Search { pool, rollouts, events })
 }
 
-/// The same method, but for a setting.
-fn but<M>(mut method: M, set: impl FnOnce(&mut M)) -> M {
+/// Returns the method with a changed setting.
+fn with_setting<M>(mut method: M, set: impl FnOnce(&mut M)) -> M {
     set(&mut method);
     method
 }
@@ -69,47 +69,50 @@ fn reflectors() -> Vec<(String, ModelId)> {
     vec![("task".into(), ModelId(0))]
 }
 
-/// A search for one prompt in a world in which the student is right on as many quarters of the items as `quality` says of
-/// its prompt, and what else is asked is answered by `write`.
-fn best_in(method: impl SinglePrompt, budget: u64, quality: fn(&str) -> usize, write: fn(&str, u64) -> String) -> f64 {
+/// Returns the best validation score of a search for a single prompt, with the engine of [`world`].
+fn best_in(method: impl SinglePromptMethod, budget: u64, quality: fn(&str) -> usize, write: fn(&str, u64) -> String) -> f64 {
     let task = Task::new();
     let plan = task.plan(&[&format!("optimize.budget={budget}")]);
-    let mut optimizer = InTurns::new(plan.seed_candidate(), reflectors(), method);
+    let mut optimizer = SinglePromptSearch::new(plan.seed_candidate(), reflectors(), method);
     search(&plan, &task.path("run"), &mut optimizer, world(quality, write)).unwrap().best()
 }
 
+/// An engine whose task model is right on as many quarters of the items as `quality` returns for its chat. `write` answers the
+/// reflectors' prompts; it also gets the seed.
 fn world(quality: fn(&str) -> usize, write: fn(&str, u64) -> String) -> impl FnMut(&Request) -> (String, Ended) {
     move |request| {
         let prompt = &request.messages.last().unwrap().content;
         let text = match item(prompt) {
-            Some(n) if prompt.ends_with("label:") => student(n, quality(&chat(request))),
+            Some(n) if prompt.ends_with("label:") => task_answer(n, quality(&chat(request))),
             _ => write(prompt, request.seed),
         };
         (text, Ended::Stop)
     }
 }
 
-/// A whole chat; where there are worked examples, the instruction is in the first of its messages.
+/// Returns the texts of all messages. With worked examples, the instruction is in the first message.
 fn chat(request: &Request) -> String {
     request.messages.iter().map(|message| message.content.as_str()).collect::<Vec<_>>().join("\n")
 }
 
-/// The number of the item that a prompt of the student's speaks of.
+/// Returns the number of the item in a prompt of the task model.
 fn item(prompt: &str) -> Option<usize> {
     let (_, rest) = prompt.rsplit_once("item number ")?;
     rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-fn student(item: usize, quality: usize) -> String {
+/// Returns the task model's answer.
+fn task_answer(item: usize, quality: usize) -> String {
     let right = item % 4 < quality;
     if (item % 2 == 1) == right { "odd".into() } else { "even".into() }
 }
 
-/// The digit after the last `word` in a text; 0 where there is none.
+/// Returns the digit behind the last `word` in a text; 0 if there is none.
 fn last_digit(text: &str, word: &str) -> usize {
     text.rsplit_once(word).and_then(|(_, rest)| rest.chars().next()?.to_digit(10)).map_or(0, |digit| digit as usize)
 }
 
+/// The quality of a prompt with "GOOD" and a digit.
 fn good(prompt: &str) -> usize {
     last_digit(prompt, "GOOD")
 }
@@ -121,14 +124,14 @@ fn ape_s_paraphrases_go_further_than_its_inductions() {
         false => format!("GOOD1 by {seed}"),
     };
     assert_eq!(best_in(Ape::default(), 500, good, write), 1.0);
-    assert!(best_in(but(Ape::default(), |ape| ape.paraphrases = false), 500, good, write) <= 0.25);
+    assert!(best_in(with_setting(Ape::default(), |ape| ape.paraphrases = false), 500, good, write) <= 0.25);
 }
 
 #[test]
 fn ape_gives_more_examples_to_those_that_survive() {
     let task = Task::new();
     let plan = task.plan(&["optimize.budget=200"]);
-    let mut optimizer = InTurns::new(plan.seed_candidate(), reflectors(), Ape::default());
+    let mut optimizer = SinglePromptSearch::new(plan.seed_candidate(), reflectors(), Ape::default());
     let write = |_: &str, seed: u64| format!("GOOD{} by {seed}", seed % 4);
     let events = search(&plan, &task.path("run"), &mut optimizer, world(good, write)).unwrap().events;
     let tried = |events: &[Event]| {
@@ -150,10 +153,10 @@ fn ape_gives_more_examples_to_those_that_survive() {
 
 #[test]
 fn opro_climbs_by_its_trajectory() {
-    // Who reads what was best writes the next; the best must stand last.
+    // The reflector improves the last instruction that it reads, so the best must stand last.
     let write = |prompt: &str, seed: u64| format!("GOOD{} by {seed}", (good(prompt) + 1).min(4));
     assert_eq!(best_in(Opro::default(), 500, good, write), 1.0);
-    assert!(best_in(but(Opro::default(), |opro| opro.trajectory = 0), 500, good, write) <= 0.25);
+    assert!(best_in(with_setting(Opro::default(), |opro| opro.trajectory = 0), 500, good, write) <= 0.25);
 }
 
 #[test]
@@ -170,7 +173,7 @@ fn a_genetic_algorithm_climbs_by_its_survivors() {
     };
     let evolve = EvoPrompt::new(Evolution::Genetic);
     let (by_the_best, by_the_first) =
-        (best_in(evolve.clone(), 800, good, write), best_in(but(evolve, |of| of.selects = false), 800, good, write));
+        (best_in(evolve.clone(), 800, good, write), best_in(with_setting(evolve, |of| of.selects = false), 800, good, write));
     assert!(by_the_best > by_the_first, "{by_the_best} and {by_the_first}");
 }
 
@@ -190,13 +193,13 @@ fn a_genetic_algorithm_finds_what_two_parents_have_between_them() {
     };
     let evolve = EvoPrompt::new(Evolution::Genetic);
     assert_eq!(best_in(evolve.clone(), 500, quality, write), 1.0);
-    assert!(best_in(but(evolve, |evolve| evolve.mixes = false), 500, quality, write) <= 0.25);
+    assert!(best_in(with_setting(evolve, |evolve| evolve.mixes = false), 500, quality, write) <= 0.25);
 }
 
 #[test]
 fn differential_evolution_finds_what_a_difference_shows() {
     let quality = |prompt: &str| if prompt.contains("KEY") { 4 } else { 1 };
-    // Only who is shown a pair of which one has LEFT and the other RIGHT knows that the difference matters.
+    // The reflector finds the key if the pair has LEFT in one instruction and RIGHT in the other.
     let write = |prompt: &str, seed: u64| {
         let part = |n: &str| prompt.split_once(n).and_then(|(_, rest)| rest.split("```").nth(1)).unwrap_or("").to_owned();
         let (one, two) = (part("Instruction 1:"), part("Instruction 2:"));
@@ -208,26 +211,26 @@ fn differential_evolution_finds_what_a_difference_shows() {
     };
     let evolve = EvoPrompt::new(Evolution::Differential);
     assert_eq!(best_in(evolve.clone(), 500, quality, write), 1.0);
-    assert!(best_in(but(evolve, |evolve| evolve.mixes = false), 500, quality, write) <= 0.25);
+    assert!(best_in(with_setting(evolve, |evolve| evolve.mixes = false), 500, quality, write) <= 0.25);
 }
 
 #[test]
 fn promptbreeder_climbs_by_its_tournaments() {
-    let breeder = but(Promptbreeder::default(), |breeder| {
+    let breeder = with_setting(Promptbreeder::default(), |breeder| {
         breeder.mutations = vec![Mutation::FirstOrder];
-        (breeder.crossover, breeder.context) = (0.0, 0);
+        (breeder.crossover, breeder.max_demonstrations) = (0.0, 0);
     });
-    // A child is better by one than its parent one time in three; else it is worse.
+    // One child in three is better than its parent by one; the others are worse by one.
     let write = |prompt: &str, seed: u64| {
         let better = if seed.is_multiple_of(3) { (good(prompt) + 1).min(4) } else { good(prompt).saturating_sub(1) };
         format!("GOOD{better} by {seed}")
     };
     assert_eq!(best_in(breeder.clone(), 700, good, write), 1.0);
-    assert!(best_in(but(breeder, |breeder| breeder.selects = false), 700, good, write) <= 0.75);
+    assert!(best_in(with_setting(breeder, |breeder| breeder.selects = false), 700, good, write) <= 0.75);
 }
 
-/// What a prompt of promptbreeder's asks for, by its words.
-fn asked(prompt: &str) -> Option<Mutation> {
+/// Recognises the mutation operator of a prompt.
+fn mutation_of(prompt: &str) -> Option<Mutation> {
     let has = |words: &str| prompt.contains(words);
     Some(match () {
         () if has("Think of ten hints") => Mutation::ZeroOrder,
@@ -242,38 +245,38 @@ fn asked(prompt: &str) -> Option<Mutation> {
     })
 }
 
-/// In this world, one mutation alone finds the key.
-fn bred<const KEY: usize>(prompt: &str, seed: u64) -> String {
+/// A reflector that finds the key if it is asked by one particular mutation operator.
+fn answer_with_key<const KEY: usize>(prompt: &str, seed: u64) -> String {
     if prompt.contains("Write one sentence that tells a writer") {
         return format!("CREATED {seed}");
     }
     if prompt.contains("Sum it up and make it better") {
         return format!("IMPROVED {seed}");
     }
-    let by = asked(prompt);
+    let by = mutation_of(prompt);
     if by == Some(Mutation::ALL[KEY]) { format!("KEY {seed}") } else { format!("Another {seed}") }
 }
 
-fn breed<const KEY: usize>() {
+fn find_key_by_mutation<const KEY: usize>() {
     let quality = |prompt: &str| if prompt.contains("KEY") { 4 } else { 2 };
     let key = Mutation::ALL[KEY];
-    let with = but(Promptbreeder::default(), |breeder| breeder.mutations = vec![key, Mutation::FirstOrder]);
+    let with = with_setting(Promptbreeder::default(), |breeder| breeder.mutations = vec![key, Mutation::FirstOrder]);
     let others: Vec<Mutation> = Mutation::ALL.into_iter().filter(|other| *other != key).collect();
-    let without = but(Promptbreeder::default(), |breeder| breeder.mutations = others);
-    assert_eq!(best_in(with, 700, quality, bred::<KEY>), 1.0, "{key:?}");
-    assert!(best_in(without, 700, quality, bred::<KEY>) <= 0.5, "without {key:?}");
+    let without = with_setting(Promptbreeder::default(), |breeder| breeder.mutations = others);
+    assert_eq!(best_in(with, 700, quality, answer_with_key::<KEY>), 1.0, "{key:?}");
+    assert!(best_in(without, 700, quality, answer_with_key::<KEY>) <= 0.5, "without {key:?}");
 }
 
 #[test]
 fn each_mutation_of_promptbreeder_finds_what_it_alone_can() {
-    breed::<0>();
-    breed::<1>();
-    breed::<2>();
-    breed::<3>();
-    breed::<4>();
-    breed::<5>();
-    breed::<6>();
-    breed::<7>();
+    find_key_by_mutation::<0>();
+    find_key_by_mutation::<1>();
+    find_key_by_mutation::<2>();
+    find_key_by_mutation::<3>();
+    find_key_by_mutation::<4>();
+    find_key_by_mutation::<5>();
+    find_key_by_mutation::<6>();
+    find_key_by_mutation::<7>();
 }
 
 #[test]
@@ -282,15 +285,19 @@ fn promptbreeder_s_units_are_shown_what_they_got_right() {
     let quality = |chat: &str| chat.matches("label:").count();
     let write = |_: &str, seed: u64| format!("Another {seed}");
     assert_eq!(best_in(Promptbreeder::default(), 700, quality, write), 1.0);
-    assert_eq!(best_in(but(Promptbreeder::default(), |breeder| breeder.context = 0), 700, quality, write), 0.25);
+    assert_eq!(
+        best_in(with_setting(Promptbreeder::default(), |breeder| breeder.max_demonstrations = 0), 700, quality, write),
+        0.25
+    );
 }
 
 #[test]
-fn reflexion_solves_with_two_lessons_what_one_cannot() {
+fn reflexion_solves_with_two_reflections_what_one_cannot() {
     let trials = |memory: usize| {
         let task = Task::new();
         let plan = task.plan(&["optimize.budget=100"]);
-        let mut optimizer = but(Reflexion::new(plan.seed_candidate(), reflectors()), |reflexion| reflexion.memory = memory);
+        let mut optimizer =
+            with_setting(Reflexion::new(plan.seed_candidate(), reflectors()), |reflexion| reflexion.memory = memory);
         let quality = |prompt: &str| if prompt.contains("FIRST") && prompt.contains("SECOND") { 4 } else { 0 };
         let write = |prompt: &str, _| if prompt.contains("FIRST") { "SECOND".into() } else { "FIRST".into() };
         let Search { pool, events, .. } = search(&plan, &task.path("run"), &mut optimizer, world(quality, write)).unwrap();
@@ -320,7 +327,7 @@ fn chained(request: &Request) -> (String, Ended) {
             (true, Some(n)) => format!("item number {n}"),
             _ => "something".into(),
         },
-        () if prompt.ends_with("label:") => item(prompt).map_or("unknown".into(), |n| student(n, 4)),
+        () if prompt.ends_with("label:") => item(prompt).map_or("unknown".into(), |n| task_answer(n, 4)),
         () if prompt.contains("should have been different in `note`") => "It LACKS the number.".into(),
         () if prompt.contains("how the instruction led to this") && prompt.contains("LACKS") => "Say to KEEP the number.".into(),
         () if prompt.contains("answers the criticism") && prompt.contains("KEEP") => "KEEP the number of the item.".into(),
@@ -346,7 +353,7 @@ fn textgrad_carries_criticism_back_to_the_module_at_fault() {
 }
 
 #[test]
-fn textgrad_takes_back_an_update_by_which_validation_falls() {
+fn textgrad_drops_an_update_that_lowers_the_validation_score() {
     let task = Task::new();
     let plan = task.plan(&["optimize.budget=150"]);
     let quality = |prompt: &str| if prompt.contains("Given the fields") { 2 } else { 1 };
@@ -359,18 +366,20 @@ fn textgrad_takes_back_an_update_by_which_validation_falls() {
 }
 
 #[test]
-fn miprov2_learns_from_its_own_right_answers() {
+fn miprov2_learns_from_its_own_correct_calls() {
     let run = |bootstraps: bool, patience: u64| {
         let task = Task::new();
         let plan = task.plan(&["optimize.budget=300", &format!("optimize.patience={patience}")]);
         let mut optimizer = Miprov2::new(plan.seed_candidate(), reflectors());
-        optimizer.bootstraps = bootstraps;
-        // Shown an answer in its own form, the student is always right; the data's labels do not help it.
+        optimizer.settings.bootstraps = bootstraps;
+        // The task model is always right if it is shown an answer in its own form. The labels of the data do not help it.
         let answer = |request: &Request| {
             let prompt = &request.messages.last().unwrap().content;
             let own = request.messages.iter().any(|m| m.role == Role::Assistant && m.content.starts_with("label: "));
             match item(prompt) {
-                Some(n) if prompt.ends_with("label:") => (format!("label: {}", student(n, if own { 4 } else { 1 })), Ended::Stop),
+                Some(n) if prompt.ends_with("label:") => {
+                    (format!("label: {}", task_answer(n, if own { 4 } else { 1 })), Ended::Stop)
+                }
                 _ => (String::new(), Ended::Stop),
             }
         };
@@ -378,7 +387,7 @@ fn miprov2_learns_from_its_own_right_answers() {
     };
     assert_eq!(run(true, 1000), 1.0);
     assert_eq!(run(false, 1000), 0.25);
-    // Trials that found it are validated before patience ends the run.
+    // The best combination of the trials is validated before patience ends the run.
     assert_eq!(run(true, 3), 1.0);
 }
 
@@ -389,7 +398,7 @@ fn random_reflects_on_the_seed_alone() {
     let asked = Rc::new(RefCell::new(0));
     let count = Rc::clone(&asked);
     let mut answer = world(good, |_, seed| format!("GOOD{} by {seed}", seed % 3));
-    let mut optimizer = optimize::of(Method::Random, plan.seed_candidate(), reflectors());
+    let mut optimizer = optimize::new_optimizer(Method::Random, plan.seed_candidate(), reflectors());
     let counted = move |request: &Request| {
         let prompt = &request.messages[0].content;
         if !prompt.ends_with("label:") {
@@ -403,8 +412,8 @@ fn random_reflects_on_the_seed_alone() {
     assert_eq!((found.best(), *asked.borrow() + 1), (0.5, found.pool.members.len()));
 }
 
-/// An engine of chance, which keeps what reflectors read.
-fn chance(right: u64, read: Rc<RefCell<Vec<String>>>) -> impl FnMut(&Request) -> (String, Ended) {
+/// An engine with random answers that are right in `right` of 100 cases. `read` gets the prompts of the reflectors.
+fn random_engine(right: u64, read: Rc<RefCell<Vec<String>>>) -> impl FnMut(&Request) -> (String, Ended) {
     move |request| {
         let prompt = &request.messages.last().unwrap().content;
         let is_of = |field: &str| prompt.ends_with(&format!("{field}:"));
@@ -432,8 +441,8 @@ fn decisions(search: &Search) -> Vec<&Event> {
     search.events.iter().filter(|event| event.is_decision()).collect()
 }
 
-/// A record without what a clock has said.
-fn timeless(line: &str) -> serde_json::Value {
+/// Returns a record of the journal without times.
+fn without_times(line: &str) -> serde_json::Value {
     fn strip(value: &mut serde_json::Value) {
         if let Some(map) = value.as_object_mut() {
             map.retain(|key, value| {
@@ -455,8 +464,8 @@ fn a_run_that_was_killed_anywhere_ends_like_an_undisturbed_one() {
         let task = Task::of_two_modules(&[]);
         let plan = task.plan(&["optimize.budget=160"]);
         let run = |folder: &Path| {
-            let mut optimizer = optimize::of(method, plan.seed_candidate(), reflectors());
-            search(&plan, folder, &mut *optimizer, chance(50, Rc::default())).unwrap()
+            let mut optimizer = optimize::new_optimizer(method, plan.seed_candidate(), reflectors());
+            search(&plan, folder, &mut *optimizer, random_engine(50, Rc::default())).unwrap()
         };
         let whole = run(&task.path("whole"));
         let journal = std::fs::read_to_string(task.path("whole/journal.jsonl")).unwrap();
@@ -465,47 +474,47 @@ fn a_run_that_was_killed_anywhere_ends_like_an_undisturbed_one() {
         for kept in (1..lines.len()).step_by((lines.len() / 9).max(1)) {
             let folder = task.path(&format!("killed-{kept}"));
             std::fs::create_dir_all(&folder).unwrap();
-            // The kill came in the midst of a line.
+            // The kill came while a line was written.
             let torn = &lines[kept][..lines[kept].len() / 2];
             std::fs::write(folder.join("journal.jsonl"), format!("{}\n{torn}", lines[..kept].join("\n"))).unwrap();
             let again = run(&folder);
             assert_eq!((&again.pool, again.rollouts), (&whole.pool, whole.rollouts), "{method:?} after {kept} lines");
             assert_eq!(decisions(&again), decisions(&whole), "{method:?} after {kept} lines");
-            // Record by record, with the tokens of each step: what was known then is known again.
+            // All records are the same, with the tokens of each step: the caches had the same content.
             let resumed = std::fs::read_to_string(folder.join("journal.jsonl")).unwrap();
-            let records = |journal: &str| journal.lines().map(timeless).collect::<Vec<_>>();
+            let records = |journal: &str| journal.lines().map(without_times).collect::<Vec<_>>();
             assert_eq!(records(&resumed), records(&journal), "{method:?} after {kept} lines");
         }
     }
 }
 
-/// Asked to stop while its last candidates are made, a run stops for that, and goes on when told again.
+/// If the stop file appears while the last candidates are written, it is the stop reason, and the same command goes on.
 #[test]
 fn a_stop_file_is_seen_at_the_end_of_a_budget_too() {
     let task = Task::new();
     let plan = task.plan(&["optimize.budget=60", "optimize.optimizer=opro"]);
     let stop = task.path("run/stop");
     let touched = stop.clone();
-    let mut writes = chance(50, Rc::default());
+    let mut writes = random_engine(50, Rc::default());
     let stops = move |request: &Request| {
         if request.decoding.max_tokens > 100 {
             std::fs::write(&touched, "").unwrap();
         }
         writes(request)
     };
-    let mut optimizer = optimize::of(Method::Opro, plan.seed_candidate(), reflectors());
+    let mut optimizer = optimize::new_optimizer(Method::Opro, plan.seed_candidate(), reflectors());
     let found = search(&plan, &task.path("run"), &mut *optimizer, stops).unwrap();
     assert_eq!(found.pool.stopped, StopReason::StopFile);
     std::fs::remove_file(&stop).unwrap();
-    let mut optimizer = optimize::of(Method::Opro, plan.seed_candidate(), reflectors());
-    let found = search(&plan, &task.path("run"), &mut *optimizer, chance(50, Rc::default())).unwrap();
+    let mut optimizer = optimize::new_optimizer(Method::Opro, plan.seed_candidate(), reflectors());
+    let found = search(&plan, &task.path("run"), &mut *optimizer, random_engine(50, Rc::default())).unwrap();
     assert_eq!(found.pool.stopped, StopReason::BudgetSpent);
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
-    /// A run goes on under any other limits, larger or smaller, and told again it is the same.
+    /// A run goes on under other limits, larger or smaller. With the same limits, nothing changes.
     #[test]
     fn a_finished_run_goes_on_under_other_limits(
         method in prop::sample::select(Method::ALL.to_vec()),
@@ -526,8 +535,8 @@ proptest! {
                 format!("optimize.patience={patience}"),
             ];
             let plan = task.plan(&settings.each_ref().map(String::as_str));
-            let mut optimizer = optimize::of(method, plan.seed_candidate(), reflectors());
-            search(&plan, &folder, &mut *optimizer, chance(right, Rc::default()))
+            let mut optimizer = optimize::new_optimizer(method, plan.seed_candidate(), reflectors());
+            search(&plan, &folder, &mut *optimizer, random_engine(right, Rc::default()))
         };
         let mut before = (0, 0);
         for (&budget, &patience) in budgets.iter().zip(&patience) {
@@ -542,7 +551,7 @@ proptest! {
         }
     }
 
-    /// No budget is exceeded, and no reflector reads of a validation or test example.
+    /// No budget is exceeded, and no reflector reads a validation or test example.
     #[test]
     fn budgets_hold_and_held_out_examples_are_held_out(
         method in prop::sample::select(Method::ALL.to_vec()),
@@ -558,8 +567,8 @@ proptest! {
             [format!("optimize.budget={budget}"), format!("optimize.seed={seed}"), format!("module.{module}.temperature={temperature}")];
         let plan = task.plan(&settings.each_ref().map(String::as_str));
         let read = Rc::new(RefCell::new(Vec::new()));
-        let mut optimizer = optimize::of(method, plan.seed_candidate(), reflectors());
-        match search(&plan, &task.path("run"), &mut *optimizer, chance(right, Rc::clone(&read))) {
+        let mut optimizer = optimize::new_optimizer(method, plan.seed_candidate(), reflectors());
+        match search(&plan, &task.path("run"), &mut *optimizer, random_engine(right, Rc::clone(&read))) {
             Ok(found) => {
                 prop_assert!(found.rollouts <= budget, "{:?}: {} of {}", method, found.rollouts, budget);
                 prop_assert!(found.pool.members[found.pool.best()].complete);
@@ -573,12 +582,12 @@ proptest! {
 }
 
 #[test]
-fn a_method_for_one_prompt_says_whose_turn_it_is() {
+fn a_single_prompt_method_logs_which_module_it_changes() {
     for &method in Method::ALL.iter().filter(|method| method.is_for_one_prompt() && **method != Method::Random) {
         let task = Task::of_two_modules(&[]);
         let plan = task.plan(&["optimize.budget=300"]);
-        let mut optimizer = optimize::of(method, plan.seed_candidate(), reflectors());
-        let found = search(&plan, &task.path("run"), &mut *optimizer, chance(50, Rc::default())).unwrap();
+        let mut optimizer = optimize::new_optimizer(method, plan.seed_candidate(), reflectors());
+        let found = search(&plan, &task.path("run"), &mut *optimizer, random_engine(50, Rc::default())).unwrap();
         let mut turn = String::new();
         let mut turns = Vec::new();
         for event in &found.events {

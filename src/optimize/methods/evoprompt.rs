@@ -1,134 +1,139 @@
 //! EvoPrompt: evolutionary algorithms whose operators are questions to a model (Guo et al. 2023, arXiv 2309.08532).
 //!
-//! The genetic algorithm crosses two parents, drawn by their scores, and mutates the child; the best of parents and children
-//! survive. Differential evolution finds what differs between two prompts, mutates that alone, combines it with the best
-//! prompt, and crosses the result with the one that it may replace.
+//! The genetic algorithm draws two parents by their scores, asks for a mutated crossover of them, and keeps the best of parents and
+//! children. Differential evolution asks what differs between two prompts, mutates that, puts it into the best prompt, and crosses
+//! the result with the prompt that it may replace.
 
 use rand::seq::{IndexedRandom, SliceRandom};
 
-use crate::optimize::Session;
-use crate::optimize::methods::search::{Draft, Fitness, Search, Step};
-use crate::optimize::methods::turns::SinglePrompt;
-use crate::optimize::reflection::packing::Packed;
-use crate::optimize::reflection::reflection_context;
-use crate::optimize::session::Halt;
+use super::single_prompt::{Fitness, Iteration, ProposedText, SinglePromptMethod, TextQuestion, Trials, paraphrase_prompt};
+use crate::optimize::session::{Halt, Session};
 use crate::program::ModuleText;
 
-/// Which algorithm.
+/// The evolutionary algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Evolution {
-    /// Parents by roulette, crossover, mutation, survivors by score.
+    /// Parents drawn by score, crossover, mutation, survivors by score.
     Genetic,
-    /// A difference, combined with the best and with the one to be replaced.
+    /// The difference of two prompts, combined with the best prompt and with the one that may be replaced.
     Differential,
 }
 
-/// Beside a score, what lets a prompt without any be drawn.
-const LEAST_WEIGHT: f64 = 0.01;
+/// What is added to a score for its weight in a draw, so that prompts with a score of 0 can be drawn.
+const MIN_WEIGHT: f64 = 0.01;
 
 /// The method.
 #[derive(Debug, Clone)]
 pub struct EvoPrompt {
-    /// Which algorithm.
+    /// The algorithm.
     pub evolution: Evolution,
-    /// Prompts in the population.
+    /// The number of prompts in the population.
     pub population: usize,
-    /// Whether prompts are mixed: two parents crossed, or the difference of two put to use. Else, one is changed alone.
+    /// Whether prompts are mixed: two parents crossed, or the difference of two used. Otherwise one prompt is changed alone.
     pub mixes: bool,
-    /// Whether the best survive. Else the first do.
+    /// Whether the best prompts survive in the genetic algorithm. Otherwise the oldest do.
     pub selects: bool,
-    members: Vec<ModuleText>,
-    /// Whose turn it is to be replaced.
-    next: usize,
+    prompts: Vec<ModuleText>,
+    /// The number of prompts that differential evolution has tried to replace; the next target follows from it.
+    targets: usize,
 }
 
 impl EvoPrompt {
-    /// With the paper's population of ten.
+    /// Creates the method with the paper's population of ten prompts.
     #[must_use]
     pub fn new(evolution: Evolution) -> Self {
-        Self { evolution, population: 10, mixes: true, selects: true, members: Vec::new(), next: 0 }
+        Self { evolution, population: 10, mixes: true, selects: true, prompts: Vec::new(), targets: 0 }
     }
 
-    /// Paraphrases of the base, until the population is full.
-    fn vary(&mut self, search: &mut Search, session: &mut Session<'_>, step: &Step<'_>) -> Result<(), Halt> {
-        let missing = self.population.saturating_sub(self.members.len()).min(step.most);
-        let prompt = Packed::plain(reflection_context::paraphrase(&step.text().instruction));
-        let temperature = session.plan().reflection_temperature;
-        let drafts = search.ask(session, step, temperature, vec![(Ok(prompt), "paraphrase"); missing])?;
-        let tried = search.try_out(session, step, drafts)?;
-        self.members.extend(tried.into_iter().map(|draft| draft.text));
+    /// Adds paraphrases of the base until the population is full.
+    fn add_paraphrases(&mut self, trials: &mut Trials, session: &mut Session<'_>, iteration: &Iteration<'_>) -> Result<(), Halt> {
+        let missing = self.population.saturating_sub(self.prompts.len()).min(iteration.max_candidates);
+        let prompt = paraphrase_prompt(&iteration.base_text().instruction);
+        let questions = vec![TextQuestion::without_examples(prompt, "paraphrase"); missing];
+        let texts = trials.ask(session, iteration, session.plan().reflection_temperature, questions)?;
+        let tried = trials.try_on_all(session, iteration, texts)?;
+        self.prompts.extend(tried.into_iter().map(|proposed| proposed.text));
         Ok(())
     }
 
-    fn genetic(&mut self, search: &mut Search, session: &mut Session<'_>, step: &Step<'_>) -> Result<(), Halt> {
-        let mut random = session.random("roulette", step.iteration);
-        let weight = |text: &&ModuleText| search.fitness(step, text).map_or(0.0, |fitness| fitness.mean) + LEAST_WEIGHT;
-        let mut prompts = Vec::new();
-        for _ in 0..step.most.min(self.population) {
-            let Ok(first) = self.members.iter().collect::<Vec<_>>().choose_weighted(&mut random, weight).copied() else {
+    fn evolve_genetically(
+        &mut self,
+        trials: &mut Trials,
+        session: &mut Session<'_>,
+        iteration: &Iteration<'_>,
+    ) -> Result<(), Halt> {
+        let mut random = session.random("roulette", iteration.number);
+        let weight = |text: &&ModuleText| trials.fitness(iteration, text).map_or(0.0, |fitness| fitness.mean) + MIN_WEIGHT;
+        let mut questions = Vec::new();
+        for _ in 0..iteration.max_candidates.min(self.population) {
+            let Ok(first) = self.prompts.iter().collect::<Vec<_>>().choose_weighted(&mut random, weight).copied() else {
                 continue;
             };
-            let others: Vec<&ModuleText> = self.members.iter().filter(|other| *other != first).collect();
+            let others: Vec<&ModuleText> = self.prompts.iter().filter(|other| *other != first).collect();
             let Ok(second) = others.choose_weighted(&mut random, weight).copied() else { continue };
             let prompt = match self.mixes {
-                true => crossed(&first.instruction, &second.instruction),
-                false => reflection_context::paraphrase(&first.instruction),
+                true => crossover_prompt(&first.instruction, &second.instruction),
+                false => paraphrase_prompt(&first.instruction),
             };
-            prompts.push((Ok(Packed::plain(prompt)), "crossover"));
+            questions.push(TextQuestion::without_examples(prompt, "crossover"));
         }
-        let temperature = session.plan().reflection_temperature;
-        let drafts = search.ask(session, step, temperature, prompts)?;
-        let children = search.try_out(session, step, drafts)?;
-        self.members.extend(children.into_iter().map(|draft| draft.text));
+        let texts = trials.ask(session, iteration, session.plan().reflection_temperature, questions)?;
+        let children = trials.try_on_all(session, iteration, texts)?;
+        self.prompts.extend(children.into_iter().map(|proposed| proposed.text));
         let unknown = Fitness { age: usize::MAX, ..Fitness::default() };
-        let fitness = |text: &ModuleText| search.fitness(step, text).unwrap_or(&unknown);
+        let fitness = |text: &ModuleText| trials.fitness(iteration, text).unwrap_or(&unknown);
         if self.selects {
-            self.members.sort_by(|a, b| fitness(a).order(fitness(b)));
+            self.prompts.sort_by(|a, b| fitness(a).order(fitness(b)));
         }
-        self.members.truncate(self.population);
+        self.prompts.truncate(self.population);
         Ok(())
     }
 
-    fn differential(&mut self, search: &mut Search, session: &mut Session<'_>, step: &Step<'_>) -> Result<(), Halt> {
-        let mut random = session.random("difference", step.iteration);
-        let (mut prompts, mut targets) = (Vec::new(), Vec::new());
-        let best = self.best(search, step);
-        for _ in 0..step.most.min(self.members.len()) {
-            let target = self.next % self.members.len();
-            self.next += 1;
-            let mut others: Vec<usize> = (0..self.members.len()).filter(|other| *other != target).collect();
+    fn evolve_differentially(
+        &mut self,
+        trials: &mut Trials,
+        session: &mut Session<'_>,
+        iteration: &Iteration<'_>,
+    ) -> Result<(), Halt> {
+        let mut random = session.random("difference", iteration.number);
+        let (mut questions, mut targets) = (Vec::new(), Vec::new());
+        let best = self.best_index(trials, iteration);
+        for _ in 0..iteration.max_candidates.min(self.prompts.len()) {
+            let target = self.targets % self.prompts.len();
+            self.targets += 1;
+            let mut others: Vec<usize> = (0..self.prompts.len()).filter(|other| *other != target).collect();
             others.shuffle(&mut random);
             let [first, second, ..] = others.as_slice() else { continue };
-            let words = |place: usize| self.members[place].instruction.as_str();
-            let pair = self.mixes.then(|| [words(*first), words(*second)]);
-            prompts.push((Ok(Packed::plain(differing(pair, words(best), words(target)))), "difference"));
+            let instruction = |index: usize| self.prompts[index].instruction.as_str();
+            let pair = self.mixes.then(|| [instruction(*first), instruction(*second)]);
+            let prompt = difference_prompt(pair, instruction(best), instruction(target));
+            questions.push(TextQuestion::without_examples(prompt, "difference"));
             targets.push(target);
         }
-        let temperature = session.plan().reflection_temperature;
-        let drafts = search.ask(session, step, temperature, prompts)?;
-        for Draft { proposal, text, .. } in search.try_out(session, step, drafts)? {
-            let Some(&target) = targets.get(proposal - 1) else { continue };
-            let is_better = match (search.fitness(step, &text), search.fitness(step, &self.members[target])) {
+        let texts = trials.ask(session, iteration, session.plan().reflection_temperature, questions)?;
+        for ProposedText { number, text, .. } in trials.try_on_all(session, iteration, texts)? {
+            let Some(&target) = targets.get(number - 1) else { continue };
+            let is_better = match (trials.fitness(iteration, &text), trials.fitness(iteration, &self.prompts[target])) {
                 (Some(child), Some(before)) => child.order(before).is_lt(),
                 _ => false,
             };
             if is_better {
-                self.members[target] = text;
+                self.prompts[target] = text;
             }
         }
         Ok(())
     }
 
-    /// The place of the best.
-    fn best(&self, search: &Search, step: &Step<'_>) -> usize {
-        let known = |place: usize| Some((search.fitness(step, &self.members[place])?, place));
-        let best = (0..self.members.len()).filter_map(known).min_by(|a, b| a.0.order(b.0));
-        best.map_or(0, |(_, place)| place)
+    /// Returns the index of the best prompt of the population.
+    fn best_index(&self, trials: &Trials, iteration: &Iteration<'_>) -> usize {
+        let scored = |index: usize| Some((trials.fitness(iteration, &self.prompts[index])?, index));
+        let best = (0..self.prompts.len()).filter_map(scored).min_by(|a, b| a.0.order(b.0));
+        best.map_or(0, |(_, index)| index)
     }
 }
 
-/// Asks for a child of two prompts.
-fn crossed(first: &str, second: &str) -> String {
+/// Returns the prompt that asks for a mutated child of two prompts.
+fn crossover_prompt(first: &str, second: &str) -> String {
     format!(
         "These are two instructions for the same assistant.\n\nInstruction 1:\n```\n{first}\n```\n\nInstruction 2:\n```\n{second}\n```\n\n\
          First make one instruction of them, with the best parts of both. Then change a part of it, so that it becomes clearer or \
@@ -136,8 +141,8 @@ fn crossed(first: &str, second: &str) -> String {
     )
 }
 
-/// Asks for a prompt by what differs between two.
-fn differing(pair: Option<[&str; 2]>, best: &str, base: &str) -> String {
+/// Returns the prompt that asks for a new prompt from the difference of `pair`. Without a pair, a part of the best prompt is mutated.
+fn difference_prompt(pair: Option<[&str; 2]>, best: &str, base: &str) -> String {
     let difference = match pair {
         Some([first, second]) => format!(
             "Instruction 1:\n```\n{first}\n```\n\nInstruction 2:\n```\n{second}\n```\n\nBest instruction:\n```\n{best}\n```\n\n\
@@ -154,23 +159,23 @@ fn differing(pair: Option<[&str; 2]>, best: &str, base: &str) -> String {
     )
 }
 
-impl SinglePrompt for EvoPrompt {
-    fn generation(&self) -> usize {
+impl SinglePromptMethod for EvoPrompt {
+    fn candidates_per_iteration(&self) -> usize {
         self.population
     }
 
-    fn begin(&mut self, search: &mut Search, session: &mut Session<'_>, step: &Step<'_>) -> Result<(), Halt> {
-        self.members = vec![step.text().clone()];
-        self.next = 0;
-        self.vary(search, session, step)
+    fn begin(&mut self, trials: &mut Trials, session: &mut Session<'_>, iteration: &Iteration<'_>) -> Result<(), Halt> {
+        self.prompts = vec![iteration.base_text().clone()];
+        self.targets = 0;
+        self.add_paraphrases(trials, session, iteration)
     }
 
-    fn step(&mut self, search: &mut Search, session: &mut Session<'_>, step: &Step<'_>) -> Result<(), Halt> {
-        // Two to be crossed; with a difference, two beside the one to be replaced.
+    fn advance(&mut self, trials: &mut Trials, session: &mut Session<'_>, iteration: &Iteration<'_>) -> Result<(), Halt> {
+        // A crossover needs two prompts; a difference needs two beside the target.
         match self.evolution {
-            Evolution::Genetic if self.members.len() >= 2 => self.genetic(search, session, step),
-            Evolution::Differential if self.members.len() >= 3 => self.differential(search, session, step),
-            _ => self.vary(search, session, step),
+            Evolution::Genetic if self.prompts.len() >= 2 => self.evolve_genetically(trials, session, iteration),
+            Evolution::Differential if self.prompts.len() >= 3 => self.evolve_differentially(trials, session, iteration),
+            _ => self.add_paraphrases(trials, session, iteration),
         }
     }
 }

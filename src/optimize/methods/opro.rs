@@ -1,95 +1,95 @@
-//! OPRO: a model reads what was scored and writes something better (Yang et al. 2023, arXiv 2309.03409).
+//! OPRO: a model reads the scored instructions and writes a better one (Yang et al. 2023, arXiv 2309.03409).
 //!
-//! The meta-prompt holds the best instructions with their scores in ascending order, so that the best stand last, and a few
-//! exemplars of the task. Each step draws eight new instructions at temperature 1; what was tried before is not run again.
+//! The meta-prompt lists the best instructions with their scores in ascending order, so that the best stand last, and a few examples
+//! of the task. Each iteration asks for eight new instructions at temperature 1. An instruction that was tried before is not run
+//! again.
 
 use rand::seq::SliceRandom;
 
+use super::single_prompt::{Fitness, Iteration, SinglePromptMethod, TextQuestion, Trials};
 use crate::data::listed;
-use crate::optimize::Session;
-use crate::optimize::methods::search::{Fitness, Search, Step};
-use crate::optimize::methods::turns::SinglePrompt;
-use crate::optimize::reflection::packing::{self, Packed};
-use crate::optimize::reflection::reflection_context;
-use crate::optimize::session::Halt;
+use crate::optimize::reflection::packing::{self, PackedPrompt};
+use crate::optimize::reflection::training_data;
+use crate::optimize::session::{Halt, Session};
 use crate::program::ModuleText;
 
-/// The temperature of new instructions.
+/// The temperature at which new instructions are written.
 const TEMPERATURE: f32 = 1.0;
 
-/// The method, with the paper's numbers.
+/// The method. Its default has the paper's numbers.
 #[derive(Debug, Clone)]
 pub struct Opro {
-    /// Instructions with their scores in the meta-prompt: the best.
+    /// The most scored instructions in the meta-prompt. The best are taken.
     pub trajectory: usize,
-    /// Exemplars of the task in it.
+    /// The examples of the task in the meta-prompt.
     pub exemplars: usize,
-    /// New instructions of a step.
-    pub step: usize,
-    /// All that was scored in this turn.
+    /// The new instructions of an iteration.
+    pub proposals: usize,
+    /// The texts that were scored while this module is changed.
     history: Vec<ModuleText>,
 }
 
 impl Default for Opro {
     fn default() -> Self {
-        Self { trajectory: 20, exemplars: 3, step: 8, history: Vec::new() }
+        Self { trajectory: 20, exemplars: 3, proposals: 8, history: Vec::new() }
     }
 }
 
 impl Opro {
-    /// What was scored, the worst first, as a line with the instruction and a score of 100: the best, as far as the context holds
-    /// them.
-    fn trajectory(&self, search: &Search, session: &Session<'_>, step: &Step<'_>) -> String {
-        let mut known: Vec<_> =
-            self.history.iter().filter_map(|text| Some((search.fitness(step, text)?, text.instruction.as_str()))).collect();
-        known.sort_by(|a, b| a.0.order(b.0));
-        known.truncate(self.trajectory);
-        let entry = |(fitness, words): &(&Fitness, &str)| {
-            format!("Instruction:\n```\n{words}\n```\nScore: {:.0}\n\n", fitness.mean * 100.0)
+    /// Returns the best scored instructions that fit the reflector's context, the worst of them first, each with its score out of 100.
+    fn trajectory(&self, trials: &Trials, session: &Session<'_>, iteration: &Iteration<'_>) -> String {
+        let texts = self.history.iter();
+        let mut scored: Vec<(&Fitness, &str)> =
+            texts.filter_map(|text| Some((trials.fitness(iteration, text)?, text.instruction.as_str()))).collect();
+        scored.sort_by(|a, b| a.0.order(b.0));
+        scored.truncate(self.trajectory);
+        let entry = |(fitness, instruction): &(&Fitness, &str)| {
+            format!("Instruction:\n```\n{instruction}\n```\nScore: {:.0}\n\n", fitness.mean * 100.0)
         };
-        let entries: Vec<String> = known.iter().map(entry).collect();
-        let held = search.writer.held(session, step.iteration, &entries);
-        entries[..held].iter().rev().map(String::as_str).collect()
+        let entries: Vec<String> = scored.iter().map(entry).collect();
+        let count = trials.reflectors.count_fitting(session, iteration.number, &entries);
+        entries[..count].iter().rev().map(String::as_str).collect()
     }
 
-    fn prompt(&self, search: &Search, session: &Session<'_>, step: &Step<'_>) -> Packed {
-        let module = &session.program().modules[step.module];
-        let history = self.trajectory(search, session, step);
-        let lead = match history.is_empty() {
+    fn meta_prompt(&self, trials: &Trials, session: &Session<'_>, iteration: &Iteration<'_>) -> PackedPrompt {
+        let module = &session.program().modules[iteration.module_index];
+        let trajectory = self.trajectory(trials, session, iteration);
+        let lead = match trajectory.is_empty() {
             true => String::new(),
             false => format!(
-                "Below are instructions for an assistant, each with the score out of 100 that it reached, the best last.\n\n{history}"
+                "Below are instructions for an assistant, each with the score out of 100 that it reached, the best last.\n\n{trajectory}"
             ),
         };
         let tail = "Write an instruction that differs from all of those above and reaches a higher score than any of them. \
                     Write it between two lines of ``` and nothing else.\n";
-        let mut pairs = reflection_context::pairs(session, step);
-        pairs.shuffle(&mut session.random("exemplars", step.iteration));
+        let mut pairs = training_data::labelled_pairs(session, iteration.module_index);
+        pairs.shuffle(&mut session.random("exemplars", iteration.number));
         pairs.truncate(self.exemplars);
         let samples = if pairs.is_empty() { "" } else { " These are samples of its task, with the right output:" };
         let (reads, writes) = (listed(&module.inputs), listed(&module.outputs));
         let head = format!("{lead}The assistant reads {reads} and writes {writes}.{samples}\n\n");
-        let count = |text: &str| search.writer.count(session, step.iteration, text);
-        packing::fill(&count, search.writer.room(session, step.iteration), &head, pairs.iter().map(packing::pair), tail)
+        let count_tokens = |text: &str| trials.reflectors.count_tokens(session, iteration.number, text);
+        let room = trials.reflectors.prompt_room(session, iteration.number);
+        packing::pack(&count_tokens, room, &head, pairs.iter().map(packing::pair_text), tail)
     }
 }
 
-impl SinglePrompt for Opro {
-    fn generation(&self) -> usize {
-        self.step
+impl SinglePromptMethod for Opro {
+    fn candidates_per_iteration(&self) -> usize {
+        self.proposals
     }
 
-    fn begin(&mut self, search: &mut Search, session: &mut Session<'_>, step: &Step<'_>) -> Result<(), Halt> {
-        self.history = vec![step.text().clone()];
-        self.step(search, session, step)
+    fn begin(&mut self, trials: &mut Trials, session: &mut Session<'_>, iteration: &Iteration<'_>) -> Result<(), Halt> {
+        self.history = vec![iteration.base_text().clone()];
+        self.advance(trials, session, iteration)
     }
 
-    fn step(&mut self, search: &mut Search, session: &mut Session<'_>, step: &Step<'_>) -> Result<(), Halt> {
-        let prompt = self.prompt(search, session, step);
-        let prompts = vec![(Ok(prompt), "opro"); step.most.min(self.step)];
-        let drafts = search.ask(session, step, TEMPERATURE, prompts)?;
-        let tried = search.try_out(session, step, drafts)?;
-        self.history.extend(tried.into_iter().map(|draft| draft.text));
+    fn advance(&mut self, trials: &mut Trials, session: &mut Session<'_>, iteration: &Iteration<'_>) -> Result<(), Halt> {
+        let question = TextQuestion { prompt: Ok(self.meta_prompt(trials, session, iteration)), operator: "opro" };
+        let questions = vec![question; iteration.max_candidates.min(self.proposals)];
+        let texts = trials.ask(session, iteration, TEMPERATURE, questions)?;
+        let tried = trials.try_on_all(session, iteration, texts)?;
+        self.history.extend(tried.into_iter().map(|proposed| proposed.text));
         Ok(())
     }
 }

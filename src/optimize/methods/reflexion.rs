@@ -1,9 +1,9 @@
-//! Reflexion: an answer that was wrong is attempted again with what went wrong in mind (Shinn et al. 2023, arXiv 2303.11366).
+//! Reflexion: a wrong answer is attempted again with reflections on the earlier attempts (Shinn et al. 2023, arXiv 2303.11366).
 //!
-//! Per training example: an attempt, whether it was right, a reflection in words that goes into a memory of three, and another
-//! attempt with the memory below the instruction. It improves answers, not the program: the pool has the seed alone, and what
-//! counts is the score after each trial. A reflection is told how good the answer was, as in the paper, and not the metric's
-//! words, which name the right answer.
+//! For each training example there is an attempt; if it is not right, a reflection on it goes into a memory of three, and the next
+//! attempt has the memory below the instruction. This improves answers, not the program: the pool has the seed alone, and the result
+//! is the score after each trial. As in the paper, a reflection is told how good the answer was. It is not told the metric's feedback,
+//! which contains the right answer.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,55 +12,148 @@ use rand::seq::SliceRandom;
 
 use crate::data::split::Split;
 use crate::engine::ModelId;
-use crate::error::RunError;
 use crate::evaluate::Scored;
 use crate::event::{Event, Purpose, StopReason};
-use crate::optimize::joining::{self, is_enough, open_modules, validated};
-use crate::optimize::pool;
-use crate::optimize::reflection::answer;
-use crate::optimize::reflection::packing::{self, Packed};
-use crate::optimize::reflection::writing::{Question, Writer};
-use crate::optimize::session::{Ask, Halt};
-use crate::optimize::{Member, Optimizer, Pool, Session};
+use crate::optimize::joining::{is_enough, open_modules, validated};
+use crate::optimize::optimizer::Optimizer;
+use crate::optimize::pool::{self, Member};
+use crate::optimize::reflection::packing::{self, PackedPrompt, ShownCall};
+use crate::optimize::reflection::read_answer::read_text;
+use crate::optimize::reflection::reflectors::{Reflection, Reflectors};
+use crate::optimize::reflection::unusable::Attempt;
+use crate::optimize::session::{Ask, Halt, Session};
 use crate::program::{Candidate, ModuleText};
 
 /// The most tokens of a reflection.
-const REFLECTION_TOKENS: u32 = 160;
+const MAX_REFLECTION_TOKENS: u32 = 160;
 
 /// The optimizer, with the paper's numbers.
 #[derive(Debug)]
 pub struct Reflexion {
     seed: Candidate,
-    writer: Writer,
+    reflectors: Reflectors,
     members: Vec<Member>,
-    /// Attempts at an example, the first among them.
+    /// The most attempts at an example, with the first.
     pub trials: u64,
-    /// Reflections on an example that are remembered, the latest ones.
+    /// The reflections on an example that are kept; the latest ones.
     pub memory: usize,
 }
 
+/// What is known about one training example.
+#[derive(Debug, Default)]
+struct ExampleState {
+    /// The reflections that are kept, the latest last.
+    memory: Vec<String>,
+    /// The last attempt.
+    last: Option<Arc<Scored>>,
+}
+
+impl ExampleState {
+    fn is_solved(&self) -> bool {
+        self.last.as_ref().is_some_and(|scored| scored.score() >= Some(1.0))
+    }
+}
+
 impl Reflexion {
-    /// Starts from `seed`; `reflectors` has at least one model.
+    /// Creates a search with `seed`. `reflectors` has at least one model, with its name in the task file.
     #[must_use]
     pub fn new(seed: Candidate, reflectors: Vec<(String, ModelId)>) -> Self {
-        Self { seed, writer: Writer::new(reflectors), members: Vec::new(), trials: 4, memory: 3 }
+        Self { seed, reflectors: Reflectors::new(reflectors), members: Vec::new(), trials: 4, memory: 3 }
     }
 
+    /// Asks for a reflection on the last attempt at each of the examples in `open`, all at once, and adds it to the memory.
+    fn reflect(
+        &self,
+        session: &mut Session<'_>,
+        trial: u64,
+        open: &[usize],
+        states: &mut BTreeMap<usize, ExampleState>,
+    ) -> Result<(), Halt> {
+        let train = session.train();
+        let minibatch = open.iter().map(|&index| train[index].id.clone()).collect();
+        session.log(&Event::Iteration { iteration: trial, parents: vec![0], minibatch })?;
+        let module_index = open_modules(session).first().copied().unwrap_or(0);
+        let question = |(index, proposal): (&usize, usize)| {
+            let prompt = match states.get(index) {
+                Some(ExampleState { memory, last: Some(last) }) => self.prompt(session, last, memory),
+                _ => PackedPrompt::default(),
+            };
+            Reflection {
+                attempt: Attempt { proposal, module_index, operator: "reflect" },
+                parent: 0,
+                prompt: Ok(prompt),
+                max_tokens: MAX_REFLECTION_TOKENS,
+                temperature: session.plan().reflection_temperature,
+            }
+        };
+        let questions: Vec<Reflection> = open.iter().zip(1..).map(question).collect();
+        let texts = self.reflectors.ask(session, trial, "reflection", &questions, &|_, _, completion| {
+            // A reflection is used for its own example alone, so it may quote the example.
+            read_text(completion, &[]).map(str::to_owned)
+        })?;
+        for (index, text) in open.iter().zip(texts) {
+            let memory = &mut states.entry(*index).or_default().memory;
+            memory.extend(text);
+            let forgotten = memory.len().saturating_sub(self.memory);
+            memory.drain(..forgotten);
+        }
+        Ok(())
+    }
+
+    fn prompt(&self, session: &Session<'_>, scored: &Scored, memory: &[String]) -> PackedPrompt {
+        let mut text = String::from("You attempted a task, and it was not right.\n\n");
+        for (module, module_text) in session.program().modules.iter().zip(&self.seed.0) {
+            let Some(ShownCall { inputs, answer }) = packing::shown_call(module, scored) else { continue };
+            text.push_str(&format!(
+                "The instruction:\n```\n{}\n```\nYou read:\n{inputs}\nYou wrote:\n{answer}\n\n",
+                module_text.instruction
+            ));
+        }
+        let problems: Vec<&str> = scored.rollout.problems().map(|(_, problem)| problem).collect();
+        let score = scored.score().unwrap_or(0.0);
+        text.push_str(&format!("It was given {score:.2} of 1. {}\n\n", problems.join(" ")));
+        for reflection in memory {
+            text.push_str(&format!("After an earlier attempt you said: {reflection}\n"));
+        }
+        text.push_str(
+            "Say in two or three sentences why that was probably wrong, and what you will do otherwise at your next attempt at the \
+             same input. Write nothing else.\n",
+        );
+        PackedPrompt::without_examples(text)
+    }
+
+    /// Returns the seed with the reflections on an example below the instruction of each module that may change.
+    fn candidate_with_memory(&self, session: &Session<'_>, memory: &[String]) -> Candidate {
+        if memory.is_empty() {
+            return self.seed.clone();
+        }
+        let lessons: Vec<String> = memory.iter().map(|reflection| format!("- {reflection}")).collect();
+        let lessons = lessons.join("\n");
+        open_modules(session).into_iter().fold(self.seed.clone(), |candidate, module_index| {
+            let text = &candidate.0[module_index];
+            let instruction =
+                format!("{}\n\nEarlier attempts at this input failed; they taught:\n{lessons}", text.instruction.trim_end());
+            let text = ModuleText { instruction, ..text.clone() };
+            candidate.with(module_index, text)
+        })
+    }
+}
+
+impl Optimizer for Reflexion {
     fn search(&mut self, session: &mut Session<'_>) -> Result<StopReason, Halt> {
         let seed = validated(session, &[], 0, (self.seed.clone(), 0, 0))?;
         self.members.push(seed);
-        // So many examples that the budget holds all trials of all of them, at least one.
+        // As many examples that the budget has room for all trials of all of them, at least one.
         let trials = self.trials.max(1);
-        let fair = session.rollouts_left().map_or(u64::MAX, |left| (left / trials).max(1));
-        let mut places: Vec<usize> = (0..session.train().len()).collect();
-        places.shuffle(&mut session.random("examples", 0));
-        places.truncate(usize::try_from(fair).unwrap_or(usize::MAX));
+        let affordable = session.rollouts_left().map_or(u64::MAX, |left| (left / trials).max(1));
+        let mut examples: Vec<usize> = (0..session.train().len()).collect();
+        examples.shuffle(&mut session.random("examples", 0));
+        examples.truncate(usize::try_from(affordable).unwrap_or(usize::MAX));
 
-        let mut memory: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-        let mut last: BTreeMap<usize, Arc<Scored>> = BTreeMap::new();
+        let mut states: BTreeMap<usize, ExampleState> = BTreeMap::new();
         for trial in 1..=trials {
-            let is_open = |place: &usize| last.get(place).is_none_or(|scored| scored.score() < Some(1.0));
-            let open: Vec<usize> = places.iter().copied().filter(is_open).collect();
+            let is_open = |index: &usize| !states.get(index).is_some_and(ExampleState::is_solved);
+            let open: Vec<usize> = examples.iter().copied().filter(is_open).collect();
             if open.is_empty() {
                 break;
             }
@@ -69,104 +162,32 @@ impl Reflexion {
                 if let Some(reason) = is_enough(session, &[], open.len() as u64) {
                     return Ok(reason);
                 }
-                self.reflect(session, trial, &open, &last, &mut memory)?;
+                self.reflect(session, trial, &open, &mut states)?;
             }
-            let candidates: Vec<Candidate> = open.iter().map(|place| self.remembering(session, memory.get(place))).collect();
+            let memory = |index: &usize| states.get(index).map_or(&[][..], |state| &state.memory);
+            let candidates: Vec<Candidate> =
+                open.iter().map(|index| self.candidate_with_memory(session, memory(index))).collect();
             let asks: Vec<Ask<'_>> = candidates
                 .iter()
                 .zip(&open)
-                .map(|(candidate, place)| Ask { candidate, places: std::slice::from_ref(place) })
+                .map(|(candidate, index)| Ask { candidate, places: std::slice::from_ref(index) })
                 .collect();
             let answers = session.evaluate_while(Purpose::Trial, Split::Train, &asks, &mut |_, _| true)?;
-            for (place, answers) in open.iter().zip(answers) {
-                last.extend(answers.into_iter().flatten().map(|scored| (*place, scored)));
+            for (index, answers) in open.iter().zip(answers) {
+                if let Some(last) = answers.into_iter().flatten().next_back() {
+                    states.entry(*index).or_default().last = Some(last);
+                }
             }
-            let scores: Vec<Option<f64>> = last.values().map(|scored| scored.score()).collect();
-            let solved = scores.iter().filter(|score| **score >= Some(1.0)).count();
-            let (mean, of) = (pool::mean(&scores).unwrap_or(0.0), places.len());
-            session.log(&Event::Attempted { trial, mean, solved, of })?;
+            let last = states.values().filter_map(|state| state.last.as_ref());
+            let scores: Vec<Option<f64>> = last.map(|scored| scored.score()).collect();
+            let solved = states.values().filter(|state| state.is_solved()).count();
+            let mean = pool::mean(&scores).unwrap_or(0.0);
+            session.log(&Event::Attempted { trial, mean, solved, of: examples.len() })?;
         }
         Ok(StopReason::TrialsDone)
     }
 
-    /// Reflects on the last attempt at each example, all at once.
-    fn reflect(
-        &self,
-        session: &mut Session<'_>,
-        trial: u64,
-        open: &[usize],
-        last: &BTreeMap<usize, Arc<Scored>>,
-        memory: &mut BTreeMap<usize, Vec<String>>,
-    ) -> Result<(), Halt> {
-        let train = session.train();
-        let minibatch = open.iter().map(|&place| train[place].id.clone()).collect();
-        session.log(&Event::Iteration { iteration: trial, parents: vec![0], minibatch })?;
-        let module = open_modules(session).first().copied().unwrap_or(0);
-        let question = |(place, proposal): (&usize, usize)| Question {
-            proposal,
-            parent: 0,
-            module,
-            operator: "reflect",
-            prompt: last.get(place).map_or(Ok(Packed::default()), |scored| Ok(self.prompt(session, scored, memory.get(place)))),
-            max_tokens: REFLECTION_TOKENS,
-            temperature: session.plan().reflection_temperature,
-        };
-        let questions: Vec<Question> = open.iter().zip(1..).map(question).collect();
-        let texts = self.writer.write(session, trial, "reflection", &questions, &|_, _, completion| {
-            // What is said of one example may quote it.
-            answer::text(completion, &[]).map(str::to_owned)
-        })?;
-        for (place, text) in open.iter().zip(texts) {
-            let remembered = memory.entry(*place).or_default();
-            remembered.extend(text);
-            let forgotten = remembered.len().saturating_sub(self.memory);
-            remembered.drain(..forgotten);
-        }
-        Ok(())
-    }
-
-    fn prompt(&self, session: &Session<'_>, scored: &Scored, memory: Option<&Vec<String>>) -> Packed {
-        let mut text = String::from("You attempted a task, and it was not right.\n\n");
-        for (module, own) in session.program().modules.iter().zip(&self.seed.0) {
-            let Some((inputs, answer)) = packing::run(module, scored) else { continue };
-            text.push_str(&format!(
-                "The instruction:\n```\n{}\n```\nYou read:\n{inputs}\nYou wrote:\n{answer}\n\n",
-                own.instruction
-            ));
-        }
-        let form: Vec<&str> = scored.rollout.problems().map(|(_, problem)| problem).collect();
-        let score = scored.score().unwrap_or(0.0);
-        text.push_str(&format!("It was given {score:.2} of 1. {}\n\n", form.join(" ")));
-        for lesson in memory.into_iter().flatten() {
-            text.push_str(&format!("After an earlier attempt you said: {lesson}\n"));
-        }
-        text.push_str(
-            "Say in two or three sentences why that was probably wrong, and what you will do otherwise at your next attempt at the \
-             same input. Write nothing else.\n",
-        );
-        Packed::plain(text)
-    }
-
-    /// The seed with what is remembered of an example, in every module that may change.
-    fn remembering(&self, session: &Session<'_>, memory: Option<&Vec<String>>) -> Candidate {
-        let lessons: Vec<String> = memory.into_iter().flatten().map(|lesson| format!("- {lesson}")).collect();
-        if lessons.is_empty() {
-            return self.seed.clone();
-        }
-        let lessons = lessons.join("\n");
-        open_modules(session).into_iter().fold(self.seed.clone(), |candidate, module| {
-            let text = &candidate.0[module];
-            let instruction =
-                format!("{}\n\nEarlier attempts at this input failed; they taught:\n{lessons}", text.instruction.trim_end());
-            let text = ModuleText { instruction, ..text.clone() };
-            candidate.with(module, text)
-        })
-    }
-}
-
-impl Optimizer for Reflexion {
-    fn run(&mut self, session: &mut Session<'_>) -> Result<Pool, RunError> {
-        let stopped = self.search(session);
-        joining::pool(std::mem::take(&mut self.members), stopped)
+    fn members(&mut self) -> &mut Vec<Member> {
+        &mut self.members
     }
 }

@@ -1,78 +1,92 @@
-//! Adds worked examples, or swaps some of them: from the training data, or calls with right answers.
+//! The operator `examples`: adds worked examples to the text, or exchanges some of them.
 
 use std::collections::BTreeMap;
 
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
 
-use super::{Work, format};
+use super::format::format_if_possible;
+use super::input::OperatorInput;
+use super::text_operator::{Begun, TextOperator};
 use crate::data::Example;
-use crate::optimize::reflection::demonstrations::{fitting, labelled};
-use crate::optimize::reflection::profile::Kind;
+use crate::optimize::reflection::demonstrations::{labelled_demonstration, take_fitting};
+use crate::optimize::reflection::profile::ValueKind;
+use crate::optimize::reflection::unusable::Unusable;
 use crate::program::{Demonstration, ModuleText};
 
-/// The part of the room that is left to words: one in so many.
-const LEFT_TO_WORDS: usize = 4;
+/// At least one token in this many of the module text's limit is reserved for the instruction.
+const INSTRUCTION_SHARE: usize = 4;
 
-/// How often the number of worked examples is halved at most.
-const HALVINGS: u32 = 2;
+/// The most times that the number of worked examples is halved.
+const MAX_HALVINGS: u32 = 2;
 
-/// What can be shown, by the value that it is an example of.
-fn pool(work: &Work<'_>) -> BTreeMap<String, Vec<Demonstration>> {
-    let mut pool: BTreeMap<String, Vec<Demonstration>> = BTreeMap::new();
-    let set = work.profile.iter().find(|output| matches!(output.kind, Kind::Set(_)));
-    // An example of the minibatch would tell the child the answer to what it is gated on.
-    let gated = |example: &&Example| work.minibatch.iter().all(|other| other.id != example.id);
-    for example in work.train.iter().filter(gated) {
-        let value = set.and_then(|output| example.text(work.module.label(&output.name))).unwrap_or_default();
-        if let Some(demonstration) = labelled(work.module, work.text, example, work.solution) {
-            pool.entry(value).or_default().push(demonstration);
-        }
+/// Adds or exchanges worked examples: labelled training examples, or correct calls of the module.
+pub(super) struct Examples;
+
+impl TextOperator for Examples {
+    fn applies(&self, input: &OperatorInput<'_>) -> bool {
+        let room = demonstration_room(input, input.text);
+        let shown = &input.text.demonstrations;
+        let is_usable =
+            |other: &Demonstration| (shown.len() > 1 || !shown.contains(other)) && input.count_demonstration(other) <= room;
+        available(input).values().flatten().any(is_usable)
     }
-    // Who reasons is shown its own words; so is who writes what no data names, as a query. None is shown its own example.
-    if work.text.reasoning || pool.is_empty() {
-        pool.entry(String::new()).or_default().extend(work.right.iter().cloned());
+
+    fn begin(&self, input: &OperatorInput<'_>, random: &mut dyn Rng) -> Result<Begun, Unusable> {
+        Ok(Begun::Text(with_other_demonstrations(input, random)))
     }
-    pool
 }
 
-pub(super) fn applies(work: &Work<'_>) -> bool {
-    let room = room(work, work.text);
-    let shown = &work.text.demonstrations;
-    let may = |other: &Demonstration| (shown.len() > 1 || !shown.contains(other)) && work.tokens_shown(other) <= room;
-    pool(work).values().flatten().any(may)
-}
-
-/// Tokens that worked examples may take beside the instruction of a text.
-fn room(work: &Work<'_>, text: &ModuleText) -> usize {
-    let words = (work.measure)(&text.instruction).max(work.most_tokens / LEFT_TO_WORDS);
-    work.most_tokens.saturating_sub(words)
-}
-
-/// As many as there is room for, each value in its turn, in a random order. Where the text has some already, chance
-/// halves the number, and half of the time half of those stay.
-pub(super) fn apply(work: &Work<'_>, random: &mut impl Rng) -> ModuleText {
-    // Examples of a set are half a story without the set.
-    let text = format::where_it_applies(work);
-    let mut kept = work.text.demonstrations.clone();
+/// Returns the text with as many worked examples as fit, the values of a closed set in turn, in random order. If the text has
+/// some already, half of them stay with a probability of one half, and the number of all is halved up to [`MAX_HALVINGS`] times.
+pub(super) fn with_other_demonstrations(input: &OperatorInput<'_>, random: &mut dyn Rng) -> ModuleText {
+    // Examples show only some values of a closed set, so the instruction should list all of them.
+    let text = format_if_possible(input);
+    let mut kept = input.text.demonstrations.clone();
     kept.shuffle(random);
-    let stay = if random.random::<bool>() { kept.len() / 2 } else { 0 };
-    kept.truncate(stay);
-    let drawn = in_turns(pool(work), random).into_iter().filter(|drawn| !kept.contains(drawn));
+    let kept_count = if random.random::<bool>() { kept.len() / 2 } else { 0 };
+    kept.truncate(kept_count);
+    let drawn = values_in_turn(available(input), random).into_iter().filter(|drawn| !kept.contains(drawn));
     let mut shown = kept.clone();
     shown.extend(drawn);
-    let mut shown = fitting(shown, room(work, &text), &|one| work.tokens_shown(one));
-    let halvings = if work.text.demonstrations.is_empty() { 0 } else { random.random_range(0..=HALVINGS) };
+    let mut shown = take_fitting(shown, demonstration_room(input, &text), &|one| input.count_demonstration(one));
+    let halvings = if input.text.demonstrations.is_empty() { 0 } else { random.random_range(0..=MAX_HALVINGS) };
     shown.truncate((shown.len() >> halvings).max(1));
     shown.shuffle(random);
     ModuleText { demonstrations: shown, ..text }
 }
 
-/// All of a pool: one of each value, then the second of each, and so on; values and examples in a random order.
-fn in_turns(pool: BTreeMap<String, Vec<Demonstration>>, random: &mut impl Rng) -> Vec<Demonstration> {
-    let mut of_values: Vec<Vec<Demonstration>> = pool.into_values().collect();
-    of_values.shuffle(random);
-    of_values.iter_mut().for_each(|of_value| of_value.shuffle(random));
-    let most = of_values.iter().map(Vec::len).max().unwrap_or(0);
-    (0..most).flat_map(|turn| of_values.iter().filter_map(move |of_value| of_value.get(turn).cloned())).collect()
+/// Returns the worked examples that can be shown, grouped by their value of the first output that is a closed set.
+fn available(input: &OperatorInput<'_>) -> BTreeMap<String, Vec<Demonstration>> {
+    let mut available: BTreeMap<String, Vec<Demonstration>> = BTreeMap::new();
+    let set = input.profile.iter().find(|output| matches!(output.kind, ValueKind::Set(_)));
+    // The gate runs the child on the minibatch; its examples would show the child the right answers.
+    let is_outside_minibatch = |example: &&Example| input.minibatch.iter().all(|other| other.id != example.id);
+    for example in input.train.iter().filter(is_outside_minibatch) {
+        let value = set.and_then(|output| example.text(input.module.label(&output.name))).unwrap_or_default();
+        if let Some(demonstration) = labelled_demonstration(input.module, input.text, example, input.solution) {
+            available.entry(value).or_default().push(demonstration);
+        }
+    }
+    // Labels have no reasoning, and outputs like a query have no labels: there, calls of the task model are shown. When such a
+    // text is run on an example that it shows, that demonstration is left out.
+    if input.text.reasoning || available.is_empty() {
+        available.entry(String::new()).or_default().extend(input.correct_calls.iter().cloned());
+    }
+    available
+}
+
+/// Returns the number of tokens that worked examples may take beside the instruction of `text`.
+fn demonstration_room(input: &OperatorInput<'_>, text: &ModuleText) -> usize {
+    let instruction = (input.count_task_tokens)(&text.instruction).max(input.max_text_tokens / INSTRUCTION_SHARE);
+    input.max_text_tokens.saturating_sub(instruction)
+}
+
+/// Returns all worked examples: the first of each value, then the second of each, and so on. Values and examples are shuffled.
+fn values_in_turn(available: BTreeMap<String, Vec<Demonstration>>, random: &mut dyn Rng) -> Vec<Demonstration> {
+    let mut groups: Vec<Vec<Demonstration>> = available.into_values().collect();
+    groups.shuffle(random);
+    groups.iter_mut().for_each(|group| group.shuffle(random));
+    let largest = groups.iter().map(Vec::len).max().unwrap_or(0);
+    (0..largest).flat_map(|turn| groups.iter().filter_map(move |group| group.get(turn).cloned())).collect()
 }

@@ -1,38 +1,56 @@
-//! Adds what the training data says of the outputs.
+//! The operator `format`: adds what the training data says about the outputs.
 
-use super::Work;
-use crate::optimize::reflection::profile::{self, Kind, Output, Wording};
+use rand::Rng;
+
+use super::input::OperatorInput;
+use super::text_operator::{Begun, TextOperator};
+use crate::optimize::reflection::profile::{self, OutputProfile, ValueKind, Wording};
+use crate::optimize::reflection::unusable::Unusable;
 use crate::program::ModuleText;
 
-/// The lines that the instruction does not have yet. A set is there where all of its values are, in whatever words.
-fn missing(work: &Work<'_>) -> Vec<String> {
-    let has = |text: &str| work.text.instruction.contains(text);
-    let is_told = |output: &&Output| match &output.kind {
-        Kind::Set(values) => values.keys().all(|value| has_word(&work.text.instruction, value)),
-        _ => false,
-    };
-    let wording = Wording::of(&work.text.instruction);
-    let statement = |output| profile::statement(std::slice::from_ref(output), wording);
-    let lines = work.profile.iter().filter(|output| !is_told(output)).map(statement);
-    lines.filter(|line| !line.is_empty() && !has(line)).collect()
+/// Adds a line on each output whose kind of value is known.
+pub(super) struct Format;
+
+impl TextOperator for Format {
+    fn applies(&self, input: &OperatorInput<'_>) -> bool {
+        let lines = missing_lines(input);
+        !lines.is_empty() && input.with_instruction(&input.instruction_with_lines(&lines)).is_ok()
+    }
+
+    fn is_random(&self) -> bool {
+        false
+    }
+
+    fn begin(&self, input: &OperatorInput<'_>, _random: &mut dyn Rng) -> Result<Begun, Unusable> {
+        Ok(Begun::Text(with_missing_lines(input)))
+    }
 }
 
-/// Whether `value` stands in `text` as a word of its own.
+/// Returns the text with the lines on its outputs if the operator applies, else the text as it is.
+pub(super) fn format_if_possible(input: &OperatorInput<'_>) -> ModuleText {
+    if Format.applies(input) { with_missing_lines(input) } else { input.text.clone() }
+}
+
+fn with_missing_lines(input: &OperatorInput<'_>) -> ModuleText {
+    ModuleText { instruction: input.instruction_with_lines(&missing_lines(input)), ..input.text.clone() }
+}
+
+/// Returns the lines on outputs that the instruction does not have yet. A closed set counts as present if the instruction has
+/// each of its values as a word.
+fn missing_lines(input: &OperatorInput<'_>) -> Vec<String> {
+    let instruction = &input.text.instruction;
+    let lists_values = |output: &&OutputProfile| match &output.kind {
+        ValueKind::Set(values) => values.keys().all(|value| has_word(instruction, value)),
+        _ => false,
+    };
+    let wording = Wording::for_instruction(instruction);
+    let lines = input.profile.iter().filter(|output| !lists_values(output));
+    let lines = lines.map(|output| profile::statement(std::slice::from_ref(output), wording));
+    lines.filter(|line| !line.is_empty() && !instruction.contains(line.as_str())).collect()
+}
+
+/// Whether `value` occurs in `text` and is not a part of a longer word there.
 fn has_word(text: &str, value: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     text.match_indices(value).any(|(at, _)| !text[..at].ends_with(is_part) && !text[at + value.len()..].starts_with(is_part))
-}
-
-pub(super) fn applies(work: &Work<'_>) -> bool {
-    let lines = missing(work);
-    !lines.is_empty() && work.with_instruction(&work.with_lines(&lines)).is_ok()
-}
-
-/// The text with all that is known of the outputs, where there is room for it.
-pub(super) fn where_it_applies(work: &Work<'_>) -> ModuleText {
-    if applies(work) { apply(work) } else { work.text.clone() }
-}
-
-pub(super) fn apply(work: &Work<'_>) -> ModuleText {
-    ModuleText { instruction: work.with_lines(&missing(work)), ..work.text.clone() }
 }

@@ -1,34 +1,42 @@
-//! Moves one part of the chat to where it serves this model better.
+//! The operator `layout`: moves one part of the chat.
 
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
-use super::Work;
+use super::input::OperatorInput;
+use super::text_operator::{Begun, TextOperator};
+use crate::optimize::reflection::unusable::Unusable;
+use crate::program;
 use crate::program::layout::{Cue, Examples, Turn, layout_of};
-use crate::program::{Layout, ModuleText};
 
-/// The layouts that differ from the text's in one part. Fields keep their names: bare ones were never better.
-fn others(work: &Work<'_>) -> Vec<Layout> {
-    let now = layout_of(work.module, work.text);
-    let turn = match now.instruction {
+/// Moves the instruction, the worked examples, or the name that leads to the answer.
+pub(super) struct Layout;
+
+impl TextOperator for Layout {
+    /// A text without worked examples has too little to lay out.
+    fn applies(&self, input: &OperatorInput<'_>) -> bool {
+        !input.text.demonstrations.is_empty()
+    }
+
+    fn begin(&self, input: &OperatorInput<'_>, random: &mut dyn Rng) -> Result<Begun, Unusable> {
+        let layout = neighbours(input).choose(random).copied().unwrap_or(input.module.layout);
+        Ok(Begun::Text(input.with_layout(input.text.clone(), layout)))
+    }
+}
+
+/// Returns the layouts that differ from the text's in one part. The names of the fields always stay: in measurements, values
+/// without names were never better.
+fn neighbours(input: &OperatorInput<'_>) -> Vec<program::Layout> {
+    let present = layout_of(input.module, input.text);
+    let instruction = match present.instruction {
         Turn::User => Turn::System,
         Turn::System | Turn::Below => Turn::User,
     };
-    let examples = if now.examples == Examples::Turns { Examples::Text } else { Examples::Turns };
-    let cue = if now.answer == Cue::Begun { Cue::Label } else { Cue::Begun };
-    let mut others = vec![Layout { instruction: turn, ..now }, Layout { answer: cue, ..now }];
-    if !work.text.demonstrations.is_empty() {
-        others.push(Layout { examples, ..now });
+    let examples = if present.examples == Examples::Turns { Examples::Text } else { Examples::Turns };
+    let answer = if present.answer == Cue::Begun { Cue::Label } else { Cue::Begun };
+    let mut neighbours = vec![program::Layout { instruction, ..present }, program::Layout { answer, ..present }];
+    if !input.text.demonstrations.is_empty() {
+        neighbours.push(program::Layout { examples, ..present });
     }
-    others
-}
-
-/// Only where there is something to lay out: a bare instruction that fails says nothing of where it should stand.
-pub(super) fn applies(work: &Work<'_>) -> bool {
-    !work.text.demonstrations.is_empty()
-}
-
-pub(super) fn apply(work: &Work<'_>, random: &mut impl Rng) -> ModuleText {
-    let layout = others(work).choose(random).copied().unwrap_or(work.module.layout);
-    work.laid_out(work.text.clone(), layout)
+    neighbours
 }

@@ -1,24 +1,37 @@
-//! Lets the student reason before it answers, or no longer.
+//! The operator `reason`: switches the task model's reasoning before the answer on or off.
 
 use rand::Rng;
 
-use super::{Work, examples, format};
+use super::examples::{self, Examples};
+use super::format::format_if_possible;
+use super::input::OperatorInput;
+use super::text_operator::{Begun, TextOperator};
+use crate::optimize::reflection::unusable::Unusable;
 use crate::program::layout::REASONING;
 use crate::program::{ModuleText, parse};
 
-/// Tokens of an answer below which there is no room to reason.
-const LEAST_TO_REASON: u32 = 64;
+/// The fewest tokens of an answer that leave room to reason.
+const MIN_ANSWER_TOKENS: u32 = 64;
 
-pub(super) fn applies(work: &Work<'_>) -> bool {
-    let has_room = work.module.max_tokens >= LEAST_TO_REASON;
-    // An output of that name could not be told from it.
-    has_room && !work.module.outputs.iter().any(|output| parse::names_it(output, REASONING))
-}
+/// Switches reasoning on or off.
+pub(super) struct Reason;
 
-/// Worked examples show one of the two ways and go with it; where the data has worked solutions, some come instead.
-pub(super) fn apply(work: &Work<'_>, random: &mut impl Rng) -> ModuleText {
-    let reasoning = !work.text.reasoning;
-    let text = ModuleText { demonstrations: Vec::new(), reasoning, ..format::where_it_applies(work) };
-    let turned = Work { text: &text, right: &[], ..*work };
-    if reasoning && examples::applies(&turned) { examples::apply(&turned, random) } else { text }
+impl TextOperator for Reason {
+    fn applies(&self, input: &OperatorInput<'_>) -> bool {
+        let has_room = input.module.max_tokens >= MIN_ANSWER_TOKENS;
+        // The reasoning could not be told apart from an output with the same name.
+        has_room && !input.module.outputs.iter().any(|output| parse::names_it(output, REASONING))
+    }
+
+    /// The worked examples show answers either with reasoning or without, so they are removed. If the training data has worked
+    /// solutions, examples with these replace them.
+    fn begin(&self, input: &OperatorInput<'_>, random: &mut dyn Rng) -> Result<Begun, Unusable> {
+        let reasoning = !input.text.reasoning;
+        let text = ModuleText { demonstrations: Vec::new(), reasoning, ..format_if_possible(input) };
+        let switched = OperatorInput { text: &text, correct_calls: &[], ..*input };
+        if reasoning && Examples.applies(&switched) {
+            return Ok(Begun::Text(examples::with_other_demonstrations(&switched, random)));
+        }
+        Ok(Begun::Text(text))
+    }
 }

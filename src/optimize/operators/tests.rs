@@ -1,31 +1,36 @@
-use super::*;
-use crate::engine::{Ended, Usage};
-use crate::evaluate::Verdict;
-use crate::metric::Judgement;
-use crate::optimize::randomness::stream;
-use crate::optimize::reflection::packing;
-use crate::optimize::reflection::profile;
-use crate::program::layout::Turn;
-use crate::program::tests_support::module;
-use crate::program::{Layout, Rollout, Step};
+use std::collections::{BTreeMap, BTreeSet};
+
 use proptest::prelude::*;
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+use crate::data::Example;
+use crate::engine::{Completion, Ended, Usage};
+use crate::evaluate::{Scored, Verdict};
+use crate::metric::Judgement;
+use crate::optimize::randomness::stream;
+use crate::optimize::reflection::demonstrations::{correct_call, corrected_call};
+use crate::optimize::reflection::packing::TEMPLATE_TOKENS;
+use crate::optimize::reflection::profile::{ValueKind, profile_module};
+use crate::optimize::reflection::unusable::Unusable;
+use crate::program::layout::Turn;
+use crate::program::tests_support::module;
+use crate::program::{Demonstration, Layout, Module, ModuleText, Program, Rollout, Step};
 
 const LONG_INPUT: &str = "my parcel has not come for three weeks and nobody answers";
 
-/// What a [`Work`] borrows.
+/// What an [`OperatorInput`] borrows.
 struct Held {
     module: Module,
     text: ModuleText,
     train: Vec<Example>,
     rollouts: Vec<Scored>,
-    right: Vec<Demonstration>,
-    place: Place,
+    correct_calls: Vec<Demonstration>,
+    position: ModulePosition,
     rejected: Vec<String>,
     diagnoses: Vec<String>,
-    room: usize,
-    most_tokens: usize,
+    prompt_room: usize,
+    max_text_tokens: usize,
 }
 
 fn held(instruction: &str) -> Held {
@@ -54,62 +59,71 @@ fn held(instruction: &str) -> Held {
         text: ModuleText::new(instruction),
         train: (0..12).map(row).collect(),
         rollouts: vec![scored("row 0", 1.0), scored(LONG_INPUT, 0.0)],
-        right: Vec::new(),
-        place: Place::default(),
+        correct_calls: Vec::new(),
+        position: ModulePosition::default(),
         rejected: Vec::new(),
         diagnoses: Vec::new(),
-        room: 10_000,
-        most_tokens: 1000,
+        prompt_room: 10_000,
+        max_text_tokens: 1000,
     }
 }
 
 impl Held {
-    fn with<R>(&self, act: impl FnOnce(&Work<'_>) -> R) -> R {
-        let profile = profile::of(&self.module, &self.train);
+    fn with<R>(&self, act: impl FnOnce(&OperatorInput<'_>) -> R) -> R {
+        let profile = profile_module(&self.module, &self.train);
         let rollouts: Vec<&Scored> = self.rollouts.iter().collect();
         let minibatch: Vec<&Example> = self.train.iter().take(2).collect();
-        act(&Work {
+        act(&OperatorInput {
             module: &self.module,
             text: &self.text,
-            place: &self.place,
+            position: &self.position,
             profile: &profile,
             rollouts: &rollouts,
             minibatch: &minibatch,
             train: &self.train,
-            right: &self.right,
+            correct_calls: &self.correct_calls,
             rejected: &self.rejected,
             diagnoses: &self.diagnoses,
-            room: self.room,
+            prompt_room: self.prompt_room,
             answer_tokens: 100,
-            most_tokens: self.most_tokens,
+            max_text_tokens: self.max_text_tokens,
             solution: &|example: &Example| example.text("solution"),
-            count: &|text: &str| text.split_whitespace().count(),
-            measure: &|text: &str| text.split_whitespace().count(),
+            count_reflector_tokens: &|text: &str| text.split_whitespace().count(),
+            count_task_tokens: &|text: &str| text.split_whitespace().count(),
         })
     }
 
+    fn applies(&self, operator: Operator) -> bool {
+        self.with(|input| operator.implementation().applies(input))
+    }
+
+    fn begin(&self, operator: Operator, seed: u64) -> Result<Begun, Unusable> {
+        self.with(|input| operator.implementation().begin(input, &mut stream(seed, "test", 0)))
+    }
+
     fn apply(&self, operator: Operator, seed: u64) -> ModuleText {
-        let begun = self.with(|work| {
-            assert!(operator.applies(work));
-            operator.begin(work, &mut stream(seed, "test", 0))
-        });
-        match begun.unwrap() {
+        assert!(self.applies(operator));
+        match self.begin(operator, seed).unwrap() {
             Begun::Text(text) => text,
-            Begun::Ask(questions) => panic!("{questions:?}"),
+            Begun::Ask(questions, _) => panic!("{questions:?}"),
         }
     }
 
-    fn ask(&self, operator: Operator) -> Questions {
-        match self.with(|work| operator.begin(work, &mut stream(0, "test", 0))).unwrap() {
-            Begun::Ask(questions) => questions,
+    fn ask(&self, operator: Operator) -> (Questions, ReadAnswers) {
+        match self.begin(operator, 0).unwrap() {
+            Begun::Ask(questions, read_answers) => (questions, read_answers),
             Begun::Text(text) => panic!("{text:?}"),
         }
     }
 
+    fn questions(&self, operator: Operator) -> Questions {
+        self.ask(operator).0
+    }
+
     fn finish(&self, operator: Operator, answers: &[&str]) -> Result<ModuleText, Unusable> {
-        let completion =
-            |text: &&str| Completion { text: (*text).into(), reasoning: None, ended: Ended::Stop, usage: Usage::default() };
-        self.with(|work| operator.finish(work, &answers.iter().map(completion).collect::<Vec<_>>()))
+        let answers: Vec<Completion> = answers.iter().map(|text| completion(text)).collect();
+        let (_, read_answers) = self.ask(operator);
+        self.with(|input| read_answers(input, &answers))
     }
 
     fn instruction(&self, operator: Operator, answers: &[&str]) -> Result<String, Unusable> {
@@ -117,17 +131,21 @@ impl Held {
     }
 }
 
+fn completion(text: &str) -> Completion {
+    Completion { text: text.into(), reasoning: None, ended: Ended::Stop, usage: Usage::default() }
+}
+
 #[test]
-fn the_format_is_added_once() {
+fn format_lines_are_added_once() {
     let held = held("Label it.");
     let text = held.apply(Operator::Format, 0);
     assert_eq!(text.instruction, "Label it.\nThe `label` is one of: late, lost, paid.");
     let again = Held { text, ..self::held("") };
-    assert!(!again.with(|work| Operator::Format.applies(work)));
+    assert!(!again.applies(Operator::Format));
     let in_other_words = self::held("Label it as late, lost or paid.");
-    assert!(!in_other_words.with(|work| Operator::Format.applies(work)));
+    assert!(!in_other_words.applies(Operator::Format));
     let in_part = self::held("Label what is late, lost or unpaid.");
-    assert!(in_part.with(|work| Operator::Format.applies(work)));
+    assert!(in_part.applies(Operator::Format));
 }
 
 #[test]
@@ -156,58 +174,54 @@ fn some_worked_examples_stay_when_others_are_drawn() {
 
 #[test]
 fn worked_examples_keep_within_their_room() {
-    // Each takes 16 tokens, of the three quarters that words leave.
-    for (most_tokens, fits) in [(48, 2), (68, 3), (1000, 10)] {
-        let text = Held { most_tokens, ..held("Label it.") }.apply(Operator::Examples, 0);
+    // Each takes 16 tokens of three quarters of the limit.
+    for (max_text_tokens, fits) in [(48, 2), (68, 3), (1000, 10)] {
+        let text = Held { max_text_tokens, ..held("Label it.") }.apply(Operator::Examples, 0);
         assert_eq!(text.demonstrations.len(), fits);
         assert!(fits > 3 || text.demonstrations[0].answer != text.demonstrations[1].answer, "a value twice");
     }
-    let none = Held { most_tokens: 4, ..self::held("Label it.") };
-    assert!(!none.with(|work| Operator::Examples.applies(work)));
+    let none = Held { max_text_tokens: 4, ..self::held("Label it.") };
+    assert!(!none.applies(Operator::Examples));
 }
 
 #[test]
-fn who_reasons_is_shown_reasoning() {
+fn a_text_with_reasoning_has_demonstrations_with_reasoning() {
     let mut held = held("Label it.");
     held.module.max_tokens = 100;
     held.text = held.apply(Operator::Examples, 0);
     let text = held.apply(Operator::Reason, 0);
     assert!(text.reasoning && text.demonstrations.is_empty());
-    // What the student itself wrote, where it was right.
+    // The task model's answer, since it was right.
     held.text = text;
-    held.right = right(&held);
+    held.correct_calls = correct_calls(&held);
     let shown = held.apply(Operator::Examples, 0).demonstrations;
     assert_eq!(shown.iter().map(|d| (d.id.as_str(), d.answer.as_str())).collect::<Vec<_>>(), [("t0", "reasoning: late")]);
     assert!(!held.apply(Operator::Reason, 0).reasoning);
 }
 
-/// What was right of the rollouts.
-fn right(held: &Held) -> Vec<Demonstration> {
-    let program = crate::program::Program::of_modules(vec![held.module.clone()]);
-    let mut right = crate::optimize::methods::gepa::right::Right::default();
-    let answers: Vec<_> = held.rollouts.iter().cloned().map(|scored| Some(std::sync::Arc::new(scored))).collect();
-    right.learn(
-        &program,
-        &[profile::of(&held.module, &held.train)],
-        &crate::program::Candidate(vec![held.text.clone()]),
-        held.train.iter(),
-        &answers,
-    );
-    right.of(0, held.text.reasoning).to_vec()
+/// Returns the calls of the rollouts that were right, or are corrected.
+fn correct_calls(held: &Held) -> Vec<Demonstration> {
+    let profile = profile_module(&held.module, &held.train);
+    let is_set = |name: &str| profile.iter().any(|output| output.name == name && matches!(output.kind, ValueKind::Set(_)));
+    let call = |(example, scored)| {
+        correct_call(&held.module, &held.text, example, scored)
+            .or_else(|| corrected_call(&held.module, &held.text, example, scored, &is_set))
+    };
+    held.train.iter().zip(&held.rollouts).filter_map(call).collect()
 }
 
 #[test]
-fn who_writes_what_no_data_names_is_shown_what_was_right() {
+fn a_module_without_labels_is_shown_correct_calls() {
     let mut held = held("Ask for it.");
     held.train.iter_mut().for_each(|example| drop(example.fields.remove("label")));
-    assert!(!held.with(|work| Operator::Examples.applies(work)));
-    held.right = right(&held);
+    assert!(!held.applies(Operator::Examples));
+    held.correct_calls = correct_calls(&held);
     let shown = held.apply(Operator::Examples, 0).demonstrations;
     assert_eq!(shown.iter().map(|d| (d.id.as_str(), d.answer.as_str())).collect::<Vec<_>>(), [("t0", "late")]);
 }
 
 #[test]
-fn who_reasons_is_shown_worked_solutions_where_there_are_any() {
+fn a_text_with_reasoning_shows_worked_solutions_if_there_are_any() {
     let mut held = held("Label it.");
     held.module.max_tokens = 100;
     for example in &mut held.train {
@@ -225,26 +239,23 @@ fn who_reasons_is_shown_worked_solutions_where_there_are_any() {
 }
 
 #[test]
-fn a_sentence_is_left_out_but_not_the_first_nor_one_to_keep() {
+fn drop_removes_neither_the_first_sentence_nor_one_to_keep() {
     let mut held = held("Label it. Be brief.\n- Always answer.\n- Never guess.");
     held.module.keep = vec!["Never guess.".into()];
     let left: BTreeSet<String> = (0..20).map(|seed| held.apply(Operator::Drop, seed).instruction).collect();
     let wanted = ["Label it.\n- Always answer.\n- Never guess.", "Label it. Be brief.\n- Never guess."];
     assert_eq!(left, wanted.map(String::from).into());
-    assert!(!self::held("Label it.").with(|work| Operator::Drop.applies(work)));
+    assert!(!self::held("Label it.").applies(Operator::Drop));
     let form = self::held("Label it.\nAnswer in this form:\n{\"a\": \"in short. Or long\"}");
-    assert!(!form.with(|work| Operator::Drop.applies(work)), "half of a form says nothing");
+    assert!(!form.applies(Operator::Drop), "a part of a form is useless");
 }
 
 #[test]
-fn a_prompt_stays_in_its_language() {
+fn a_new_instruction_has_the_language_of_the_old_one() {
     let held = held("Lies die Nachricht und schreibe dahinter, was mit dem Paket geschehen ist.");
     let text = held.apply(Operator::Format, 0).instruction;
     assert!(text.ends_with("geschehen ist.\n`label`: late | lost | paid"), "{text}");
-    let answer = |text: &str| {
-        let completion = Completion { text: text.into(), reasoning: None, ended: Ended::Stop, usage: Usage::default() };
-        held.with(|work| Operator::Rewrite.finish(work, &[completion])).map(|text| text.instruction)
-    };
+    let answer = |text: &str| held.instruction(Operator::Rewrite, &[text]);
     let english = "Read the message carefully and write what has happened to the parcel of the customer.";
     assert_eq!(answer(english), Err(Unusable::OtherLanguage));
     assert!(answer("Lies die Nachricht genau. Schreibe nur, ob das Paket verloren, bezahlt oder verspätet ist.").is_ok());
@@ -254,13 +265,13 @@ fn a_prompt_stays_in_its_language() {
 fn values_are_described_in_the_place_of_their_list() {
     let mut held = held("Label it.");
     held.text = held.apply(Operator::Format, 0);
-    let questions = held.ask(Operator::Describe);
+    let questions = held.questions(Operator::Describe);
     assert_eq!(questions.chats.len(), 3);
     assert!(questions.chats[1][0].content.contains("filed under `lost`"));
     let described = held.instruction(Operator::Describe, &["late: comes after its day", "`lost`: never came", "money came"]);
     let wanted = "Label it.\nThe `label` is one of:\n- late: comes after its day\n- lost: never came\n- paid: money came";
     assert_eq!(described.as_deref(), Ok(wanted));
-    // Once more: the new words take the place of the old ones; a value without words stays on the list.
+    // New descriptions replace the old ones; a value without a description stays on the list.
     held.text.instruction = wanted.into();
     let again = held.instruction(Operator::Describe, &["too slow", "", "has money"]);
     assert_eq!(again.as_deref(), Ok("Label it.\nThe `label` is one of:\n- late: too slow\n- lost\n- paid: has money"));
@@ -268,22 +279,18 @@ fn values_are_described_in_the_place_of_their_list() {
 }
 
 #[test]
-fn each_failure_teaches_a_rule() {
+fn each_failure_is_diagnosed_and_gives_a_rule() {
     let mut held = held("Label it.");
-    let questions = held.with(diagnoses);
+    let questions = held.with(diagnosis::questions);
     assert_eq!(questions.chats.len(), 1, "one rollout failed");
     assert!(questions.chats[0][0].content.contains(LONG_INPUT));
-    let completion = |text: &str| {
-        let usage = Usage::default();
-        Completion { text: text.into(), reasoning: None, ended: Ended::Stop, usage }
-    };
-    let read = |text: &str| held.with(|work| diagnosis(work, &completion(text)));
+    let read = |text: &str| held.with(|input| diagnosis::read(input, &completion(text)));
     assert_eq!(read("- Say `lost` after two weeks.\nSo it is.").as_deref(), Some("Say `lost` after two weeks."));
-    assert_eq!(read(LONG_INPUT), None, "a quotation is no rule");
+    assert_eq!(read(LONG_INPUT), None, "a quotation of the input is no rule");
     held.diagnoses = vec!["Say `lost` after two weeks.".into(), "Label it.".into(), "Say `lost` after two weeks.".into()];
     assert_eq!(held.apply(Operator::Rule, 0).instruction, "Label it.\n- Say `lost` after two weeks.");
     held.diagnoses.clear();
-    assert_eq!(held.with(|work| Operator::Rule.begin(work, &mut stream(0, "test", 0))), Err(Unusable::Empty));
+    assert_eq!(held.begin(Operator::Rule, 0).err(), Some(Unusable::Empty));
 }
 
 #[test]
@@ -291,24 +298,24 @@ fn a_reflector_reads_diagnoses_and_what_did_not_help() {
     let mut held = held("Label it.");
     held.diagnoses = vec!["Name the labels.".into()];
     held.rejected = (0..9).map(|n| format!("Attempt {n}.")).collect();
-    let prompt = &held.ask(Operator::Rewrite).chats[0][0].content;
+    let prompt = &held.questions(Operator::Rewrite).chats[0][0].content;
     assert!(prompt.find(LONG_INPUT) < prompt.find("row 0"), "failures come first");
     assert!(prompt.contains("- Name the labels.\n") && prompt.contains("- Attempt 8.\n") && !prompt.contains("Attempt 4"));
     assert!(prompt.contains("The `label` is one of: late, lost, paid."));
 }
 
 #[test]
-fn a_rewrite_keeps_what_must_stay_and_has_its_length() {
+fn a_rewrite_keeps_required_sentences_and_the_token_limit() {
     let mut held = held("Label it. Never guess.");
     held.module.keep = vec!["Never guess.".into()];
     assert_eq!(held.instruction(Operator::Rewrite, &["```\nSay the label.\n```"]).unwrap(), "Never guess.\nSay the label.");
     assert_eq!(held.instruction(Operator::Rewrite, &["Label it. Never guess."]), Err(Unusable::Unchanged));
-    held.most_tokens = 5;
+    held.max_text_tokens = 5;
     assert_eq!(held.instruction(Operator::Rewrite, &["Say the label and no more."]), Err(Unusable::TooLong));
 }
 
 #[test]
-fn what_is_shortened_is_shorter() {
+fn a_shortened_instruction_must_be_shorter() {
     let held = held("Label it, please, with care.");
     assert_eq!(held.instruction(Operator::Shorten, &["Label it."]).unwrap(), "Label it.");
     assert_eq!(held.instruction(Operator::Shorten, &["Label it with the greatest care."]), Err(Unusable::TooLong));
@@ -318,13 +325,13 @@ fn what_is_shortened_is_shorter() {
 fn a_placeholder_in_an_instruction_stays_as_it_is() {
     let held = held("Use <side_info> and {{ x }}.");
     for operator in [Operator::Rewrite, Operator::Paper] {
-        assert!(held.ask(operator).chats[0][0].content.contains("\nUse <side_info> and {{ x }}.\n"));
+        assert!(held.questions(operator).chats[0][0].content.contains("\nUse <side_info> and {{ x }}.\n"));
     }
 }
 
 #[test]
-fn the_paper_asks_as_the_package_does() {
-    let prompt = &held("Label it.").ask(Operator::Paper).chats[0][0].content;
+fn the_paper_s_prompt_is_that_of_the_package() {
+    let prompt = &held("Label it.").questions(Operator::Paper).chats[0][0].content;
     assert!(
         prompt.starts_with(
             "I provided an assistant with the following instructions to perform a task for me:\n```\nLabel it.\n```\n"
@@ -337,28 +344,28 @@ fn the_paper_asks_as_the_package_does() {
 
 proptest! {
     #[test]
-    fn a_question_keeps_within_its_room(room in 0..400_usize, count in 0..6_usize) {
+    fn a_prompt_keeps_within_the_reflector_s_context(room in 0..400_usize, count in 0..6_usize) {
         let mut held = held("Label it.");
-        held.room = room;
+        held.prompt_room = room;
         let one = held.rollouts.remove(1);
         held.rollouts = vec![one; count];
         for operator in [Operator::Rewrite, Operator::Paper] {
-            match held.with(|work| operator.begin(work, &mut stream(0, "test", 0))) {
-                Ok(Begun::Ask(questions)) => {
+            match held.begin(operator, 0) {
+                Ok(Begun::Ask(questions, _)) => {
                     let words = questions.chats[0][0].content.split_whitespace().count();
-                    prop_assert!(words + packing::TEMPLATE_ROOM <= room);
+                    prop_assert!(words + TEMPLATE_TOKENS <= room);
                     prop_assert_eq!(questions.examples + questions.left_out, count);
                 }
-                other => prop_assert_eq!(other, Err(Unusable::NoRoom)),
+                other => prop_assert_eq!(other.err(), Some(Unusable::NoRoom)),
             }
         }
     }
 }
 
 #[test]
-fn the_layout_is_moved_part_by_part_and_back() {
+fn layout_changes_one_part_at_a_time_and_can_return_to_the_module_s_layout() {
     let bare = held("Label it.");
-    assert!(!bare.with(|work| Operator::Layout.applies(work)));
+    assert!(!bare.applies(Operator::Layout));
     let text = bare.apply(Operator::Examples, 0);
     let held = Held { text, ..held("") };
     let moved: BTreeSet<ModuleText> = (0..20).map(|seed| held.apply(Operator::Layout, seed)).collect();
@@ -373,20 +380,20 @@ fn the_layout_is_moved_part_by_part_and_back() {
     assert!(layouts.iter().all(|layout| parts(*layout, held.module.layout) == 1));
     let once = Held { text: moved.first().unwrap().clone(), ..held };
     let again: BTreeSet<Option<Layout>> = (0..20).map(|seed| once.apply(Operator::Layout, seed).layout).collect();
-    assert!(again.contains(&None), "the plan's own layout has no other name");
+    assert!(again.contains(&None), "the module's own layout is stored as None");
 }
 
-/// The module of [`held`] without labels, with the outputs that others read and search for.
+/// Like [`held`] without labels in the data. `read` are the outputs that others read, `searched` those that are queries.
 fn open(instruction: &str, read: &[&str], searched: &[&str]) -> Held {
     let mut held = held(instruction);
     held.train.iter_mut().for_each(|example| drop(example.fields.remove("label")));
     let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-    held.place = Place { read: owned(read), searched: owned(searched), ..Place::default() };
+    held.position = ModulePosition { read_outputs: owned(read), search_queries: owned(searched), ..ModulePosition::default() };
     held
 }
 
 #[test]
-fn advice_suits_what_the_output_is_for() {
+fn advice_suits_the_use_of_the_output() {
     for (held, word, lines) in [
         (open("Write it.", &["label"], &["label"]), "search query", 2),
         (open("Write it.", &["label"], &[]), "word for word", 3),
@@ -401,62 +408,62 @@ fn advice_suits_what_the_output_is_for() {
 }
 
 #[test]
-fn who_reads_what_was_found_gathers_facts_in_place_of_an_instruction_that_says_nothing() {
+fn a_reader_of_search_results_is_told_to_gather_facts() {
     let gathers =
         "Say in full sentences what `made` and `passages` tell about everything that `text` names. Do not answer `text`.";
     let held = |instruction: &str| {
         let mut held = open(instruction, &["label"], &[]);
         held.module.inputs = ["text", "made", "passages"].map(str::to_owned).to_vec();
-        (held.place.made, held.place.found) = (vec!["made".into()], vec!["passages".into()]);
+        (held.position.written_inputs, held.position.search_results) = (vec!["made".into()], vec!["passages".into()]);
         held
     };
     let texts = |held: &Held| (0..20).map(|seed| held.apply(Operator::Advice, seed).instruction).collect::<BTreeSet<String>>();
     let bare = held("Given the fields `text`, `passages`, produce the fields `label`.");
     assert_eq!(texts(&bare), BTreeSet::from([gathers.to_owned()]));
     let layout = bare.apply(Operator::Advice, 0).layout.unwrap();
-    assert_eq!(layout, Layout { instruction: Turn::Below, ..Layout::default() }, "near the answer, below what was found");
+    assert_eq!(layout, Layout { instruction: Turn::Below, ..Layout::default() }, "below the search results");
     let mut alongside = held("Given the fields `text`, `passages`, produce the fields `label`.");
-    alongside.place.alongside = vec!["made".into()];
+    alongside.position.shared_with_readers = vec!["made".into()];
     let found = "Say in full sentences what `passages` tell about everything that `text` and `made` name. Do not answer `text`.";
-    assert_eq!(texts(&alongside), BTreeSet::from([found.to_owned()]), "who reads both needs the first only once");
+    assert_eq!(texts(&alongside), BTreeSet::from([found.to_owned()]), "an input that the readers have too is not repeated");
     let mut last = held("Given the fields `text`, `passages`, produce the fields `label`.");
-    last.place.is_last_but_one = true;
+    last.position.is_last_but_one = true;
     let answers = gathers.replace("Do not answer", "Then answer");
-    assert_eq!(texts(&last), BTreeSet::from([answers]), "who sees what was found knows more than who reads of it");
-    let said = held("Write what the passages say of the text.");
-    assert!(texts(&said).contains(&format!("{}\n{gathers}", said.text.instruction)), "{:?}", texts(&said));
+    assert_eq!(texts(&last), BTreeSet::from([answers]), "the last but one module answers");
+    let other = held("Write what the passages say of the text.");
+    assert!(texts(&other).contains(&format!("{}\n{gathers}", other.text.instruction)), "{:?}", texts(&other));
     let mut kept = held("Given the fields `text`, `passages`, produce the fields `label`.");
     kept.module.keep = vec![kept.text.instruction.clone()];
     assert!(texts(&kept).iter().all(|text| text.starts_with(&kept.text.instruction)), "{:?}", texts(&kept));
     let mut again = held(gathers);
     assert!(texts(&again).iter().all(|text| text.matches(gathers).count() == 1));
-    for told in ["Say in full sentences what `made` and `passages` tell.", "Say in full sentences what `passages` tell."] {
+    for sentence in ["Say in full sentences what `made` and `passages` tell.", "Say in full sentences what `passages` tell."] {
         again.module.inputs.remove(0);
         again.text = ModuleText::new("Write `label`.");
-        assert_eq!(texts(&again), BTreeSet::from([told.to_owned()]));
+        assert_eq!(texts(&again), BTreeSet::from([sentence.to_owned()]));
     }
 }
 
 #[test]
-fn advice_is_given_once_in_its_language_and_not_where_the_data_has_values() {
-    assert!(!held("Write it.").with(|work| Operator::Advice.applies(work)), "the labels are a set");
+fn advice_is_added_once_in_english_and_not_to_outputs_with_labels() {
+    assert!(!held("Write it.").applies(Operator::Advice), "the labels are a set");
     let mut held = open("Write it.", &["label"], &[]);
     for _ in 0..2 {
         held.text = held.apply(Operator::Advice, 0);
     }
-    assert!(!held.with(|work| Operator::Advice.applies(work)), "{}", held.text.instruction);
+    assert!(!held.applies(Operator::Advice), "{}", held.text.instruction);
     let german = open("Lies die Nachricht eines Kunden und schreibe, welche Abteilung sich darum kümmern soll.", &["label"], &[]);
-    assert!(!german.with(|work| Operator::Advice.applies(work)));
+    assert!(!german.applies(Operator::Advice));
     let mut short = open("Write it.", &["label"], &[]);
-    short.most_tokens = 4;
-    assert!(!short.with(|work| Operator::Advice.applies(work)), "no room");
+    short.max_text_tokens = 4;
+    assert!(!short.applies(Operator::Advice), "no room");
 }
 
 #[test]
-fn what_earlier_modules_wrote_is_doubted_where_something_stands_against_it() {
+fn a_written_input_is_doubted_if_there_is_something_to_compare_it_with() {
     let mut held = open("Write it.", &["label"], &[]);
     held.module.inputs = ["text", "made", "text_2"].map(str::to_owned).to_vec();
-    held.place.made = vec!["made".into()];
+    held.position.written_inputs = vec!["made".into()];
     let doubts = |held: &Held| (0..20).any(|seed| held.apply(Operator::Advice, seed).instruction.contains("`made` can be wrong"));
     assert!(doubts(&held));
     held.module.inputs.truncate(2);
@@ -464,15 +471,15 @@ fn what_earlier_modules_wrote_is_doubted_where_something_stands_against_it() {
 }
 
 #[test]
-fn reflectors_of_open_outputs_are_asked_for_what_serves_every_subject() {
+fn instructions_for_open_outputs_must_serve_every_subject() {
     let (open, labelled) = (open("Write it.", &[], &[]), held("Label it."));
     for (held, has, lacks) in
         [(&open, "all other subjects", "spelled exactly"), (&labelled, "spelled exactly", "all other subjects")]
     {
-        let prompt = held.ask(Operator::Rewrite).chats[0][0].content.clone();
+        let prompt = held.questions(Operator::Rewrite).chats[0][0].content.clone();
         assert!(prompt.contains(has) && !prompt.contains(lacks), "{prompt}");
     }
-    let rule = |held: &Held| held.with(diagnoses).chats[0][0].content.clone();
+    let rule = |held: &Held| held.with(diagnosis::questions).chats[0][0].content.clone();
     assert!(rule(&open).contains("no names, dates or numbers") && !rule(&labelled).contains("no names, dates or numbers"));
     let mut about = open;
     about.rollouts[1].rollout.steps[0].inputs = vec![("text".into(), "In MacArthur Road stood a barrier.".into())];
@@ -480,18 +487,18 @@ fn reflectors_of_open_outputs_are_asked_for_what_serves_every_subject() {
 }
 
 #[test]
-fn a_place_tells_what_comes_next() {
-    let place = |last: &[&str], index: usize| {
+fn a_position_knows_the_readers_of_the_outputs() {
+    let position = |last: &[&str], index: usize| {
         let modules = vec![
             module("first", &["question"], &["summary_1"]),
             module("second", &["question", "summary_1"], &["summary_2"]),
             module("answer", last, &["answer"]),
         ];
-        Place::of(&Program::of_modules(modules), index)
+        ModulePosition::new(&Program::of_modules(modules), index)
     };
     let both = ["question", "summary_1", "summary_2"];
-    assert_eq!(place(&both, 1).alongside, ["summary_1"], "who reads the second reads the first as well");
-    assert!(place(&["question", "summary_2"], 1).alongside.is_empty());
-    assert!(place(&both, 2).alongside.is_empty(), "nobody reads the answer");
-    assert_eq!([0, 1, 2].map(|index| place(&both, index).is_last_but_one), [false, true, false]);
+    assert_eq!(position(&both, 1).shared_with_readers, ["summary_1"], "the reader of the second summary reads the first too");
+    assert!(position(&["question", "summary_2"], 1).shared_with_readers.is_empty());
+    assert!(position(&both, 2).shared_with_readers.is_empty(), "no module reads the answer");
+    assert_eq!([0, 1, 2].map(|index| position(&both, index).is_last_but_one), [false, true, false]);
 }

@@ -1,24 +1,32 @@
-//! Worked examples from the training data.
+//! Worked examples: labelled training examples, and calls of the search that were right or are corrected.
 
 use crate::data::Example;
 use crate::evaluate::Scored;
 use crate::program::{Demonstration, Module, ModuleText, layout};
 
-/// Those that fit so many tokens, in their order: one that is too long makes way for the next.
+/// An answer of at least this many words that equals an input counts as copied, not as right by chance.
+const MIN_COPIED_WORDS: usize = 4;
+
+/// Returns the demonstrations that fit `room` tokens together, in their order. One that is too long is left out, and the next is
+/// tried.
 #[must_use]
-pub fn fitting(shown: Vec<Demonstration>, mut room: usize, tokens: &dyn Fn(&Demonstration) -> usize) -> Vec<Demonstration> {
+pub fn take_fitting(
+    demonstrations: Vec<Demonstration>,
+    mut room: usize,
+    count_tokens: &dyn Fn(&Demonstration) -> usize,
+) -> Vec<Demonstration> {
     let fits = |one: &Demonstration| {
-        let left = room.checked_sub(tokens(one));
+        let left = room.checked_sub(count_tokens(one));
         room = left.unwrap_or(room);
         left.is_some()
     };
-    shown.into_iter().filter(fits).collect()
+    demonstrations.into_iter().filter(fits).collect()
 }
 
-/// The example with its labels as the answer; None where it lacks one. A student that reasons is shown the worked
-/// solution before them, for a label alone would show it the wrong way.
+/// Returns a training example with its labels as the answer. If `text` has reasoning, the example's worked solution stands before
+/// them, since labels alone would show an answer without reasoning. None if an input, a label or the needed solution is missing.
 #[must_use]
-pub fn labelled(
+pub fn labelled_demonstration(
     module: &Module,
     text: &ModuleText,
     example: &Example,
@@ -34,27 +42,25 @@ pub fn labelled(
     Some(Demonstration { id: example.id.clone(), inputs, answer })
 }
 
-/// So many words are copied by no accident.
-const COPIED_WORDS: usize = 4;
-
-/// Whether a module's call was right, as the metric says, or else the rollout's score; None where there is no verdict.
+/// Whether a module's call was right: its own score if the metric gives one, else the rollout's, is 1. None if the rollout is
+/// unscored.
 fn is_right(module: &Module, scored: &Scored) -> Option<bool> {
     let judgement = scored.judgement()?;
     Some(judgement.module_scores.get(&module.name).copied().unwrap_or(judgement.score) >= 1.0)
 }
 
-/// The last call of a module that was right, with the student's own words as the answer; None where it was not, or lacked something,
-/// or the module never ran, or only said again what an earlier one had said: that was right by the other's merit.
+/// Returns the last call of a module without a problem, with the task model's answer, if it was right. None if it was not right,
+/// the module never ran, or all its outputs copy an input: such an answer was found by an earlier module.
 #[must_use]
-pub fn succeeded(module: &Module, text: &ModuleText, example: &Example, scored: &Scored) -> Option<Demonstration> {
+pub fn correct_call(module: &Module, text: &ModuleText, example: &Example, scored: &Scored) -> Option<Demonstration> {
     if !is_right(module, scored)? {
         return None;
     }
     let step = scored.rollout.steps.iter().rfind(|step| step.module == module.name && step.problem.is_none())?;
-    let copied = |value: &String| {
-        value.split_whitespace().count() >= COPIED_WORDS && step.inputs.iter().any(|(_, input)| input.trim() == value.trim())
+    let is_copied = |value: &String| {
+        value.split_whitespace().count() >= MIN_COPIED_WORDS && step.inputs.iter().any(|(_, input)| input.trim() == value.trim())
     };
-    if !step.outputs.is_empty() && step.outputs.values().all(copied) {
+    if !step.outputs.is_empty() && step.outputs.values().all(is_copied) {
         return None;
     }
     let answer = match text.reasoning || module.outputs.len() > 1 {
@@ -64,25 +70,26 @@ pub fn succeeded(module: &Module, text: &ModuleText, example: &Example, scored: 
     Some(Demonstration { id: example.id.clone(), inputs: step.inputs.clone(), answer })
 }
 
-/// A call that was not right, with what it should have written as the answer: the metric's label for it, or the example's. Where
-/// such a label is no value of a set, which a reader can know without being told, the call must have read it: else it would show
-/// how to invent things.
-/// None where a label is missing, where the student is to reason, for whose words there is no label, or where the module never ran.
+/// Returns a call that was not right, with the right answer: the metric's labels for the module, or the example's. A label that is
+/// no value of a closed set must occur in the call's inputs; otherwise the demonstration would teach the model to invent things.
+/// None if the call was right, a label is missing, the module never ran, or `text` has reasoning, for which there is no label.
 #[must_use]
-pub fn corrected(
-    (module, text): (&Module, &ModuleText),
+pub fn corrected_call(
+    module: &Module,
+    text: &ModuleText,
     example: &Example,
     scored: &Scored,
-    is_of_a_set: &dyn Fn(&str) -> bool,
+    is_closed_set: &dyn Fn(&str) -> bool,
 ) -> Option<Demonstration> {
     if text.reasoning || is_right(module, scored)? {
         return None;
     }
-    let of_metric = scored.judgement()?.module_labels.get(&module.name);
+    let metric_labels = scored.judgement()?.module_labels.get(&module.name);
     let step = scored.rollout.telling(&module.name)?;
     let label = |name: &String| {
-        let label = of_metric.and_then(|labels| labels.get(name).cloned()).or_else(|| example.text(module.label(name)))?;
-        (is_of_a_set(name) || step.has_read(&label)).then(|| (name.clone(), label))
+        let label = metric_labels.and_then(|labels| labels.get(name).cloned());
+        let label = label.or_else(|| example.text(module.label(name)))?;
+        (is_closed_set(name) || step.has_read(&label)).then(|| (name.clone(), label))
     };
     let values: Vec<(String, String)> = module.outputs.iter().map(label).collect::<Option<_>>()?;
     let answer = layout::worked_answer(None, &values);
@@ -96,12 +103,12 @@ mod tests {
     use super::*;
     use crate::evaluate::Verdict;
     use crate::metric::Judgement;
-    use crate::optimize::reflection::profile::{self, Kind};
+    use crate::optimize::reflection::profile::{self, ValueKind};
     use crate::program::tests_support::module;
     use crate::program::{Rollout, Step};
 
     #[test]
-    fn a_call_is_right_as_the_metric_says_of_its_module() {
+    fn a_call_is_right_if_the_metric_s_score_of_its_module_is_1() {
         let module = module("m", &["text"], &["answer"]);
         let example = Example { id: "1".into(), fields: serde_json::Map::new() };
         let shown = |score: f64, own: Option<f64>| {
@@ -110,14 +117,14 @@ mod tests {
             let step = Step { module: "m".into(), answer: "yes".into(), ..Step::default() };
             let rollout = Rollout { steps: vec![step], failure: None };
             let scored = Scored { rollout, verdict: Verdict::Judged(judgement) };
-            succeeded(&module, &ModuleText::new(""), &example, &scored).is_some()
+            correct_call(&module, &ModuleText::new(""), &example, &scored).is_some()
         };
         assert!(shown(1.0, None) && shown(0.5, Some(1.0)));
         assert!(!shown(0.5, None) && !shown(1.0, Some(0.0)));
     }
 
     #[test]
-    fn of_several_calls_the_last_that_lacked_nothing_is_shown() {
+    fn of_several_calls_the_last_without_a_problem_is_shown() {
         let module = module("m", &["text"], &["answer"]);
         let example = Example { id: "1".into(), fields: serde_json::Map::new() };
         let shown = |calls: &[(&str, Option<&str>)]| {
@@ -129,14 +136,14 @@ mod tests {
             };
             let rollout = Rollout { steps: calls.iter().map(step).collect(), failure: None };
             let scored = Scored { rollout, verdict: Verdict::Judged(Judgement::new(1.0, "")) };
-            succeeded(&module, &ModuleText::new(""), &example, &scored).map(|shown| shown.answer)
+            correct_call(&module, &ModuleText::new(""), &example, &scored).map(|shown| shown.answer)
         };
         assert_eq!(shown(&[("1, and so on", Some("cut off")), ("2", None)]).as_deref(), Some("2"));
         assert_eq!(shown(&[("1, and so on", Some("cut off"))]), None);
     }
 
     #[test]
-    fn a_wrong_call_is_corrected_where_it_had_read_the_answer() {
+    fn a_wrong_call_is_corrected_if_its_inputs_contain_the_answer() {
         let module = module("m", &["summary"], &["answer"]);
         let row = |answer: &str| {
             let fields = serde_json::json!({ "answer": answer });
@@ -149,7 +156,7 @@ mod tests {
             judgement.module_labels.extend(labels);
             let step = Step { module: "m".into(), answer: "about 15 thousand".into(), inputs: inputs.clone(), ..Step::default() };
             let scored = Scored { rollout: Rollout { steps: vec![step], failure: None }, verdict: Verdict::Judged(judgement) };
-            corrected((&module, &ModuleText::new("")), &row(answer), &scored, &|_| is_of_a_set).map(|shown| shown.answer)
+            corrected_call(&module, &ModuleText::new(""), &row(answer), &scored, &|_| is_of_a_set).map(|shown| shown.answer)
         };
         assert_eq!(shown("15,416", None, false).as_deref(), Some("15,416"));
         assert_eq!(shown("Oldham", None, false), None);
@@ -167,9 +174,9 @@ mod tests {
             Example { id: n.to_string(), fields: fields.as_object().cloned().unwrap_or_default() }
         };
         let train: Vec<Example> = (0..20).map(row).collect();
-        let shown = labelled(&module, &ModuleText::new(""), &train[0], &|_| None).unwrap();
+        let shown = labelled_demonstration(&module, &ModuleText::new(""), &train[0], &|_| None).unwrap();
         assert_eq!(shown.answer, layout::worked_answer(None, &[("answer".into(), "yes".into())]));
-        let profile = profile::of(&module, &train);
-        assert!(matches!(&profile[0].kind, Kind::Set(values) if values.len() == 2) && profile[0].name == "answer");
+        let profile = profile::profile_module(&module, &train);
+        assert!(matches!(&profile[0].kind, ValueKind::Set(values) if values.len() == 2) && profile[0].name == "answer");
     }
 }

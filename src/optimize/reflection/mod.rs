@@ -1,8 +1,10 @@
-//! What a model that writes instructions reads, and how its answer is read.
+//! What reflectors read, how they are asked, and how their answers become texts that can be tried.
 
-pub mod answer;
 pub mod demonstrations;
+pub mod instruction;
 pub mod packing;
 pub mod profile;
-pub mod reflection_context;
-pub mod writing;
+pub mod read_answer;
+pub mod reflectors;
+pub mod training_data;
+pub mod unusable;

@@ -1,63 +1,62 @@
-//! What a reflector reads, packed to its context: the answer's room is reserved by the caller, the frame comes
-//! next, then examples while they fit.
+//! Packing what a reflector reads into its context: a fixed beginning and end, and as many examples as fit between them.
 
 use crate::data;
 use crate::evaluate::{Scored, Verdict};
 use crate::program::{Demonstration, Module};
 
-/// Tokens left free for what a chat template adds.
-pub const TEMPLATE_ROOM: usize = 64;
+/// The tokens that are left free for what a chat template adds to a prompt.
+pub const TEMPLATE_TOKENS: usize = 64;
 
-/// The most characters of one field; longer ones are cut in the middle.
-const FIELD_LENGTH: usize = 1500;
+/// The most characters of one field; longer fields are cut in the middle.
+const MAX_FIELD_LENGTH: usize = 1500;
 
 /// A prompt for a reflector.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Packed {
-    /// Its words.
-    pub prompt: String,
-    /// Examples that found room.
+pub struct PackedPrompt {
+    /// The prompt.
+    pub text: String,
+    /// The number of examples in the prompt.
     pub examples: usize,
-    /// Examples that found none.
+    /// The number of examples that did not fit.
     pub left_out: usize,
 }
 
-impl Packed {
-    /// A prompt that shows no examples.
+impl PackedPrompt {
+    /// Creates a prompt that shows no examples.
     #[must_use]
-    pub fn plain(prompt: String) -> Self {
-        Self { prompt, examples: 0, left_out: 0 }
+    pub fn without_examples(text: String) -> Self {
+        Self { text, examples: 0, left_out: 0 }
     }
 }
 
-/// `head`, then numbered examples as far as `room` tokens hold them, then `tail`. One that is too long makes way
-/// for the next.
+/// Builds a prompt of `head`, numbered examples, and `tail`, in at most `room` tokens as `count_tokens` counts them. An example
+/// that does not fit is left out, and the next is tried.
 #[must_use]
-pub fn fill(
-    count: &dyn Fn(&str) -> usize,
+pub fn pack(
+    count_tokens: &dyn Fn(&str) -> usize,
     room: usize,
     head: &str,
     examples: impl IntoIterator<Item = String>,
     tail: &str,
-) -> Packed {
-    let mut left = room.saturating_sub(count(head) + count(tail) + TEMPLATE_ROOM);
-    let mut packed = Packed::plain(head.to_owned());
+) -> PackedPrompt {
+    let mut left = room.saturating_sub(count_tokens(head) + count_tokens(tail) + TEMPLATE_TOKENS);
+    let mut packed = PackedPrompt::without_examples(head.to_owned());
     for text in examples {
         let text = format!("# Example {}\n{text}", packed.examples + 1);
-        let tokens = count(&text);
+        let tokens = count_tokens(&text);
         if tokens <= left {
             left -= tokens;
-            packed.prompt.push_str(&text);
+            packed.text.push_str(&text);
             packed.examples += 1;
         } else {
             packed.left_out += 1;
         }
     }
-    packed.prompt.push_str(tail);
+    packed.text.push_str(tail);
     packed
 }
 
-/// What an assistant does, by which instruction.
+/// Returns the beginning of a prompt: what an assistant reads and writes, and its instruction.
 #[must_use]
 pub fn opening(module: &Module, instruction: &str) -> String {
     format!(
@@ -67,29 +66,36 @@ pub fn opening(module: &Module, instruction: &str) -> String {
     )
 }
 
-/// One rollout as a reflector reads it; None where the module never ran.
+/// Returns a rollout as a reflector reads it: a module's inputs, its answer, and the feedback. None if the module never ran.
 #[must_use]
-pub fn example(module: &Module, scored: &Scored) -> Option<String> {
-    let (inputs, answer) = run(module, scored)?;
+pub fn rollout_text(module: &Module, scored: &Scored) -> Option<String> {
+    let ShownCall { inputs, answer } = shown_call(module, scored)?;
     Some(format!("{inputs}\nThe assistant wrote:\n{answer}\n\nFeedback: {}\n\n", feedback(&module.name, scored)))
 }
 
-/// What a module read in a rollout, a line each, and what it wrote; None where it never ran.
+/// A call of a module as a reflector reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownCall {
+    /// The inputs, one per line.
+    pub inputs: String,
+    /// The answer.
+    pub answer: String,
+}
+
+/// Returns a module's call in a rollout. None if the module never ran.
 #[must_use]
-pub fn run(module: &Module, scored: &Scored) -> Option<(String, String)> {
+pub fn shown_call(module: &Module, scored: &Scored) -> Option<ShownCall> {
     let step = scored.rollout.telling(&module.name)?;
-    let inputs = step.inputs.iter().map(|(name, value)| format!("{name}: {}\n", cut(value)));
-    Some((inputs.collect(), cut(&step.answer)))
+    Some(ShownCall { inputs: input_lines(&step.inputs), answer: cut(&step.answer) })
 }
 
-/// A worked example as a reflector reads it.
+/// Returns a worked example as a reflector reads it.
 #[must_use]
-pub fn pair(shown: &Demonstration) -> String {
-    let inputs: String = shown.inputs.iter().map(|(name, value)| format!("{name}: {}\n", cut(value))).collect();
-    format!("Input:\n{inputs}Output:\n{}\n\n", cut(&shown.answer))
+pub fn pair_text(shown: &Demonstration) -> String {
+    format!("Input:\n{}Output:\n{}\n\n", input_lines(&shown.inputs), cut(&shown.answer))
 }
 
-/// The metric's words on this module, or on the whole rollout where it has none.
+/// Returns the metric's feedback on a rollout, with its feedback on the module if there is any.
 #[must_use]
 pub fn feedback(module: &str, scored: &Scored) -> String {
     match &scored.verdict {
@@ -101,9 +107,13 @@ pub fn feedback(module: &str, scored: &Scored) -> String {
     }
 }
 
-/// A field as a reflector reads it.
+fn input_lines(inputs: &[(String, String)]) -> String {
+    inputs.iter().map(|(name, value)| format!("{name}: {}\n", cut(value))).collect()
+}
+
+/// Cuts a field to the length that a reflector reads.
 fn cut(text: &str) -> String {
-    data::cut_middle(text.trim(), FIELD_LENGTH, |left| format!("\n[… {left} characters left out …]\n"))
+    data::cut_middle(text.trim(), MAX_FIELD_LENGTH, |left| format!("\n[… {left} characters left out …]\n"))
 }
 
 #[cfg(test)]
@@ -111,11 +121,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_example_that_is_too_long_makes_way_for_the_next() {
+    fn an_example_that_is_too_long_is_left_out_and_the_next_is_tried() {
         let words = |text: &str| text.split_whitespace().count();
         let examples = ["a ".repeat(90), "b ".into(), "c ".repeat(90), "d ".into()];
-        let packed = fill(&words, TEMPLATE_ROOM + 20, "head ", examples, "tail");
-        assert_eq!(packed.prompt, "head # Example 1\nb # Example 2\nd tail");
+        let packed = pack(&words, TEMPLATE_TOKENS + 20, "head ", examples, "tail");
+        assert_eq!(packed.text, "head # Example 1\nb # Example 2\nd tail");
         assert_eq!((packed.examples, packed.left_out), (2, 2));
     }
 }

@@ -48,13 +48,14 @@ impl Bandit {
     /// never tried of those that cost no reflection, then by chance, the better mostly before the worse. One
     /// whose outcome is always the same is not used twice. None where `operators` has no other.
     pub fn next(&self, operators: &[Operator], used: &[Operator], random: &mut impl Rng) -> Option<Operator> {
-        let untried = operators.iter().find(|o| !o.asks() && !self.0.contains_key(o) && !used.contains(o));
+        let untried =
+            operators.iter().find(|o| !o.implementation().asks_reflector() && !self.0.contains_key(o) && !used.contains(o));
         if let Some(untried) = untried {
             return Some(*untried);
         }
         let mut best: Option<(f64, Operator)> = None;
-        for &operator in operators.iter().filter(|o| o.is_random() || !used.contains(o)) {
-            let belief = if operator.asks() { BELIEF_WHERE_ASKED } else { BELIEF };
+        for &operator in operators.iter().filter(|o| o.implementation().is_random() || !used.contains(o)) {
+            let belief = if operator.implementation().asks_reflector() { BELIEF_WHERE_ASKED } else { BELIEF };
             let value = self.0.get(&operator).copied().unwrap_or_default().draw(belief, random);
             if best.is_none_or(|(most, _)| value > most) {
                 best = Some((value, operator));

@@ -34,9 +34,9 @@ use crate::event::{Event, Purpose, StopReason};
 use crate::optimize::idle::Idle;
 use crate::optimize::minibatch::Minibatches;
 use crate::optimize::pool::best_mean;
-use crate::optimize::reflection::profile::{self, Output};
+use crate::optimize::reflection::profile::{self, OutputProfile};
 use crate::optimize::session::Halt;
-use crate::optimize::{Member, Optimizer, Pool, Session, joining};
+use crate::optimize::{Member, Optimizer, Session, joining};
 use crate::program::Candidate;
 
 /// Idle iterations in a row that end a run, where an epoch has fewer.
@@ -55,7 +55,7 @@ pub struct Gepa {
     bandits: BTreeMap<usize, Bandit>,
     teachers: Teachers,
     /// What the training data says of each module's outputs.
-    profiles: Arc<[Vec<Output>]>,
+    profiles: Arc<[Vec<OutputProfile>]>,
     /// Calls on training examples with right answers.
     right: Right,
     /// What was added to the text of a module of a candidate and did not pass, by candidate and module.
@@ -91,8 +91,9 @@ impl Gepa {
             asked: 0,
         }
     }
+}
 
-    /// Validates the seed, then iterates until something halts it.
+impl Optimizer for Gepa {
     fn search(&mut self, session: &mut Session<'_>) -> Result<StopReason, Halt> {
         let seed = self.seed.clone();
         self.tried.insert(seed.clone());
@@ -102,7 +103,7 @@ impl Gepa {
         if self.members[0].mean() >= 1.0 {
             return Ok(StopReason::SeedIsPerfect);
         }
-        self.profiles = session.program().modules.iter().map(|module| profile::of(module, session.train())).collect();
+        self.profiles = session.program().modules.iter().map(|module| profile::profile_module(module, session.train())).collect();
         let mut batches = Minibatches::new(session.train().len(), plan.minibatch);
         let mut best = (self.members[0].mean(), 0);
         let mut idle = Idle::default();
@@ -142,6 +143,12 @@ impl Gepa {
         Ok(StopReason::NothingLeft)
     }
 
+    fn members(&mut self) -> &mut Vec<Member> {
+        &mut self.members
+    }
+}
+
+impl Gepa {
     /// Proposals that reflectors may still be asked for; None where nothing caps them.
     fn may_ask(&self, session: &Session<'_>) -> Option<u64> {
         reflection_cap(session).map(|cap| cap.saturating_sub(self.asked))
@@ -244,11 +251,4 @@ fn reflection_cap(session: &Session<'_>) -> Option<u64> {
     let plan = session.plan();
     let batches = session.limits().rollouts.map(|most| most.div_ceil(plan.minibatch as u64));
     session.limits().reflections.or(batches.map(|batches| batches * reflections(session)))
-}
-
-impl Optimizer for Gepa {
-    fn run(&mut self, session: &mut Session<'_>) -> Result<Pool, RunError> {
-        let stopped = self.search(session);
-        joining::pool(std::mem::take(&mut self.members), stopped)
-    }
 }

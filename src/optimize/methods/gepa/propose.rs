@@ -13,10 +13,10 @@ use crate::data::Example;
 use crate::engine::{Completion, ModelId, Request};
 use crate::event::Event;
 use crate::optimize::joining::{self, Proposal};
-use crate::optimize::operators::{self, Begun, Operator, Place, Questions, Work};
-use crate::optimize::reflection::answer::Unusable;
-use crate::optimize::reflection::profile::Output;
-use crate::optimize::reflection::writing;
+use crate::optimize::operators::{Begun, Evidence, Operator, OperatorInput, Questions, ReadAnswers, diagnosis};
+use crate::optimize::reflection::profile::OutputProfile;
+use crate::optimize::reflection::reflectors::{joined_texts, prompt_room, reflection_decoding, reflection_request};
+use crate::optimize::reflection::unusable::{Attempt, Unusable, log_unusable};
 use crate::optimize::{Halt, Session};
 use crate::program::{Candidate, ModuleText};
 
@@ -55,9 +55,22 @@ struct Change {
     state: State,
 }
 
+/// What has become of a change.
 enum State {
-    Asked(Questions),
-    Done(Result<ModuleText, Unusable>, String),
+    /// The operator asks a reflector and has not begun.
+    Drawn,
+    /// A reflector is to be asked.
+    Asked(Questions, ReadAnswers),
+    /// The new text.
+    Text(ModuleText),
+    /// There is no new text, for a reason, and with what the reflector wrote.
+    Unusable(Unusable, String),
+}
+
+impl Change {
+    fn attempt(&self) -> Attempt {
+        Attempt { proposal: self.proposal, module_index: self.module, operator: self.operator.name() }
+    }
 }
 
 /// What all changes of an iteration have in common.
@@ -65,7 +78,7 @@ struct Scene<'a> {
     iteration: u64,
     parents: &'a [Parent],
     minibatch: &'a [&'a Example],
-    profiles: Arc<[Vec<Output>]>,
+    profiles: Arc<[Vec<OutputProfile>]>,
     teacher: usize,
     reflector: (String, ModelId),
     room: usize,
@@ -89,22 +102,23 @@ impl Gepa {
         let minibatch: Vec<_> = batch.iter().map(|&place| &train[place]).collect();
         let teacher = self.teachers.choose(&mut session.random("teacher", iteration));
         let reflector = self.reflectors[teacher].clone();
-        let room = session.context_length(reflector.1).saturating_sub(session.plan().reflection_tokens as usize);
+        let room = prompt_room(session, reflector.1);
         let profiles = Arc::clone(&self.profiles);
         let diagnoses = BTreeMap::new();
         let mut scene = Scene { iteration, parents, minibatch: &minibatch, profiles, teacher, reflector, room, diagnoses };
         let mut random = session.random("operator", iteration);
         let mut changes = self.draw(session, &scene, proposals, &mut random);
         self.diagnose(session, &mut scene, &changes)?;
-        for change in changes.iter_mut().filter(|change| change.operator.asks()) {
+        for change in changes.iter_mut().filter(|change| change.operator.implementation().asks_reflector()) {
+            let operator = change.operator.implementation();
             let begun =
-                self.with_work(session, &scene, (change.parent, change.module), |work| change.operator.begin(work, &mut random));
+                self.with_input(session, &scene, (change.parent, change.module), |input| operator.begin(input, &mut random));
             change.state = match begun {
-                Ok(Begun::Text(text)) => State::Done(Ok(text), String::new()),
-                Ok(Begun::Ask(questions)) => State::Asked(questions),
+                Ok(Begun::Text(text)) => State::Text(text),
+                Ok(Begun::Ask(questions, read_answers)) => State::Asked(questions, read_answers),
                 Err(unusable) => {
                     let room = format!("no example fits {} tokens", scene.room);
-                    State::Done(Err(unusable), if unusable == Unusable::NoRoom { room } else { String::new() })
+                    State::Unusable(unusable, if unusable == Unusable::NoRoom { room } else { String::new() })
                 }
             };
         }
@@ -129,36 +143,39 @@ impl Gepa {
             for &module in first.iter().chain(rest) {
                 let place = (parent, module);
                 let (may, used) = drawn.entry(place).or_insert_with(|| {
-                    let may = self.with_work(session, scene, place, |work| {
-                        session.plan().operators.iter().copied().filter(|o| o.applies(work)).collect::<Vec<_>>()
+                    let may = self.with_input(session, scene, place, |input| {
+                        let applies = |operator: &Operator| operator.implementation().applies(input);
+                        session.plan().operators.iter().copied().filter(applies).collect::<Vec<_>>()
                     });
                     (may, Vec::new())
                 });
                 let needs_no_advice = leading == Some(Operator::Advice) && !may.contains(&Operator::Advice);
                 let alike = if needs_no_advice { Some(Operator::Examples) } else { leading };
                 for _ in 0..MOST_DRAWS {
-                    let is_open = |o: &Operator| alike.is_none_or(|alike| alike == *o) && (may_ask != Some(0) || !o.asks());
+                    let is_open = |o: &Operator| {
+                        alike.is_none_or(|alike| alike == *o) && (may_ask != Some(0) || !o.implementation().asks_reflector())
+                    };
                     let may: Vec<Operator> = may.iter().copied().filter(is_open).collect();
                     let Some(operator) = self.bandits.get(&module).unwrap_or(&none).next(&may, used, &mut choice) else { break };
                     used.push(operator);
-                    if operator.asks() {
+                    if operator.implementation().asks_reflector() {
                         may_ask = may_ask.map(|left| left.saturating_sub(1));
                     }
-                    let state = if operator.asks() {
-                        State::Done(Err(Unusable::Empty), String::new())
+                    let state = if operator.implementation().asks_reflector() {
+                        State::Drawn
                     } else {
-                        let begun = self.with_work(session, scene, place, |work| operator.begin(work, random));
+                        let begun =
+                            self.with_input(session, scene, place, |input| operator.implementation().begin(input, random));
                         let Ok(Begun::Text(text)) = begun else { continue };
                         let Ok(text) = self.untried(scene, place, text) else { continue };
-                        let is_same =
-                            |other: &Change| matches!(&other.state, State::Done(Ok(drawn), _) if is_alike(drawn, &text));
+                        let is_same = |other: &Change| matches!(&other.state, State::Text(drawn) if is_alike(drawn, &text));
                         // With others, the whole is another.
                         if modules.len() == 1
                             && changes.iter().any(|other: &Change| (other.parent, other.module) == place && is_same(other))
                         {
                             continue;
                         }
-                        State::Done(Ok(text), String::new())
+                        State::Text(text)
                     };
                     changes.push(Change { proposal: index + 1, parent, module, operator, state });
                     leading.get_or_insert(operator);
@@ -173,7 +190,7 @@ impl Gepa {
     /// Asks what was wrong in each failure, where an operator wants to know; all at once.
     fn diagnose(&mut self, session: &mut Session<'_>, scene: &mut Scene<'_>, changes: &[Change]) -> Result<(), Halt> {
         let mut places: Vec<(usize, usize)> =
-            changes.iter().filter(|c| c.operator.wants_diagnoses()).map(|c| (c.parent, c.module)).collect();
+            changes.iter().filter(|c| c.operator.implementation().wants_diagnoses()).map(|c| (c.parent, c.module)).collect();
         places.sort_unstable();
         places.dedup();
         let iteration = scene.iteration;
@@ -181,7 +198,7 @@ impl Gepa {
         let mut asked = Vec::new();
         let mut requests = Vec::new();
         for place in places {
-            let questions = self.with_work(session, scene, place, operators::diagnoses);
+            let questions = self.with_input(session, scene, place, diagnosis::questions);
             if questions.chats.is_empty() {
                 continue;
             }
@@ -205,8 +222,8 @@ impl Gepa {
         let mut completions = completions.into_iter();
         for (place, count) in asked {
             let answers = completions.by_ref().take(count);
-            let sentences: Vec<String> = self.with_work(session, scene, place, |work| {
-                answers.filter_map(|completion| operators::diagnosis(work, &completion)).collect()
+            let sentences: Vec<String> = self.with_input(session, scene, place, |input| {
+                answers.filter_map(|completion| diagnosis::read(input, &completion)).collect()
             });
             let (parent, module) = (scene.parents[place.0].place, session.program().modules[place.1].name.clone());
             session.log(&Event::Diagnosed { iteration, parent, module, sentences: sentences.clone() })?;
@@ -221,7 +238,7 @@ impl Gepa {
         for again in [false, true] {
             let mut requests = Vec::new();
             for change in changes.iter() {
-                let State::Asked(questions) = &change.state else { continue };
+                let State::Asked(questions, _) = &change.state else { continue };
                 session.log(&Event::Reflecting {
                     iteration: scene.iteration,
                     proposal: change.proposal,
@@ -245,20 +262,22 @@ impl Gepa {
             let mut completions = completions.into_iter();
             let mut may_ask = self.may_ask(session);
             for change in changes.iter_mut() {
-                let State::Asked(questions) = &change.state else { continue };
+                let State::Asked(questions, read_answers) = &change.state else { continue };
                 let answers: Vec<Completion> = completions.by_ref().take(questions.chats.len()).collect();
-                let read =
-                    self.with_work(session, scene, (change.parent, change.module), |work| change.operator.finish(work, &answers));
+                let read = self.with_input(session, scene, (change.parent, change.module), |input| read_answers(input, &answers));
                 let read = read.and_then(|text| self.untried(scene, (change.parent, change.module), text));
                 match read {
                     Err(unusable)
-                        if !again && may_ask != Some(0) && unusable.is_worth_a_retry() && change.operator != Operator::Paper =>
+                        if !again
+                            && may_ask != Some(0)
+                            && unusable.is_worth_a_retry()
+                            && change.operator.implementation().may_retry() =>
                     {
                         may_ask = may_ask.map(|left| left.saturating_sub(1));
-                        let of = (change.proposal, change.module, change.operator.name());
-                        writing::tell_unusable(session, scene.iteration, of, unusable, writing::words(&answers))?;
+                        log_unusable(session, scene.iteration, change.attempt(), unusable, joined_texts(&answers))?;
                     }
-                    read => change.state = State::Done(read, writing::words(&answers)),
+                    Err(unusable) => change.state = State::Unusable(unusable, joined_texts(&answers)),
+                    Ok(text) => change.state = State::Text(text),
                 }
             }
         }
@@ -277,24 +296,26 @@ impl Gepa {
     fn children(&mut self, session: &mut Session<'_>, scene: &Scene<'_>, changes: Vec<Change>) -> Result<Vec<Child>, Halt> {
         let mut children: Vec<Child> = Vec::new();
         for change in changes {
-            let State::Done(Ok(text), _) = &change.state else {
-                if let State::Done(Err(unusable), words) = &change.state {
-                    let of = (change.proposal, change.module, change.operator.name());
-                    writing::tell_unusable(session, scene.iteration, of, *unusable, words.clone())?;
+            let attempt = change.attempt();
+            let text = match change.state {
+                State::Text(text) => text,
+                State::Unusable(unusable, words) => {
+                    log_unusable(session, scene.iteration, attempt, unusable, words)?;
                     self.hear((change.module, change.operator), scene.teacher, false);
+                    continue;
                 }
-                continue;
+                State::Drawn | State::Asked(..) => continue,
             };
             let child = children.iter_mut().find(|child| child.proposal == change.proposal);
             match child {
                 Some(child) => {
-                    child.candidate = child.candidate.with(change.module, text.clone());
+                    child.candidate = child.candidate.with(change.module, text);
                     child.operators.push((change.module, change.operator));
                 }
                 None => children.push(Child {
                     proposal: change.proposal,
                     parent: change.parent,
-                    candidate: self.members[scene.parents[change.parent].place].candidate.with(change.module, text.clone()),
+                    candidate: self.members[scene.parents[change.parent].place].candidate.with(change.module, text),
                     operators: vec![(change.module, change.operator)],
                     teacher: scene.teacher,
                 }),
@@ -307,8 +328,8 @@ impl Gepa {
                 for &(module, operator) in &child.operators {
                     let same = child.candidate == self.members[parent].candidate;
                     let reason = if same { Unusable::Unchanged } else { Unusable::Repeated };
-                    let of = (child.proposal, module, operator.name());
-                    writing::tell_unusable(session, scene.iteration, of, reason, String::new())?;
+                    let attempt = Attempt { proposal: child.proposal, module_index: module, operator: operator.name() };
+                    log_unusable(session, scene.iteration, attempt, reason, String::new())?;
                     self.hear((module, operator), scene.teacher, false);
                 }
                 continue;
@@ -333,47 +354,39 @@ impl Gepa {
     /// Takes note of what became of an operator's proposal, and of the reflector's where one was asked.
     fn hear(&mut self, (module, operator): (usize, Operator), teacher: usize, is_better: bool) {
         self.bandits.entry(module).or_default().hear(operator, is_better);
-        if operator.asks() {
+        if operator.implementation().asks_reflector() {
             self.teachers.hear(teacher, is_better);
         }
     }
 
     fn requests(session: &Session<'_>, scene: &Scene<'_>, questions: &Questions, seeds: &mut impl Rng) -> Vec<Request> {
-        let decoding = writing::decoding(questions.max_tokens, session.plan().reflection_temperature);
-        questions.chats.iter().map(|chat| writing::request(scene.reflector.1, chat, &decoding, seeds.next_u64())).collect()
+        let decoding = reflection_decoding(questions.max_tokens, session.plan().reflection_temperature);
+        questions.chats.iter().map(|chat| reflection_request(scene.reflector.1, chat, &decoding, seeds.next_u64())).collect()
     }
 
-    /// Calls `act` with what an operator has to know of a module of a parent.
-    fn with_work<R>(
+    /// Calls `act` with the input of an operator that changes a module of a parent.
+    fn with_input<R>(
         &self,
         session: &Session<'_>,
         scene: &Scene<'_>,
         (parent, module): (usize, usize),
-        act: impl FnOnce(&Work<'_>) -> R,
+        act: impl FnOnce(&OperatorInput<'_>) -> R,
     ) -> R {
         let Parent { place, rollouts, .. } = &scene.parents[parent];
-        let plan = session.plan();
-        let about = &session.program().modules[module];
+        let text = &self.members[*place].candidate.0[module];
         let rollouts: Vec<&Scored> = rollouts.iter().map(|scored| &**scored).collect();
-        let nothing: &[String] = &[];
-        act(&Work {
-            module: about,
-            text: &self.members[*place].candidate.0[module],
-            place: &Place::of(session.program(), module),
+        let evidence = Evidence {
+            reflector: scene.reflector.1,
+            module_index: module,
+            text,
             profile: &scene.profiles[module],
             rollouts: &rollouts,
             minibatch: scene.minibatch,
-            train: session.train(),
-            right: self.right.of(module, self.members[*place].candidate.0[module].reasoning),
-            rejected: self.rejected.get(&(*place, module)).map_or(nothing, Vec::as_slice),
-            diagnoses: scene.diagnoses.get(&(parent, module)).map_or(nothing, Vec::as_slice),
-            room: scene.room,
-            answer_tokens: plan.reflection_tokens,
-            most_tokens: writing::most_tokens(session, module),
-            solution: &|example: &Example| session.solution(example),
-            count: &|text: &str| session.count_tokens(scene.reflector.1, text),
-            measure: &|text: &str| session.count_tokens(about.model, text),
-        })
+            correct_calls: self.right.of(module, text.reasoning),
+            rejected: self.rejected.get(&(*place, module)).map_or(&[], Vec::as_slice),
+            diagnoses: scene.diagnoses.get(&(parent, module)).map_or(&[], Vec::as_slice),
+        };
+        evidence.with_input(session, act)
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::data::Example;
 use crate::evaluate::Scored;
-use crate::optimize::reflection::demonstrations::{corrected, succeeded};
-use crate::optimize::reflection::profile::{Kind, Output};
+use crate::optimize::reflection::demonstrations::{correct_call, corrected_call};
+use crate::optimize::reflection::profile::{OutputProfile, ValueKind};
 use crate::program::{Candidate, Demonstration, Program};
 
 /// The most that are kept of a module; the oldest make way.
@@ -23,7 +23,7 @@ impl Right {
     pub fn learn<'a>(
         &mut self,
         program: &Program,
-        profiles: &[Vec<Output>],
+        profiles: &[Vec<OutputProfile>],
         candidate: &Candidate,
         examples: impl Iterator<Item = &'a Example> + Clone,
         answers: &[Option<Arc<Scored>>],
@@ -32,10 +32,11 @@ impl Right {
         for (index, (module, text)) in program.modules.iter().zip(&candidate.0).enumerate() {
             let kept = self.0.entry((index, text.reasoning)).or_default();
             let profile = profiles.get(index).map_or(&[][..], Vec::as_slice);
-            let of_a_set =
-                |name: &str| profile.iter().any(|output| output.name == name && matches!(output.kind, Kind::Set(_) | Kind::Flag));
+            let of_a_set = |name: &str| {
+                profile.iter().any(|output| output.name == name && matches!(output.kind, ValueKind::Set(_) | ValueKind::Flag))
+            };
             let right = |(example, scored): (&Example, &Scored)| {
-                succeeded(module, text, example, scored).or_else(|| corrected((module, text), example, scored, &of_a_set))
+                correct_call(module, text, example, scored).or_else(|| corrected_call(module, text, example, scored, &of_a_set))
             };
             for call in rollouts.clone().filter_map(right) {
                 kept.retain(|other| other.id != call.id);

@@ -1,7 +1,7 @@
-//! The words that promptbreeder begins with: ways to think, and prompts that change prompts.
+//! The fixed texts with which Promptbreeder begins.
 
-/// Ways to look at a problem.
-pub const THINKING_STYLES: [&str; 10] = [
+/// Thinking styles: ways to look at a problem.
+pub(super) const THINKING_STYLES: [&str; 10] = [
     "What is the core of this problem, and what is only around it?",
     "How would somebody who has done this for years go about it?",
     "Which mistakes are likely here, and how are they avoided?",
@@ -14,8 +14,8 @@ pub const THINKING_STYLES: [&str; 10] = [
     "What must the answer look like, exactly?",
 ];
 
-/// Prompts that change a prompt.
-pub const MUTATION_PROMPTS: [&str; 10] = [
+/// Mutation prompts: each tells a model how to change a prompt.
+pub(super) const MUTATION_PROMPTS: [&str; 10] = [
     "Say the same instruction in quite other words.",
     "Make the instruction more precise, so that it cannot be misunderstood.",
     "Add a hint to the instruction that makes the task easier.",

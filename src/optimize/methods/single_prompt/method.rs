@@ -1,0 +1,29 @@
+//! What a method for a single prompt implements.
+
+use super::iteration::Iteration;
+use super::trials::Trials;
+use crate::optimize::session::{Halt, Session};
+use crate::program::ModuleText;
+
+/// A method for a single prompt: it decides which texts each iteration tries.
+pub trait SinglePromptMethod {
+    /// Returns the number of candidates that an iteration tries if the budget has room for them.
+    fn candidates_per_iteration(&self) -> usize;
+
+    /// Returns the texts whose rollouts a later iteration reads. The rollouts of other texts are dropped after each iteration.
+    fn population(&self) -> Vec<&ModuleText> {
+        Vec::new()
+    }
+
+    /// Runs the first iteration on a module. The base has been tried already.
+    ///
+    /// # Errors
+    /// [`Halt`]
+    fn begin(&mut self, trials: &mut Trials, session: &mut Session<'_>, iteration: &Iteration<'_>) -> Result<(), Halt>;
+
+    /// Runs a later iteration on the same module.
+    ///
+    /// # Errors
+    /// [`Halt`]
+    fn advance(&mut self, trials: &mut Trials, session: &mut Session<'_>, iteration: &Iteration<'_>) -> Result<(), Halt>;
+}
