@@ -3,9 +3,9 @@
 use crate::config::ConfigError;
 use crate::data::DataError;
 use crate::engine::EngineError;
-use crate::journal::JournalError;
 use crate::metric::MetricError;
 use crate::models::ModelFileError;
+use crate::run_directory::RunDirectoryError;
 
 /// Any error of a run. Each kind has its exit code on the command line.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +40,7 @@ pub enum RunError {
     },
     /// The run directory.
     #[error(transparent)]
-    Journal(#[from] JournalError),
+    RunDirectory(#[from] RunDirectoryError),
     /// The user stopped it. The journal is whole; the same command goes on from there.
     #[error("interrupted")]
     Interrupted,

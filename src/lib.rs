@@ -68,5 +68,6 @@ pub mod process;
 pub mod program;
 pub mod report;
 pub mod run;
+pub mod run_directory;
 pub mod sandbox;
 mod whole_file;

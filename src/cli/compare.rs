@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 use gepard::data::split::Split;
 use gepard::error::RunError;
-use gepard::report::compare::{self, Comparison, Pair, Side};
-use gepard::report::paired::Sure;
+use gepard::report::compare::{self, ComparedPair, ComparedRun, Comparison};
+use gepard::report::paired::Conclusion;
 
 use super::terminal::printable;
 use super::time::duration;
@@ -50,7 +50,7 @@ fn tell(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\n    validation        test              rollouts  candidates  time")?;
     writeln!(out, "    seed     best     seed     best")?;
     for (letter, side) in letters.iter().zip(&comparison.runs) {
-        let Side { seed_score, best_score, test_seed_score, test_best_score, rollouts, candidates, seconds, .. } = side;
+        let ComparedRun { seed_score, best_score, test_seed_score, test_best_score, rollouts, candidates, seconds, .. } = side;
         let scores = [seed_score, best_score, test_seed_score, test_best_score].map(|score| score_words(*score));
         let [a, b, c, d] = &scores;
         let time = duration(*seconds);
@@ -67,7 +67,7 @@ fn tell(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn tell_pair(pair: &Pair, letters: &[String], out: &mut dyn Write) -> io::Result<()> {
+fn tell_pair(pair: &ComparedPair, letters: &[String], out: &mut dyn Write) -> io::Result<()> {
     let (first, second) = (&letters[0], &letters[pair.second]);
     let split = if pair.split == Split::Val { "validation" } else { "test" };
     let Some(paired) = &pair.paired else {
@@ -76,14 +76,14 @@ fn tell_pair(pair: &Pair, letters: &[String], out: &mut dyn Write) -> io::Result
     };
     let (from, to, difference) = (paired.first, paired.second, paired.difference);
     write!(out, "  {split:<10}  {first} {from:.3}, {second} {to:.3}: {difference:+.3}")?;
-    if let Some([low, high]) = paired.interval_95 {
-        write!(out, " (95% interval {low:+.3} to {high:+.3})")?;
+    if let Some(interval) = paired.interval_95 {
+        write!(out, " (95% interval {:+.3} to {:+.3})", interval.low, interval.high)?;
     }
-    let words = match paired.sure() {
-        Sure::Better => format!("{second} is better"),
-        Sure::Worse => format!("{first} is better"),
-        Sure::Unclear if paired.higher + paired.lower == 0 => "no difference".to_owned(),
-        Sure::Unclear => "may be luck".to_owned(),
+    let words = match paired.conclusion() {
+        Conclusion::Better => format!("{second} is better"),
+        Conclusion::Worse => format!("{first} is better"),
+        Conclusion::Unclear if paired.higher + paired.lower == 0 => "no difference".to_owned(),
+        Conclusion::Unclear => "may be luck".to_owned(),
     };
     writeln!(out, " on {} examples, {} up, {} down; {words}", paired.examples, paired.higher, paired.lower)?;
     Ok(())

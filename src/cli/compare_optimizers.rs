@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use gepard::config;
+use gepard::report::interval::Interval;
 use gepard::run::contest::{self, Entry, Estimate, Standing};
 
 use super::overrides::Overrides;
@@ -130,7 +131,7 @@ fn words(estimate: Option<Estimate>, plus: &str) -> String {
     let signed = |value: f64| if value < 0.0 { format!("{value:.3}") } else { format!("{plus}{value:.3}") };
     let Some(Estimate { mean, interval }) = estimate else { return String::new() };
     match interval {
-        Some([low, high]) => format!("{} ({} to {})", signed(mean), signed(low), signed(high)),
+        Some(Interval { low, high }) => format!("{} ({} to {})", signed(mean), signed(low), signed(high)),
         None => signed(mean),
     }
 }

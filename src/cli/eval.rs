@@ -8,8 +8,8 @@ use gepard::config::{self, Plan};
 use gepard::data::split::Split;
 use gepard::evaluate::{Scored, Verdict};
 use gepard::program::Candidate;
+use gepard::report::best::BestFile;
 use gepard::report::export::ExportError;
-use gepard::report::result::BestFile;
 use gepard::run::{self, EvalRequest, EvalResult};
 use serde_json::json;
 
@@ -140,7 +140,7 @@ fn read_candidate(reference: &str, plan: &Plan) -> Result<Candidate, CliError> {
     })?;
     let names: Vec<&str> = plan.modules.iter().map(|m| m.name.as_str()).collect();
     if path.extension().is_some_and(|e| e == "json") {
-        let file: BestFile = serde_json::from_str(&text).map_err(|e| bad(format!("not a best.json: {e}")))?;
+        let file: BestFile = serde_json::from_str(&text).map_err(|e| bad(format!("not a valid best.json: {e}")))?;
         return file.into_candidate(&names).map_err(|name| bad(format!("it has no prompt for the module `{name}`")));
     }
     if names.len() != 1 {

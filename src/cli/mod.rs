@@ -35,6 +35,7 @@ use gepard::error::RunError;
 use gepard::gguf::GgufError;
 use gepard::models::ModelFileError;
 use gepard::report::export::ExportError;
+use gepard::report::page::ReportError;
 
 /// Better prompts for small local models: GEPA (reflective prompt evolution) on the device.
 #[derive(Debug, Parser)]
@@ -94,6 +95,9 @@ pub enum CliError {
     /// A run's result that cannot be handed on.
     #[error(transparent)]
     Export(#[from] ExportError),
+    /// A folder of which no page can be made.
+    #[error(transparent)]
+    Report(#[from] ReportError),
     /// What was given on the command line.
     #[error("{0}")]
     Usage(String),
@@ -124,13 +128,13 @@ impl CliError {
             Self::Config(_) | Self::Usage(_) | Self::File { .. } => 2,
             Self::ModelFile(_) | Self::Gguf(_) => 4,
             Self::Output(_) => 1,
-            Self::Export(_) => 6,
+            Self::Export(_) | Self::Report(_) => 6,
             Self::Run(error) => match error {
                 RunError::Config(_) | RunError::Plan(_) => 2,
                 RunError::Data(_) => 3,
                 RunError::ModelFile(_) | RunError::Engine(_) => 4,
                 RunError::Metric { .. } | RunError::Unready(_) => 5,
-                RunError::Journal(_) => 6,
+                RunError::RunDirectory(_) => 6,
                 RunError::Interrupted => 130,
             },
         }

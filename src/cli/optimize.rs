@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use gepard::error::RunError;
-use gepard::journal::JournalError;
 use gepard::report::Summary;
+use gepard::report::interval::Interval;
 use gepard::report::tally::Tally;
+use gepard::run_directory::RunDirectoryError;
 use gepard::{config, run};
 
 use super::overrides::Overrides;
@@ -72,7 +73,7 @@ fn tell(
     writeln!(out, "validation   {:.3}   {:.3}", summary.seed_score, summary.best_score)?;
     if let (Some(seed), Some(best)) = (summary.test_seed_score, summary.test_best_score) {
         write!(out, "test         {seed:.3}   {best:.3}")?;
-        if let (Some(mean), Some([low, high]), 1..) =
+        if let (Some(mean), Some(Interval { low, high }), 1..) =
             (summary.test_difference, summary.test_difference_95, summary.best_candidate)
         {
             write!(out, "   {mean:+.3} (95% interval {low:+.3} to {high:+.3})")?;
@@ -154,7 +155,7 @@ fn tell_proposals(tally: &Tally, has_gate: bool, out: &mut dyn Write) -> io::Res
 /// The files of the best prompt in the folder `best`, with their texts.
 fn prompts(best: &Path) -> Result<Vec<(PathBuf, String)>, CliError> {
     let paths = |entries: ReadDir| entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>();
-    let unread = |path: &Path, cause| RunError::from(JournalError::Io { doing: "read", path: path.to_owned(), cause });
+    let unread = |path: &Path, cause| RunError::from(RunDirectoryError::Io { doing: "read", path: path.to_owned(), cause });
     let mut files = std::fs::read_dir(best).and_then(paths).map_err(|cause| unread(best, cause))?;
     files.retain(|path| path.extension().is_some_and(|e| e == "txt"));
     files.sort();

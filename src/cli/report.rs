@@ -4,9 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use gepard::error::RunError;
-use gepard::journal::JournalError;
-use gepard::report::page;
+use gepard::report::page::{self, ReportError};
+use gepard::run_directory::RunDirectoryError;
 
 use super::CliError;
 
@@ -30,11 +29,11 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
         return Err(CliError::Usage(format!("there is no folder {} to write the page into", folder.display())));
     }
     page::write(&arguments.run, &file).map_err(|error| match error {
-        JournalError::Io { doing: "write", path, cause } => {
+        ReportError::RunDirectory(RunDirectoryError::Io { doing: "write", path, cause }) => {
             let other = if arguments.output.is_some() { "another file" } else { "a file" };
             CliError::Usage(format!("cannot write {}: {cause}; give {other} with --output", path.display()))
         }
-        error => RunError::from(error).into(),
+        error => error.into(),
     })?;
     writeln!(out, "the report is in {}", file.display()).map_err(CliError::Output)
 }

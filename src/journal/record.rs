@@ -1,4 +1,4 @@
-//! What a journal holds.
+//! The records of a journal.
 
 use std::collections::BTreeMap;
 
@@ -9,113 +9,117 @@ use crate::data::split::Split;
 use crate::engine::{Completion, Message};
 use crate::evaluate::{Cost, Scored};
 
-/// One line of the journal.
+/// The content of one line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Record {
-    /// The first line: what every later one depends on.
+    /// The first line: what the answers in all later lines depend on.
     Header {
-        /// Of the format.
+        /// The version of the journal's format.
         version: u32,
-        /// Of the run: plan, data, models, build, shape of the engine's work.
+        /// The fingerprint of the run: plan, data, models, build.
         fingerprint: BTreeMap<String, String>,
     },
-    /// One sub-wave of rollouts.
+    /// A sub-wave of rollouts of the search.
     Rollouts {
-        /// What was asked for.
-        ask: RolloutAsk,
-        /// The answers, in the order of the examples.
+        /// The rollouts that were asked for.
+        ask: SubWaveRequest,
+        /// The scored rollouts, in the order of the examples in `ask`.
         rollouts: Vec<Scored>,
-        /// What they took.
+        /// The tokens and seconds that they took.
         cost: Cost,
     },
-    /// One list of reflections.
+    /// A list of reflections.
     Reflections {
         /// A hash of the requests.
         ask: String,
-        /// What was read: each request's chat.
+        /// The chat of each request. Empty in journals that were written before this was recorded.
         #[serde(default)]
         read: Vec<Vec<Message>>,
-        /// The answers, in order.
+        /// The answers, in the order of the requests.
         completions: Vec<Completion>,
-        /// What they took.
+        /// The tokens and seconds that they took.
         cost: Cost,
     },
-    /// What the records that follow were made under. It answers nobody, and is no part of the fingerprint: a run goes on under
-    /// other limits.
+    /// The limits under which the records that follow were made. They are not part of the fingerprint, because a run can be
+    /// extended under other limits, and they do not answer the optimizer.
     Limits {
-        /// When the search ends.
+        /// The limits.
         limits: Limits,
     },
-    /// A decision of the optimizer: an event, which the replayed optimizer must repeat.
+    /// A decision of the optimizer, which the replayed optimizer must repeat.
     Note {
-        /// The event.
+        /// The event of the decision, as JSON.
         event: serde_json::Value,
     },
-    /// One sub-wave of a test evaluation, found again by its key.
+    /// A sub-wave of a test evaluation, found by its key.
     Test {
-        /// Candidate and place of the sub-wave.
+        /// The candidate's key and the index of the sub-wave: `KEY/INDEX`.
         key: String,
-        /// What was asked for.
-        ask: RolloutAsk,
-        /// The answers, in the order of the examples.
+        /// The rollouts that were asked for.
+        ask: SubWaveRequest,
+        /// The scored rollouts, in the order of the examples in `ask`.
         rollouts: Vec<Scored>,
-        /// What they took.
+        /// The tokens and seconds that they took.
         cost: Cost,
     },
 }
 
-/// What ends a search, and what a search may therefore do meanwhile.
+/// When a search ends.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
-    /// The most rollouts; None where only time counts.
+    /// The most rollouts; None if only time is limited.
     pub rollouts: Option<u64>,
-    /// The most seconds; None where only rollouts count.
+    /// The most seconds; None if only rollouts are limited.
     pub seconds: Option<u64>,
-    /// The most proposals that reflectors are asked for.
+    /// The most proposals that reflectors are asked for; None without such a limit.
     pub reflections: Option<u64>,
-    /// Iterations without a better candidate.
+    /// The most iterations without a better candidate; None without such a limit.
     pub patience: Option<u64>,
-    /// The score on validation that is enough, from 0 to 1.
+    /// The mean score on the validation examples, in [0, 1], at which the search ends.
     pub score: f64,
 }
 
-/// A sub-wave that was asked for.
+/// The rollouts that were asked for in one sub-wave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RolloutAsk {
-    /// The data.
+pub struct SubWaveRequest {
+    /// The split that the examples belong to.
     pub split: Split,
-    /// Candidates and their examples, in order.
-    pub of: Vec<CandidateAsk>,
+    /// The candidates and their examples, in the order of the rollouts.
+    #[serde(rename = "of")]
+    pub candidates: Vec<CandidateExamples>,
 }
 
-/// A candidate's part of a sub-wave.
+/// The part of a sub-wave that belongs to one candidate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CandidateAsk {
+pub struct CandidateExamples {
     /// The candidate's key.
     pub candidate: String,
-    /// Ids of the examples, in order.
+    /// The ids of the examples, in order.
     pub examples: Vec<String>,
 }
 
-impl RolloutAsk {
-    /// Asks for rollouts: pairs of a candidate's key and an example.
+impl SubWaveRequest {
+    /// Describes rollouts that are given as pairs of a candidate's key and an example.
     #[must_use]
     pub fn new<'a>(split: Split, rollouts: impl IntoIterator<Item = (&'a str, &'a Example)>) -> Self {
-        let mut of: Vec<CandidateAsk> = Vec::new();
+        let mut candidates: Vec<CandidateExamples> = Vec::new();
         for (key, example) in rollouts {
-            match of.last_mut().filter(|last| last.candidate == key) {
+            match candidates.last_mut().filter(|last| last.candidate == key) {
                 Some(last) => last.examples.push(example.id.clone()),
-                None => of.push(CandidateAsk { candidate: key.to_owned(), examples: vec![example.id.clone()] }),
+                None => {
+                    let examples = vec![example.id.clone()];
+                    candidates.push(CandidateExamples { candidate: key.to_owned(), examples });
+                }
             }
         }
-        Self { split, of }
+        Self { split, candidates }
     }
 }
 
-impl std::fmt::Display for RolloutAsk {
+impl std::fmt::Display for SubWaveRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "rollouts on {} of", self.split)?;
-        self.of.iter().try_for_each(|of| write!(f, " candidate {} [{}]", of.candidate, of.examples.join(", ")))
+        self.candidates.iter().try_for_each(|part| write!(f, " candidate {} [{}]", part.candidate, part.examples.join(", ")))
     }
 }

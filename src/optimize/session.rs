@@ -20,7 +20,7 @@ use crate::evaluate::evaluator::{Asked, Evaluator, SUB_WAVE, salt, watch};
 use crate::evaluate::failures::Failures;
 use crate::event::{Event, Purpose, StopReason};
 use crate::hash::sha256_hex;
-use crate::journal::{Journal, Limits, Record, RolloutAsk, Stored};
+use crate::journal::{Journal, Limits, Record, RecordId, SubWaveRequest};
 use crate::program::{Candidate, Program};
 
 /// Why a call of the session did not answer.
@@ -85,7 +85,7 @@ pub struct Session<'a> {
     interrupted: &'a AtomicBool,
     /// Where the journal has the scored rollouts of a candidate, by example: the record, and the place in it. Only of
     /// greedy programs, where a second run would say the same.
-    cache: BTreeMap<(Split, String), BTreeMap<usize, (Stored, usize)>>,
+    cache: BTreeMap<(Split, String), BTreeMap<usize, (RecordId, usize)>>,
     greedy: bool,
     evaluations: u64,
     spent: Spent,
@@ -324,7 +324,7 @@ impl<'a> Session<'a> {
                 example: &examples[asks[ask].places[index]],
             };
             let scored = self.sub_wave(split, &wave.iter().map(asked).collect::<Vec<_>>())?;
-            let stored = self.journal.last().filter(|_| self.greedy);
+            let stored = self.journal.last_id().filter(|_| self.greedy);
             for (at, (&(ask, index), scored)) in wave.iter().zip(scored).enumerate() {
                 if let Some(stored) = stored {
                     let of_candidate = self.cache.entry((split, keys[ask].clone())).or_default();
@@ -342,7 +342,7 @@ impl<'a> Session<'a> {
     /// What was run before, read from the journal; each record once.
     fn known(&mut self, split: Split, keys: &[String], asks: &[Ask<'_>]) -> Result<Vec<Answers>, Halt> {
         let mut answers: Vec<Answers> = asks.iter().map(|ask| vec![None; ask.places.len()]).collect();
-        let mut wanted: BTreeMap<Stored, Vec<(usize, usize, usize)>> = BTreeMap::new();
+        let mut wanted: BTreeMap<RecordId, Vec<(usize, usize, usize)>> = BTreeMap::new();
         for (ask, key) in keys.iter().enumerate() {
             let Some(of_candidate) = self.cache.get(&(split, key.clone())) else { continue };
             for (index, place) in asks[ask].places.iter().enumerate() {
@@ -352,7 +352,7 @@ impl<'a> Session<'a> {
             }
         }
         for (stored, wanted) in wanted {
-            let Some(Record::Rollouts { rollouts, .. }) = self.journal.again(stored)? else { continue };
+            let Some(Record::Rollouts { rollouts, .. }) = self.journal.reread(stored)? else { continue };
             let rollouts: Vec<Arc<Scored>> = rollouts.into_iter().map(Arc::new).collect();
             for (at, ask, index) in wanted {
                 answers[ask][index] = rollouts.get(at).cloned();
@@ -362,7 +362,7 @@ impl<'a> Session<'a> {
     }
 
     fn sub_wave(&mut self, split: Split, asked: &[Asked<'_>]) -> Result<Vec<Scored>, Halt> {
-        let ask = RolloutAsk::new(split, asked.iter().map(|a| (a.key, a.example)));
+        let ask = SubWaveRequest::new(split, asked.iter().map(|a| (a.key, a.example)));
         let recorded = self.next_recorded()?;
         let is_recorded = recorded.is_some();
         let record = match recorded {

@@ -1,44 +1,45 @@
-//! How far a judge agrees with grades that others gave to the same texts.
+//! How far the grades of a judge agree with given grades of the same texts.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// A judge's grades held against given ones.
+/// A judge's grades compared with given grades.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Agreement {
-    /// The judge's name among the metric's objectives; empty where it is the whole metric.
+    /// The judge's name among the metric's objectives; empty if the judge is the whole metric.
     pub judge: String,
-    /// Texts that both graded.
+    /// The number of texts with a grade of the judge and a given one.
     pub count: usize,
-    /// Texts that the judge could not grade.
+    /// The number of texts for which the judge's answer has no readable grade.
     pub unreadable: usize,
-    /// The share of equal grades.
+    /// The share of texts with equal grades, in [0, 1].
     pub equal: f64,
-    /// The share of grades that are at most one apart.
+    /// The share of texts whose grades differ by at most 1, in [0, 1].
     pub within_one: f64,
-    /// The judge's mean grade less the given one: above 0, it is lenient.
+    /// The judge's mean grade less the mean of the given grades. Above 0, the judge is lenient.
     pub leniency: f64,
-    /// Quadratically weighted kappa: 1 is agreement, 0 what chance would give. None where all grades are the same, so that chance
-    /// would agree as well.
+    /// Cohen's kappa with quadratic weights: 1 for equal grades, 0 for the agreement of chance. None if all grades are the
+    /// same, because chance would agree then, too.
     pub kappa: Option<f64>,
 }
 
 impl Agreement {
-    /// Of pairs of a judge's grade and a given one. None where there are no pairs and nothing was unreadable.
+    /// Compares pairs of a judge's grade and a given grade. Returns None if there are no pairs and `unreadable` is 0.
     #[must_use]
     pub fn new(judge: impl Into<String>, pairs: &[(u32, u32)], unreadable: usize) -> Option<Self> {
         if pairs.is_empty() && unreadable == 0 {
             return None;
         }
-        let apart = |most: u32| pairs.iter().filter(|(a, b)| a.abs_diff(*b) <= most).count() as f64 / pairs.len().max(1) as f64;
+        let share_within =
+            |most: u32| pairs.iter().filter(|(a, b)| a.abs_diff(*b) <= most).count() as f64 / pairs.len().max(1) as f64;
         let difference: f64 = pairs.iter().map(|(own, given)| f64::from(*own) - f64::from(*given)).sum();
         Some(Self {
             judge: judge.into(),
             count: pairs.len(),
             unreadable,
-            equal: apart(0),
-            within_one: apart(1),
+            equal: share_within(0),
+            within_one: share_within(1),
             leniency: difference / pairs.len().max(1) as f64,
             kappa: kappa(pairs),
         })
@@ -61,8 +62,8 @@ impl std::fmt::Display for Agreement {
     }
 }
 
-/// Cohen's kappa with quadratic weights (Cohen 1968): one less the mean squared difference of the pairs over that of all pairings of
-/// one's grades with the other's.
+/// Returns Cohen's kappa with quadratic weights (Cohen, Weighted kappa, 1968): 1 less the ratio of the mean squared difference of
+/// the pairs to that of all combinations of a grade of the one side with a grade of the other. None if the latter is 0.
 #[must_use]
 pub fn kappa(pairs: &[(u32, u32)]) -> Option<f64> {
     let squared = |a: u32, b: u32| f64::from(a.abs_diff(b)).powi(2);
@@ -83,8 +84,8 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_weighted_kappa_is_as_worked_out_by_hand() {
-        // By hand: the squares of the pairs sum up to 2, those of all 36 pairings to 144.
+    fn the_weighted_kappa_equals_one_computed_by_hand() {
+        // The squared differences of the pairs sum to 2, those of all 36 combinations to 144.
         let pairs = [(1, 1), (2, 2), (3, 3), (4, 3), (5, 5), (5, 4)];
         let by_hand = 1.0 - (2.0 / 6.0) / (144.0 / 36.0);
         assert!((kappa(&pairs).unwrap() - by_hand).abs() < 1e-12, "{:?}", kappa(&pairs));

@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::best::BestFile;
 use super::chronicle::Chronicle;
-use super::result::BestFile;
 use super::spending::Spending;
 use super::texts::{Text, Texts};
 use crate::data::split::Split;
 use crate::engine::Message;
 use crate::event::StopReason;
-use crate::journal::{self, JournalError};
+use crate::journal;
 use crate::optimize::pool::ranked;
+use crate::run_directory::RunDirectoryError;
 
 /// Everything that a run directory tells of a run, finished or not.
 #[derive(Debug, Default)]
@@ -297,12 +298,12 @@ impl History {
     /// Reads the run in `folder` as it stands, while it goes on too: nothing is locked or changed.
     ///
     /// # Errors
-    /// [`JournalError`]: no run, or one that cannot be trusted.
-    pub fn read(folder: &Path) -> Result<Self, JournalError> {
+    /// [`RunDirectoryError`]: no run, or one that cannot be trusted.
+    pub fn read(folder: &Path) -> Result<Self, RunDirectoryError> {
         let mut chronicle = Chronicle::default();
         let path = folder.join("journal.jsonl");
         journal::read(folder, &mut |line, record| {
-            chronicle.take(record).map_err(|cause| JournalError::Damaged { path: path.clone(), line, cause })
+            chronicle.take(record).map_err(|cause| RunDirectoryError::Damaged { path: path.clone(), line, cause })
         })?;
         let mut history = chronicle.finish();
         match end(folder) {

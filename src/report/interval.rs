@@ -1,45 +1,72 @@
-//! How sure a difference is.
+//! Confidence intervals of means.
 
 use rand::RngExt;
+use serde::{Deserialize, Serialize};
 
 use crate::optimize::randomness::stream;
 
-/// Resamples of the bootstrap.
+/// The number of resamples of the bootstrap.
 const RESAMPLES: usize = 10_000;
 
-/// The 95% interval of the mean of paired differences: percentiles of the bootstrap (Efron 1979)
-/// with a fixed seed, so that the same differences give the same interval, in whatever order. None below two pairs.
-#[must_use]
-pub fn paired(differences: &[f64]) -> Option<[f64; 2]> {
-    let n = differences.len();
-    if n < 2 {
-        return None;
+/// A 95% confidence interval. In JSON it is the list `[low, high]`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(from = "[f64; 2]", into = "[f64; 2]")]
+pub struct Interval {
+    /// The lower end.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+}
+
+impl Interval {
+    /// Returns the 95% confidence interval of the mean of `values`: the percentile interval of the bootstrap (Efron and
+    /// Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13) with 10,000 resamples. The resamples are drawn from a
+    /// fixed seed and from sorted values, so the same values in any order give the same interval. None for fewer than two
+    /// values.
+    #[must_use]
+    pub fn of_mean(values: &[f64]) -> Option<Self> {
+        let count = values.len();
+        if count < 2 {
+            return None;
+        }
+        let mut values = values.to_vec();
+        values.sort_by(f64::total_cmp);
+        let mut random = stream(0, "bootstrap", count as u64);
+        let mut resampled_mean = || (0..count).map(|_| values[random.random_range(0..count)]).sum::<f64>() / count as f64;
+        let mut means: Vec<f64> = (0..RESAMPLES).map(|_| resampled_mean()).collect();
+        means.sort_by(f64::total_cmp);
+        Some(Self { low: means[RESAMPLES / 40], high: means[RESAMPLES - RESAMPLES / 40 - 1] })
     }
-    let mut differences = differences.to_vec();
-    differences.sort_by(f64::total_cmp);
-    let mut random = stream(0, "bootstrap", n as u64);
-    let mut means: Vec<f64> =
-        (0..RESAMPLES).map(|_| (0..n).map(|_| differences[random.random_range(0..n)]).sum::<f64>() / n as f64).collect();
-    means.sort_by(f64::total_cmp);
-    Some([means[RESAMPLES / 40], means[RESAMPLES - RESAMPLES / 40 - 1]])
+}
+
+impl From<[f64; 2]> for Interval {
+    fn from([low, high]: [f64; 2]) -> Self {
+        Self { low, high }
+    }
+}
+
+impl From<Interval> for [f64; 2] {
+    fn from(interval: Interval) -> Self {
+        [interval.low, interval.high]
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::paired;
+    use super::Interval;
 
     #[test]
     fn the_interval_is_that_of_the_normal_approximation() {
-        let differences: Vec<f64> = (0..100).map(|i| f64::from(i % 2)).collect();
-        let [low, high] = paired(&differences).unwrap();
-        // The mean is 0.5, its standard error 0.05.
-        assert!((low - 0.402).abs() < 0.02 && (high - 0.598).abs() < 0.02, "{low} {high}");
-        let turned: Vec<f64> = differences.iter().rev().copied().collect();
-        assert_eq!(paired(&turned), Some([low, high]));
+        let values: Vec<f64> = (0..100).map(|i| f64::from(i % 2)).collect();
+        let interval = Interval::of_mean(&values).unwrap();
+        // The mean is 0.5 and its standard error 0.05.
+        assert!((interval.low - 0.402).abs() < 0.02 && (interval.high - 0.598).abs() < 0.02, "{interval:?}");
+        let reversed: Vec<f64> = values.iter().rev().copied().collect();
+        assert_eq!(Interval::of_mean(&reversed), Some(interval));
     }
 
     #[test]
-    fn one_pair_says_nothing() {
-        assert_eq!(paired(&[1.0]), None);
+    fn one_value_has_no_interval() {
+        assert_eq!(Interval::of_mean(&[1.0]), None);
     }
 }

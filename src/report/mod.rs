@@ -1,6 +1,7 @@
-//! What a run comes to: its summary, the files that a user takes home, a page to look at, and runs side by side.
+//! Reads run directories and shows them: the HTML page, comparisons of runs, and exports of the best candidate.
 
 pub mod agreement;
+pub mod best;
 mod chronicle;
 pub mod compare;
 pub mod decision;
@@ -10,7 +11,6 @@ pub mod interval;
 pub mod outcome;
 pub mod page;
 pub mod paired;
-pub mod result;
 pub mod spending;
 pub mod summary;
 pub mod tally;

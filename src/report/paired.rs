@@ -1,51 +1,53 @@
-//! Two candidates on the same examples: the difference, how sure it is, and what that means in words.
+//! Two candidates compared on the same examples.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::interval;
+use super::interval::Interval;
 use crate::optimize::pool::rounded;
 
-/// A comparison over the examples on which both were scored.
+/// The scores of two candidates on the examples that both have a score on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Paired {
-    /// Those examples.
+    /// The number of these examples.
     pub examples: usize,
-    /// The first's mean on them.
+    /// The mean score of the first candidate on them.
     pub first: f64,
-    /// The second's.
+    /// The mean score of the second candidate on them.
     pub second: f64,
-    /// The mean of the differences, second less first.
+    /// The mean of the differences: the second candidate's score less the first's.
     pub difference: f64,
-    /// Its 95% interval; None below two examples.
-    pub interval_95: Option<[f64; 2]>,
-    /// Examples on which the second scored higher.
+    /// The 95% confidence interval of `difference`; None for fewer than two examples.
+    pub interval_95: Option<Interval>,
+    /// The number of examples on which the second candidate scores higher.
     pub higher: usize,
-    /// Examples on which it scored lower.
+    /// The number of examples on which the second candidate scores lower.
     pub lower: usize,
 }
 
-/// What an interval says.
+/// What the differences allow to conclude.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Sure {
-    /// All of it is above zero, and more than a handful of examples differ.
+pub enum Conclusion {
+    /// The second candidate is better: the interval lies above zero and enough examples differ.
     Better,
-    /// All of it is below zero.
+    /// The second candidate is worse: the interval lies below zero and enough examples differ.
     Worse,
-    /// It contains zero, or too few examples differ.
+    /// The interval contains zero, or too few examples differ.
     Unclear,
 }
 
-/// Fewer that differ would all differ to one side in one of sixteen cases by chance alone (the sign test); the interval, which draws
-/// from these few, does not know that.
+/// The least number of examples that must differ for a conclusion. If five differ, chance alone lets all of them differ to the
+/// same side in one of sixteen cases (two-sided sign test). The bootstrap interval, which draws only from these examples, does
+/// not account for that.
 const LEAST_DIFFERING: usize = 6;
 
 impl Paired {
-    /// Compares scores by example id; None where no example has both.
+    /// Compares the scores of two candidates, given by example id. A score is None if the metric failed. Returns None if no
+    /// example has a score of both.
     #[must_use]
-    pub fn of(first: &BTreeMap<&str, Option<f64>>, second: &BTreeMap<&str, Option<f64>>) -> Option<Self> {
+    pub fn new(first: &BTreeMap<&str, Option<f64>>, second: &BTreeMap<&str, Option<f64>>) -> Option<Self> {
         let pairs = first.iter().filter_map(|(id, score)| Some(((*score)?, (*second.get(id)?)?)));
         let pairs: Vec<(f64, f64)> = pairs.collect();
         let differences: Vec<f64> = pairs.iter().map(|(a, b)| b - a).collect();
@@ -55,20 +57,20 @@ impl Paired {
             first: mean(&mut pairs.iter().map(|pair| pair.0)),
             second: mean(&mut pairs.iter().map(|pair| pair.1)),
             difference: mean(&mut differences.iter().copied()),
-            interval_95: interval::paired(&differences),
+            interval_95: Interval::of_mean(&differences),
             higher: differences.iter().filter(|difference| **difference > 0.0).count(),
             lower: differences.iter().filter(|difference| **difference < 0.0).count(),
         })
     }
 
-    /// What the interval says, where enough examples differ for it to say something.
+    /// Returns what the interval and the number of differing examples allow to conclude.
     #[must_use]
-    pub fn sure(&self) -> Sure {
+    pub fn conclusion(&self) -> Conclusion {
         match self.interval_95 {
-            _ if self.higher + self.lower < LEAST_DIFFERING => Sure::Unclear,
-            Some([low, _]) if low > 0.0 => Sure::Better,
-            Some([_, high]) if high < 0.0 => Sure::Worse,
-            _ => Sure::Unclear,
+            _ if self.higher + self.lower < LEAST_DIFFERING => Conclusion::Unclear,
+            Some(interval) if interval.low > 0.0 => Conclusion::Better,
+            Some(interval) if interval.high < 0.0 => Conclusion::Worse,
+            _ => Conclusion::Unclear,
         }
     }
 }
@@ -78,30 +80,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_both_were_scored_on_counts() {
+    fn only_examples_with_a_score_of_both_count() {
         let first = BTreeMap::from([("a", Some(0.0)), ("b", Some(1.0)), ("c", None), ("d", Some(1.0))]);
         let second = BTreeMap::from([("a", Some(1.0)), ("b", Some(1.0)), ("c", Some(1.0)), ("e", Some(0.0))]);
-        let paired = Paired::of(&first, &second).unwrap();
+        let paired = Paired::new(&first, &second).unwrap();
         assert_eq!((paired.examples, paired.first, paired.second, paired.difference), (2, 0.5, 1.0, 0.5));
-        assert_eq!((paired.higher, paired.lower, paired.sure()), (1, 0, Sure::Unclear));
-        assert_eq!(Paired::of(&BTreeMap::new(), &second), None);
+        assert_eq!((paired.higher, paired.lower, paired.conclusion()), (1, 0, Conclusion::Unclear));
+        assert_eq!(Paired::new(&BTreeMap::new(), &second), None);
     }
 
     #[test]
-    fn a_handful_of_differences_is_not_sure() {
+    fn five_differing_examples_allow_no_conclusion() {
         let ids: Vec<String> = (0..40).map(|n| n.to_string()).collect();
         let right = |count: usize| ids.iter().enumerate().map(move |(n, id)| (id.as_str(), Some(f64::from(u8::from(n < count)))));
-        let sure = |count| Paired::of(&right(0).collect(), &right(count).collect()).unwrap();
-        assert!(sure(5).interval_95.unwrap()[0] > 0.0, "the interval alone would be sure");
-        assert_eq!((sure(5).sure(), sure(6).sure()), (Sure::Unclear, Sure::Better));
+        let differing = |count| Paired::new(&right(0).collect(), &right(count).collect()).unwrap();
+        assert!(differing(5).interval_95.unwrap().low > 0.0, "the interval alone would allow a conclusion");
+        assert_eq!((differing(5).conclusion(), differing(6).conclusion()), (Conclusion::Unclear, Conclusion::Better));
     }
 
     #[test]
-    fn an_interval_on_one_side_of_zero_is_sure() {
+    fn an_interval_on_one_side_of_zero_allows_a_conclusion() {
         let ids: Vec<String> = (0..40).map(|n| n.to_string()).collect();
         let all = |score: f64| ids.iter().map(|id| (id.as_str(), Some(score))).collect::<BTreeMap<_, _>>();
-        assert_eq!(Paired::of(&all(0.0), &all(1.0)).unwrap().sure(), Sure::Better);
-        assert_eq!(Paired::of(&all(1.0), &all(0.0)).unwrap().sure(), Sure::Worse);
-        assert_eq!(Paired::of(&all(1.0), &all(1.0)).unwrap().sure(), Sure::Unclear);
+        assert_eq!(Paired::new(&all(0.0), &all(1.0)).unwrap().conclusion(), Conclusion::Better);
+        assert_eq!(Paired::new(&all(1.0), &all(0.0)).unwrap().conclusion(), Conclusion::Worse);
+        assert_eq!(Paired::new(&all(1.0), &all(1.0)).unwrap().conclusion(), Conclusion::Unclear);
     }
 }

@@ -34,16 +34,16 @@ pub struct Tally {
     pub reflectors: BTreeMap<String, Record>,
     /// The operators of an iteration's proposals, and the reflector where one was asked.
     #[serde(skip)]
-    pub(super) of_proposal: BTreeMap<usize, Origin>,
+    pub(crate) of_proposal: BTreeMap<usize, Origin>,
     /// The same by the candidate's key: some methods validate what was proposed long ago.
     #[serde(skip)]
-    pub(super) of_key: BTreeMap<String, Origin>,
+    pub(crate) of_key: BTreeMap<String, Origin>,
     /// The candidates' scores on the validation examples.
     #[serde(skip)]
-    pub(super) scores: Vec<Scores>,
+    pub(crate) scores: Vec<Scores>,
     /// Whether any rollout scored anything.
     #[serde(skip)]
-    pub(super) anything: bool,
+    pub(crate) anything: bool,
     /// Minibatches on which a parent was perfect: no reflection was asked.
     pub perfect_minibatches: u64,
     /// Merged candidates that joined the pool.
@@ -55,7 +55,7 @@ pub struct Tally {
 }
 
 /// The operators that made a proposal, and the reflector where one was asked.
-pub(super) type Origin = (Vec<&'static str>, Option<String>);
+pub(crate) type Origin = (Vec<&'static str>, Option<String>);
 
 /// What became of the proposals of an operator or a reflector.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]

@@ -5,14 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
+use serde_json::json;
 
 use super::{Finished, finish};
 use crate::config::{Method, Plan};
 use crate::error::RunError;
 use crate::event::Event;
 use crate::optimize::pool::mean;
-use crate::report::page::{self, contest::FILE};
-use crate::report::{Summary, interval, result};
+use crate::report::Summary;
+use crate::report::interval::Interval;
+use crate::report::page::comparison::{ComparisonFile, FILE};
+use crate::report::page::name_of;
+use crate::run_directory::files::{REPORT, write_bytes, write_json};
 
 /// One run of a contest.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -41,7 +45,7 @@ pub struct Estimate {
     /// The mean.
     pub mean: f64,
     /// Its interval.
-    pub interval: Option<[f64; 2]>,
+    pub interval: Option<Interval>,
 }
 
 /// A method's line of the table: means over its seeds.
@@ -100,11 +104,19 @@ pub fn contest(
             let test = test.map(|test| test.best.scores).unwrap_or_default();
             entries.push(Entry { optimizer, seed, run, validation, test, curve, tokens, summary });
             // After each, so that a page can be made while others go on.
-            result::write_json(&folder.join(FILE), &serde_json::json!({ "table": table(&entries), "runs": entries }))?;
+            write_json(&folder.join(FILE), &comparison_file(&entries))?;
         }
     }
-    page::write(folder, &folder.join("report.html"))?;
+    write_bytes(&folder.join(REPORT), comparison_file(&entries).page(&name_of(folder)).as_bytes())?;
     Ok(entries)
+}
+
+/// Returns what the folder of a comparison keeps of it.
+fn comparison_file(entries: &[Entry]) -> ComparisonFile {
+    ComparisonFile {
+        table: table(entries).iter().map(|standing| json!(standing)).collect(),
+        runs: entries.iter().map(|entry| json!(entry)).collect(),
+    }
 }
 
 /// The table: a line for each method, in the order of the entries.
@@ -166,7 +178,7 @@ fn over_seeds(runs: &[&[Option<f64>]]) -> Vec<Option<f64>> {
 
 fn estimate(scores: &[Option<f64>]) -> Option<Estimate> {
     let known: Vec<f64> = scores.iter().copied().flatten().collect();
-    Some(Estimate { mean: mean(scores)?, interval: interval::paired(&known) })
+    Some(Estimate { mean: mean(scores)?, interval: Interval::of_mean(&known) })
 }
 
 /// Methods by their names, each once, in their order.

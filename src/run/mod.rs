@@ -11,6 +11,7 @@ mod feedback;
 mod findings;
 #[cfg(feature = "llama")]
 mod llama;
+mod outcome;
 mod tester;
 
 pub use constant::Constant;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use self::checks::{check_budget, check_room, notes};
+use self::outcome::{TestScores, Tested, summarize};
 use self::tester::Tester;
 use crate::config::{Plan, StepKind};
 use crate::data::Corpus;
@@ -35,16 +37,17 @@ use crate::error::RunError;
 use crate::evaluate::evaluator::Evaluator;
 use crate::evaluate::failures::Failures;
 use crate::event::{Event, StopReason};
-use crate::journal::{self, Journal, JournalError};
+use crate::journal::{self, Journal};
 use crate::metric::Metric;
 use crate::models;
 use crate::optimize::{self, Session};
 use crate::process::Pool;
 use crate::program::tools::{Act, Command, Retrieve, Search, Template};
 use crate::program::{Program, Tool};
-use crate::report::summary::{BeforeAfter, Tested};
 use crate::report::tally::Tally;
-use crate::report::{Summary, page, result};
+use crate::report::{Summary, page};
+use crate::run_directory::files::{PLAN, REPORT, write_bytes};
+use crate::run_directory::{RunDirectoryError, check_unlocked};
 
 /// The program of a plan, its corpora opened.
 ///
@@ -129,7 +132,7 @@ struct Finished {
     summary: Summary,
     /// The answer's score on each validation example.
     validation: Vec<Option<f64>>,
-    test: Option<BeforeAfter>,
+    test: Option<TestScores>,
     /// The best mean on validation so far, by the rollouts that it took: each time it rose.
     curve: Vec<(u64, f64)>,
 }
@@ -152,12 +155,12 @@ fn finish(
     let val_from_train = splits.val_from_train;
     listener(&Event::Started { run: folder.to_owned(), examples, val_from_train, most_rollouts, most_seconds });
 
-    journal::check_unlocked(folder)?;
+    check_unlocked(folder)?;
     let mut engine = open_engine(plan, &journal::recorded_fingerprint(folder), interrupted, listener)?;
     check_room(plan, &*engine)?;
     let mut journal = Journal::open(folder, &fingerprint(plan, program, &splits, &*engine))?;
     let written = toml::to_string(plan).map_err(|e| RunError::Plan(format!("the plan has no TOML form: {e}")))?;
-    result::write_file(&folder.join("plan.toml"), written.as_bytes())?;
+    write_bytes(&folder.join(PLAN), written.as_bytes())?;
 
     let mut tally = Tally::default();
     let seed = plan.seed_candidate();
@@ -179,7 +182,7 @@ fn finish(
     if pool.stopped == StopReason::StopFile {
         // Obeyed: the same command goes on with the search.
         let path = journal.stop_file();
-        std::fs::remove_file(&path).map_err(|cause| JournalError::Io { doing: "remove", path, cause })?;
+        std::fs::remove_file(&path).map_err(|cause| RunDirectoryError::Io { doing: "remove", path, cause })?;
     }
 
     let best = pool.best();
@@ -201,11 +204,11 @@ fn finish(
             } else {
                 tester.test(best, &pool.members[best].candidate)?
             };
-            Some(BeforeAfter { seed, best })
+            Some(TestScores { seed, best })
         }
     };
     journal.sync()?;
-    let mut summary = Summary::new(&pool, spent, tally, elapsed, test.as_ref());
+    let mut summary = summarize(&pool, spent, tally, elapsed, test.as_ref());
     summary.notes.extend(notes(plan, &splits));
     if let Some(needs) = no_room_for.filter(|_| pool.stopped == StopReason::BudgetSpent && summary.is_untried()) {
         let holds = spent.rollouts + needs;
@@ -213,8 +216,8 @@ fn finish(
             "the first iteration can take {needs} rollouts, so a budget of {holds} is the least that tries anything; the same run goes on with it"
         ));
     }
-    result::write(folder, program, &pool, &summary)?;
-    page::write(folder, &folder.join("report.html"))?;
+    outcome::write(folder, program, &pool, &summary)?;
+    write_bytes(&folder.join(REPORT), page::render_run(folder)?.as_bytes())?;
     let validation = (0..splits.val.len()).map(|place| pool.members[best].scores.get(place)).collect();
     let mut curve: Vec<(u64, f64)> = Vec::new();
     for member in pool.members.iter().filter(|member| member.complete) {

@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use super::outcome::Tested;
 use crate::data::Example;
 use crate::data::split::Split;
 use crate::error::RunError;
@@ -10,10 +11,9 @@ use crate::evaluate::evaluator::{Asked, Evaluator, SUB_WAVE, salt, watch};
 use crate::evaluate::failures::Failures;
 use crate::evaluate::{Cost, Scored};
 use crate::event::{Event, Purpose};
-use crate::journal::{Journal, Record, RolloutAsk};
+use crate::journal::{Journal, Record, SubWaveRequest};
 use crate::optimize::pool::mean;
 use crate::program::Candidate;
-use crate::report::summary::Tested;
 
 /// Scores candidates on the test examples, after the search and outside of its budget.
 pub(super) struct Tester<'a> {
@@ -47,7 +47,7 @@ impl Tester<'_> {
     }
 
     fn sub_wave(&mut self, key: &str, asked: &[Asked<'_>]) -> Result<(Vec<Scored>, Cost), RunError> {
-        let ask = RolloutAsk::new(Split::Test, asked.iter().map(|a| (a.key, a.example)));
+        let ask = SubWaveRequest::new(Split::Test, asked.iter().map(|a| (a.key, a.example)));
         if let Some(Record::Test { ask: recorded, rollouts, cost, .. }) = self.journal.test(key)?
             && recorded == ask
         {

@@ -284,7 +284,7 @@ fn run_directories() {
     let task = Task::new();
     // Someone else's files, which a run would write over or take for its own.
     for (name, content, says) in [
-        ("summary.json", "{}", "has a `summary.json` but no journal, so it is no run's directory; give another --run"),
+        ("summary.json", "{}", "has a `summary.json` but no journal, so it is not the directory of a run; give another --run"),
         ("journal.jsonl", "{\"mine\": 1}", "journal.jsonl:1: the file does not begin like a journal"),
         ("journal.jsonl", "{\"crc\":\"00000000\",\"record\":{}}\n", "journal.jsonl:1: the checksum does not match"),
     ] {

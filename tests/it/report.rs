@@ -274,7 +274,7 @@ fn nothing_that_data_or_a_model_says_becomes_markup() {
         }
         [before, between, after].concat()
     };
-    let fixed = page::of(&History::default(), "");
+    let fixed = page::page_of(&History::default(), "");
     let scripts = |text: &str| text.matches("<script").count();
     assert_eq!((scripts(&page), scripts(&page)), (scripts(&fixed), 3));
     assert!(!markup.contains("alert(") && !markup.contains("onerror"));
@@ -320,7 +320,7 @@ fn runs_on_other_data_are_not_mixed_in_silence() {
     rows("item number 203,", "item number 203, really,");
     optimize(&task, "b", &[]);
     let (_, words) = said(&on(&task, &["compare", "a", "b"]));
-    for part in ["a and b have different test data", "1 id stands for another test example in a than in b", "on 11 examples"] {
+    for part in ["a and b have different test data", "1 id names another test example in a than in b", "on 11 examples"] {
         assert!(words.contains(part), "{part} not in:\n{words}");
     }
     rows("\"id\": \"test-", "\"id\": \"other-");
@@ -348,7 +348,7 @@ fn optimizers_that_were_compared_have_a_page() {
     fs::write(task.path("runs/c/compare.json"), "{\"table\": 1}").unwrap();
     let refused = on(&task, &["report", "runs/c"]);
     assert_eq!(said(&refused).0, Some(6), "{}", said(&refused).1);
-    assert!(said(&refused).1.contains("is of no comparison: it has no `table`"), "{}", said(&refused).1);
+    assert!(said(&refused).1.contains("is not the result of a comparison: it has no lists `table`"), "{}", said(&refused).1);
 }
 
 /// Opened in Chromium, without a window and without a network: see `scripts/check-report`.

@@ -10,7 +10,7 @@ use crate::support::process::{err, is_there, out};
 use gepard::data::split::Split;
 use gepard::engine::{Completion, Ended, Message, Usage};
 use gepard::evaluate::{Cost, Scored, Verdict};
-use gepard::journal::{CandidateAsk, Journal, Record, RolloutAsk};
+use gepard::journal::{CandidateExamples, Journal, Record, SubWaveRequest};
 use gepard::metric::Judgement;
 use gepard::program::{Rollout, Step};
 use gepard::report::page;
@@ -80,7 +80,10 @@ fn large(folder: &Path) {
         let rollouts: Vec<Scored> = (0..300).map(|example| scored(candidate, example)).collect();
         let scores: Vec<Option<f64>> = rollouts.iter().map(Scored::score).collect();
         let mean = scores.iter().flatten().sum::<f64>() / 300.0;
-        let ask = RolloutAsk { split: Split::Val, of: vec![CandidateAsk { candidate: key.clone(), examples: ids.clone() }] };
+        let ask = SubWaveRequest {
+            split: Split::Val,
+            candidates: vec![CandidateExamples { candidate: key.clone(), examples: ids.clone() }],
+        };
         journal.append(&Record::Rollouts { ask, rollouts, cost }).unwrap();
         let parents = if candidate == 0 { vec![] } else { vec![parent] };
         journal

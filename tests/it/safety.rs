@@ -42,7 +42,11 @@ fn a_second_process_is_refused_while_the_first_works() {
     first.kill().unwrap();
     first.wait().unwrap();
     assert_eq!(code(&second), 6, "{}", err(&second));
-    assert!(err(&second).contains("another gepard is working on run; wait for it or give another --run"), "{}", err(&second));
+    assert!(
+        err(&second).contains("another gepard is working on run; wait until it ends, or give another --run"),
+        "{}",
+        err(&second)
+    );
 }
 
 #[test]
@@ -52,7 +56,7 @@ fn a_run_directory_removed_under_way_ends_the_run_and_says_so() {
     fs::remove_dir_all(task.path("run")).unwrap();
     let output = first.wait_with_output().unwrap();
     assert_eq!(code(&output), 6, "{}", err(&output));
-    assert!(err(&output).contains("run/journal.jsonl was removed or replaced under way"), "{}", err(&output));
+    assert!(err(&output).contains("run/journal.jsonl was removed or replaced during the run"), "{}", err(&output));
 }
 
 /// A full disk, a real one of 32 kB: the run ends with its journal whole, and goes on when there is room.
@@ -74,7 +78,11 @@ fn a_full_disk_ends_a_run_that_goes_on_when_there_is_room() {
     let mut unshare = Command::new("unshare");
     let output = unshare.args(["-rm", "sh", "-c", &script]).current_dir(task.folder.path()).output().unwrap();
     assert_eq!(out(&output), "first 6\nsecond 6\nthird 0\n", "{}", err(&output));
-    assert!(err(&output).contains("what was there is whole: make room, and the same command goes on"), "{}", err(&output));
+    assert!(
+        err(&output).contains("everything that was stored before is intact: free some space, and type the same command"),
+        "{}",
+        err(&output)
+    );
     let full = fs::read(task.path("full.jsonl")).unwrap();
     assert!(full.ends_with(b"\n") && fs::read(task.path("run/journal.jsonl")).unwrap().starts_with(&full));
     for file in ["best.json", "summary.json"] {

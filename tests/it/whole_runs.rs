@@ -16,6 +16,7 @@ use gepard::journal::Journal;
 use gepard::optimize::methods::gepa::Gepa;
 use gepard::optimize::{Optimizer, Session};
 use gepard::report::Summary;
+use gepard::report::interval::Interval;
 
 fn run(plan: &Plan, folder: &Path) -> Result<Summary, RunError> {
     gepard::run::optimize(plan, folder, &AtomicBool::new(false), &mut |_| {})
@@ -27,7 +28,7 @@ fn a_run_learns_what_its_reflector_can_teach() {
     let summary = run(&task.plan(&[]), &task.path("run")).unwrap();
     assert_eq!((summary.seed_score, summary.best_score), (0.0, 1.0));
     assert_eq!((summary.test_seed_score, summary.test_best_score), (Some(0.0), Some(1.0)));
-    assert_eq!(summary.test_difference_95, Some([1.0, 1.0]));
+    assert_eq!(summary.test_difference_95, Some(Interval { low: 1.0, high: 1.0 }));
     assert_eq!(std::fs::read_to_string(task.path("run/best/sort.txt")).unwrap(), "RULE1 RULE2\n");
     let messages = &result(&task.path("run"), "best.json")["modules"][0]["messages"];
     assert_eq!(messages[0]["content"], "RULE1 RULE2\n\ntext: {text}\nlabel:");

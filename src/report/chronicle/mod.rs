@@ -13,7 +13,7 @@ use super::trace;
 use crate::data::split::Split;
 use crate::engine::{Completion, Message};
 use crate::event::Behind;
-use crate::journal::{Record, RolloutAsk};
+use crate::journal::{Record, SubWaveRequest};
 
 /// A history in the making.
 #[derive(Debug, Default)]
@@ -71,13 +71,13 @@ impl Chronicle {
         self.history
     }
 
-    fn rollouts(&mut self, ask: &RolloutAsk, rollouts: Vec<crate::evaluate::Scored>) -> Result<(), String> {
-        let asked: usize = ask.of.iter().map(|of| of.examples.len()).sum();
+    fn rollouts(&mut self, ask: &SubWaveRequest, rollouts: Vec<crate::evaluate::Scored>) -> Result<(), String> {
+        let asked: usize = ask.candidates.iter().map(|of| of.examples.len()).sum();
         if asked != rollouts.len() {
             return Err(format!("{asked} rollouts were asked for, {} are there", rollouts.len()));
         }
         let mut rollouts = rollouts.into_iter();
-        for of in &ask.of {
+        for of in &ask.candidates {
             let run = self.run(&of.candidate);
             for (id, scored) in of.examples.iter().zip(rollouts.by_ref()) {
                 let example = self.example(ask.split, id, &scored);
@@ -106,7 +106,11 @@ impl Chronicle {
         }
         let example = self.history.examples[place].len();
         let texts = &mut self.history.texts;
-        let inputs = scored.rollout.steps.first().map_or_else(Vec::new, |step| trace::pairs(texts, &step.inputs));
+        let inputs = scored
+            .rollout
+            .steps
+            .first()
+            .map_or_else(Vec::new, |step| trace::pairs(texts, step.inputs.iter().map(|(name, value)| (name, value))));
         self.history.examples[place].push(Seen { id: id.to_owned(), inputs });
         self.examples[place].insert(id.to_owned(), example);
         example
@@ -159,7 +163,7 @@ impl Chronicle {
                 self.ask(asked);
             }
             Decision::Unusable { proposal, module, operator, reason, text } => {
-                let unusable = Some((reason, self.history.texts.take(&text)));
+                let unusable = Some((reason, self.history.texts.add(&text)));
                 let is_it = |asked: &&mut Asked| asked.proposal == Some(proposal) && asked.module == module;
                 match self.iteration().asked.iter_mut().rev().find(is_it).filter(|asked| asked.unusable.is_none()) {
                     Some(asked) => asked.unusable = unusable,

@@ -1,19 +1,21 @@
-//! The state of a DSPy program: what `save` of a `dspy.Module` writes and its `load` reads, with one predictor a module.
+//! The state of a DSPy program, as `save` of a `dspy.Module` writes it and `load` reads it, with one predictor for each module.
 
 use serde_json::{Map, Value, json};
 
-use super::{Deployed, ExportError, File};
+use super::deployed::Deployed;
+use super::error::ExportError;
+use super::file::ExportFile;
 use crate::program::layout::REASONING;
 use crate::program::parse;
 
-/// The state, with what DSPy does otherwise.
-pub(super) fn state(modules: &[Deployed]) -> Result<File, ExportError> {
+/// Returns the state of a program.
+pub(super) fn state(modules: &[Deployed]) -> Result<ExportFile, ExportError> {
     let mut state = Map::new();
-    let mut classes = Vec::new();
+    let mut statements = Vec::new();
     for one in modules {
-        let fields = std::iter::once(&one.module.name).chain(&one.module.inputs).chain(&one.module.outputs);
-        if let Some(bad) = fields.into_iter().find(|name| !is_python_name(name)) {
-            return Err(one.wrong(format!("`{bad}` is no name in Python, and DSPy has fields and predictors by name")));
+        let names = std::iter::once(&one.module.name).chain(&one.module.inputs).chain(&one.module.outputs);
+        if let Some(bad) = names.into_iter().find(|name| !is_python_name(name)) {
+            return Err(one.form_error(format!("`{bad}` is not a name in Python, as DSPy needs for fields and predictors")));
         }
         let name = &one.module.name;
         let signature = format!("{} -> {}", one.module.inputs.join(", "), one.module.outputs.join(", "));
@@ -21,17 +23,17 @@ pub(super) fn state(modules: &[Deployed]) -> Result<File, ExportError> {
             true => (format!("{name}.predict"), "ChainOfThought"),
             false => (name.clone(), "Predict"),
         };
-        classes.push(format!("self.{name} = dspy.{class}(\"{signature}\")"));
+        statements.push(format!("self.{name} = dspy.{class}(\"{signature}\")"));
         state.insert(key, predictor(one));
     }
     state.insert("metadata".into(), json!({ "dependency_versions": {} }));
     let notes = vec![
-        format!("a dspy.Module can `load` it whose __init__ has: {}", classes.join("; ")),
-        "DSPy's adapters lay fields out in their own way ([[ ## field ## ]] marks, instruction in the system turn), so the prompt \
-         is not the one measured: texts and worked examples are the same, scores can differ"
+        format!("a dspy.Module can `load` it whose __init__ has: {}", statements.join("; ")),
+        "DSPy's adapters have a layout of their own ([[ ## field ## ]] marks, instruction in the system turn), so the prompt is not \
+         the one measured: texts and demonstrations are the same, scores can differ"
             .into(),
     ];
-    Ok(File { name: "program.json".into(), content: format!("{:#}\n", Value::Object(state)), notes })
+    Ok(ExportFile { name: "program.json".into(), content: format!("{:#}\n", Value::Object(state)), notes })
 }
 
 fn predictor(one: &Deployed) -> Value {
@@ -45,7 +47,7 @@ fn predictor(one: &Deployed) -> Value {
         "demos": one.text.demonstrations.iter().map(|demonstration| {
             let inputs = demonstration.inputs.iter().map(|(name, value)| (name.clone(), value.as_str().into()));
             let mut demo: Map<String, Value> = inputs.collect();
-            demo.extend(written(&outputs, &one.module.outputs, &demonstration.answer));
+            demo.extend(demonstrated_outputs(&outputs, &one.module.outputs, &demonstration.answer));
             Value::Object(demo)
         }).collect::<Vec<_>>(),
         "signature": { "instructions": one.text.instruction, "fields": fields },
@@ -53,28 +55,29 @@ fn predictor(one: &Deployed) -> Value {
     })
 }
 
-/// The outputs of a worked example.
-fn written<'a>(outputs: &'a [&str], names: &[String], answer: &str) -> impl Iterator<Item = (String, Value)> + 'a {
-    // The first label is given, not written.
-    let begun = format!("{}: {answer}", outputs.first().copied().unwrap_or_default());
+/// Returns the outputs in the answer of a demonstration. `outputs` are the labels that the answer can have, `names` those of the
+/// module's outputs.
+fn demonstrated_outputs<'a>(outputs: &'a [&str], names: &[String], answer: &str) -> impl Iterator<Item = (String, Value)> + 'a {
+    // The prompt has the first label already, so the answer usually lacks it.
+    let with_label = format!("{}: {answer}", outputs.first().copied().unwrap_or_default());
     let labels: Vec<String> = outputs.iter().map(|&name| name.to_owned()).collect();
-    let answer = if outputs.len() == 1 || parse::begins_with_a_label(names, answer) { answer } else { begun.as_str() };
-    let mut found = parse::outputs(&labels, answer);
+    let is_complete = outputs.len() == 1 || parse::begins_with_a_label(names, answer);
+    let mut found = parse::outputs(&labels, if is_complete { answer } else { &with_label });
     outputs.iter().filter_map(move |&name| Some((name.to_owned(), found.remove(name)?.into())))
 }
 
-/// A field as a signature's state has it; the prefix is DSPy's own for such a name.
+/// Returns the state of a field in a signature, with the prefix and description that DSPy itself gives to a field of this name.
 fn field(name: &str) -> Value {
-    let words: Vec<String> = name.split('_').filter(|word| !word.is_empty()).map(capital).collect();
+    let words: Vec<String> = name.split('_').filter(|word| !word.is_empty()).map(capitalized).collect();
     json!({ "prefix": format!("{}:", words.join(" ")), "description": format!("${{{name}}}") })
 }
 
-fn capital(word: &str) -> String {
+fn capitalized(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + letters.as_str())
 }
 
-/// What Python keeps for itself.
+/// The keywords of Python, which cannot be names.
 const KEYWORDS: [&str; 35] = [
     "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif", "else",
     "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise",

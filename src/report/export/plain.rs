@@ -2,21 +2,22 @@
 
 use serde_json::{Map, Value, json};
 
+use super::deployed::Deployed;
+use super::file::ExportFile;
 use super::request::shortest;
-use super::{Deployed, File};
 use crate::engine::Message;
 use crate::engine::settings::TOP_K;
 
-/// Every message below its role.
+/// Returns every message of a chat, each below its role.
 pub(super) fn text(one: &Deployed) -> String {
     let message = |message: &Message| format!("── {} ──\n{}\n", message.role.name(), message.content);
     one.messages.iter().map(message).collect::<Vec<_>>().join("\n")
 }
 
-/// What a program needs to send the same requests.
-pub(super) fn json(modules: &[Deployed]) -> File {
+/// Returns everything that a program needs to send the same requests.
+pub(super) fn json(modules: &[Deployed]) -> ExportFile {
     let modules: Vec<Value> = modules.iter().map(module).collect();
-    File { name: "program.json".into(), content: format!("{:#}\n", json!({ "modules": modules })), notes: Vec::new() }
+    ExportFile { name: "program.json".into(), content: format!("{:#}\n", json!({ "modules": modules })), notes: Vec::new() }
 }
 
 fn module(one: &Deployed) -> Value {
@@ -31,7 +32,7 @@ fn module(one: &Deployed) -> Value {
         "placeholders": placeholders,
         "outputs": module.outputs,
         "messages": one.messages,
-        "begun": one.begun(),
+        "begun": one.answer_beginning(),
         "max_tokens": module.max_tokens,
         "temperature": shortest(module.temperature),
         "top_p": shortest(module.top_p),

@@ -2,30 +2,31 @@
 
 use serde_json::{Value, json};
 
-use super::Deployed;
+use super::deployed::Deployed;
+use super::file::ModuleExport;
 use crate::data::listed;
 use crate::engine::Role;
 use crate::engine::settings::TOP_K;
 
-/// The body, and what it cannot carry.
-pub(super) fn openai(one: &Deployed) -> (String, Vec<String>) {
-    let mut notes: Vec<String> = one.thinking_note().into_iter().chain(to_fill_in(one)).collect();
-    if !one.begun().is_empty() {
+/// Returns the body of a chat-completions request.
+pub(super) fn openai(one: &Deployed) -> ModuleExport {
+    let mut notes: Vec<String> = one.thinking_note().into_iter().chain(placeholder_note(one)).collect();
+    if !one.answer_beginning().is_empty() {
         notes.push(format!(
-            "the last message begins the answer with `{}`: llama-server goes on from there by itself, vLLM with \
-             \"continue_final_message\": true and \"add_generation_prompt\": false; a server that answers anew instead gets \
-             another prompt than the one measured",
-            one.begun()
+            "the last message begins the answer with `{}`: llama-server continues it; vLLM does with \
+             \"continue_final_message\": true and \"add_generation_prompt\": false; a server that begins a new answer sends another \
+             prompt than the one measured",
+            one.answer_beginning()
         ));
     }
     notes.extend(one.grammar_note());
     if one.module.temperature > 0.0 {
         notes.push(format!(
-            "answers were drawn from the {TOP_K} likeliest tokens, without `min_p`: where a server has fields for that, set \
-             \"top_k\": {TOP_K} and \"min_p\": 0"
+            "answers were drawn from the {TOP_K} likeliest tokens, without `min_p`: set \"top_k\": {TOP_K} and \"min_p\": 0 if the \
+             server has these fields"
         ));
     }
-    (format!("{:#}\n", body(one)), notes)
+    ModuleExport { content: format!("{:#}\n", body(one)), notes }
 }
 
 fn body(one: &Deployed) -> Value {
@@ -35,59 +36,59 @@ fn body(one: &Deployed) -> Value {
         "messages": one.messages,
         "temperature": shortest(module.temperature),
         "max_tokens": module.max_tokens,
-        // As gepard renders templates that know of thinking; such a template takes no begun answer otherwise.
+        // The run rendered the model's chat template with this variable. Without it, some templates do not accept a begun answer.
         "chat_template_kwargs": { "enable_thinking": one.thinking > 0 },
     });
-    // Without effect on a greedy answer.
+    // A greedy answer does not depend on it.
     if module.temperature > 0.0 {
         body["top_p"] = shortest(module.top_p);
     }
     body
 }
 
-/// A number of the plan as its user wrote it: 0.7, not 0.699999988.
+/// Returns a number of the plan with as few digits as possible: 0.7, not 0.699999988.
 pub(super) fn shortest(number: f32) -> Value {
     number.to_string().parse::<f64>().map_or(Value::Null, Value::from)
 }
 
-/// Where the fields go.
-pub(super) fn to_fill_in(one: &Deployed) -> Option<String> {
+/// Returns the note that explains the placeholders; None if no message is of the user.
+fn placeholder_note(one: &Deployed) -> Option<String> {
     let placeholders = listed(one.placeholders.iter().map(|(_, placeholder)| placeholder));
-    let role = one.messages.iter().rfind(|message| message.role == Role::User).map(|_| "the last message of the user");
-    Some(format!("put the fields' texts, trimmed, in the place of {placeholders}, in {}", role?))
+    one.messages.iter().rfind(|message| message.role == Role::User)?;
+    Some(format!("replace {placeholders} with the fields' texts, trimmed, in the last message of the user"))
 }
 
-/// The commands, and what they cannot carry.
-pub(super) fn llama_server(one: &Deployed) -> (String, Vec<String>) {
+/// Returns the command that starts llama-server and the one that sends it a request, with the notes as comments.
+pub(super) fn llama_server(one: &Deployed) -> ModuleExport {
     let mut body = body(one);
     if one.module.temperature > 0.0 {
         body["top_k"] = TOP_K.into();
         body["min_p"] = 0.into();
     }
-    let of_server = one.model_note();
-    let mut of_request: Vec<String> = one.thinking_note().into_iter().chain(to_fill_in(one)).collect();
+    let server_note = one.model_note();
+    let mut request_notes: Vec<String> = one.thinking_note().into_iter().chain(placeholder_note(one)).collect();
     if let Some(grammar) = &one.grammar {
         body["grammar"] = format!("%llguidance {{}}\n{}", grammar.lark()).into();
-        let note = "the grammar needs a llama-server that was built with -DLLAMA_LLGUIDANCE=ON; without it, leave it out";
-        of_request.push(note.into());
+        let note = "the grammar needs a llama-server that was built with -DLLAMA_LLGUIDANCE=ON; without it, remove `grammar`";
+        request_notes.push(note.into());
     }
-    let above = |note: &String| format!("# {note}\n");
-    let server_notes: String = of_server.iter().map(above).collect();
-    let request_notes: String = of_request.iter().map(above).collect();
-    let script = format!(
-        "# Module `{}`. The server:\n{server_notes}\
+    let comment = |note: &String| format!("# {note}\n");
+    let server_comments: String = server_note.iter().map(comment).collect();
+    let request_comments: String = request_notes.iter().map(comment).collect();
+    let content = format!(
+        "# Module `{}`. The server:\n{server_comments}\
          llama-server --model {} --ctx-size {} --parallel 1 --jinja --port 8080\n\n\
-         # A request, from another terminal.\n{request_notes}\
+         # A request, from another terminal.\n{request_comments}\
          curl --silent http://127.0.0.1:8080/v1/chat/completions --header 'Content-Type: application/json' --data-binary @- <<'JSON'\n\
          {body:#}\nJSON\n",
         one.module.name,
-        quoted(&one.model),
+        shell_quoted(&one.model),
         one.context,
     );
-    (script, of_server.into_iter().chain(of_request).collect())
+    ModuleExport { content, notes: server_note.into_iter().chain(request_notes).collect() }
 }
 
-/// One word of a shell.
-fn quoted(text: &str) -> String {
+/// Returns `text` as one word of a POSIX shell.
+fn shell_quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

@@ -3,17 +3,30 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::*;
-use crate::engine::Shape;
-use crate::program::layout::{Cue, Examples, Fields, Turn};
-use crate::program::{Demonstration, Layout, tests_support};
+use super::deployed::placeholders;
+use super::file::ModuleExport;
+use super::{Deployed, Format, dspy, files, modelfile, plain, request};
+use crate::engine::{Message, Shape};
+use crate::program::layout::{self, Cue, Examples, Fields, Turn};
+use crate::program::{Demonstration, Layout, Module, ModuleText, tests_support};
 
 fn deployed(module: Module, text: ModuleText) -> Deployed {
     let placeholders = placeholders(&module, &text);
     let messages = layout::render(&module, &text, &placeholders).messages;
     let grammar = layout::grammar(&module, &text);
-    let (model, scripted, context) = ("/models/small one.gguf".to_owned(), false, 4096);
-    Deployed { module, text, model, is_here: true, scripted, context, thinking: 0, messages, placeholders, grammar }
+    let model = "/models/small one.gguf".to_owned();
+    Deployed {
+        module,
+        text,
+        model,
+        has_model_file: true,
+        is_scripted: false,
+        context: 4096,
+        thinking: 0,
+        messages,
+        placeholders,
+        grammar,
+    }
 }
 
 fn demonstration(answer: &str) -> Demonstration {
@@ -25,7 +38,7 @@ fn with(layout: Layout, outputs: &[&str], text: ModuleText) -> Deployed {
     deployed(Module { layout, ..tests_support::module("m", &["text", "sender"], outputs) }, text)
 }
 
-/// What a user of the export does: each placeholder gives way to its field's text.
+/// Replaces each placeholder with the text of its field, as a user of the export does.
 fn filled(one: &Deployed, text: &str, fields: &[(String, String)]) -> String {
     one.placeholders.iter().zip(fields).fold(text.to_owned(), |text, ((_, placeholder), (_, value))| {
         let pieces: Vec<&str> = text.split(placeholder.as_str()).collect();
@@ -37,7 +50,8 @@ fn fields() -> Vec<(String, String)> {
     vec![("text".into(), " two \n".into()), ("sender".into(), "Bea".into())]
 }
 
-/// A Modelfile's commands, read as Ollama's parser does (parser/parser.go): a value ends at a line break once its quotes do.
+/// Reads the commands of a Modelfile as Ollama's parser does (parser/parser.go): a quoted value ends at a line break after the
+/// closing quotes.
 fn read_modelfile(source: &str) -> Vec<(String, String)> {
     let mut commands = Vec::new();
     let mut lines = source.split_inclusive(['\n', '\r']);
@@ -67,7 +81,7 @@ fn read_modelfile(source: &str) -> Vec<(String, String)> {
     commands
 }
 
-/// The turns of a Modelfile, with the question that its comment tells its user to write.
+/// Returns the turns of a Modelfile, with the message that its comment asks the user to send.
 fn chat_of(modelfile: &str) -> Vec<(String, String)> {
     let mut chat: Vec<(String, String)> = read_modelfile(modelfile)
         .into_iter()
@@ -80,12 +94,12 @@ fn chat_of(modelfile: &str) -> Vec<(String, String)> {
     chat
 }
 
-fn said(messages: &[Message]) -> Vec<(String, String)> {
+fn turns(messages: &[Message]) -> Vec<(String, String)> {
     messages.iter().map(|m| (format!("{:?}", m.role).to_lowercase(), m.content.clone())).collect()
 }
 
 #[test]
-fn a_placeholder_stands_nowhere_else() {
+fn a_placeholder_occurs_nowhere_else_in_the_chat() {
     let text = ModuleText::new("Fill {text} and {{text}}.");
     let one = with(Layout::default(), &["label"], text);
     assert_eq!(one.placeholders[0].1, "{{{text}}}");
@@ -93,26 +107,26 @@ fn a_placeholder_stands_nowhere_else() {
 }
 
 #[test]
-fn a_modelfile_with_worked_examples_is_the_chat_but_for_the_begun_answer() {
+fn a_modelfile_with_demonstrations_is_the_chat_without_the_begun_answer() {
     let text = ModuleText {
         demonstrations: vec![demonstration("a"), demonstration("b")],
         ..ModuleText::new("Sort \"\"\"it\"\"\".\n# x")
     };
     let one = with(Layout::default(), &["label"], text);
-    let (written, lost) = modelfile::write(&one).unwrap();
-    let mut sent = said(&one.messages);
+    let ModuleExport { content: written, notes: lost } = modelfile::write(&one).unwrap();
+    let mut sent = turns(&one.messages);
     assert_eq!(sent.pop().unwrap(), ("assistant".into(), "label:".into()));
     assert_eq!(chat_of(&written), sent);
-    assert_eq!(lost, ["the answer is not begun; in the run, the model went on from `label:`"]);
+    assert_eq!(lost, ["the answer is not begun; in the run, the model continued `label:`"]);
     let commands: BTreeMap<String, String> = read_modelfile(&written).into_iter().collect();
     assert_eq!(commands["FROM"], "/models/small one.gguf");
     assert_eq!((commands["PARAMETER num_predict"].as_str(), commands["PARAMETER temperature"].as_str()), ("8", "0.0"));
 }
 
 #[test]
-fn a_modelfile_without_turns_says_that_the_instruction_moved() {
+fn a_modelfile_without_demonstrations_says_that_the_instruction_moved() {
     let one = with(Layout::default(), &["label"], ModuleText::new("Sort it."));
-    let (written, lost) = modelfile::write(&one).unwrap();
+    let ModuleExport { content: written, notes: lost } = modelfile::write(&one).unwrap();
     assert_eq!(
         chat_of(&written),
         [("system".into(), "Sort it.".into()), ("user".into(), "text: {text}\nsender: {sender}".to_owned())]
@@ -120,16 +134,16 @@ fn a_modelfile_without_turns_says_that_the_instruction_moved() {
     assert!(lost[0].contains("layout.instruction=system"), "{lost:?}");
     let system = Layout { instruction: Turn::System, answer: Cue::Label, ..Layout::default() };
     let one = with(system, &["label"], ModuleText::new("Sort it."));
-    let (written, lost) = modelfile::write(&one).unwrap();
+    let ModuleExport { content: written, notes: lost } = modelfile::write(&one).unwrap();
     assert_eq!(
         (chat_of(&written), lost),
-        (said(&one.messages), Vec::new()),
-        "nothing is lost where Ollama's own layout was measured"
+        (turns(&one.messages), Vec::new()),
+        "nothing is lost if Ollama's own layout was measured"
     );
 }
 
 #[test]
-fn what_a_modelfile_would_change_is_refused() {
+fn a_text_that_a_modelfile_would_change_is_refused() {
     for (instruction, says) in
         [("Answer in \"\"\"\nquotes", "three quotes"), ("Two\u{a0}words", "U+00A0"), ("a\u{200d}b", "U+200D")]
     {
@@ -142,7 +156,7 @@ fn what_a_modelfile_would_change_is_refused() {
 }
 
 #[test]
-fn a_dspy_state_has_the_fields_of_worked_examples() {
+fn a_dspy_state_has_the_fields_of_demonstrations() {
     let text = ModuleText {
         demonstrations: vec![demonstration("because\nlabel: a\nwhy: b")],
         reasoning: true,
@@ -159,17 +173,17 @@ fn a_dspy_state_has_the_fields_of_worked_examples() {
     assert_eq!(state["m"]["demos"][0]["label"], "a");
     for name in ["a text", "from"] {
         let odd = deployed(tests_support::module("m", &[name], &["label"]), ModuleText::new("Do."));
-        assert!(dspy::state(&[odd]).unwrap_err().to_string().contains(&format!("`{name}` is no name in Python")));
+        assert!(dspy::state(&[odd]).unwrap_err().to_string().contains(&format!("`{name}` is not a name in Python")));
     }
 }
 
 #[test]
-fn a_command_line_survives_quotes_and_carries_the_grammar() {
+fn a_command_line_quotes_its_arguments_and_carries_the_grammar() {
     let mut module = tests_support::module("m", &["text"], &["label"]);
     module.shapes.insert("label".into(), Shape::Flag);
     let mut one = deployed(module, ModuleText::new("It's so."));
     one.model = "/it's/a.gguf".into();
-    let (script, notes) = request::llama_server(&one);
+    let ModuleExport { content: script, notes } = request::llama_server(&one);
     assert!(script.contains(r"--model '/it'\''s/a.gguf' --ctx-size 4096"), "{script}");
     let body = script.split("<<'JSON'\n").nth(1).unwrap().strip_suffix("\nJSON\n").unwrap();
     let body: Value = serde_json::from_str(body).unwrap();
@@ -179,12 +193,15 @@ fn a_command_line_survives_quotes_and_carries_the_grammar() {
 }
 
 #[test]
-fn each_command_has_its_own_notes_above_it() {
+fn the_notes_about_a_command_are_above_it() {
     let one = with(Layout::default(), &["label"], ModuleText::new("Sort it."));
-    let (script, notes) = request::llama_server(&Deployed { is_here: false, ..one });
+    let ModuleExport { content: script, notes } = request::llama_server(&Deployed { has_model_file: false, ..one });
     let (server, request) = script.split_once("\nllama-server --model").unwrap();
-    assert!(server.ends_with("is not on this machine: put its path there"), "{script}");
-    assert!(!request.contains("put its path there") && request.contains("# put the fields' texts"), "{script}");
+    assert!(server.ends_with("is not on this machine: replace the name with the path of the file"), "{script}");
+    assert!(
+        !request.contains("path of the file") && request.contains("# replace `{text}`, `{sender}` with the fields' texts"),
+        "{script}"
+    );
     assert_eq!(notes.len(), 2, "{notes:?}");
 }
 
@@ -202,7 +219,7 @@ fn layouts() -> impl Strategy<Value = Layout> {
 }
 
 proptest! {
-    /// Whoever fills in the placeholders of a request sends what the run sent.
+    /// A request whose placeholders are replaced is the chat that the run sent.
     #[test]
     fn a_request_is_the_chat_of_the_run(
         layout in layouts(),
@@ -214,10 +231,10 @@ proptest! {
     ) {
         let demonstrations = vec![demonstration("{text} a"); demonstrations];
         let one = with(layout, &["label", "why"][..outputs], ModuleText { instruction, demonstrations, reasoning, layout: None });
-        // A field's text may hold the other's placeholder: whoever fills in one after the other keeps clear of that.
+        // `filled` replaces one placeholder after the other, so it must not be given a text with the other's placeholder.
         prop_assume!(!one.placeholders.iter().any(|(_, placeholder)| value.contains(placeholder.as_str())));
         let fields = vec![("text".to_owned(), value), ("sender".to_owned(), "Bea".to_owned())];
-        let body: Value = serde_json::from_str(&request::openai(&one).0).unwrap();
+        let body: Value = serde_json::from_str(&request::openai(&one).content).unwrap();
         let sent: Vec<Message> = serde_json::from_value(body["messages"].clone()).unwrap();
         let sent: Vec<Message> = sent.into_iter().map(|m| Message { content: filled(&one, &m.content, &fields), ..m }).collect();
         prop_assert_eq!(&sent, &one.chat(&fields));
@@ -226,9 +243,9 @@ proptest! {
         }
     }
 
-    /// A Modelfile that is written is read as what was meant.
+    /// Ollama reads from a Modelfile the chat that was written into it.
     #[test]
-    fn a_modelfile_is_read_as_it_was_meant(
+    fn a_modelfile_is_read_as_it_was_written(
         layout in layouts(),
         instruction in "[ -~\n\"ä]{1,60}",
         answer in "[ -~\n\"]{1,20}",
@@ -236,10 +253,10 @@ proptest! {
     ) {
         let demonstrations = vec![demonstration(&answer); demonstrations];
         let one = with(layout, &["label"], ModuleText { demonstrations, ..ModuleText::new(instruction) });
-        if let Ok((written, lost)) = modelfile::write(&one) {
+        if let Ok(ModuleExport { content: written, notes: lost }) = modelfile::write(&one) {
             let moved = lost.iter().any(|loss| loss.contains("layout.instruction=system"));
-            let mut sent = said(&one.messages);
-            if !one.begun().is_empty() {
+            let mut sent = turns(&one.messages);
+            if !one.answer_beginning().is_empty() {
                 sent.pop();
             }
             let read = chat_of(&written);
@@ -247,24 +264,24 @@ proptest! {
                 false => prop_assert_eq!(read, sent),
                 true if layout.instruction == Turn::Below => {
                     let system = Layout { instruction: Turn::System, ..layout };
-                    let mut above = said(&with(system, &["label"], one.text.clone()).messages);
+                    let mut above = turns(&with(system, &["label"], one.text.clone()).messages);
                     above.truncate(read.len());
                     prop_assert_eq!(read, above);
                 }
-                true => prop_assert_eq!(read.iter().map(|(_, said)| said.as_str()).collect::<Vec<_>>().join("\n\n"), sent[0].1.clone()),
+                true => prop_assert_eq!(read.iter().map(|(_, content)| content.as_str()).collect::<Vec<_>>().join("\n\n"), sent[0].1.clone()),
             }
         }
     }
 }
 
 #[test]
-fn fields_are_filled_in_trimmed() {
+fn texts_of_fields_are_trimmed() {
     let one = with(Layout::default(), &["label"], ModuleText::new("Sort it."));
     assert_eq!(filled(&one, &one.messages[0].content, &fields()), one.chat(&fields())[0].content);
 }
 
 #[test]
-fn every_form_that_loses_the_bound_of_reasoning_says_so() {
+fn every_form_that_loses_the_bound_of_the_reasoning_says_so() {
     let one = Deployed { thinking: 64, ..with(Layout::default(), &["team"], ModuleText::new("Sort it.")) };
     let modules = [one];
     for (format, holds_it) in
@@ -274,7 +291,7 @@ fn every_form_that_loses_the_bound_of_reasoning_says_so() {
         let says = |text: &str| text.contains("64 tokens of reasoning");
         assert_eq!(file.content.contains(r#""thinking": 64"#), holds_it, "{format:?}");
         assert_eq!(file.notes.iter().any(|note| says(note)), !holds_it, "{format:?}");
-        // Who has only the file reads it there, where it can have comments.
+        // A file that can have comments says it, too.
         assert_eq!(says(&file.content), matches!(format, Format::LlamaServer | Format::Modelfile), "{format:?}");
     }
 }

@@ -1,17 +1,17 @@
-// The axes of scores over something that grows.
+// The axes of a chart of scores.
 
-/** About `most` numbers from 0 to `top`, a round step apart. */
+/** Returns about `most` numbers from 0 to `top`, a round step apart. */
 const ticks = (top, most) => {
   const raw = top / most || 1;
   const power = 10 ** Math.floor(Math.log10(raw));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= raw);
-  return Array.from({ length: Math.floor(top / step + 1e-9) + 1 }, (_, at) => at * step);
+  return Array.from({ length: Math.floor(top / step + 1e-9) + 1 }, (_, index) => index * step);
 };
 
-/** The width of a chart: its letters are to be read on a narrow screen, too. */
-const roomy = () => Math.max(320, Math.min(920, innerWidth - 40));
+/** Returns the width of a chart in pixels. It follows the window, so that the labels are readable on a narrow screen. */
+const chartWidth = () => Math.max(320, Math.min(920, innerWidth - 40));
 
-/** Lines for scores from `low` to `high`, numbers from 0 to `end` below, and what these are. */
+/** Returns a vertical axis for scores from `low` to `high` and a horizontal one from 0 to `end`, which `name` describes. */
 const axes = ({ width, height, left, right, bottom, x, y, low, high, end, label, name }) => [
   ticks(high - low, 5).map((step) => low + step).map((value) => [
     svg("line", { class: "axis", x1: left, x2: width - right, y1: y(value), y2: y(value) }),

@@ -1,9 +1,9 @@
-// What changed between two texts, word by word.
+// The difference of two texts, word by word.
 
-/** Cells of a comparison beyond which lines are compared, not words. */
+/** The most cells of the table that finds the difference. Longer texts are compared line by line. */
 const MOST_CELLS = 4e6;
 
-/** Pieces `[kind, text]`: kind 0 is in both, -1 was removed, 1 was added. */
+/** Returns the difference as pieces `[kind, text]`. A piece of kind 0 is in both texts, -1 was removed, 1 was added. */
 const difference = (before, after) => {
   const split = (pattern) => [before.match(pattern) ?? [], after.match(pattern) ?? []];
   let [a, b] = split(/\s+|[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]/gu);
@@ -14,14 +14,14 @@ const difference = (before, after) => {
   let end = 0;
   while (end < a.length - start && end < b.length - start && a[a.length - 1 - end] === b[b.length - 1 - end]) end += 1;
   const [left, right] = [a.slice(start, a.length - end), b.slice(start, b.length - end)];
-  // A word in common is worth more than a space.
-  const worth = left.map((token) => (/\S/.test(token) ? 3 : 1));
+  // The longest common subsequence, in which a word counts more than white space.
+  const weights = left.map((token) => (/\S/.test(token) ? 3 : 1));
   const width = right.length + 1;
   const longest = new Uint16Array((left.length + 1) * width);
   for (let i = left.length - 1; i >= 0; i -= 1) {
     for (let j = right.length - 1; j >= 0; j -= 1) {
       longest[i * width + j] = left[i] === right[j]
-        ? longest[(i + 1) * width + j + 1] + worth[i]
+        ? longest[(i + 1) * width + j + 1] + weights[i]
         : Math.max(longest[(i + 1) * width + j], longest[i * width + j + 1]);
     }
   }
@@ -40,36 +40,36 @@ const difference = (before, after) => {
     else { add(1, right[j]); j += 1; }
   }
   add(0, a.slice(a.length - end).join(""));
-  return gathered(pieces);
+  return joined(pieces);
 };
 
-/** The same, with what was removed before what was added, and no pieces of mere space between two changes. */
-const gathered = (pieces) => {
+/** Joins pieces for reading: removed text comes before added text, and white space between two changes belongs to both. */
+const joined = (pieces) => {
   const whole = [];
-  let [gone, come] = ["", ""];
+  let [removed, added] = ["", ""];
   const close = () => {
-    if (gone) whole.push([-1, gone]);
-    if (come) whole.push([1, come]);
-    [gone, come] = ["", ""];
+    if (removed) whole.push([-1, removed]);
+    if (added) whole.push([1, added]);
+    [removed, added] = ["", ""];
   };
-  pieces.forEach(([kind, text], at) => {
-    const isGap = kind === 0 && !/\S/.test(text) && (gone || come) && at + 1 < pieces.length;
+  pieces.forEach(([kind, text], index) => {
+    const isGap = kind === 0 && !/\S/.test(text) && (removed || added) && index + 1 < pieces.length;
     if (kind === 0 && !isGap) {
       close();
       whole.push([0, text]);
       return;
     }
-    if (kind <= 0) gone += text;
-    if (kind >= 0) come += text;
+    if (kind <= 0) removed += text;
+    if (kind >= 0) added += text;
   });
   close();
   return whole;
 };
 
-/** The difference of two texts, coloured; screen readers know `ins` and `del`. */
+/** Returns a view of the difference of two texts. Removed text is in `del` and added text in `ins`, which screen readers announce. */
 const differenceView = (before, after, label) => {
   if (before === after) return h("p", { class: "soft" }, "The text is the same.");
-  const kinds = { "-1": "del", 0: "span", 1: "ins" };
+  const elements = { "-1": "del", 0: "span", 1: "ins" };
   return h("pre", { class: "diff", tabindex: "0", role: "region", "aria-label": label },
-    difference(before, after).map(([kind, text]) => h(kinds[kind], null, text)));
+    difference(before, after).map(([kind, text]) => h(elements[kind], null, text)));
 };

@@ -1,29 +1,36 @@
-//! What a page shows at once: the result, the candidates and their scores, where the time went.
+//! The data that a page shows first: the result, the candidates and their scores, and where the time went.
 
 use serde_json::{Value, json};
 
-use crate::report::history::{Entry, History, Runs, Seen};
+use crate::report::history::{Entry, History, Runs, Seen, place_of};
 use crate::report::outcome::Outcome;
+use crate::report::spending::RoleSpending;
 
-/// Decimal places of a score in the page.
-const PLACES: f64 = 1e4;
+/// Scores are rounded to a multiple of one over this.
+const SCORE_STEPS: f64 = 1e4;
 
-/// The head of the page of a run called `name`; `left_out` runs have no traces in it.
+/// The most characters of an example's beginning.
+const BEGINNING_CHARACTERS: usize = 80;
+
+/// Returns the data for the page of a run. `name` is the title; `left_out` is the number of candidates whose traces are not in
+/// the page.
 pub(super) fn head(history: &History, name: &str, left_out: usize) -> Value {
+    let end = history.end.as_ref();
+    let examples = history.examples.each_ref();
     json!({
         "name": name,
-        "finished": history.end.is_some(),
-        "stopped": history.end.as_ref().map(|end| end.stopped_because.to_string()),
-        "learned": history.end.as_ref().map(|end| &end.outcome),
-        "notes": history.end.as_ref().map_or(&[][..], |end| &end.notes),
+        "finished": end.is_some(),
+        "stopped": end.map(|end| end.stopped_because.to_string()),
+        "finding": end.map(|end| &end.outcome),
+        "notes": end.map_or(&[][..], |end| &end.notes),
         "warnings": history.warnings,
-        "outcome": Outcome::of(history),
+        "outcome": Outcome::new(history),
         "trials": history.trials,
         "unscored": history.runs.iter().flat_map(|run| &run.rollouts).filter(|scored| scored.score.is_none()).count(),
         "rollouts": history.rollouts,
         "iterations": history.iterations.len(),
         "leftOut": left_out,
-        "examples": history.examples.each_ref().map(|split| split.iter().map(|seen| example(history, seen)).collect::<Vec<_>>()),
+        "examples": examples.map(|split| split.iter().map(|seen| example(history, seen)).collect::<Vec<_>>()),
         "sent": history.sent,
         "candidates": history.members.iter().map(candidate).collect::<Vec<_>>(),
         "runs": history.runs.iter().map(run).collect::<Vec<_>>(),
@@ -32,33 +39,33 @@ pub(super) fn head(history: &History, name: &str, left_out: usize) -> Value {
     })
 }
 
-/// The id, and how the example begins.
+/// Returns an example's id and the beginning of its first input.
 fn example(history: &History, seen: &Seen) -> Value {
-    const MOST: usize = 80;
     let first = seen.inputs.first().map_or("", |(_, text)| history.texts.get(*text));
-    let begins: String = first.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MOST).collect();
-    json!([seen.id, begins])
+    let words: Vec<&str> = first.split_whitespace().collect();
+    let beginning: String = words.join(" ").chars().take(BEGINNING_CHARACTERS).collect();
+    json!([seen.id, beginning])
 }
 
 fn candidate(entry: &Entry) -> Value {
+    let rounded = |score: f64| (score * SCORE_STEPS).round() / SCORE_STEPS;
     let mut value = json!(entry);
-    let scores: Vec<Option<f64>> = entry.scores.iter().map(|score| score.map(|s| (s * PLACES).round() / PLACES)).collect();
-    value["scores"] = json!(scores);
+    value["scores"] = entry.scores.iter().map(|score| json!(score.map(rounded))).collect();
     value
 }
 
-/// Who, and the counts of its rollouts by split.
+/// Returns which candidate the rollouts belong to, and how many there are for each split.
 fn run(run: &Runs) -> Value {
     let mut counts = [0; 3];
     for scored in &run.rollouts {
-        counts[crate::report::history::place_of(scored.split)] += 1;
+        counts[place_of(scored.split)] += 1;
     }
     json!([run.who, counts])
 }
 
 fn spending(history: &History) -> Value {
     let spending = &history.spending;
-    let role = |role: &crate::report::spending::Role| {
+    let role = |role: &RoleSpending| {
         json!({
             "prefilled": role.prefilled, "unique": role.unique, "reused": role.reused, "decoded": role.decoded,
             "engine": role.engine, "metric": role.metric,

@@ -1,34 +1,34 @@
-// The page: its sections in order, and the way to each by a link.
+// Puts the sections together and follows links within the page.
 
 const page = () => {
   header();
-  const [rollouts, showRollouts, fillRollouts] = rolloutsSection();
-  const openTrace = (place, split, example) => {
-    near.disconnect();
-    showRollouts(place, split, example);
-    rollouts.scrollIntoView();
-    rollouts.querySelector("[role=listbox]").focus({ preventScroll: true });
+  const rollouts = rolloutsSection();
+  const openTrace = (runIndex, split, example) => {
+    nearRollouts.disconnect();
+    rollouts.show(runIndex, split, example);
+    rollouts.section.scrollIntoView();
+    rollouts.section.querySelector("[role=listbox]").focus({ preventScroll: true });
   };
   const [family, showCandidate] = familySection();
   const main = document.getElementById("main");
   const sections = [
-    ["result", "Result", resultSection()], ["family", "Family", family], ["pareto", "Who wins where", heatmapSection(openTrace)],
-    ["progress", "Score", progressSection()], ["reflections", "Reflections", reflectionsSection()], ["rollouts", "Rollouts", rollouts],
-    ["time", "Time", spendingSection()], ["plan", "Plan", planSection()],
+    ["result", "Result", resultSection()], ["family", "Family tree", family], ["pareto", "Scores by example", heatmapSection(openTrace)],
+    ["progress", "Score", progressSection()], ["reflections", "Iterations", reflectionsSection()], ["rollouts", "Rollouts", rollouts.section],
+    ["time", "Time", spendingSection()], ["plan", "Fingerprint", planSection()],
   ];
   refill(main, sections.map(([, , whole]) => whole));
   main.before(h("nav", { "aria-label": "Sections" }, h("ul", null, sections.map(([id, name]) => h("li", null, h("a", { href: `#${id}` }, name))))));
   if (run.candidates.length > 0) showCandidate(run.outcome.best ?? 0);
 
-  // Traces are unpacked when their section comes near.
-  const near = new IntersectionObserver((entries) => {
+  // Traces are decompressed when the reader scrolls near their section.
+  const nearRollouts = new IntersectionObserver((entries) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;
-    near.disconnect();
-    fillRollouts?.();
+    nearRollouts.disconnect();
+    rollouts.fill();
   }, { rootMargin: "600px" });
-  near.observe(rollouts);
+  nearRollouts.observe(rollouts.section);
 
-  const follow = async () => {
+  const followLink = async () => {
     const [kind, ...numbers] = location.hash.slice(1).split("-");
     const [first, split, example] = numbers.map(Number);
     if (kind === "candidate" && run.candidates[first]) {
@@ -47,12 +47,12 @@ const page = () => {
       openTrace(first, split, example);
     }
   };
-  addEventListener("hashchange", follow);
-  // A link to where the address is already changes nothing, but what is shown may have changed since.
+  addEventListener("hashchange", followLink);
+  // A link to the current address causes no `hashchange`, but the page may show something else by now.
   addEventListener("click", (event) => {
-    if (event.target.closest?.("a[href^='#']")?.getAttribute("href") === location.hash) follow();
+    if (event.target.closest?.("a[href^='#']")?.getAttribute("href") === location.hash) followLink();
   });
-  if (location.hash) follow();
+  if (location.hash) followLink();
   document.documentElement.dataset.ready = "true";
 };
 page();

@@ -1,0 +1,70 @@
+//! `best.json`: the best candidate of a finished run.
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::Message;
+use crate::program::{Candidate, Demonstration, Layout, Module, ModuleText};
+
+/// The content of `best.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BestFile {
+    /// The candidate's index in the pool.
+    pub candidate: usize,
+    /// The candidate's mean score on the validation examples, in [0, 1].
+    pub score: f64,
+    /// The modules, in the program's order.
+    pub modules: Vec<BestModule>,
+}
+
+/// A module in `best.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BestModule {
+    /// The module's name.
+    pub name: String,
+    /// The instruction.
+    pub instruction: String,
+    /// The demonstrations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub demonstrations: Vec<Demonstration>,
+    /// Whether the model reasons before it answers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reasoning: bool,
+    /// The layout of the chat; None if it is the layout of the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<Layout>,
+    /// The chat that is sent, with `{field}` for the text of each input field.
+    pub messages: Vec<Message>,
+}
+
+impl BestModule {
+    /// Returns the module text.
+    #[must_use]
+    pub fn text(&self) -> ModuleText {
+        ModuleText {
+            instruction: self.instruction.clone(),
+            demonstrations: self.demonstrations.clone(),
+            reasoning: self.reasoning,
+            layout: self.layout,
+        }
+    }
+}
+
+impl BestFile {
+    /// Returns the candidate for a program whose modules have the given names.
+    ///
+    /// # Errors
+    /// The name of the first module that the file has no text for.
+    pub fn into_candidate(self, names: &[&str]) -> Result<Candidate, String> {
+        let text = |name: &&str| {
+            let module = self.modules.iter().find(|module| module.name == **name);
+            module.map(BestModule::text).ok_or_else(|| (*name).to_owned())
+        };
+        Ok(Candidate(names.iter().map(text).collect::<Result<Vec<_>, _>>()?))
+    }
+}
+
+/// Returns each input field of a module with the text that stands for it in the chats of `best.json`: `{field}`.
+#[must_use]
+pub fn braced_fields(module: &Module) -> Vec<(String, String)> {
+    module.inputs.iter().map(|field| (field.clone(), format!("{{{field}}}"))).collect()
+}

@@ -1,0 +1,99 @@
+//! Builds the summary of a run.
+
+use super::sentence::outcome;
+use super::tested::TestScores;
+use crate::optimize::pool::mean;
+use crate::optimize::session::Spent;
+use crate::optimize::{Member, Pool};
+use crate::report::interval::Interval;
+use crate::report::summary::{EngineSummary, PoolEntry, RoleSeconds, RunnerUp, Seconds, Summary};
+use crate::report::tally::Tally;
+
+/// The note of a run in which no rollout of any candidate scored more than 0.
+const NOTHING_SCORED: &str = "no rollout of any candidate scored more than 0: if no answer comes near the right one, no prompt \
+    will help; fine-tuning or a larger model can. If the metric may be too strict, read its feedback with `gepard eval --json`";
+
+/// Builds the summary of a run. `elapsed` is the run's clock at the end of the search, in seconds.
+pub(crate) fn summarize(pool: &Pool, spent: Spent, tally: Tally, elapsed: f64, test: Option<&TestScores>) -> Summary {
+    let best = pool.best();
+    let differences = test.map(TestScores::differences);
+    let mut usage = spent.task;
+    usage += spent.reflection;
+    let mut test_seconds = 0.0;
+    let mut test_engine = 0.0;
+    if let Some(test) = test {
+        for tested in [&test.seed, &test.best] {
+            usage += tested.usage;
+            test_seconds += tested.seconds;
+            test_engine += tested.engine;
+        }
+    }
+    let engine = spent.task_seconds + spent.reflection_seconds + spent.judge_seconds;
+    Summary {
+        seed_score: pool.members[0].mean(),
+        best_score: pool.members[best].mean(),
+        best_candidate: best,
+        test_seed_score: test.and_then(|test| mean(&test.seed.scores)),
+        test_best_score: test.and_then(|test| mean(&test.best.scores)),
+        test_difference: differences.as_ref().and_then(|differences| {
+            let scores: Vec<Option<f64>> = differences.iter().copied().map(Some).collect();
+            mean(&scores)
+        }),
+        test_difference_95: differences.as_deref().and_then(Interval::of_mean),
+        outcome: outcome(pool, best, &tally),
+        notes: (!tally.anything).then(|| NOTHING_SCORED.to_owned()).into_iter().collect(),
+        rollouts: spent.rollouts,
+        test_rollouts: test.map_or(0, TestScores::rollouts),
+        rollouts_reused: spent.reused,
+        rollouts_unscored: spent.metric.unscored + test.map_or(0, TestScores::unscored),
+        candidates: pool.members.len(),
+        validated_in_part: pool.members.iter().filter(|member| !member.complete).count(),
+        reflector_calls: spent.reflections,
+        merges: tally.merges,
+        merges_rejected: tally.merges_rejected,
+        runner_up: runner_up(pool),
+        reflections: tally,
+        engine: EngineSummary {
+            prefill_tokens: usage.prefilled,
+            unique_prefill_tokens: usage.unique,
+            reused_tokens: usage.reused,
+            decode_tokens: usage.decoded,
+            reasoning_tokens: usage.reasoned,
+            seconds: RoleSeconds {
+                task: spent.task_seconds,
+                reflection: spent.reflection_seconds,
+                judge: spent.judge_seconds,
+                test: test_engine,
+            },
+        },
+        seconds: Seconds {
+            total: elapsed,
+            engine,
+            metric: spent.metric_seconds,
+            optimizer: (elapsed - engine - spent.metric_seconds).max(0.0),
+            test: test_seconds,
+        },
+        stopped_because: pool.stopped,
+        pool: pool.members.iter().enumerate().map(|(index, member)| pool_entry(index, member)).collect(),
+    }
+}
+
+fn pool_entry(pool_index: usize, member: &Member) -> PoolEntry {
+    PoolEntry {
+        candidate: pool_index,
+        parents: member.parents.clone(),
+        score: member.mean(),
+        validated: member.validated,
+        prompt_tokens: member.prompt_tokens,
+        worked_examples: member.candidate.0.iter().map(|text| text.demonstrations.len()).sum(),
+        own_layouts: member.candidate.0.iter().filter(|text| text.layout.is_some()).count(),
+        rollouts: member.spent,
+    }
+}
+
+fn runner_up(pool: &Pool) -> Option<RunnerUp> {
+    let candidate = pool.runner_up()?;
+    let (best, second) = (&pool.members[pool.best()], &pool.members[candidate]);
+    let differences: Vec<f64> = best.scores.shared(&second.scores).map(|(_, best, second)| best - second).collect();
+    Some(RunnerUp { candidate, score: second.mean(), difference_95: Interval::of_mean(&differences) })
+}
