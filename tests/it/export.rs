@@ -1,4 +1,4 @@
-//! `gepard export`: what comes out is what the run sent.
+//! `gepard export`: every form has the prompt that the run sent.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -10,13 +10,13 @@ use gepard::engine::Message;
 use gepard::report::export;
 use serde_json::Value;
 
-/// What a command said that did what it was asked for.
+/// Returns the standard output of a successful command.
 fn out(output: &Output) -> String {
     assert!(output.status.success(), "{}", err(output));
     process::out(output)
 }
 
-/// A run whose best candidate has worked examples: the student says what one of them says.
+/// Makes a run whose best candidate has demonstrations: the task model answers correctly if the prompt has a certain one.
 fn run(task: &Task) {
     let script = task.path("script.jsonl");
     let rules = std::fs::read_to_string(&script).unwrap();
@@ -36,7 +36,7 @@ fn run(task: &Task) {
     ));
 }
 
-/// Rollouts of the best candidate on the test examples, as the journal has them.
+/// Returns the rollouts of the best candidate on the test examples from the journal.
 fn best_rollouts(run: &Path) -> Vec<Value> {
     let journal = std::fs::read_to_string(run.join("journal.jsonl")).unwrap();
     let mut tests = journal.lines().filter_map(|line| {
@@ -74,7 +74,7 @@ fn every_form_has_the_prompt_of_the_rollouts() {
 }
 
 #[test]
-fn the_task_has_worked_examples_or_the_tests_here_say_little() {
+fn the_best_candidate_of_the_test_task_has_demonstrations() {
     let task = Task::new();
     run(&task);
     let one = export::open(&task.path("run")).unwrap().remove(0);
@@ -89,11 +89,11 @@ fn the_task_has_worked_examples_or_the_tests_here_say_little() {
     ] {
         assert!(written.contains(words), "{words} not in:\n{written}");
     }
-    assert!(!written.contains("TEMPLATE"), "the model's own template stays");
+    assert!(!written.contains("TEMPLATE"), "the model's own template must be used");
 }
 
 #[test]
-fn several_modules_are_several_files() {
+fn each_module_has_a_file() {
     let task = Task::of_two_modules(&[]);
     out(&on(&task, &["optimize", "gepard.toml", "--run", "run"]));
     let output = on(&task, &["export", "run", "--format", "modelfile"]);
@@ -117,7 +117,7 @@ fn a_folder_that_cannot_be_made_is_named() {
 }
 
 #[test]
-fn what_is_no_finished_run_is_exit_code_6() {
+fn a_folder_without_a_finished_run_is_exit_code_6() {
     let task = Task::new();
     let output = on(&task, &["export", "nowhere", "--format", "text"]);
     assert_eq!(output.status.code(), Some(6));
@@ -131,7 +131,7 @@ fn what_is_no_finished_run_is_exit_code_6() {
     assert!(err(&output).contains("the chat of `sort` in best.json is not what plan.toml"));
 }
 
-/// The real package, where there is one: `GEPARD_PYTHON` names a Python that has `dspy`.
+/// Loads the state with the dspy package. `GEPARD_PYTHON` names a Python that has it.
 #[test]
 fn dspy_loads_the_state() {
     let python = std::env::var("GEPARD_PYTHON").unwrap_or_else(|_| "python3".into());

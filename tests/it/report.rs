@@ -1,4 +1,4 @@
-//! The page of a run, and runs side by side: finished, going on, interrupted, and with data that means harm.
+//! The page of a run that is finished, going on, interrupted, or has harmful texts in its data; and comparisons of runs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,8 @@ use gepard::report::history::{Fate, History, Who};
 use gepard::report::page;
 use serde_json::{Value, json};
 
-fn said(output: &Output) -> (Option<i32>, String) {
+/// Returns the exit code and everything that a command printed.
+fn result(output: &Output) -> (Option<i32>, String) {
     (output.status.code(), both(output))
 }
 
@@ -23,7 +24,7 @@ fn optimize(task: &Task, run: &str, settings: &[&str]) {
     gepard::run::optimize(&task.plan(settings), &task.path(run), &AtomicBool::new(false), &mut |_| {}).unwrap();
 }
 
-/// All that is packed in a page, as text.
+/// Returns the content of all packs of a page, as text.
 fn unpacked(page: &str) -> String {
     use base64::Engine as _;
     let packs = block(page, "packs");
@@ -57,9 +58,10 @@ fn a_finished_run_leaves_its_page() {
     assert_eq!(page::render(&task.path("run")).unwrap(), page, "the same journal gives the same page");
 }
 
-/// Everyone is who the journal's key says, with and without merges, whatever is proposed and kept.
+/// The rollouts of the journal belong to the candidates whose keys they have, for several methods of accepting proposals and with
+/// merges.
 #[test]
-fn rollouts_are_ascribed_to_those_who_made_them() {
+fn rollouts_are_assigned_to_their_candidates() {
     let words = |module: &str, word: &str| {
         let texts: Vec<String> = (0..40).map(|n| format!(r#""{word} {}""#, "please ".repeat(n))).collect();
         let asked = format!(r#""Write a better instruction", "must write `{module}`""#);
@@ -108,7 +110,7 @@ fn rollouts_are_ascribed_to_those_who_made_them() {
 }
 
 #[test]
-fn operators_that_ask_nobody_are_ascribed_too() {
+fn rollouts_of_operators_without_a_model_are_assigned_too() {
     let task = Task::new();
     task.edit("max_tokens = 8", "max_tokens = 80");
     let settings = [
@@ -125,13 +127,13 @@ fn operators_that_ask_nobody_are_ascribed_too() {
     let all = keys.len();
     keys.sort_unstable();
     keys.dedup();
-    // One that was rejected by a minibatch may be tried once more.
+    // A proposal that did not pass its minibatch may be proposed again.
     assert!(keys.len() * 2 > all && all > 5, "{} of {all}", keys.len());
     assert!(history.runs.iter().all(|run| run.who != Who::Unknown));
 }
 
 #[test]
-fn a_page_can_be_made_at_any_moment_of_a_run() {
+fn a_page_can_be_made_at_any_time_of_a_run() {
     let task = Task::new();
     optimize(&task, "run", &["optimize.budget=60"]);
     let whole = fs::read(task.path("run/journal.jsonl")).unwrap();
@@ -139,16 +141,16 @@ fn a_page_can_be_made_at_any_moment_of_a_run() {
     fs::create_dir(task.path("cut")).unwrap();
     let journal = task.path("cut/journal.jsonl");
     for (index, end) in ends.iter().enumerate() {
-        // The line after it is torn: it was just being written.
+        // A part of the next line follows, as if it were being written.
         let torn = (end + 25).min(ends.get(index + 1).map_or(*end, |next| next - 1));
         fs::write(&journal, &whole[..torn]).unwrap();
         let page = page::render(&task.path("cut")).unwrap();
         let head = block(&page, "run");
         assert_eq!(head["finished"], false);
         assert!(head["outcome"]["headline"].is_string());
-        assert_eq!(fs::read(&journal).unwrap(), &whole[..torn], "the journal is not touched");
+        assert_eq!(fs::read(&journal).unwrap(), &whole[..torn], "the journal must not be changed");
     }
-    // A folder with a journal in which nothing stands yet, and one that is damaged before its end.
+    // A journal without a complete line, and a journal that is damaged before its end.
     fs::write(&journal, &whole[..ends[0] - 1]).unwrap();
     assert!(page::render(&task.path("cut")).unwrap_err().to_string().contains("holds no run"));
     let mut damaged = whole.clone();
@@ -158,28 +160,28 @@ fn a_page_can_be_made_at_any_moment_of_a_run() {
 }
 
 #[test]
-fn a_page_is_made_while_another_process_holds_the_run() {
+fn a_page_can_be_made_while_another_process_has_the_lock() {
     let task = Task::new();
     optimize(&task, "run", &[]);
     let fingerprint = gepard::journal::recorded_fingerprint(&task.path("run"));
     let held = Journal::open(&task.path("run"), &fingerprint).unwrap();
     let output = on(&task, &["report", "run", "-o", "elsewhere.html"]);
-    assert_eq!(said(&output), (Some(0), "the report is in elsewhere.html\n".into()));
+    assert_eq!(result(&output), (Some(0), "the report is in elsewhere.html\n".into()));
     assert!(task.path("elsewhere.html").is_file());
     drop(held);
 }
 
 #[test]
-fn an_interrupted_run_says_that_it_is_not_finished() {
+fn the_page_of_an_interrupted_run_says_that_it_is_not_finished() {
     let task = Task::new();
     let interrupted = AtomicBool::new(false);
-    let mut heard = 0;
+    let mut events = 0;
     let stopped = gepard::run::optimize(&task.plan(&[]), &task.path("run"), &interrupted, &mut |_| {
-        heard += 1;
-        interrupted.store(heard > 40, Ordering::Relaxed);
+        events += 1;
+        interrupted.store(events > 40, Ordering::Relaxed);
     });
     assert!(stopped.is_err());
-    let (code, words) = said(&on(&task, &["report", "run"]));
+    let (code, words) = result(&on(&task, &["report", "run"]));
     assert_eq!((code, words.as_str()), (Some(0), "the report is in run/report.html\n"));
     let head = block(&fs::read_to_string(task.path("run/report.html")).unwrap(), "run");
     assert_eq!((head["finished"].as_bool(), head["outcome"]["test"].is_null()), (Some(false), true));
@@ -187,7 +189,7 @@ fn an_interrupted_run_says_that_it_is_not_finished() {
 }
 
 #[test]
-fn a_run_that_was_extended_is_not_taken_for_finished_by_its_old_summary() {
+fn an_old_summary_does_not_make_an_extended_run_finished() {
     let task = Task::new();
     optimize(&task, "run", &["optimize.budget=30"]);
     let summary = fs::read(task.path("run/summary.json")).unwrap();
@@ -201,7 +203,7 @@ fn a_run_that_was_extended_is_not_taken_for_finished_by_its_old_summary() {
 }
 
 #[test]
-fn a_folder_that_is_no_run_is_refused() {
+fn a_folder_without_a_run_is_refused() {
     let task = Task::new();
     fs::create_dir(task.path("empty")).unwrap();
     for (arguments, folder) in [
@@ -210,7 +212,7 @@ fn a_folder_that_is_no_run_is_refused() {
         (vec!["report", "gepard.toml"], "gepard.toml"),
         (vec!["compare", "empty", "nowhere"], "empty"),
     ] {
-        let (code, words) = said(&on(&task, &arguments));
+        let (code, words) = result(&on(&task, &arguments));
         assert_eq!(code, Some(6), "{words}");
         assert!(words.contains(&format!("gepard: {folder} holds no run")) && words.contains("gepard optimize"), "{words}");
     }
@@ -219,15 +221,16 @@ fn a_folder_that_is_no_run_is_refused() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_page_that_cannot_be_written_can_go_elsewhere() {
+fn the_error_of_a_page_that_cannot_be_written_names_the_output_option() {
     let task = Task::new();
     optimize(&task, "run", &[]);
-    let (code, words) = said(&on(&task, &["report", "run", "--output", "/proc/page.html"]));
+    let (code, words) = result(&on(&task, &["report", "run", "--output", "/proc/page.html"]));
     assert_eq!(code, Some(2), "{words}");
     assert!(words.contains("cannot write /proc/page.html: ") && words.contains("with --output"), "{words}");
     assert!(!words.contains("--run") && !words.contains(".writing-"), "{words}");
 }
 
+/// Texts that would be harmful as markup or on a terminal.
 const HARM: [&str; 5] = [
     "</script><script>alert(1)</script>",
     "<img src=x onerror=alert(2)>",
@@ -237,7 +240,7 @@ const HARM: [&str; 5] = [
 ];
 
 #[test]
-fn nothing_that_data_or_a_model_says_becomes_markup() {
+fn texts_of_data_and_models_never_become_markup() {
     let harm = HARM.join(" ");
     let written = json!(format!("RULE1 RULE2 {harm}")).to_string();
     let task = Task::with_reflector(&[&format!(r#"{{"contains": ["Write a better instruction"], "text": {written}}}"#)]);
@@ -259,12 +262,12 @@ fn nothing_that_data_or_a_model_says_becomes_markup() {
     )
     .unwrap();
     let run = "run </script><script>alert(3)<b>";
-    // Some systems take no such names: there, a plain one.
+    // Some file systems do not allow this name.
     let run = if fs::create_dir_all(task.path(run)).is_ok() { run } else { "run" };
     optimize(&task, run, &[]);
     let page = fs::read_to_string(task.path(run).join("report.html")).unwrap();
     let markup: String = {
-        // All that a parser sees as markup, once the blocks of data are taken out.
+        // The page without its blocks of data.
         let (before, rest) = page.split_once("id=\"run\">").unwrap();
         let (data, rest) = rest.split_once("</script>").unwrap();
         let (between, rest) = rest.split_once("id=\"packs\">").unwrap();
@@ -278,7 +281,7 @@ fn nothing_that_data_or_a_model_says_becomes_markup() {
     let scripts = |text: &str| text.matches("<script").count();
     assert_eq!((scripts(&page), scripts(&page)), (scripts(&fixed), 3));
     assert!(!markup.contains("alert(") && !markup.contains("onerror"));
-    // And nothing is lost: the texts stand in the data as they were.
+    // The data has the texts unchanged.
     let head = block(&page, "run").to_string();
     for words in HARM {
         let quoted = json!(words).to_string();
@@ -288,11 +291,11 @@ fn nothing_that_data_or_a_model_says_becomes_markup() {
 }
 
 #[test]
-fn runs_are_compared_on_the_same_examples() {
+fn runs_are_compared_on_their_common_examples() {
     let task = Task::new();
     optimize(&task, "a", &["optimize.budget=13"]);
     optimize(&task, "b", &[]);
-    let (code, words) = said(&on(&task, &["compare", "a", "b"]));
+    let (code, words) = result(&on(&task, &["compare", "a", "b"]));
     assert_eq!(code, Some(0), "{words}");
     for part in [
         "A   0.000    0.000    0.000    0.000",
@@ -303,14 +306,14 @@ fn runs_are_compared_on_the_same_examples() {
         assert!(words.contains(part), "{part} not in:\n{words}");
     }
     assert!(!words.contains("note:"), "{words}");
-    let (_, words) = said(&on(&task, &["compare", "b", "a", "--json"]));
+    let (_, words) = result(&on(&task, &["compare", "b", "a", "--json"]));
     let whole: Value = serde_json::from_str(&words).unwrap();
     assert_eq!((&whole["pairs"][0]["split"], &whole["pairs"][0]["paired"]["difference"]), (&json!("test"), &json!(-1.0)));
-    assert_eq!(said(&on(&task, &["compare", "a"])).0, Some(2));
+    assert_eq!(result(&on(&task, &["compare", "a"])).0, Some(2));
 }
 
 #[test]
-fn runs_on_other_data_are_not_mixed_in_silence() {
+fn differences_between_the_data_of_compared_runs_are_reported() {
     let task = Task::new();
     optimize(&task, "a", &[]);
     let rows = |from: &str, to: &str| {
@@ -319,24 +322,24 @@ fn runs_on_other_data_are_not_mixed_in_silence() {
     };
     rows("item number 203,", "item number 203, really,");
     optimize(&task, "b", &[]);
-    let (_, words) = said(&on(&task, &["compare", "a", "b"]));
+    let (_, words) = result(&on(&task, &["compare", "a", "b"]));
     for part in ["a and b have different test data", "1 id names another test example in a than in b", "on 11 examples"] {
         assert!(words.contains(part), "{part} not in:\n{words}");
     }
     rows("\"id\": \"test-", "\"id\": \"other-");
     optimize(&task, "c", &["metric.kind=exact"]);
-    let (_, words) = said(&on(&task, &["compare", "a", "c"]));
+    let (_, words) = result(&on(&task, &["compare", "a", "c"]));
     for part in ["a and c have no test example in common", "test        A to B: nothing to compare", "different metrics"] {
         assert!(words.contains(part), "{part} not in:\n{words}");
     }
 }
 
-/// Curves of several optimizers on one axis, and what comes of a file that is no comparison's.
+/// A comparison has the table and all runs on its page, and a file that is not a comparison is refused.
 #[test]
-fn optimizers_that_were_compared_have_a_page() {
+fn a_comparison_of_optimizers_has_a_page() {
     let task = Task::new();
     let compared = on(&task, &["compare", "gepard.toml", "--optimizers", "gepa,random", "--seeds", "2", "--run", "runs/c"]);
-    assert_eq!(said(&compared).0, Some(0), "{}", said(&compared).1);
+    assert_eq!(result(&compared).0, Some(0), "{}", result(&compared).1);
     let page = fs::read_to_string(task.path("runs/c/report.html")).unwrap();
     let head = block(&page, "run");
     assert_eq!(head["table"].as_array().unwrap().len(), 2);
@@ -347,11 +350,11 @@ fn optimizers_that_were_compared_have_a_page() {
     assert_eq!(page::render(&task.path("runs/c")).unwrap(), page);
     fs::write(task.path("runs/c/compare.json"), "{\"table\": 1}").unwrap();
     let refused = on(&task, &["report", "runs/c"]);
-    assert_eq!(said(&refused).0, Some(6), "{}", said(&refused).1);
-    assert!(said(&refused).1.contains("is not the result of a comparison: it has no lists `table`"), "{}", said(&refused).1);
+    assert_eq!(result(&refused).0, Some(6), "{}", result(&refused).1);
+    assert!(result(&refused).1.contains("is not the result of a comparison: it has no lists `table`"), "{}", result(&refused).1);
 }
 
-/// Opened in Chromium, without a window and without a network: see `scripts/check-report`.
+/// `scripts/check-report` opens the pages in Chromium, without a window and without a network.
 #[test]
 fn the_pages_work_in_a_real_browser() {
     let checked = "that reports load and respond in a browser";
@@ -361,11 +364,11 @@ fn the_pages_work_in_a_real_browser() {
     let task = Task::of_two_modules(&[]);
     optimize(&task, "run", &["optimize.merge=true", "optimize.budget=300", "optimize.gate=confident", "optimize.proposals=3"]);
     let compared = on(&task, &["compare", "gepard.toml", "--optimizers", "gepa,random", "--run", "compared"]);
-    assert_eq!(said(&compared).0, Some(0), "{}", said(&compared).1);
+    assert_eq!(result(&compared).0, Some(0), "{}", result(&compared).1);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/check-report");
     for (page, holds) in [("run/report.html", 10), ("compared/report.html", 5)] {
         let output = Command::new("python3").arg(&script).arg(task.path(page)).output().unwrap();
-        let (code, text) = said(&output);
+        let (code, text) = result(&output);
         assert_eq!((code, text.matches("holds").count()), (Some(0), holds), "{page}: {text}");
     }
 }

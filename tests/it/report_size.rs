@@ -1,4 +1,4 @@
-//! The page of a large run stays small.
+//! The size of the page of a large run.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,9 +25,9 @@ fn step(input: String, answer: String) -> Step {
 fn scored(candidate: usize, example: usize) -> Scored {
     let word = |n: usize| gepard::hash::sha256_hex(format!("{n}").as_bytes())[..6].to_owned();
     let input: Vec<String> = (0..80).map(|n| word(example * 80 + n)).collect();
-    // An answer of its own for every rollout: 40 words.
+    // Each rollout has a different answer of 40 words.
     let answer: Vec<String> = (0..40).map(|n| word((candidate * 300 + example) * 17 % 5000 + n * 7 % 400)).collect();
-    // Later candidates tend to be better, each on examples of its own.
+    // Later candidates tend to be better, each on other examples.
     let score = f64::from(example * 31 % 300 < candidate || (candidate * 7 + example * 13).is_multiple_of(5));
     let judgement = Judgement::new(score, format!("The right answer is {}, the answer was {}.", word(example), answer[0]));
     Scored {
@@ -36,7 +36,7 @@ fn scored(candidate: usize, example: usize) -> Scored {
     }
 }
 
-/// A run of 200 candidates on 300 examples, each with a reflection, written as a run would write it.
+/// Writes the journal of a run with 200 candidates on 300 examples, each with a reflection.
 fn large(folder: &Path) {
     let mut journal = Journal::open(folder, &BTreeMap::new()).unwrap();
     let ids: Vec<String> = (0..300).map(|example| format!("val-{example}")).collect();
@@ -107,7 +107,7 @@ fn a_run_of_200_candidates_on_300_examples_is_a_page_below_ten_megabytes() {
     assert_eq!(head["candidates"][199]["scores"].as_array().unwrap().len(), 300);
     let packs = block(&page, "packs");
     let there = packs["runs"].as_array().unwrap().iter().filter(|pack| pack.is_string()).count() as u64;
-    assert_eq!(there + head["leftOut"].as_u64().unwrap(), 200, "what is left out is said");
+    assert_eq!(there + head["leftOut"].as_u64().unwrap(), 200, "the page must have the number of candidates that are left out");
     assert_eq!(head["leftOut"], 0, "{} bytes", page.len());
     let file = std::env::var_os("GEPARD_KEEP_PAGE").map_or(folder.path().join("report.html"), PathBuf::from);
     fs::write(&file, page).unwrap();
