@@ -15,7 +15,7 @@ pub(super) fn outcome(pool: &Pool, best: usize, tally: &Tally) -> String {
         return format!("candidate {best} is the best, {gain:+.3} over the seed on validation");
     }
     if pool.stopped == StopReason::SeedIsPerfect {
-        return "nothing was learned: the seed already scores 1 on every validation example".into();
+        return "nothing was learned: the seed scores 1 on every validation example already".into();
     }
     if let (Some(first), Some(last)) = (tally.trials.first(), tally.trials.last()) {
         let trials = tally.trials.len();
