@@ -70,4 +70,5 @@ pub mod report;
 pub mod run;
 pub mod run_directory;
 pub mod sandbox;
+pub mod tokenizer;
 mod whole_file;

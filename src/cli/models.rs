@@ -1,4 +1,4 @@
-//! `gepard models`: the model files of this machine.
+//! The command `gepard models`: adding, finding, listing, verifying and inspecting model files.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::CliError;
 use super::progress::{LARGE, line};
 use super::terminal::{one_line, printable};
 use gepard::gguf::{self, Header};
-use gepard::models::{self, Catalog, ModelFileError, Outcome, Source, Verified};
+use gepard::models::{self, Catalog, ModelFileError, NameSource, VerifiedModel, VerifyOutcome};
 
 /// What to do with the model files in the cache.
 #[derive(Debug, Clone, Subcommand)]
@@ -38,7 +38,7 @@ pub enum ModelsCommand {
     },
 }
 
-/// Runs `gepard models`, writing what it has to say to `out`.
+/// Runs `gepard models` and writes its result to `out`.
 pub fn run(command: &ModelsCommand, out: &mut dyn Write) -> Result<(), CliError> {
     match command {
         ModelsCommand::Add { file, name } => add(file, name.as_deref(), out),
@@ -49,36 +49,36 @@ pub fn run(command: &ModelsCommand, out: &mut dyn Write) -> Result<(), CliError>
     }
 }
 
-/// Tells of a large file before it is read.
-fn announce(file: &Path) {
-    let bytes = std::fs::metadata(file).map_or(0, |about| about.len());
+/// Prints a line to stderr before a large file is read.
+fn print_reading(file: &Path) {
+    let bytes = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
     if bytes >= LARGE {
         line(&format!("reading {} ({}) …", file.display(), size(bytes)));
     }
 }
 
 fn add(file: &Path, name: Option<&str>, out: &mut dyn Write) -> Result<(), CliError> {
-    let added = match models::found(&file.to_string_lossy()) {
+    let added = match models::find_named(&file.to_string_lossy()) {
         Some(found) => {
-            announce(&found.path);
-            let own = found.name.to_lowercase().replace([':', '/'], "-");
-            models::link(&found.path, Some(name.unwrap_or(&own)))?
+            print_reading(&found.path);
+            let default_name = found.name.to_lowercase().replace([':', '/'], "-");
+            models::link(&found.path, Some(name.unwrap_or(&default_name)))?
         }
         None => {
-            announce(file);
+            print_reading(file);
             models::add(file, name)?
         }
     };
-    let how = match (added.already, added.linked) {
+    let result = match (added.was_present, added.is_linked) {
         (true, _) => "is already here",
         (false, true) => "was added without a copy",
         (false, false) => "was added",
     };
     let mut lines = vec![
-        format!("{} {how}: {}", added.name, added.path.display()),
+        format!("{} {result}: {}", added.name, added.path.display()),
         format!("Its sha256 is {}; `gepard models verify` will hold it to that.", added.sha256),
     ];
-    if added.in_catalog && name.is_some_and(|name| name != added.name) {
+    if added.is_in_catalog && name.is_some_and(|name| name != added.name) {
         lines.push("It is a known model and keeps its name.".to_owned());
     }
     lines.push(format!("Use it in a task file: gguf = \"{}\"", added.name));
@@ -92,8 +92,10 @@ fn find(out: &mut dyn Write) -> Result<(), CliError> {
         return writeln!(out, "{none}").map_err(CliError::Output);
     }
     let mut rows = vec![["NAME", "SIZE", "OF", "FILE"].map(str::to_owned)];
-    rows.extend(found.into_iter().map(|one| [one.name, size(one.bytes), one.from.to_string(), one.path.display().to_string()]));
-    table(&rows, "\nTake one into the cache: gepard models add NAME\n", out).map_err(CliError::Output)
+    rows.extend(
+        found.into_iter().map(|file| [file.name, size(file.bytes), file.store.to_string(), file.path.display().to_string()]),
+    );
+    write_table(&rows, "\nTake one into the cache: gepard models add NAME\n", out).map_err(CliError::Output)
 }
 
 fn list(out: &mut dyn Write) -> Result<(), CliError> {
@@ -101,20 +103,20 @@ fn list(out: &mut dyn Write) -> Result<(), CliError> {
     for model in models::list()? {
         rows.push([
             model.name,
-            if model.present { "yes" } else { "no" }.to_owned(),
-            if model.source == Source::Hub { "-".to_owned() } else { size(model.bytes) },
+            if model.is_present { "yes" } else { "no" }.to_owned(),
+            if model.source == NameSource::Hub { "-".to_owned() } else { size(model.bytes) },
             model.licence.unwrap_or_else(|| "-".to_owned()),
             match model.source {
-                Source::Catalog => "catalog",
-                Source::Added => "added",
-                Source::Unpinned => "put there by hand",
-                Source::Hub => "the hub; get it, then `gepard models add FILE`",
+                NameSource::Catalog => "catalog",
+                NameSource::Added => "added",
+                NameSource::LooseFile => "put there by hand",
+                NameSource::Hub => "the hub; get it, then `gepard models add FILE`",
             }
             .to_owned(),
         ]);
     }
     let below = format!("\nThe files are in {}\n", models::cache_dir()?.display());
-    table(&rows, &below, out).map_err(CliError::Output)
+    write_table(&rows, &below, out).map_err(CliError::Output)
 }
 
 fn verify(name: Option<&str>, out: &mut dyn Write) -> Result<(), CliError> {
@@ -123,76 +125,76 @@ fn verify(name: Option<&str>, out: &mut dyn Write) -> Result<(), CliError> {
         return Err(CliError::Usage(format!("{path} is a path: {remedy}")));
     }
     let all = models::list()?;
-    let asked = all.iter().filter(|model| model.present && name.is_none_or(|name| model.name == name));
-    let bytes: u64 = asked.map(|model| model.bytes).sum();
+    let selected = all.iter().filter(|model| model.is_present && name.is_none_or(|name| model.name == name));
+    let bytes: u64 = selected.map(|model| model.bytes).sum();
     if bytes >= LARGE {
         line(&format!("reading {} of model files …", size(bytes)));
     }
     let verified = models::verify(name)?;
     let rows: Vec<_> = verified
         .iter()
-        .map(|one| {
-            let said = match &one.outcome {
-                Outcome::Ok => "ok".to_owned(),
-                Outcome::Mismatch { expected, actual } => {
+        .map(|model| {
+            let result = match &model.outcome {
+                VerifyOutcome::Ok => "ok".to_owned(),
+                VerifyOutcome::Mismatch { expected, actual } => {
                     format!("MISMATCH: sha256 {actual}, but {expected} is pinned")
                 }
-                Outcome::Unpinned { actual } => format!("not pinned: sha256 {actual}"),
-                Outcome::Missing => "MISSING: it was added, but its file is gone".to_owned(),
+                VerifyOutcome::Unpinned { actual } => format!("not pinned: sha256 {actual}"),
+                VerifyOutcome::Missing => "MISSING: it was added, but its file is gone".to_owned(),
             };
-            [one.name.clone(), said]
+            [model.name.clone(), result]
         })
         .collect();
     let below = match rows.is_empty() {
         true => format!("There are no models in {}\n", models::cache_dir()?.display()),
         false => String::new(),
     };
-    table(&rows, &below, out).map_err(CliError::Output)?;
-    match verified.into_iter().find_map(amiss) {
+    write_table(&rows, &below, out).map_err(CliError::Output)?;
+    match verified.into_iter().find_map(verification_error) {
         Some(error) => Err(error.into()),
         None => Ok(()),
     }
 }
 
-/// The error for a model that is not what it must be.
-fn amiss(one: Verified) -> Option<ModelFileError> {
-    match one.outcome {
-        Outcome::Ok | Outcome::Unpinned { .. } => None,
-        Outcome::Mismatch { expected, actual } => Some(ModelFileError::Mismatch {
-            name: one.name,
-            path: one.path,
+/// Returns the error for a model whose file is missing or has another SHA-256 than the pinned one.
+fn verification_error(model: VerifiedModel) -> Option<ModelFileError> {
+    match model.outcome {
+        VerifyOutcome::Ok | VerifyOutcome::Unpinned { .. } => None,
+        VerifyOutcome::Mismatch { expected, actual } => Some(ModelFileError::Mismatch {
+            name: model.name,
+            path: model.path,
             expected,
             actual,
-            in_catalog: one.source == Source::Catalog,
+            is_in_catalog: model.source == NameSource::Catalog,
         }),
-        Outcome::Missing => Some(ModelFileError::Gone { name: one.name, path: one.path }),
+        VerifyOutcome::Missing => Some(ModelFileError::Gone { name: model.name, path: model.path }),
     }
 }
 
 fn inspect(reference: &str, out: &mut dyn Write) -> Result<(), CliError> {
-    // On the command line a file in this folder may be meant by its bare name.
-    let bare = Path::new(reference);
-    let path = if bare.exists() { bare.to_owned() } else { models::resolve(reference, Path::new(""))? };
+    // On the command line, the bare name of a file in the working directory is accepted as a path.
+    let literal = Path::new(reference);
+    let path = if literal.exists() { literal.to_owned() } else { models::resolve(reference, Path::new(""))? };
     let header = gguf::read(&path)?;
-    announce(&path);
+    print_reading(&path);
     let sha256 = models::sha256(&path)?;
-    let known = Catalog::embedded()?;
-    let known = known.with_sha256(&sha256).map(|entry| entry.name.as_str());
+    let catalog = Catalog::embedded()?;
+    let known = catalog.with_sha256(&sha256).map(|model| model.name.as_str());
     let mut rows = vec![["file".to_owned(), path.display().to_string()]];
-    rows.extend(facts(&header));
+    rows.extend(header_rows(&header));
     rows.push(["sha256".to_owned(), sha256]);
     rows.push(["in the catalog".to_owned(), known.unwrap_or("no").to_owned()]);
     let below = match header.is_embedding_model() {
         true => "\nThis model makes vectors of texts and cannot answer a prompt.\n",
         false => "",
     };
-    table(&rows, below, out).map_err(CliError::Output)
+    write_table(&rows, below, out).map_err(CliError::Output)
 }
 
-/// What a header says, by label.
-fn facts(header: &Header) -> Vec<[String; 2]> {
-    let text = |said: Option<&str>| said.unwrap_or("not said").to_owned();
-    let number = |said: Option<u64>| said.map_or_else(|| "not said".to_owned(), |n| n.to_string());
+/// Returns the rows of `gepard models inspect` that come from the header: a label and a value each.
+fn header_rows(header: &Header) -> Vec<[String; 2]> {
+    let text = |value: Option<&str>| value.unwrap_or("not stated").to_owned();
+    let number = |value: Option<u64>| value.map_or_else(|| "not stated".to_owned(), |n| n.to_string());
     let template = match header.chat_template() {
         None => "no".to_owned(),
         Some(template) => {
@@ -219,10 +221,11 @@ fn facts(header: &Header) -> Vec<[String; 2]> {
         ("size", format!("{} ({} bytes)", size(header.file_bytes), header.file_bytes)),
         ("format", format!("GGUF version {}", header.version)),
     ]
-    .map(|(label, said)| [label.to_owned(), one_line(&said)])
+    .map(|(label, value)| [label.to_owned(), one_line(&value)])
     .to_vec()
 }
 
+/// Returns the text, cut after `length` characters with an ellipsis.
 fn shortened(text: &str, length: usize) -> String {
     if text.chars().count() <= length {
         return text.to_owned();
@@ -231,12 +234,14 @@ fn shortened(text: &str, length: usize) -> String {
     format!("{kept}…")
 }
 
-#[allow(clippy::cast_precision_loss)] // shown with one digit
+/// Returns a size in bytes as text in megabytes or gigabytes.
+#[allow(clippy::cast_precision_loss)] // at most two decimal digits are shown
 fn size(bytes: u64) -> String {
     if bytes >= 1_000_000_000 { format!("{:.2} GB", bytes as f64 / 1e9) } else { format!("{:.1} MB", bytes as f64 / 1e6) }
 }
 
-#[allow(clippy::cast_precision_loss)] // shown with two digits
+/// Returns a number of weights as text in millions or billions.
+#[allow(clippy::cast_precision_loss)] // at most two decimal digits are shown
 fn parameters(count: u64) -> String {
     if count >= 1_000_000_000 {
         format!("{:.2} billion", count as f64 / 1e9)
@@ -245,8 +250,8 @@ fn parameters(count: u64) -> String {
     }
 }
 
-/// Writes rows with their columns aligned, and what is to stand below them.
-fn table<const N: usize>(rows: &[[String; N]], below: &str, out: &mut dyn Write) -> io::Result<()> {
+/// Writes rows with aligned columns, and the text `below` after them.
+fn write_table<const N: usize>(rows: &[[String; N]], below: &str, out: &mut dyn Write) -> io::Result<()> {
     let mut widths = [0; N];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -268,16 +273,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_stand_under_each_other() {
+    fn columns_are_aligned() {
         let rows = [["a", "long cell", "x"], ["longer", "é", "y"]];
         let rows = rows.map(|row| row.map(str::to_owned));
         let mut out = Vec::new();
-        table(&rows, "Below.\n", &mut out).unwrap();
+        write_table(&rows, "Below.\n", &mut out).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "a       long cell  x\nlonger  é          y\nBelow.\n");
     }
 
     #[test]
-    fn sizes_are_for_people() {
+    fn sizes_are_written_in_large_units() {
         assert_eq!(size(98_362_432), "98.4 MB");
         assert_eq!(size(1_117_320_768), "1.12 GB");
         assert_eq!(parameters(134_515_008), "134.5 million");

@@ -1,88 +1,94 @@
-//! Why a file cannot be used as a model, in words that say what to do about it.
+//! Errors of reading a GGUF file, each with what to do about it.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A file that is not a whole, readable GGUF model.
+/// The reason why a file is not a whole, readable GGUF model.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GgufError {
-    /// The operating system did not let it be read.
+    /// The file could not be read.
     #[error("cannot read the model file {}: {source}", path.display())]
     Read {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// A directory, a pipe or a device.
+    /// The path leads to a directory, a pipe or a device.
     #[error("{} is {}; give the path of a .gguf file", path.display(), if *directory { "a directory" } else { "not a regular file" })]
     NotAFile {
-        /// What was given.
+        /// The path that was given.
         path: PathBuf,
         /// Whether it is a directory.
         directory: bool,
     },
-    /// The file does not begin as a GGUF file does.
+    /// The file does not begin with the magic bytes `GGUF`.
     #[error("{} is not a GGUF file: {found}", path.display())]
     NotGguf {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What it is instead, and what to do.
+        /// A description of its first bytes, with a remedy.
         found: String,
     },
-    /// A GGUF file for machines of the other byte order.
+    /// The file was written for machines of the other byte order.
     #[error("{} is a big-endian GGUF file, made for another kind of machine; get the little-endian one", path.display())]
     BigEndian {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
     },
-    /// A version of the format that is not read here.
+    /// The version of the format is neither 2 nor 3.
     #[error(
         "{} is a GGUF file of version {version}, but only versions 2 and 3 can be read; {}",
         path.display(),
         if *version < 2 { "convert the model again with a recent llama.cpp" } else { "it may need a newer gepard" }
     )]
     Version {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// The version it claims.
+        /// The version in the file.
         version: u32,
     },
-    /// The file ends before its weights do.
+    /// The file ends before its header or its weights do.
     #[error(
         "{} is cut short: it should have at least {expected_at_least} bytes but has {actual}; download it again",
         path.display()
     )]
     Truncated {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// The fewest bytes a whole file could have, by what was read so far.
+        /// The fewest bytes that the whole file can have, as far as it was read.
         expected_at_least: u64,
-        /// The bytes it has.
+        /// The size of the file in bytes.
         actual: u64,
     },
-    /// The header is longer than any model's.
+    /// The header is larger than any model's.
     #[error("{} has a header of more than {} MB, longer than any model's; take another file", path.display(), most >> 20)]
     LongHeader {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// The most bytes that a header may have.
+        /// The largest header that is read, in bytes.
         most: u64,
     },
-    /// Something in the header cannot be true.
+    /// The header contains a value that cannot be right.
     #[error("{} is damaged at byte {at}: {what}; download it again", path.display())]
     Malformed {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Where in the file.
+        /// The position of the value, in bytes from the start of the file.
         at: u64,
-        /// What is wrong there.
+        /// What is wrong with the value.
         what: String,
+    },
+    /// The file is no longer the one whose header was read.
+    #[error("{} was changed while it was in use; wait until it is complete, then repeat the command", path.display())]
+    Changed {
+        /// The path of the file.
+        path: PathBuf,
     },
 }
 
-/// The error for a file that begins with `start` instead of the magic.
+/// Returns the error for a file that begins with the bytes `start` instead of `GGUF`.
 pub(super) fn not_gguf(path: &Path, start: &[u8]) -> GgufError {
     let found = if start.is_empty() {
         "it is empty; download it again".to_owned()

@@ -1,50 +1,54 @@
-//! The same weights in a type for which the CPU has faster kernels, to the last bit.
+//! A lossless rewriting of Q5_0 weights as Q8_0 weights, for which llama.cpp has faster kernels on some CPUs.
 //!
-//! llama.cpp multiplies by Q5_0 blocks without AMX, and by Q8_0 blocks with it. A Q5_0 block is a scale and 32 numbers
-//! from -16 to 15, a Q8_0 block a scale and 32 numbers from -128 to 127 (`ggml-common.h`, `block_q5_0` and
-//! `block_q8_0`): the one can be written as the other with nothing lost, half as large again. Files in which rows are no
-//! multiple of 256, like those of Qwen2.5-0.5B, hold most of their weights so.
+//! llama.cpp multiplies Q8_0 blocks with AMX instructions, but not Q5_0 blocks. A Q5_0 block is a scale and 32 numbers from -16
+//! to 15; a Q8_0 block is a scale and 32 numbers from -128 to 127 (`block_q5_0` and `block_q8_0` in `ggml-common.h`). Each Q5_0
+//! block is therefore a Q8_0 block of the same value, one and a half times as large. Files whose rows are not multiples of 256
+//! weights, such as those of Qwen2.5-0.5B, store most weights as Q5_0.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::{Header, TensorInfo, TensorType};
+use super::header::Header;
+use super::map::ModelMap;
+use super::types::{TensorInfo, TensorType};
 
 const Q5_0: TensorType = TensorType(6);
 const Q8_0: TensorType = TensorType(8);
 
-/// Bytes of a Q5_0 block: the scale, the fifth bits, the lower four bits.
+/// The size of a Q5_0 block in bytes: the scale (2), the fifth bits (4), the lower four bits (16).
 const Q5_0_BYTES: usize = 22;
 
-/// Whether a file has weights that can be recoded.
+/// The number of bytes that are copied between two calls of `goes_on`: a multiple of a Q5_0 block.
+const PIECE: usize = Q5_0_BYTES << 16;
+
+/// Returns whether the file has Q5_0 weights.
 #[must_use]
 pub fn applies(header: &Header) -> bool {
     header.tensors.iter().any(|tensor| tensor.kind == Q5_0)
 }
 
-/// Writes the file of `header` to `target` with Q8_0 blocks for those of Q5_0. The file appears whole or not at all: not where
-/// `goes_on`, which is asked at each piece, breaks off.
+/// Writes a copy of the file of `header` to `target`, with Q8_0 blocks instead of Q5_0 blocks. The copy appears under its name
+/// only when it is complete. `goes_on` is called before each piece, and stops the copy by returning `Break`.
 ///
 /// # Errors
-/// Of reading or writing, or where the file is no longer what its header says, or nobody waits for the copy any more.
+/// An error of reading or writing, of a file that is no longer the one of `header`, or of a copy that `goes_on` stopped.
 pub fn write(header: &Header, target: &Path, goes_on: &mut dyn FnMut() -> ControlFlow<()>) -> io::Result<()> {
     let folder = target.parent().ok_or_else(|| io::Error::other("a copy needs a folder"))?;
-    // A name of its own: another thread may be writing the same.
+    // The temporary name is random, because another thread may be writing a copy of the same file.
     let mut partial = tempfile::Builder::new().prefix(".recoding-").tempfile_in(folder)?;
     write_to(header, partial.as_file_mut(), goes_on)?;
     partial.persist(target).map(drop).map_err(|error| error.error)
 }
 
 fn write_to(header: &Header, target: &mut File, goes_on: &mut dyn FnMut() -> ControlFlow<()>) -> io::Result<()> {
-    let source = File::open(&header.path)?;
-    let mut out = Counted { inner: BufWriter::with_capacity(1 << 20, target), count: 0 };
-    pieces(&source, 0, header.tensors_start, |piece| out.write_all(piece))?;
+    let source = ModelMap::open(&header.path)?;
+    let mut out = CountingWriter { inner: BufWriter::with_capacity(1 << 20, target), count: 0 };
+    source.for_each_piece(0..header.tensors_start, PIECE, |piece| out.write_all(piece))?;
 
     let mut offset = 0_u64;
-    let mut sizes = Vec::new();
+    let mut stored_sizes = Vec::new();
     for tensor in &header.tensors {
         let kind = if tensor.kind == Q5_0 { Q8_0 } else { tensor.kind };
         out.describe(tensor, kind, offset)?;
@@ -54,14 +58,15 @@ fn write_to(header: &Header, target: &mut File, goes_on: &mut dyn FnMut() -> Con
         };
         let unknown = || io::Error::new(io::ErrorKind::InvalidData, "it has a tensor of a type that is not known here");
         let (stored, recoded) = size(tensor.kind).zip(size(kind)).ok_or_else(unknown)?;
-        sizes.push(stored);
+        stored_sizes.push(stored);
         offset += recoded.next_multiple_of(header.alignment);
     }
     out.align(header.alignment)?;
-    for (tensor, stored) in header.tensors.iter().zip(sizes) {
-        pieces(&source, header.data_start + tensor.offset, stored, |piece| {
+    for (tensor, size) in header.tensors.iter().zip(stored_sizes) {
+        let start = header.data_start + tensor.offset;
+        source.for_each_piece(start..start + size, PIECE, |piece| {
             if goes_on().is_break() {
-                return Err(io::Error::other("it was broken off"));
+                return Err(io::Error::other("the copy was stopped"));
             }
             match tensor.kind {
                 Q5_0 => piece.chunks_exact(Q5_0_BYTES).try_for_each(|block| out.write_all(&recoded(block))),
@@ -73,46 +78,34 @@ fn write_to(header: &Header, target: &mut File, goes_on: &mut dyn FnMut() -> Con
     out.inner.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
 }
 
-/// Gives `then` so many bytes of a file, piece by piece; each but the last is a multiple of a Q5_0 block.
-fn pieces(file: &File, from: u64, count: u64, mut then: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-    let mut piece = vec![0; Q5_0_BYTES << 16];
-    let mut done = 0;
-    while done < count {
-        let size = usize::try_from(count - done).map_or(piece.len(), |left| left.min(piece.len()));
-        // Fails where the file has become shorter than its header says.
-        file.read_exact_at(&mut piece[..size], from + done)?;
-        then(&piece[..size])?;
-        done += size as u64;
-    }
-    Ok(())
-}
-
-/// One block: the scale stays, and each number is its four lower bits and its fifth, less 16.
+/// Returns the Q8_0 block for a Q5_0 block: the same scale, and for each number its lower four bits and its fifth bit, minus 16.
 fn recoded(block: &[u8]) -> [u8; 34] {
     let mut out = [0; 34];
     out[..2].copy_from_slice(&block[..2]);
     let fifth = u32::from_le_bytes([block[2], block[3], block[4], block[5]]);
-    for (place, &pair) in block[6..Q5_0_BYTES].iter().enumerate() {
-        for (place, lower) in [(place, pair & 15), (place + 16, pair >> 4)] {
-            let number = lower | u8::from(fifth >> place & 1 == 1) << 4;
-            out[2 + place] = number.wrapping_sub(16);
+    for (index, &pair) in block[6..Q5_0_BYTES].iter().enumerate() {
+        for (index, lower) in [(index, pair & 15), (index + 16, pair >> 4)] {
+            let number = lower | u8::from(fifth >> index & 1 == 1) << 4;
+            out[2 + index] = number.wrapping_sub(16);
         }
     }
     out
 }
 
-/// A writer that knows where it is.
-struct Counted<W> {
+/// A writer that counts its bytes.
+struct CountingWriter<W> {
     inner: W,
+    /// The number of bytes written so far.
     count: u64,
 }
 
-impl<W: Write> Counted<W> {
+impl<W: Write> CountingWriter<W> {
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.count += bytes.len() as u64;
         self.inner.write_all(bytes)
     }
 
+    /// Writes the description of `tensor` with another type and offset.
     fn describe(&mut self, tensor: &TensorInfo, kind: TensorType, offset: u64) -> io::Result<()> {
         self.write_all(&(tensor.name.len() as u64).to_le_bytes())?;
         self.write_all(tensor.name.as_bytes())?;
@@ -124,6 +117,7 @@ impl<W: Write> Counted<W> {
         self.write_all(&offset.to_le_bytes())
     }
 
+    /// Writes zeros up to the next multiple of `to` bytes.
     fn align(&mut self, to: u64) -> io::Result<()> {
         for _ in self.count..self.count.next_multiple_of(to) {
             self.write_all(&[0])?;
@@ -138,7 +132,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// A scale of 1 shows the numbers themselves: the reference is ggml's own loop for Q5_0.
+        /// Compares the numbers with those of ggml's loop for Q5_0 (`dequantize_row_q5_0` in ggml-quants.c), without the scale.
         #[test]
         fn a_block_keeps_its_numbers(block in prop::array::uniform22(any::<u8>())) {
             let out = recoded(&block);

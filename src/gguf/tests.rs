@@ -1,4 +1,4 @@
-//! Tiny files made by hand, whole and broken in every way that is easy to name.
+//! Tests on small files that are built byte by byte, whole and damaged in many ways.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -79,7 +79,7 @@ impl Made {
     }
 
     fn parse(&self) -> Result<Header, GgufError> {
-        parse(&self.bytes())
+        parsed(&self.bytes())
     }
 }
 
@@ -89,25 +89,21 @@ fn text(bytes: &[u8]) -> Vec<u8> {
     made
 }
 
-fn parse(bytes: &[u8]) -> Result<Header, GgufError> {
+fn parsed(bytes: &[u8]) -> Result<Header, GgufError> {
     let path = Path::new("small.gguf");
-    // Whatever the first bytes are that it is read from, it is the same header, or the same is wrong with it.
-    let parsed = |first: usize| read::parse(path, &bytes[..first.min(bytes.len())], bytes.len() as u64);
-    let whole = parsed(usize::MAX);
+    // The header, or its error, is the same from any beginning of the file that is long enough.
+    let parsed_from = |first: usize| parse::parse(path, &bytes[..first.min(bytes.len())], bytes.len() as u64);
+    let whole = parsed_from(usize::MAX);
     for first in [64, 100, 250, 400] {
-        match (parsed(first), &whole) {
+        match (parsed_from(first), &whole) {
+            (Err(GgufError::LongHeader { .. }), _) => {}
             (Ok(header), Ok(whole)) => assert_eq!(header, *whole),
-            (Err(read::Stopped::Error(error)), Err(read::Stopped::Error(whole))) => {
-                assert_eq!(error.to_string(), whole.to_string())
-            }
-            (Err(read::Stopped::NeedsMore), _) => {}
+            (Err(error), Err(whole)) => assert_eq!(error.to_string(), whole.to_string()),
             other => panic!("{other:?} from the first {first} bytes"),
         }
     }
-    whole.map_err(|stopped| match stopped {
-        read::Stopped::Error(error) => error,
-        read::Stopped::NeedsMore => panic!("no bytes are left"),
-    })
+    assert!(!matches!(whole, Err(GgufError::LongHeader { .. })), "all bytes were given");
+    whole
 }
 
 /// A small model with one tensor of each of two types: 64 F32 (256 bytes) and 512 Q4_K (288).
@@ -169,13 +165,13 @@ fn version_two_is_read_and_others_are_named() {
 fn every_shortened_file_is_an_error() {
     let whole = small().bytes();
     for length in 0..whole.len() {
-        let error = parse(&whole[..length]).expect_err("a shortened file");
+        let error = parsed(&whole[..length]).expect_err("a shortened file");
         if length >= 24 {
             let said = error.to_string();
             assert!(said.ends_with("download it again"), "{length}: {said}");
         }
     }
-    assert!(parse(&whole).is_ok());
+    assert!(parsed(&whole).is_ok());
 }
 
 #[test]
@@ -183,7 +179,7 @@ fn missing_weights_are_counted() {
     let mut bytes = small().bytes();
     let whole = bytes.len() as u64;
     bytes.truncate(bytes.len() - 1);
-    match parse(&bytes) {
+    match parsed(&bytes) {
         Err(GgufError::Truncated { expected_at_least, actual, .. }) => {
             assert_eq!((expected_at_least, actual), (whole, whole - 1))
         }
@@ -244,13 +240,13 @@ fn the_largest_alignment_does_not_overflow() {
 fn other_files_are_told_apart() {
     let mut big = small().bytes();
     big[4..8].reverse();
-    assert!(matches!(parse(&big), Err(GgufError::BigEndian { .. })));
-    assert!(matches!(parse(b"FUGG\0\0\0\x03"), Err(GgufError::BigEndian { .. })));
+    assert!(matches!(parsed(&big), Err(GgufError::BigEndian { .. })));
+    assert!(matches!(parsed(b"FUGG\0\0\0\x03"), Err(GgufError::BigEndian { .. })));
     let pointer = b"version https://git-lfs.github.com/spec/v1\n";
-    assert!(message(parse(pointer)).contains("git lfs pull"));
-    assert!(message(parse(b"\n<!doctype html>")).contains("web page"));
-    assert!(message(parse(b"PK\x03\x04rest")).contains("begins with \"PK\\x03\\x04\""));
-    assert!(message(parse(b"GG")).contains("not a GGUF file"));
+    assert!(message(parsed(pointer)).contains("git lfs pull"));
+    assert!(message(parsed(b"\n<!doctype html>")).contains("web page"));
+    assert!(message(parsed(b"PK\x03\x04rest")).contains("begins with \"PK\\x03\\x04\""));
+    assert!(message(parsed(b"GG")).contains("not a GGUF file"));
 }
 
 #[test]
@@ -315,7 +311,7 @@ fn an_unknown_tensor_type_is_left_to_the_engine() {
 proptest! {
     #[test]
     fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
-        let _ = parse(&[b"GGUF\x03\0\0\0".as_slice(), &bytes].concat());
+        let _ = parsed(&[b"GGUF\x03\0\0\0".as_slice(), &bytes].concat());
     }
 
     #[test]
@@ -345,7 +341,7 @@ proptest! {
             let at = at % bytes.len();
             bytes[at] = byte;
         }
-        if let Ok(header) = parse(&bytes) {
+        if let Ok(header) = parsed(&bytes) {
             prop_assert!(header.tensors.len() as u64 == header.tensor_count && header.tensor_count <= 2);
         }
     }

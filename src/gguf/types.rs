@@ -1,4 +1,4 @@
-//! The vocabulary of the format: values of the metadata, and the types tensors are stored in.
+//! Values of the metadata of a GGUF file, descriptions of its tensors, and the types that weights are stored in.
 
 /// One value of the metadata.
 #[derive(Debug, Clone, PartialEq)]
@@ -8,23 +8,25 @@ pub enum Value {
     Unsigned(u64),
     /// A signed integer of 8, 16, 32 or 64 bits.
     Signed(i64),
-    /// A number of 32 or 64 bits.
+    /// A floating-point number of 32 or 64 bits.
     Float(f64),
     /// True or false.
     Bool(bool),
-    /// A text. Bytes that are not UTF-8 became U+FFFD.
+    /// A text, with U+FFFD for bytes that are not UTF-8.
     String(String),
-    /// An array, of which only this is kept.
+    /// An array, without its elements; `Arrays` reads those from the file.
     Array {
-        /// The type of each element.
+        /// The type of the elements.
         element: ValueType,
-        /// How many there are.
+        /// The number of elements.
         count: u64,
+        /// The position of the first element, in bytes from the start of the file.
+        start: u64,
     },
 }
 
 impl Value {
-    /// The text, if it is one.
+    /// Returns the text, if the value is one.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
@@ -32,7 +34,7 @@ impl Value {
         }
     }
 
-    /// The number, if it is an integer that is not negative.
+    /// Returns the number, if the value is a non-negative integer.
     pub fn as_u64(&self) -> Option<u64> {
         match self {
             Self::Unsigned(number) => Some(*number),
@@ -44,7 +46,7 @@ impl Value {
 
 /// The type of a value of the metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)] // their names say it
+#[allow(missing_docs)] // the variants are named as in the format's specification
 pub enum ValueType {
     U8,
     I8,
@@ -62,7 +64,7 @@ pub enum ValueType {
 }
 
 impl ValueType {
-    /// The type with this number in the file.
+    /// Returns the type whose number in the file is `code`.
     pub(super) fn from_code(code: u32) -> Option<Self> {
         Some(match code {
             0 => Self::U8,
@@ -82,7 +84,7 @@ impl ValueType {
         })
     }
 
-    /// The bytes one value takes, where they are always the same.
+    /// Returns the size of one value in bytes; `None` for texts and arrays, whose sizes differ.
     pub(super) fn fixed_size(self) -> Option<u64> {
         match self {
             Self::U8 | Self::I8 | Self::Bool => Some(1),
@@ -94,46 +96,47 @@ impl ValueType {
     }
 }
 
-/// One tensor, as the header describes it.
+/// The description of one tensor in the header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TensorInfo {
-    /// Its name, such as `blk.0.attn_q.weight`.
+    /// The name of the tensor, such as `blk.0.attn_q.weight`.
     pub name: String,
-    /// Its dimensions, at most four, the fastest first.
+    /// The sizes of the dimensions, at most four; neighbouring weights in memory differ in the first.
     pub dimensions: Vec<u64>,
-    /// How its weights are stored.
+    /// The type that the weights are stored in.
     pub kind: TensorType,
-    /// Where it begins, counted from the start of the weights.
+    /// The position of the first weight, in bytes from [`Header::data_start`](super::Header::data_start).
     pub offset: u64,
 }
 
 impl TensorInfo {
-    /// The number of weights in it.
+    /// Returns the number of weights; `u64::MAX` where it does not fit.
     pub fn elements(&self) -> u64 {
         self.checked_elements().unwrap_or(u64::MAX)
     }
 
+    /// Returns the number of weights; `None` where it does not fit.
     pub(super) fn checked_elements(&self) -> Option<u64> {
         self.dimensions.iter().try_fold(1, |product: u64, size| product.checked_mul(*size))
     }
 }
 
-/// How the weights of a tensor are stored, by the number the format gives it.
+/// The type that the weights of a tensor are stored in, by its number in the format (`ggml_type` in ggml.h).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TensorType(pub u32);
 
 impl TensorType {
-    /// Its name, such as `Q4_K`; `None` for one that is not known here.
+    /// Returns the name, such as `Q4_K`; `None` for a number that is not in the table below.
     pub fn name(self) -> Option<&'static str> {
         self.layout().map(|(name, _, _)| name)
     }
 
-    /// The weights in one block and the bytes of one block.
+    /// Returns the number of weights in one block and the size of one block in bytes.
     pub(super) fn block(self) -> Option<(u64, u64)> {
         self.layout().map(|(_, weights, bytes)| (weights, bytes))
     }
 
-    /// Name, weights in a block, bytes of a block: as in ggml's own table.
+    /// Returns name, weights in a block and bytes of a block, as in ggml's table `type_traits` (ggml.c).
     fn layout(self) -> Option<(&'static str, u64, u64)> {
         Some(match self.0 {
             0 => ("F32", 1, 4),
@@ -176,9 +179,9 @@ impl TensorType {
     }
 }
 
-/// The name of a whole file's quantization, from the number in `general.file_type`.
+/// Returns the name of a file's quantization for the number in `general.file_type` (`llama_ftype` in llama.h).
 pub(super) fn file_type_name(code: u64) -> Option<&'static str> {
-    /// Set where the writer guessed the number.
+    /// The bit that is set where the writer guessed the number (`LLAMA_FTYPE_GUESSED`).
     const GUESSED: u64 = 1024;
     Some(match code & !GUESSED {
         0 => "F32",

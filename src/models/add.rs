@@ -1,4 +1,4 @@
-//! Taking a user's own model file into the cache: checked, copied or linked, hashed, recorded.
+//! Adding a user's model file to the cache: it is checked, copied or linked, hashed and recorded.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -6,28 +6,28 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempPath};
 
-use super::ModelFileError;
-use super::cache::{self, Cache, RECORD, Recorded};
-use super::digest::{each_piece, read_error, sha256};
+use super::cache::{AddedRecord, Cache, RECORD, RecordedModel, is_path};
+use super::digest::{HashedFile, read_error, sha256, sha256_with};
+use super::error::ModelFileError;
 use crate::{gguf, whole_file};
 
-/// What became of a file that was added.
+/// A model that was added to the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Added {
-    /// The name a task file uses for it.
+pub struct AddedModel {
+    /// The name by which a task file refers to the model.
     pub name: String,
-    /// Where it lies now.
+    /// The path of its file in the cache.
     pub path: PathBuf,
-    /// Its size.
+    /// The size of the file in bytes.
     pub bytes: u64,
-    /// Its SHA-256.
+    /// The SHA-256 of the file in lower-case hexadecimal.
     pub sha256: String,
-    /// Whether the same bytes were in the cache under this name before.
-    pub already: bool,
-    /// Whether it is a model of the catalog.
-    pub in_catalog: bool,
-    /// Whether it takes no room of its own: the file has a second name.
-    pub linked: bool,
+    /// Whether the same file was in the cache under this name before.
+    pub was_present: bool,
+    /// Whether the model is in the catalog.
+    pub is_in_catalog: bool,
+    /// Whether the file is a hard link to the given one, and takes no additional space.
+    pub is_linked: bool,
 }
 
 fn write_error(path: &Path) -> impl FnOnce(io::Error) -> ModelFileError {
@@ -35,70 +35,69 @@ fn write_error(path: &Path) -> impl FnOnce(io::Error) -> ModelFileError {
     move |source| ModelFileError::Write { path, source }
 }
 
-/// What the name of a file begins with that is not yet in the cache.
+/// The beginning of the names of temporary files.
 const UNFINISHED: &str = ".adding-";
 
-/// Whether a name can be a file's in the cache, and cannot be taken for a path.
-fn is_name(name: &str) -> bool {
-    let plain = |letter: char| letter.is_alphanumeric() || ".-_".contains(letter);
-    !name.is_empty() && name.chars().all(plain) && !name.starts_with('.') && !cache::is_path(name)
+/// Returns whether a name is valid as a file name in the cache and cannot be confused with a path.
+fn is_valid_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(is_name_char) && !name.starts_with('.') && !is_path(name)
 }
 
-/// The name for a file that was given none.
-fn name_of(file: &Path) -> String {
+/// Returns the name for a file whose user gave none: its own in lower case, with `-` for characters that a name cannot have.
+fn default_name(file: &Path) -> String {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-    let plain = |letter: char| {
-        if letter.is_alphanumeric() || ".-_".contains(letter) { letter } else { '-' }
-    };
-    stem.to_lowercase().chars().map(plain).collect()
+    stem.to_lowercase().chars().map(|letter| if is_name_char(letter) { letter } else { '-' }).collect()
+}
+
+fn is_name_char(letter: char) -> bool {
+    letter.is_alphanumeric() || ".-_".contains(letter)
 }
 
 impl Cache {
-    /// Takes a copy of the file into the cache.
-    pub(super) fn add(&self, file: &Path, name: Option<&str>) -> Result<Added, ModelFileError> {
-        self.take(file, name, false)
+    /// Copies the file into the cache, hashes and records it.
+    pub(super) fn add(&self, file: &Path, name: Option<&str>) -> Result<AddedModel, ModelFileError> {
+        self.copy_or_link(file, name, false)
     }
 
-    /// Takes the file itself, where it can have a second name; else a copy.
-    pub(super) fn link(&self, file: &Path, name: Option<&str>) -> Result<Added, ModelFileError> {
-        // A link to a link would be one more name of the link.
-        self.take(&fs::canonicalize(file).map_err(read_error(file))?, name, true)
+    /// Adds a hard link to the file where the file system allows one, or else a copy.
+    pub(super) fn link(&self, file: &Path, name: Option<&str>) -> Result<AddedModel, ModelFileError> {
+        // A hard link to a symbolic link would point to the symbolic link and not to the file.
+        self.copy_or_link(&fs::canonicalize(file).map_err(read_error(file))?, name, true)
     }
 
-    fn take(&self, file: &Path, name: Option<&str>, link: bool) -> Result<Added, ModelFileError> {
+    fn copy_or_link(&self, file: &Path, name: Option<&str>, may_link: bool) -> Result<AddedModel, ModelFileError> {
         let header = gguf::read(file)?;
         if header.is_split() {
             return Err(ModelFileError::Split { path: file.to_owned() });
         }
-        let name = name.map_or_else(|| name_of(file), str::to_owned);
-        if !is_name(&name) {
+        let name = name.map_or_else(|| default_name(file), str::to_owned);
+        if !is_valid_name(&name) {
             return Err(ModelFileError::BadName { name });
         }
         fs::create_dir_all(&self.folder).map_err(write_error(&self.folder))?;
-        // One adder at a time: the record is read, changed and written.
+        // The record is read, changed and written: only one process may do so at a time.
         let _lock = self.lock()?;
-        let linked = if link { self.second_name(file) } else { None };
+        let linked = if may_link { self.hard_link(file) } else { None };
         let is_linked = linked.is_some();
-        let (copy, sha256, bytes) = match linked {
+        let (temporary, HashedFile { sha256, bytes }) = match linked {
             Some(path) => {
-                let bytes = fs::metadata(&path).map_err(read_error(file))?.len();
-                let sha256 = sha256(&path)?;
-                (path, sha256, bytes)
+                let hashed = sha256_with(&path, |_| Ok(()))?;
+                (path, hashed)
             }
             None => self.copy(file)?,
         };
 
-        if let Some(entry) = self.catalog.with_sha256(&sha256) {
-            let path = self.folder.join(&entry.file);
-            let already = put(copy, &path, &sha256, &entry.name, true)?;
-            return Ok(Added {
-                name: entry.name.clone(),
+        if let Some(known) = self.catalog.with_sha256(&sha256) {
+            let path = self.folder.join(&known.file);
+            let was_present = rename_into_place(temporary, &path, &sha256, &known.name, true)?;
+            return Ok(AddedModel {
+                name: known.name.clone(),
                 path,
                 bytes,
                 sha256,
-                already,
-                in_catalog: true,
-                linked: is_linked && !already,
+                was_present,
+                is_in_catalog: true,
+                is_linked: is_linked && !was_present,
             });
         }
         if self.catalog.get(&name).is_some() {
@@ -112,9 +111,9 @@ impl Cache {
             return Err(ModelFileError::NameTaken { name });
         }
         let is_recorded = recorded.is_some();
-        let already = put(copy, &path, &sha256, &name, is_recorded)?;
+        let was_present = rename_into_place(temporary, &path, &sha256, &name, is_recorded)?;
         if !is_recorded {
-            record.models.push(Recorded {
+            record.models.push(RecordedModel {
                 name: name.clone(),
                 file: format!("{name}.gguf"),
                 bytes,
@@ -123,10 +122,10 @@ impl Cache {
             });
             self.write_record(&record)?;
         }
-        Ok(Added { name, path, bytes, sha256, already, in_catalog: false, linked: is_linked && !already })
+        Ok(AddedModel { name, path, bytes, sha256, was_present, is_in_catalog: false, is_linked: is_linked && !was_present })
     }
 
-    /// The lock of the record; it is let go when the file is closed, however the process ends.
+    /// Locks the record. The operating system releases the lock when the returned file is closed, however the process ends.
     fn lock(&self) -> Result<File, ModelFileError> {
         let path = self.folder.join("added.lock");
         let file = File::options().create(true).append(true).open(&path).map_err(write_error(&path))?;
@@ -134,25 +133,25 @@ impl Cache {
         Ok(file)
     }
 
-    /// The file under a second name beside where it will lie; None where the file system or its rights allow none.
-    fn second_name(&self, file: &Path) -> Option<TempPath> {
+    /// Creates a hard link to the file in the cache folder, under a temporary name; `None` where the file system or the user's
+    /// rights do not allow one.
+    fn hard_link(&self, file: &Path) -> Option<TempPath> {
         let made = tempfile::Builder::new().prefix(UNFINISHED).make_in(&self.folder, |path| fs::hard_link(file, path));
         made.ok().map(NamedTempFile::into_temp_path)
     }
 
-    /// Copies the file beside where it will lie, with its SHA-256 and size.
-    fn copy(&self, file: &Path) -> Result<(TempPath, String, u64), ModelFileError> {
-        let mut source = File::open(file).map_err(read_error(file))?;
+    /// Copies the file into the cache folder under a temporary name, and hashes it on the way.
+    fn copy(&self, file: &Path) -> Result<(TempPath, HashedFile), ModelFileError> {
         let mut copy = whole_file::unfinished(&self.folder, UNFINISHED).map_err(write_error(&self.folder))?;
-        let (sha256, bytes) = each_piece(&mut source, file, |piece| {
+        let hashed = sha256_with(file, |piece| {
             let target = copy.path().to_owned();
             copy.write_all(piece).map_err(write_error(&target))
         })?;
         copy.as_file().sync_all().map_err(write_error(copy.path()))?;
-        Ok((copy.into_temp_path(), sha256, bytes))
+        Ok((copy.into_temp_path(), hashed))
     }
 
-    fn write_record(&self, record: &cache::Record) -> Result<(), ModelFileError> {
+    fn write_record(&self, record: &AddedRecord) -> Result<(), ModelFileError> {
         let path = self.folder.join(RECORD);
         let text =
             toml::to_string(record).map_err(|error| ModelFileError::Record { path: path.clone(), what: error.to_string() })?;
@@ -161,10 +160,16 @@ impl Cache {
     }
 }
 
-/// Gives the copy its name; whether the same bytes were there before. Other bytes are replaced only
-/// where these are the ones that the name `is_pinned` to.
-fn put(copy: TempPath, path: &Path, sha256: &str, name: &str, is_pinned: bool) -> Result<bool, ModelFileError> {
-    let copy = match copy.persist_noclobber(path) {
+/// Renames the temporary file to `path`, and returns whether a file with the same SHA-256 was there before. A file with another
+/// SHA-256 is replaced only where `is_pinned`: the catalog or the record requires the new one under this name.
+fn rename_into_place(
+    temporary: TempPath,
+    path: &Path,
+    sha256: &str,
+    name: &str,
+    is_pinned: bool,
+) -> Result<bool, ModelFileError> {
+    let temporary = match temporary.persist_noclobber(path) {
         Ok(_) => return Ok(false),
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => error.path,
         Err(error) => return Err(write_error(path)(error.error)),
@@ -175,6 +180,6 @@ fn put(copy: TempPath, path: &Path, sha256: &str, name: &str, is_pinned: bool) -
     if !is_pinned {
         return Err(ModelFileError::NameTaken { name: name.to_owned() });
     }
-    copy.persist(path).map_err(|error| write_error(path)(error.error))?;
+    temporary.persist(path).map_err(|error| write_error(path)(error.error))?;
     Ok(false)
 }

@@ -1,43 +1,61 @@
-//! Reading a model file once, piece by piece, and knowing its SHA-256 at the end.
+//! The SHA-256 of model files, computed on a memory map.
 
-use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::ModelFileError;
-use crate::hash;
+use sha2::{Digest, Sha256};
 
-/// The SHA-256 of a file, in lower-case hexadecimal.
+use super::error::ModelFileError;
+use crate::gguf::{ModelMap, PIECE};
+use crate::hash::hex;
+
+/// Returns the SHA-256 of the file at `path` in lower-case hexadecimal.
 ///
 /// # Errors
-/// [`ModelFileError::Read`]
+/// [`ModelFileError::Read`] where the file cannot be read or changes meanwhile.
 pub fn sha256(path: &Path) -> Result<String, ModelFileError> {
-    let mut file = File::open(path).map_err(read_error(path))?;
-    let (sha256, _) = each_piece(&mut file, path, |_| Ok(()))?;
-    Ok(sha256)
+    Ok(sha256_with(path, |_| Ok(()))?.sha256)
 }
 
-/// The same; None where `goes_on`, which is asked at each piece of the file, breaks off.
+/// Returns the SHA-256 of the file at `path` in lower-case hexadecimal, or `None` where `goes_on`, which is called before each
+/// piece of the file, returns `Break`.
 ///
 /// # Errors
-/// [`ModelFileError::Read`]
+/// [`ModelFileError::Read`] where the file cannot be read or changes meanwhile.
 pub fn sha256_while(path: &Path, goes_on: &mut dyn FnMut() -> ControlFlow<()>) -> Result<Option<String>, ModelFileError> {
-    let file = File::open(path).map_err(read_error(path))?;
-    match hash::each_piece(file, Some, |_| if goes_on().is_break() { Err(None) } else { Ok(()) }) {
-        Ok((sha256, _)) => Ok(Some(sha256)),
-        Err(None) => Ok(None),
-        Err(Some(error)) => Err(read_error(path)(error)),
-    }
+    let mut is_stopped = false;
+    let hashed = sha256_with(path, |_| {
+        is_stopped = goes_on().is_break();
+        if is_stopped { Err(read_error(path)(io::ErrorKind::Interrupted.into())) } else { Ok(()) }
+    });
+    if is_stopped { Ok(None) } else { hashed.map(|hashed| Some(hashed.sha256)) }
 }
 
-/// Gives each piece of a file to `then`; returns the SHA-256 and the size of the whole.
-pub(super) fn each_piece(
-    file: &mut File,
+/// The hash and the size of a file that was read once.
+pub(super) struct HashedFile {
+    /// The SHA-256 in lower-case hexadecimal.
+    pub(super) sha256: String,
+    /// The size in bytes.
+    pub(super) bytes: u64,
+}
+
+/// Hashes the file at `path`, and calls `consume` with each piece of it.
+pub(super) fn sha256_with(
     path: &Path,
-    then: impl FnMut(&[u8]) -> Result<(), ModelFileError>,
-) -> Result<(String, u64), ModelFileError> {
-    hash::each_piece(file, read_error(path), then)
+    mut consume: impl FnMut(&[u8]) -> Result<(), ModelFileError>,
+) -> Result<HashedFile, ModelFileError> {
+    let map = ModelMap::open(path).map_err(read_error(path))?;
+    let mut digest = Sha256::new();
+    let mut start = 0;
+    while start < map.len() {
+        let end = map.len().min(start + PIECE as u64);
+        let piece = map.bytes(start..end).map_err(read_error(path))?;
+        digest.update(piece);
+        consume(piece)?;
+        start = end;
+    }
+    Ok(HashedFile { sha256: hex(&digest.finalize()), bytes: map.len() })
 }
 
 pub(super) fn read_error(path: &Path) -> impl FnOnce(io::Error) -> ModelFileError {

@@ -1,27 +1,27 @@
-//! Why a model file is not to be had, in words that say what to do about it.
+//! Errors of finding, adding and verifying model files, each with what to do about it.
 
 use std::io;
 use std::path::PathBuf;
 
 use crate::gguf::GgufError;
 
-/// A model that cannot be found, added or trusted.
+/// The reason why a model file cannot be found, added or used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelFileError {
-    /// There is no place to keep models.
+    /// The user has no folder for model files.
     #[error("this user has no cache folder; set GEPARD_MODELS to a folder for model files")]
     NoCache,
-    /// The catalog inside the program is broken; its tests would have said so.
+    /// The catalog that is compiled into the program is not valid. Its tests exclude this.
     #[error("the catalog of models cannot be read: {what}")]
     Catalog {
         /// What is wrong with it.
         what: String,
     },
-    /// The record of added models is broken.
+    /// The record of added models is not valid.
     #[error("{} cannot be understood: {what}; correct or delete it, then add the models again", path.display())]
     Record {
-        /// The record.
+        /// The path of the record.
         path: PathBuf,
         /// What is wrong with it.
         what: String,
@@ -29,125 +29,127 @@ pub enum ModelFileError {
     /// A file or folder could not be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
-        /// Which.
+        /// The path of the file or folder.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A file or folder could not be written.
     #[error("cannot write {}: {source}", path.display())]
     Write {
-        /// Which.
+        /// The path of the file or folder.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The file is not a whole GGUF file.
     #[error(transparent)]
     Gguf(#[from] GgufError),
-    /// The file is a part of a model, and llama.cpp would look for the others beside it.
+    /// The file is one part of a model whose weights are divided among several files.
     #[error(
         "{} is one of the several parts of a model; join them with `llama-gguf-split --merge FIRST.gguf JOINED.gguf`",
         path.display()
     )]
     Split {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
     },
     /// No model has this name.
     #[error("no model is called `{name}`{}; `gepard models list` shows the names, and a file is given by its path", did_you_mean(nearest.as_deref()))]
     Unknown {
-        /// The name asked for.
+        /// The name that was given.
         name: String,
-        /// The known name most like it, if one is.
+        /// The most similar name of a model, if one is similar.
         nearest: Option<String>,
     },
-    /// A model of the catalog that has not been fetched.
+    /// The model is in the catalog, but its file has not been fetched.
     #[error("the model `{name}` is not in {}; fetch it with `scripts/fetch-models {name}`, or add its file with `gepard models add FILE`", cache.display())]
     NotFetched {
-        /// Its name.
+        /// The name of the model.
         name: String,
-        /// The folder it was looked for in.
+        /// The cache folder.
         cache: PathBuf,
     },
-    /// A model that the catalog knows from the hub alone, without its hash.
+    /// Only the model's address on the model hub is known, and its file was not added.
     #[error(
         "the model `{name}` is not here, and its hash is not known to gepard: get {file} from {repo} on the model hub, then `gepard models add {file}`, which shows its sha256 and pins it"
     )]
-    NotBrought {
-        /// Its name.
+    NotAdded {
+        /// The name of the model.
         name: String,
-        /// `owner/name` of the repository on the hub.
+        /// The repository on the model hub, as `owner/name`.
         repo: String,
-        /// The file in it.
+        /// The path of the file in the repository.
         file: String,
     },
-    /// A model that was added, and whose file has gone.
+    /// The model was added, but its file does not exist any more.
     #[error("the model `{name}` was added, but {} is gone; add it again with `gepard models add FILE --name {name}`", path.display())]
     Gone {
-        /// Its name.
+        /// The name of the model.
         name: String,
-        /// Where its file was.
+        /// The path of the file.
         path: PathBuf,
     },
-    /// There is no file at a path.
+    /// There is no file at the given path.
     #[error("there is no model file {}{}", path.display(), did_you_mean(nearest.as_deref()))]
     NoFile {
-        /// The path looked at.
+        /// The path.
         path: PathBuf,
-        /// The known name that may have been meant.
+        /// The name of a model that may have been meant.
         nearest: Option<String>,
     },
-    /// A file of the cache does not have the size it must have.
-    #[error("{} has {actual} bytes but `{name}` must have {expected}; {}", path.display(), again(name, *in_catalog))]
+    /// A file of the cache has another size than its model's.
+    #[error("{} has {actual} bytes but `{name}` must have {expected}; {}", path.display(), remedy(name, *is_in_catalog))]
     WrongSize {
-        /// The model.
+        /// The name of the model.
         name: String,
-        /// Its file.
+        /// The path of its file.
         path: PathBuf,
-        /// The size it must have.
+        /// The required size in bytes.
         expected: u64,
-        /// The size it has.
+        /// The actual size in bytes.
         actual: u64,
-        /// Whether the catalog pins it, rather than the record of added models.
-        in_catalog: bool,
+        /// Whether the required value is from the catalog, rather than from the record of added models.
+        is_in_catalog: bool,
     },
-    /// A file of the cache does not have the bytes it must have.
-    #[error("{} is not the model `{name}` any more: its sha256 is {actual}, but {expected} is pinned; {}", path.display(), again(name, *in_catalog))]
+    /// A file of the cache has another SHA-256 than its model's.
+    #[error("{} is not the model `{name}` any more: its sha256 is {actual}, but {expected} is pinned; {}", path.display(), remedy(name, *is_in_catalog))]
     Mismatch {
-        /// The model.
+        /// The name of the model.
         name: String,
-        /// Its file.
+        /// The path of its file.
         path: PathBuf,
-        /// The SHA-256 it must have.
+        /// The pinned SHA-256.
         expected: String,
-        /// The SHA-256 it has.
+        /// The SHA-256 of the file.
         actual: String,
-        /// Whether the catalog pins it, rather than the record of added models.
-        in_catalog: bool,
+        /// Whether the required value is from the catalog, rather than from the record of added models.
+        is_in_catalog: bool,
     },
-    /// Another model already has the name.
+    /// The name belongs to another model.
     #[error("another model is already called `{name}`; choose a name with --name")]
     NameTaken {
-        /// The name.
+        /// The name that was given.
         name: String,
     },
-    /// A name that could not be a file's.
+    /// The name is not valid as the name of a file in the cache.
     #[error(
         "`{name}` cannot be a model's name: use letters, digits, `.`, `-` and `_`, not beginning with `.` and not ending in `.gguf`"
     )]
     BadName {
-        /// The name.
+        /// The name that was given.
         name: String,
     },
 }
 
+/// Returns a question that names the most similar model, or nothing.
 fn did_you_mean(nearest: Option<&str>) -> String {
     nearest.map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"))
 }
 
-fn again(name: &str, in_catalog: bool) -> String {
-    if in_catalog {
+/// Returns how the file can be obtained again.
+fn remedy(name: &str, is_in_catalog: bool) -> String {
+    if is_in_catalog {
         format!("fetch it again with `scripts/fetch-models {name}`")
     } else {
         format!("add it again with `gepard models add FILE --name {name}`")

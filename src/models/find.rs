@@ -1,4 +1,4 @@
-//! Model files that other programs have brought to this machine: Ollama, LM Studio, the hub's cache and llama.cpp's.
+//! Finding the model files of other programs on this machine: Ollama, LM Studio, the Hugging Face hub's cache and llama.cpp's.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,36 +7,36 @@ use serde::Deserialize;
 
 use super::cache::is_path;
 
-/// How deep folders are looked through.
+/// The number of levels of subfolders that are searched.
 const DEPTH: usize = 6;
 
 /// A model file of another program.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// What the other program calls it.
+pub struct FoundModel {
+    /// The name that the other program uses for the model.
     pub name: String,
-    /// The file.
+    /// The path of the file.
     pub path: PathBuf,
-    /// Its size.
+    /// The size of the file in bytes.
     pub bytes: u64,
-    /// Whose it is.
-    pub from: Owner,
+    /// The program whose folder the file is in.
+    pub store: ModelStore,
 }
 
-/// The program whose folder a file is in.
+/// A program that keeps model files in a folder of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
-    /// Ollama: a blob that a manifest names.
+pub enum ModelStore {
+    /// Ollama, where a manifest names the file of a model by its hash.
     Ollama,
     /// LM Studio.
     LmStudio,
-    /// The cache of Hugging Face's hub.
+    /// The cache of the Hugging Face hub's client.
     Hub,
     /// The cache of llama.cpp.
     LlamaCpp,
 }
 
-impl std::fmt::Display for Owner {
+impl std::fmt::Display for ModelStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Ollama => "Ollama",
@@ -47,62 +47,67 @@ impl std::fmt::Display for Owner {
     }
 }
 
-/// Where the programs keep their files: those folders that their own variables name, else the usual ones.
+/// Returns the folders of the programs: those that their environment variables name, or else the usual ones.
 #[must_use]
-pub fn folders() -> Vec<(Owner, PathBuf)> {
-    let said = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+pub fn folders() -> Vec<(ModelStore, PathBuf)> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let home = dirs::home_dir().unwrap_or_default();
     let cache = dirs::cache_dir().unwrap_or_else(|| home.join(".cache"));
     let mut folders = Vec::new();
-    match said("OLLAMA_MODELS") {
-        Some(folder) => folders.push((Owner::Ollama, folder)),
-        // A user's own, and those of a service.
+    match variable("OLLAMA_MODELS") {
+        Some(folder) => folders.push((ModelStore::Ollama, folder)),
+        // The folder of a user, and those of a system service.
         None => folders.extend(
             [home.join(".ollama/models"), "/usr/share/ollama/.ollama/models".into(), "/var/lib/ollama/models".into()]
-                .map(|folder| (Owner::Ollama, folder)),
+                .map(|folder| (ModelStore::Ollama, folder)),
         ),
     }
-    folders.extend([home.join(".lmstudio/models"), cache.join("lm-studio/models")].map(|folder| (Owner::LmStudio, folder)));
-    let hub = said("HF_HUB_CACHE").or_else(|| Some(said("HF_HOME")?.join("hub")));
-    folders.push((Owner::Hub, hub.unwrap_or_else(|| cache.join("huggingface/hub"))));
-    folders.push((Owner::LlamaCpp, said("LLAMA_CACHE").unwrap_or_else(|| cache.join("llama.cpp"))));
+    folders.extend([home.join(".lmstudio/models"), cache.join("lm-studio/models")].map(|folder| (ModelStore::LmStudio, folder)));
+    let hub = variable("HF_HUB_CACHE").or_else(|| Some(variable("HF_HOME")?.join("hub")));
+    folders.push((ModelStore::Hub, hub.unwrap_or_else(|| cache.join("huggingface/hub"))));
+    folders.push((ModelStore::LlamaCpp, variable("LLAMA_CACHE").unwrap_or_else(|| cache.join("llama.cpp"))));
     folders
 }
 
-/// All model files in these folders. A folder that is not there or may not be read has none.
+/// Returns all model files in these folders. A folder that does not exist or may not be read counts as empty.
 #[must_use]
-pub fn in_folders(folders: &[(Owner, PathBuf)]) -> Vec<Found> {
+pub fn in_folders(folders: &[(ModelStore, PathBuf)]) -> Vec<FoundModel> {
     let mut found = Vec::new();
-    for (owner, folder) in folders {
+    for (store, folder) in folders {
         let start = found.len();
-        match owner {
-            Owner::Ollama => manifests(folder, &folder.join("manifests"), DEPTH, &mut found),
-            Owner::LmStudio | Owner::Hub | Owner::LlamaCpp => ggufs(*owner, folder, DEPTH, &mut found),
+        match store {
+            ModelStore::Ollama => find_manifests(folder, &folder.join("manifests"), DEPTH, &mut found),
+            ModelStore::LmStudio | ModelStore::Hub | ModelStore::LlamaCpp => find_gguf_files(*store, folder, DEPTH, &mut found),
         }
         found[start..].sort_by(|one, other| (&one.name, &one.path).cmp(&(&other.name, &other.path)));
     }
     found
 }
 
-/// The file that `name` means: another program's name for it, like `qwen2.5:0.5b`.
+/// Returns the file of `found` that another program calls `name` or `name:latest`; `None` where there is none, or `name` is the
+/// path of an existing file.
 #[must_use]
-pub fn called(name: &str, found: &[Found]) -> Option<Found> {
+pub fn called(name: &str, found: &[FoundModel]) -> Option<FoundModel> {
+    if is_path(name) && Path::new(name).exists() {
+        return None;
+    }
     let latest = format!("{name}:latest");
-    let is = |one: &&Found| one.name == name || one.name == latest;
-    if is_path(name) && Path::new(name).exists() { None } else { found.iter().find(is).cloned() }
+    found.iter().find(|model| model.name == name || model.name == latest).cloned()
 }
 
-fn inside(folder: &Path) -> Vec<PathBuf> {
+/// Returns the paths of what is in a folder; none where it cannot be read.
+fn children(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     entries.filter_map(|entry| Some(entry.ok()?.path())).collect()
 }
 
-/// The model's layer in a manifest.
+/// An Ollama manifest: the list of files that make up a model.
 #[derive(Deserialize)]
 struct Manifest {
     layers: Vec<Layer>,
 }
 
+/// One file of a manifest.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Layer {
@@ -110,37 +115,40 @@ struct Layer {
     digest: String,
 }
 
-/// Manifests lie in HOST/NAMESPACE/NAME/TAG.
-fn manifests(root: &Path, folder: &Path, depth: usize, found: &mut Vec<Found>) {
-    for path in inside(folder) {
+/// Adds the models of all Ollama manifests under `folder` to `found`. A manifest's path ends in `NAMESPACE/NAME/TAG`.
+fn find_manifests(root: &Path, folder: &Path, depth: usize, found: &mut Vec<FoundModel>) {
+    for path in children(folder) {
         if path.is_dir() {
             if depth > 0 {
-                manifests(root, &path, depth - 1, found);
+                find_manifests(root, &path, depth - 1, found);
             }
             continue;
         }
-        let Some(model) = fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Manifest>(&text).ok()) else { continue };
-        let Some(layer) = model.layers.iter().find(|layer| layer.media_type.ends_with(".model")) else { continue };
-        // A digest is part of a path: nothing in it may lead elsewhere.
+        let Some(manifest) = fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Manifest>(&text).ok()) else {
+            continue;
+        };
+        let Some(layer) = manifest.layers.iter().find(|layer| layer.media_type.ends_with(".model")) else { continue };
+        // The digest becomes part of a path, so it must not contain separators or `..`.
         let Some(hash) = layer.digest.strip_prefix("sha256:").filter(|hash| hash.chars().all(|c| c.is_ascii_hexdigit())) else {
             continue;
         };
         let blob = root.join("blobs").join(format!("sha256-{hash}"));
         let parts: Vec<String> = path.iter().rev().take(3).map(|part| part.to_string_lossy().into_owned()).collect();
-        let ([tag, name, namespace], Ok(about)) = (parts.as_slice(), fs::metadata(&blob)) else { continue };
+        let ([tag, name, namespace], Ok(metadata)) = (parts.as_slice(), fs::metadata(&blob)) else { continue };
         let name = if namespace == "library" { format!("{name}:{tag}") } else { format!("{namespace}/{name}:{tag}") };
-        found.push(Found { name, path: blob, bytes: about.len(), from: Owner::Ollama });
+        found.push(FoundModel { name, path: blob, bytes: metadata.len(), store: ModelStore::Ollama });
     }
 }
 
-fn ggufs(owner: Owner, folder: &Path, depth: usize, found: &mut Vec<Found>) {
-    for path in inside(folder) {
-        let is_gguf = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"));
+/// Adds all `.gguf` files under `folder` to `found`.
+fn find_gguf_files(store: ModelStore, folder: &Path, depth: usize, found: &mut Vec<FoundModel>) {
+    for path in children(folder) {
+        let is_gguf = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"));
         match fs::metadata(&path) {
-            Ok(about) if about.is_dir() && depth > 0 => ggufs(owner, &path, depth - 1, found),
-            Ok(about) if about.is_file() && is_gguf => {
+            Ok(metadata) if metadata.is_dir() && depth > 0 => find_gguf_files(store, &path, depth - 1, found),
+            Ok(metadata) if metadata.is_file() && is_gguf => {
                 let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                found.push(Found { name, path, bytes: about.len(), from: owner });
+                found.push(FoundModel { name, path, bytes: metadata.len(), store });
             }
             _ => {}
         }
@@ -175,10 +183,13 @@ mod tests {
         let hub = home.path().join("hub");
         write(&hub.join("models--a--b/snapshots/0/Some-Q4.gguf"), "GGUF");
         write(&hub.join("models--a--b/snapshots/0/config.json"), "{}");
-        let nowhere = home.path().join("nowhere");
-        let found = in_folders(&[(Owner::Ollama, ollama), (Owner::Hub, hub), (Owner::LmStudio, nowhere)]);
-        let names: Vec<(&str, Owner)> = found.iter().map(|one| (one.name.as_str(), one.from)).collect();
-        assert_eq!(names, [("me/own:q4", Owner::Ollama), ("small:latest", Owner::Ollama), ("Some-Q4", Owner::Hub)]);
+        let missing = home.path().join("missing");
+        let found = in_folders(&[(ModelStore::Ollama, ollama), (ModelStore::Hub, hub), (ModelStore::LmStudio, missing)]);
+        let names: Vec<(&str, ModelStore)> = found.iter().map(|model| (model.name.as_str(), model.store)).collect();
+        assert_eq!(
+            names,
+            [("me/own:q4", ModelStore::Ollama), ("small:latest", ModelStore::Ollama), ("Some-Q4", ModelStore::Hub)]
+        );
         assert!(found[1].path.ends_with("blobs/sha256-abc"));
         assert_eq!(called("small", &found), called("small:latest", &found));
         assert!(called("small", &found).is_some() && called("gone", &found).is_none());

@@ -14,7 +14,7 @@ fn qwen3_8b(weights: u64) -> Header {
     let number = |key: &str, value| (format!("qwen3.{key}"), Value::Unsigned(value));
     let mut metadata = BTreeMap::from([
         ("general.architecture".to_owned(), Value::String("qwen3".into())),
-        ("tokenizer.ggml.tokens".to_owned(), Value::Array { element: ValueType::String, count: 151_936 }),
+        ("tokenizer.ggml.tokens".to_owned(), Value::Array { element: ValueType::String, count: 151_936, start: 0 }),
     ]);
     metadata.extend([
         number("block_count", 36),

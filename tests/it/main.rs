@@ -31,4 +31,5 @@ mod report_size;
 mod safety;
 mod search;
 mod task_data;
+mod tokenizer;
 mod whole_runs;

@@ -370,21 +370,24 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     paths.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
 }
 
-/// The crate denies `unsafe`; where it is let in is `engine/llama`, each time with its reason.
+/// The crate denies `unsafe`, but for `engine/llama` and one block in `gguf/map.rs`, each with its reason.
 #[test]
-fn unsafe_code_stands_in_the_engine_alone_with_its_reason() {
+fn unsafe_code_is_only_in_the_engine_and_in_the_map_of_model_files_with_its_reason() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     assert!(fs::read_to_string(src.join("../Cargo.toml")).unwrap().contains("unsafe_code = \"deny\""));
-    let mut blocks = 0;
+    let (mut blocks, mut map_blocks) = (0, 0);
     for path in sources(&src) {
         let text = fs::read_to_string(&path).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         for (at, line) in lines.iter().enumerate().filter(|(_, line)| line.contains("allow(unsafe_code)")) {
-            assert!(path.starts_with(src.join("engine/llama")), "{}:{}", path.display(), at + 1);
+            let is_map = path == src.join("gguf/map.rs");
+            assert!(is_map || path.starts_with(src.join("engine/llama")), "{}:{}", path.display(), at + 1);
+            map_blocks += usize::from(is_map);
             let reason = lines[at.saturating_sub(4)..at].iter().any(|before| before.trim_start().starts_with("// SAFETY: "));
             assert!(reason && line.trim_start().starts_with("#["), "{}:{} says no reason", path.display(), at + 1);
             blocks += 1;
         }
     }
     assert!(blocks > 0);
+    assert_eq!(map_blocks, 1, "unsafe blocks of gguf/map.rs");
 }

@@ -9,3 +9,4 @@ mod server_export;
 #[path = "../it/support/mod.rs"]
 mod support;
 mod thinking;
+mod tokenizers;

@@ -117,7 +117,7 @@ fn model(wanted: Option<&str>) -> Result<Model, CliError> {
         Err(ModelFileError::NoCache) => Vec::new(),
         Err(error) => return Err(error.into()),
     };
-    let mut here: Vec<String> = listed.into_iter().filter(|model| model.present).map(|model| model.name).collect();
+    let mut here: Vec<String> = listed.into_iter().filter(|model| model.is_present).map(|model| model.name).collect();
     here.sort_by_key(|name| name != DEFAULT_MODEL);
     Ok(match here.into_iter().next() {
         Some(reference) => Model { words: format!("The model is {reference}, which is on this machine."), reference },

@@ -15,6 +15,7 @@ mod rows;
 mod sample;
 mod tree;
 mod tune;
+mod vocabulary;
 mod wave;
 mod worker;
 
@@ -34,6 +35,8 @@ use super::settings::{
     weights_key,
 };
 use super::{Completion, Engine, EngineError, EngineProgress, Message, ModelId, Request};
+
+pub use self::vocabulary::Vocabulary;
 
 /// The binding and its version, as pinned in Cargo.toml: kernels differ between versions.
 const BINDING: &str = "llama-cpp-2 0.1.160";

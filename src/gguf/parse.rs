@@ -1,43 +1,32 @@
-//! From the first bytes of a file to its header. Every length that they claim is compared with the bytes that
-//! are left in the file before anything is skipped or kept, so that memory is bounded by what is there.
+//! The parser of a GGUF header. Every length that the file states is compared with the bytes that remain in it before anything
+//! is skipped or allocated, so that the size of the file bounds the memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::Header;
-use super::error::{self, GgufError};
+use super::error::{GgufError, not_gguf};
+use super::header::Header;
 use super::types::{TensorInfo, TensorType, Value, ValueType};
 
-/// The longest key the format allows.
+/// The longest key that the format allows, in bytes.
 const LONGEST_KEY: u64 = 65_535;
-/// The longest text kept from the metadata; chat templates are a few kilobytes.
+/// The longest text in the metadata, in bytes; chat templates have a few kilobytes.
 const LONGEST_TEXT: u64 = 64 << 20;
-/// What weights are aligned to where the file does not say.
+/// The alignment of the weights in bytes, where the file does not state one.
 const DEFAULT_ALIGNMENT: u64 = 32;
-/// The most dimensions a tensor has.
+/// The largest number of dimensions of a tensor.
 const MOST_DIMENSIONS: u32 = 4;
-/// The fewest bytes a metadata entry takes: a length, one letter, a type, one byte.
+/// The smallest size of a metadata entry in bytes: a length, one letter, a type, one byte.
 const SMALLEST_ENTRY: u64 = 8 + 1 + 4 + 1;
-/// The fewest bytes a tensor's description takes: a length, dimensions, type, offset.
+/// The smallest size of a tensor's description in bytes: a length, dimensions, type, offset.
 const SMALLEST_TENSOR: u64 = 8 + 4 + 4 + 8;
 
-/// Why there is no header.
-#[derive(Debug)]
-pub(super) enum Stopped {
-    /// The header goes on behind the bytes that were given.
-    NeedsMore,
-    /// The file is no model.
-    Error(GgufError),
-}
-
-impl From<GgufError> for Stopped {
-    fn from(error: GgufError) -> Self {
-        Self::Error(error)
-    }
-}
-
-/// Reads the header of `path`, a file of `length` bytes, from its first ones.
-pub(super) fn parse(path: &Path, bytes: &[u8], length: u64) -> Result<Header, Stopped> {
+/// Parses the header of the file at `path`, which has `length` bytes and begins with `bytes`.
+///
+/// # Errors
+/// [`GgufError::LongHeader`] where the header continues behind `bytes` although the file does not end there; the other errors
+/// describe what is wrong with the file.
+pub(super) fn parse(path: &Path, bytes: &[u8], length: u64) -> Result<Header, GgufError> {
     let mut reader = Reader { path, bytes, length, at: 0 };
     let version = reader.preamble()?;
     let tensor_count = reader.count("tensors", SMALLEST_TENSOR)?;
@@ -49,7 +38,7 @@ pub(super) fn parse(path: &Path, bytes: &[u8], length: u64) -> Result<Header, St
         let key = reader.key()?;
         let value = reader.value()?;
         if metadata.contains_key(&key) {
-            return Err(reader.malformed(at, format!("the key `{key}` is there twice")).into());
+            return Err(reader.malformed(at, format!("the key `{key}` is there twice")));
         }
         metadata.insert(key, value);
     }
@@ -64,7 +53,7 @@ pub(super) fn parse(path: &Path, bytes: &[u8], length: u64) -> Result<Header, St
         let tensor = reader.tensor()?;
         if !names.insert(tensor.name.clone()) {
             let what = format!("the tensor `{}` is there twice", tensor.name);
-            return Err(reader.malformed(at, what).into());
+            return Err(reader.malformed(at, what));
         }
         let end = tensor_end(&tensor, alignment).map_err(|what| reader.malformed(at, what))?;
         weights_end = weights_end.max(end);
@@ -78,12 +67,12 @@ pub(super) fn parse(path: &Path, bytes: &[u8], length: u64) -> Result<Header, St
         .checked_add(weights_end)
         .ok_or_else(|| reader.malformed(header_end, "the weights are larger than any file".to_owned()))?;
     // A file without weights (a vocabulary) need not be padded at its end.
-    if !tensors.is_empty() && end > reader.len() {
-        return Err(reader.truncated(end).into());
+    if !tensors.is_empty() && end > reader.length {
+        return Err(reader.truncated(end));
     }
     Ok(Header {
         path: path.to_owned(),
-        file_bytes: reader.len(),
+        file_bytes: reader.length,
         version,
         tensor_count,
         metadata,
@@ -94,7 +83,17 @@ pub(super) fn parse(path: &Path, bytes: &[u8], length: u64) -> Result<Header, St
     })
 }
 
-/// Where a tensor ends, counted from the start of the weights, or what is wrong with it.
+/// Returns the texts of an array with `count` elements, whose first begins at byte `start` of `bytes`, the beginning of the file
+/// at `path`.
+///
+/// # Errors
+/// [`GgufError`] where an element is longer than the bytes.
+pub(super) fn texts_at<'a>(path: &'a Path, bytes: &'a [u8], start: u64, count: u64) -> Result<Vec<&'a [u8]>, GgufError> {
+    let mut reader = Reader { path, bytes, length: bytes.len() as u64, at: start };
+    (0..count).map(|_| reader.text(LONGEST_TEXT)).collect()
+}
+
+/// Returns the end of a tensor in bytes from the start of the weights, or a description of what is wrong with the tensor.
 fn tensor_end(tensor: &TensorInfo, alignment: u64) -> Result<u64, String> {
     let name = &tensor.name;
     if !tensor.offset.is_multiple_of(alignment) {
@@ -102,7 +101,7 @@ fn tensor_end(tensor: &TensorInfo, alignment: u64) -> Result<u64, String> {
     }
     let too_large = || format!("the tensor `{name}` is larger than any file");
     let weights = tensor.checked_elements().ok_or_else(too_large)?;
-    // A type that is not known here may still be known to the engine: only its start is checked.
+    // llama.cpp may know a type that this table does not contain: only the start of such a tensor is checked.
     let Some((block_weights, block_bytes)) = tensor.kind.block() else {
         return Ok(tensor.offset);
     };
@@ -113,22 +112,22 @@ fn tensor_end(tensor: &TensorInfo, alignment: u64) -> Result<u64, String> {
     (weights / block_weights).checked_mul(block_bytes).and_then(|bytes| tensor.offset.checked_add(bytes)).ok_or_else(too_large)
 }
 
-/// A place in the bytes.
+/// A cursor over the beginning of a file.
 struct Reader<'a> {
+    /// The path of the file, for errors.
     path: &'a Path,
+    /// The first bytes of the file.
     bytes: &'a [u8],
-    /// Of the whole file.
+    /// The length of the whole file in bytes.
     length: u64,
+    /// The position of the next byte.
     at: u64,
 }
 
 impl<'a> Reader<'a> {
-    fn len(&self) -> u64 {
-        self.length
-    }
-
+    /// Returns the number of bytes between the cursor and the end of the file.
     fn left(&self) -> u64 {
-        self.len().saturating_sub(self.at)
+        self.length.saturating_sub(self.at)
     }
 
     fn malformed(&self, at: u64, what: String) -> GgufError {
@@ -136,96 +135,98 @@ impl<'a> Reader<'a> {
     }
 
     fn truncated(&self, expected_at_least: u64) -> GgufError {
-        GgufError::Truncated { path: self.path.to_owned(), expected_at_least, actual: self.len() }
+        GgufError::Truncated { path: self.path.to_owned(), expected_at_least, actual: self.length }
     }
 
-    /// The next `count` bytes.
-    fn take(&mut self, count: u64) -> Result<&'a [u8], Stopped> {
+    /// Consumes and returns the next `count` bytes.
+    fn take(&mut self, count: u64) -> Result<&'a [u8], GgufError> {
         let end = self.at.saturating_add(count);
-        if end > self.len() {
-            return Err(self.truncated(end).into());
+        if end > self.length {
+            return Err(self.truncated(end));
         }
         let range = usize::try_from(self.at).ok().zip(usize::try_from(end).ok());
-        let taken = range.and_then(|(start, end)| self.bytes.get(start..end)).ok_or(Stopped::NeedsMore)?;
+        let taken = range.and_then(|(start, end)| self.bytes.get(start..end));
+        let taken = taken.ok_or_else(|| GgufError::LongHeader { path: self.path.to_owned(), most: self.bytes.len() as u64 })?;
         self.at = end;
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Stopped> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], GgufError> {
         let mut array = [0; N];
         array.copy_from_slice(self.take(N as u64)?);
         Ok(array)
     }
 
-    fn u32(&mut self) -> Result<u32, Stopped> {
+    fn u32(&mut self) -> Result<u32, GgufError> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
-    fn u64(&mut self) -> Result<u64, Stopped> {
+    fn u64(&mut self) -> Result<u64, GgufError> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
-    /// The magic and the version.
-    fn preamble(&mut self) -> Result<u32, Stopped> {
+    /// Consumes the magic bytes and returns the version.
+    fn preamble(&mut self) -> Result<u32, GgufError> {
         let path = || self.path.to_owned();
         if self.bytes.starts_with(b"FUGG") {
-            return Err(GgufError::BigEndian { path: path() }.into());
+            return Err(GgufError::BigEndian { path: path() });
         }
         if !self.bytes.starts_with(b"GGUF") {
-            return Err(error::not_gguf(self.path, self.bytes).into());
+            return Err(not_gguf(self.path, self.bytes));
         }
         self.at = 4;
         let version = self.u32()?;
         match version {
             2 | 3 => Ok(version),
-            // Big-endian files begin with the same four letters; their version tells.
-            _ if matches!(version.swap_bytes(), 1..=255) => Err(GgufError::BigEndian { path: path() }.into()),
-            _ => Err(GgufError::Version { path: path(), version }.into()),
+            // A big-endian file begins with the same four letters; its version has the bytes in the other order.
+            _ if matches!(version.swap_bytes(), 1..=255) => Err(GgufError::BigEndian { path: path() }),
+            _ => Err(GgufError::Version { path: path(), version }),
         }
     }
 
-    /// A number of things, each of at least `smallest` bytes.
-    fn count(&mut self, things: &str, smallest: u64) -> Result<u64, Stopped> {
+    /// Consumes the number of `things`, each of which takes at least `smallest` bytes.
+    fn count(&mut self, things: &str, smallest: u64) -> Result<u64, GgufError> {
         let at = self.at;
         let count = self.u64()?;
         if count > self.left() / smallest {
             let what = format!("it claims {count} {things}, more than fit in the {} bytes that follow", self.left());
-            return Err(self.malformed(at, what).into());
+            return Err(self.malformed(at, what));
         }
         Ok(count)
     }
 
-    /// The bytes of a text of at most `longest` bytes.
-    fn text(&mut self, longest: u64) -> Result<&'a [u8], Stopped> {
+    /// Consumes a length and that many bytes of text, at most `longest`.
+    fn text(&mut self, longest: u64) -> Result<&'a [u8], GgufError> {
         let at = self.at;
         let length = self.u64()?;
         if length > longest {
-            return Err(self.malformed(at, format!("it claims a text of {length} bytes")).into());
+            return Err(self.malformed(at, format!("it claims a text of {length} bytes")));
         }
         self.take(length)
     }
 
-    fn name(&mut self, of: &str) -> Result<String, Stopped> {
+    /// Consumes a text that is not empty and is valid UTF-8; `thing` names it in errors.
+    fn name(&mut self, thing: &str) -> Result<String, GgufError> {
         let at = self.at;
         let bytes = self.text(LONGEST_KEY)?;
         match std::str::from_utf8(bytes) {
-            Ok("") => Err(self.malformed(at, format!("a {of} is empty")).into()),
+            Ok("") => Err(self.malformed(at, format!("a {thing} is empty"))),
             Ok(name) => Ok(name.to_owned()),
-            Err(_) => Err(self.malformed(at, format!("a {of} is not UTF-8")).into()),
+            Err(_) => Err(self.malformed(at, format!("a {thing} is not UTF-8"))),
         }
     }
 
-    fn key(&mut self) -> Result<String, Stopped> {
+    fn key(&mut self) -> Result<String, GgufError> {
         self.name("metadata key")
     }
 
-    fn value_type(&mut self) -> Result<ValueType, Stopped> {
+    fn value_type(&mut self) -> Result<ValueType, GgufError> {
         let at = self.at;
         let code = self.u32()?;
-        ValueType::from_code(code).ok_or_else(|| self.malformed(at, format!("there is no value type {code}")).into())
+        ValueType::from_code(code).ok_or_else(|| self.malformed(at, format!("there is no value type {code}")))
     }
 
-    fn value(&mut self) -> Result<Value, Stopped> {
+    fn value(&mut self) -> Result<Value, GgufError> {
         let kind = self.value_type()?;
         Ok(match kind {
             ValueType::U8 => Value::Unsigned(u8::from_le_bytes(self.array()?).into()),
@@ -238,60 +239,62 @@ impl<'a> Reader<'a> {
             ValueType::I64 => Value::Signed(i64::from_le_bytes(self.array()?)),
             ValueType::F32 => Value::Float(f32::from_le_bytes(self.array()?).into()),
             ValueType::F64 => Value::Float(f64::from_le_bytes(self.array()?)),
-            ValueType::Bool => self.truth()?,
+            ValueType::Bool => self.boolean()?,
             ValueType::String => Value::String(String::from_utf8_lossy(self.text(LONGEST_TEXT)?).into_owned()),
             ValueType::Array => self.skip_array()?,
         })
     }
 
-    fn truth(&mut self) -> Result<Value, Stopped> {
+    fn boolean(&mut self) -> Result<Value, GgufError> {
         let at = self.at;
         match u8::from_le_bytes(self.array()?) {
             0 => Ok(Value::Bool(false)),
             1 => Ok(Value::Bool(true)),
-            other => Err(self.malformed(at, format!("{other} is neither true nor false")).into()),
+            other => Err(self.malformed(at, format!("{other} is neither true nor false"))),
         }
     }
 
-    /// Passes over an array; vocabularies are long and not needed here.
-    fn skip_array(&mut self) -> Result<Value, Stopped> {
+    /// Consumes an array without keeping its elements; [`super::Arrays`] reads them when they are needed.
+    fn skip_array(&mut self) -> Result<Value, GgufError> {
         let at = self.at;
         let element = self.value_type()?;
         match (element, element.fixed_size()) {
             (_, Some(size)) => {
                 let count = self.count("array elements", size)?;
+                let start = self.at;
                 self.take(count.saturating_mul(size))?;
-                Ok(Value::Array { element, count })
+                Ok(Value::Array { element, count, start })
             }
             (ValueType::String, None) => {
                 let count = self.count("texts", 8)?;
+                let start = self.at;
                 for _ in 0..count {
                     self.text(LONGEST_TEXT)?;
                 }
-                Ok(Value::Array { element, count })
+                Ok(Value::Array { element, count, start })
             }
-            (_, None) => Err(self.malformed(at, "it has an array of arrays".to_owned()).into()),
+            (_, None) => Err(self.malformed(at, "it has an array of arrays".to_owned())),
         }
     }
 
-    fn alignment(&self, metadata: &BTreeMap<String, Value>) -> Result<u64, Stopped> {
+    fn alignment(&self, metadata: &BTreeMap<String, Value>) -> Result<u64, GgufError> {
         match metadata.get("general.alignment") {
             None => Ok(DEFAULT_ALIGNMENT),
             Some(Value::Unsigned(bytes)) if bytes.is_power_of_two() => Ok(*bytes),
             Some(_) => {
                 let what = "`general.alignment` is not a power of two".to_owned();
-                Err(self.malformed(self.at, what).into())
+                Err(self.malformed(self.at, what))
             }
         }
     }
 
-    fn tensor(&mut self) -> Result<TensorInfo, Stopped> {
+    fn tensor(&mut self) -> Result<TensorInfo, GgufError> {
         let name = self.name("tensor name")?;
         let at = self.at;
         let rank = self.u32()?;
         if rank > MOST_DIMENSIONS {
             let what = format!("the tensor `{name}` has {rank} dimensions");
-            return Err(self.malformed(at, what).into());
+            return Err(self.malformed(at, what));
         }
         let dimensions = (0..rank).map(|_| self.u64()).collect::<Result<_, _>>()?;
         Ok(TensorInfo { name, dimensions, kind: TensorType(self.u32()?), offset: self.u64()? })

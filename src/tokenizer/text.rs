@@ -1,0 +1,115 @@
+//! The tokenizer of a model.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::bpe::ByteLevelBpe;
+use super::error::TokenizerError;
+use super::probes::{TokenizerDifference, probe_texts};
+use super::special::{Fragment, SpecialTokens};
+use super::spm::ScoredMerges;
+use super::vocabulary::{Vocabulary, text, unsupported};
+use crate::gguf::{Arrays, Header};
+
+/// Divides texts into the tokens of a model.
+#[derive(Debug)]
+pub struct Tokenizer {
+    special: SpecialTokens,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    ByteLevelBpe(ByteLevelBpe),
+    ScoredMerges {
+        merges: ScoredMerges,
+        vocabulary: Vocabulary,
+    },
+    /// A `tokenizer.json`, which the `tokenizers` crate interprets as a whole, special tokens included.
+    File(Box<tokenizers::Tokenizer>),
+}
+
+impl Tokenizer {
+    /// Builds the tokenizer from the vocabulary in the file of `header`.
+    ///
+    /// # Errors
+    /// [`TokenizerError::Unsupported`] where only llama.cpp supports the vocabulary, and [`TokenizerError::Gguf`] where the file
+    /// cannot be read.
+    pub fn from_gguf(header: &Header) -> Result<Self, TokenizerError> {
+        let model = text(header, "tokenizer.ggml.model");
+        if !["gpt2", "llama"].contains(&model) {
+            return Err(unsupported(&header.path, format!("its kind is `{model}`")));
+        }
+        let arrays = Arrays::open(header)?;
+        let vocabulary = Vocabulary::read(header, &arrays)?;
+        let special = vocabulary.special.iter().map(|&id| (vocabulary.tokens[id as usize].clone(), id)).collect();
+        let special = SpecialTokens::new(special).map_err(|error| unsupported(&header.path, error.to_string()))?;
+        let kind = match model {
+            "gpt2" => Kind::ByteLevelBpe(ByteLevelBpe::read(header, &arrays, &vocabulary)?),
+            _ => {
+                let merges = ScoredMerges::read(header, &arrays, &vocabulary)?;
+                Kind::ScoredMerges { merges, vocabulary }
+            }
+        };
+        Ok(Self { special, kind })
+    }
+
+    /// Reads a `tokenizer.json`, the format of the `tokenizers` library, with its own rules for special tokens.
+    ///
+    /// # Errors
+    /// [`TokenizerError::File`] where the file cannot be read or is not valid.
+    pub fn from_file(path: &Path) -> Result<Self, TokenizerError> {
+        let error = |error: tokenizers::Error| TokenizerError::File { path: path.to_owned(), cause: error.to_string() };
+        let tokenizer = tokenizers::Tokenizer::from_file(path).map_err(error)?;
+        // A model without a token for unknown text fails at the first such text: better now than then.
+        tokenizer.encode_fast("a \u{10fffd}", false).map_err(error)?;
+        let special = SpecialTokens::new(Vec::new()).map_err(|cause| error(Box::new(cause)))?;
+        Ok(Self { special, kind: Kind::File(Box::new(tokenizer)) })
+    }
+
+    /// Returns the ids of the tokens of a text. The spelling of a special token is that token, and no token is added at the
+    /// beginning or the end.
+    #[must_use]
+    pub fn tokenize(&self, text: &str) -> Vec<u32> {
+        if let Kind::File(tokenizer) = &self.kind {
+            return tokenizer.encode_fast(text, false).map_or_else(|_| Vec::new(), |encoding| encoding.get_ids().to_vec());
+        }
+        let mut tokens = Vec::new();
+        let mut follows_special = true;
+        for fragment in self.special.partition(text) {
+            match (fragment, &self.kind) {
+                (Fragment::Special(id), _) => tokens.push(id),
+                (Fragment::Text(text), Kind::ByteLevelBpe(bpe)) => bpe.tokenize(text, &mut tokens),
+                (Fragment::Text(text), Kind::ScoredMerges { merges, vocabulary }) => {
+                    merges.tokenize(text, follows_special, vocabulary, &mut tokens);
+                }
+                (Fragment::Text(_), Kind::File(_)) => {}
+            }
+            follows_special = matches!(fragment, Fragment::Special(_));
+        }
+        tokens
+    }
+
+    /// Returns the number of tokens of a text.
+    #[must_use]
+    pub fn count(&self, text: &str) -> usize {
+        self.tokenize(text).len()
+    }
+
+    /// Returns the number of tokens of each text. The texts are divided among the threads of the machine.
+    #[must_use]
+    pub fn count_all(&self, texts: &[&str]) -> Vec<usize> {
+        texts.par_iter().map(|text| self.count(text)).collect()
+    }
+
+    /// Compares this tokenizer with another one of the same model on built-in texts of many kinds, and returns the first text
+    /// that they divide differently.
+    #[must_use]
+    pub fn first_difference(&self, other: &dyn Fn(&str) -> Vec<u32>) -> Option<TokenizerDifference> {
+        probe_texts(&mut self.special.texts()).into_iter().find_map(|text| {
+            let (tokens, other_tokens) = (self.tokenize(&text), other(&text));
+            (tokens != other_tokens).then_some(TokenizerDifference { text, tokens, other_tokens })
+        })
+    }
+}
