@@ -13,9 +13,12 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use memmap2::Mmap;
+use sha2::{Digest, Sha256};
+
+use crate::hash::hex;
 
 /// The number of bytes of a file that are handed out between two checks.
-pub const PIECE: usize = 1 << 20;
+const PIECE: usize = 1 << 20;
 
 /// A model file that is mapped into memory for reading.
 #[derive(Debug)]
@@ -83,6 +86,30 @@ impl ModelMap {
         Ok(())
     }
 
+    /// Returns the SHA-256 of the whole file in lower-case hexadecimal, and calls `consume` with each piece of it on the way.
+    ///
+    /// # Errors
+    /// Those of [`Self::bytes`], converted by `failed`, and those of `consume`.
+    pub fn sha256<E>(
+        &self,
+        failed: impl FnOnce(io::Error) -> E,
+        mut consume: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<String, E> {
+        let mut digest = Sha256::new();
+        let mut start = 0;
+        while start < self.len() {
+            let end = self.len().min(start + PIECE as u64);
+            let piece = match self.bytes(start..end) {
+                Ok(piece) => piece,
+                Err(error) => return Err(failed(error)),
+            };
+            digest.update(piece);
+            consume(piece)?;
+            start = end;
+        }
+        Ok(hex(&digest.finalize()))
+    }
+
     /// Compares the file as it is now with the one that was mapped.
     fn check(&self, now: &Metadata) -> io::Result<()> {
         if now.len() < self.len() {
@@ -138,6 +165,21 @@ mod tests {
         let map = ModelMap::open(&path).unwrap();
         (&file).write_all(b"more").unwrap();
         assert_eq!(map.bytes(0..5).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn the_hash_covers_all_pieces() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let content = vec![7; 2 * PIECE + 9];
+        std::fs::write(&path, &content).unwrap();
+        let mut sizes = Vec::new();
+        let consume = |piece: &[u8]| {
+            sizes.push(piece.len());
+            Ok::<(), io::Error>(())
+        };
+        let sha256 = ModelMap::open(&path).unwrap().sha256(|error| error, consume).unwrap();
+        assert_eq!((sha256, sizes), (crate::hash::sha256_hex(&content), vec![PIECE, PIECE, 9]));
     }
 
     #[test]

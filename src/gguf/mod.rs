@@ -16,5 +16,5 @@ pub use arrays::Arrays;
 pub use error::GgufError;
 pub use file::read;
 pub use header::Header;
-pub use map::{ModelMap, PIECE};
+pub use map::ModelMap;
 pub use types::{TensorInfo, TensorType, Value, ValueType};

@@ -4,11 +4,8 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
 use super::error::ModelFileError;
-use crate::gguf::{ModelMap, PIECE};
-use crate::hash::hex;
+use crate::gguf::ModelMap;
 
 /// Returns the SHA-256 of the file at `path` in lower-case hexadecimal.
 ///
@@ -43,19 +40,10 @@ pub(super) struct HashedFile {
 /// Hashes the file at `path`, and calls `consume` with each piece of it.
 pub(super) fn sha256_with(
     path: &Path,
-    mut consume: impl FnMut(&[u8]) -> Result<(), ModelFileError>,
+    consume: impl FnMut(&[u8]) -> Result<(), ModelFileError>,
 ) -> Result<HashedFile, ModelFileError> {
     let map = ModelMap::open(path).map_err(read_error(path))?;
-    let mut digest = Sha256::new();
-    let mut start = 0;
-    while start < map.len() {
-        let end = map.len().min(start + PIECE as u64);
-        let piece = map.bytes(start..end).map_err(read_error(path))?;
-        digest.update(piece);
-        consume(piece)?;
-        start = end;
-    }
-    Ok(HashedFile { sha256: hex(&digest.finalize()), bytes: map.len() })
+    Ok(HashedFile { sha256: map.sha256(read_error(path), consume)?, bytes: map.len() })
 }
 
 pub(super) fn read_error(path: &Path) -> impl FnOnce(io::Error) -> ModelFileError {

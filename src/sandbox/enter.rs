@@ -1,4 +1,4 @@
-//! The inside: a process gives up its rights and becomes the program.
+//! The launcher's part: a process gives up its rights and executes the program.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -14,13 +14,15 @@ use landlock::{
 use rustix::process::{Resource, Rlimit, Signal, setrlimit};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
+use super::cell::{Cell, Limits};
+use super::error::SandboxError;
 use super::filter::{self, Signals};
-use super::{Cell, Limits, SandboxError};
 
-/// The newest Landlock that is asked for; of an older one, what it has is taken, and the filter of system calls covers the rest.
+/// The newest version of Landlock that is requested. Of an older one, its features are used, and the filter of system calls covers
+/// the others.
 const NEWEST: ABI = ABI::V7;
 
-/// What any program needs to start. Of the system, nothing of the user's.
+/// The paths of the system that any program may read. Nothing of the user's is among them.
 const SYSTEM: [&str; 13] = [
     "/usr",
     "/bin",
@@ -37,29 +39,30 @@ const SYSTEM: [&str; 13] = [
     "/etc/mime.types",
 ];
 
-/// The priority of programs that may start others.
+/// The niceness of programs that may start others.
 const NICE: i32 = 10;
 
-/// Devices without a machine behind them.
+/// The devices that a program may read and write; none of them is hardware.
 const DEVICES: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"];
 
 fn unavailable(what: &str, cause: impl std::fmt::Display) -> SandboxError {
     SandboxError::Unavailable(format!("{what}: {cause}"))
 }
 
-/// Gives up the rights of this process, and of all that it becomes and starts.
+/// Gives up the rights of this process, for the program that it executes and for all descendants. Returns the version of Landlock.
 ///
 /// # Errors
-/// [`SandboxError::Unavailable`]; this process must end then.
+/// [`SandboxError::Unavailable`]; this process must end then, because it may have lost only a part of its rights.
 fn give_up(cell: &Cell) -> Result<ABI, SandboxError> {
-    // Who ends gepard ends the program; the filter keeps it from taking that back.
+    // The program ends when gepard ends. The filter of system calls prevents it from changing that.
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
         .map_err(|e| unavailable("its end cannot be tied to ours", e))?;
     close_inherited();
     drop_capabilities()?;
     limit(cell)?;
     if cell.processes {
-        // However many they become, whoever watches them is sooner. Nobody but root may raise it: under a lower one it stays.
+        // With a higher priority than theirs, the watching process gets processor time however many they are. Only root may raise a
+        // priority, so a lower one than this is kept.
         let own = rustix::process::getpriority_process(None).unwrap_or(NICE);
         rustix::process::setpriority_process(None, own.max(NICE))
             .map_err(|e| unavailable("the priority cannot be lowered", e))?;
@@ -74,10 +77,10 @@ fn give_up(cell: &Cell) -> Result<ABI, SandboxError> {
     Ok(abi)
 }
 
-/// Shuts this process in and becomes the program `argv`, with an empty environment but for a few names.
+/// Isolates this process and executes the program `argv` with a minimal environment.
 ///
 /// # Errors
-/// [`SandboxError`]; this process must end then, for it has lost its rights.
+/// [`SandboxError`]; this process must end then, because it has lost its rights.
 pub fn enter(cell: &Cell, argv: &[OsString]) -> Result<Infallible, SandboxError> {
     let Some((program, arguments)) = argv.split_first() else {
         return Err(SandboxError::Start { program: String::new(), cause: "no program is named".into() });
@@ -91,22 +94,22 @@ pub fn enter(cell: &Cell, argv: &[OsString]) -> Result<Infallible, SandboxError>
     Err(SandboxError::Start { program: program.display().to_string(), cause: format!("{error}{hint}") })
 }
 
-/// A program with the environment of the sandbox. Nothing of ours is in it: it may hold secrets.
+/// Returns a command with the environment of the sandbox. Nothing of gepard's environment is in it, which may contain secrets.
 pub(super) fn command(program: &Path, scratch: &Path) -> Command {
     let mut command = Command::new(program);
     command.env_clear().current_dir(scratch).env("PATH", "/usr/local/bin:/usr/bin:/bin");
     command.env("HOME", scratch).env("TMPDIR", scratch).env("LANG", "C.UTF-8").env("PYTHONHASHSEED", "0");
-    // A thread for each core, each with its memory, is what these libraries start at once.
+    // Without these, the libraries start a thread for each core at once, each with memory of its own.
     command.env("OMP_NUM_THREADS", "1").env("OPENBLAS_NUM_THREADS", "1").env("MKL_NUM_THREADS", "1");
-    // Room for each thread's memory is set aside at once, and counts where addresses do.
+    // Without this, glibc reserves addresses for each thread, which count where the limit is one of addresses.
     command.env("MALLOC_ARENA_MAX", "1");
     command
 }
 
-/// Shuts this process in, with `scratch` to write into, and tries to break out.
+/// Isolates this process with `scratch` as its folder, and tests the isolation. Returns the means of isolation as text.
 ///
 /// # Errors
-/// [`SandboxError::Unavailable`] with what does not hold.
+/// [`SandboxError::Unavailable`] with the right that was not lost.
 pub fn probe(scratch: &Path) -> Result<String, SandboxError> {
     let limits = Limits { memory: 1 << 40, cpu: 3600, output: 0, disk: 1 << 20, tasks: 1 };
     let cell = Cell { scratch: scratch.to_owned(), read: Vec::new(), processes: false, limits, refusal: String::new() };
@@ -128,21 +131,21 @@ pub fn probe(scratch: &Path) -> Result<String, SandboxError> {
     Ok(format!("Landlock {}, seccomp", abi as i32))
 }
 
-/// Files that whoever started us left open are none of the program's.
+/// Closes the files that were inherited from the process that started this one.
 fn close_inherited() {
     let Ok(open) = std::fs::read_dir("/proc/self/fd") else { return };
     let numbers: Vec<i32> = open.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
     for number in numbers.into_iter().filter(|&number| number > 2) {
-        // The listing itself is among them, and closed already.
+        // One of the numbers is that of the listing, which is closed already.
         let _ = nix::unistd::close(number);
     }
 }
 
-/// Root in the sandbox is nobody: its powers are gone when it becomes the program, and what could be inherited, by whomever, is gone
-/// at once (the ambient set is a part of that).
+/// Drops all capabilities, so that root has none in the sandbox: those of the bounding set when the program is executed, and the
+/// inheritable ones, with the ambient ones among them, at once.
 fn drop_capabilities() -> Result<(), SandboxError> {
     for capability in CapabilitySet::all().iter() {
-        // Who is not root has none to drop, and may not.
+        // This fails for a user other than root, who has no capabilities to drop.
         let _ = rustix::thread::remove_capability_from_bounding_set(capability);
     }
     let failed = |e| unavailable("what may be inherited of root's powers cannot be given up", e);
@@ -153,14 +156,16 @@ fn drop_capabilities() -> Result<(), SandboxError> {
     rustix::thread::set_capabilities(None, CapabilitySets { inheritable: CapabilitySet::empty(), ..own }).map_err(failed)
 }
 
+/// Sets the resource limits, none above the present ones.
 fn limit(cell: &Cell) -> Result<(), SandboxError> {
     let Limits { memory, cpu, disk, .. } = cell.limits;
     let both = |most: u64| Rlimit { current: Some(most), maximum: Some(most) };
-    // One interpreter needs the addresses that it uses. Compilers and other runtimes set more aside than they touch.
+    // A single interpreter reserves about the addresses that it uses, so these are limited. Compilers and other runtimes reserve
+    // many more than they use.
     let of_memory = if cell.processes { Resource::Data } else { Resource::As };
     let mut limits =
         vec![(of_memory, memory), (Resource::Cpu, cpu), (Resource::Fsize, disk), (Resource::Core, 0), (Resource::Nofile, 256)];
-    // The kernel counts all tasks of the user, and none of root's: a last resort, the watcher's count is what holds.
+    // The kernel counts all tasks of the user and none of root's, so this limit is a last resort behind the watching process.
     if let Some(tasks) = tasks_of_all() {
         limits.push((Resource::Nproc, tasks + cell.limits.tasks));
     }
@@ -172,12 +177,13 @@ fn limit(cell: &Cell) -> Result<(), SandboxError> {
     Ok(())
 }
 
-/// Tasks on this machine.
+/// Returns the number of tasks on this machine.
 fn tasks_of_all() -> Option<u64> {
     let load = std::fs::read_to_string("/proc/loadavg").ok()?;
     load.split_whitespace().nth(3)?.split_once('/')?.1.parse().ok()
 }
 
+/// Restricts the access to files, network and other processes with Landlock. Returns its version.
 fn landlock(cell: &Cell) -> Result<ABI, SandboxError> {
     let failed = |e: landlock::RulesetError| unavailable("Landlock cannot be used", e);
     let read = AccessFs::Execute | AccessFs::ReadFile | AccessFs::ReadDir;

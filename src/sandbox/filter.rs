@@ -1,5 +1,5 @@
-//! Which system calls a program may not make. What Landlock knows nothing of, or an older one does not: sockets, signals,
-//! processes, rights and dates of files, other processes' memory, the kernel's rarer doors.
+//! The filter of system calls, for what Landlock or an older version of it does not restrict: sockets, signals, processes,
+//! permissions and dates of files, the memory of other processes, and rarely used interfaces of the kernel.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,18 @@ use seccompiler::{
     TargetArch,
 };
 
-/// Whom a program may signal.
+/// The processes that a program may signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Signals {
-    /// The process with this number, which is itself.
+    /// The process with this id, which is the program's own.
     ToItself(u32),
-    /// Landlock sees to it that it is only those in the sandbox.
+    /// Those in the sandbox; Landlock restricts signals to them.
     Scoped,
-    /// Nobody.
+    /// None.
     None,
 }
 
+/// The reason why the filter could not be installed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FilterError {
     #[error("there is no filter for this processor")]
@@ -29,13 +30,13 @@ pub(super) enum FilterError {
     Apply(#[from] seccompiler::Error),
 }
 
-/// Denied whatever the arguments.
+/// The system calls that are denied whatever their arguments.
 #[rustfmt::skip]
 const DENIED: &[i64] = &[
-    // Network, and sockets of the machine. Pairs of sockets are allowed, but lead nowhere else.
+    // Network and local sockets. Pairs of connected sockets are allowed, because they lead to no other process.
     libc::SYS_socket, libc::SYS_connect, libc::SYS_bind, libc::SYS_listen, libc::SYS_accept, libc::SYS_accept4,
     libc::SYS_sendmsg, libc::SYS_sendmmsg,
-    // Memory and queues that outlive a process, or that no limit counts.
+    // Memory and queues that outlive a process or are not counted towards a limit.
     libc::SYS_shmget, libc::SYS_shmat, libc::SYS_shmctl, libc::SYS_semget, libc::SYS_semctl, libc::SYS_semtimedop,
     libc::SYS_semop, libc::SYS_msgget, libc::SYS_msgctl, libc::SYS_msgsnd, libc::SYS_msgrcv, libc::SYS_mq_open,
     libc::SYS_mq_unlink, libc::SYS_memfd_create, libc::SYS_memfd_secret, libc::SYS_add_key, libc::SYS_request_key,
@@ -44,9 +45,9 @@ const DENIED: &[i64] = &[
     libc::SYS_ptrace, libc::SYS_process_vm_readv, libc::SYS_process_vm_writev, libc::SYS_process_madvise,
     libc::SYS_process_mrelease, libc::SYS_kcmp, libc::SYS_pidfd_open, libc::SYS_pidfd_getfd, libc::SYS_pidfd_send_signal,
     libc::SYS_tkill, libc::SYS_setpriority, libc::SYS_ioprio_set, libc::SYS_migrate_pages, libc::SYS_move_pages,
-    // The process group is what is killed in the end; nobody leaves it.
+    // The process group is killed in the end, so no process may leave it.
     libc::SYS_setpgid, libc::SYS_setsid,
-    // Rights, owners and dates of files: Landlock does not guard them.
+    // Permissions, owners and dates of files, which Landlock does not restrict.
     libc::SYS_fchmod, libc::SYS_fchmodat, libc::SYS_fchmodat2, libc::SYS_fchown, libc::SYS_fchownat, libc::SYS_utimensat,
     libc::SYS_setxattr, libc::SYS_lsetxattr, libc::SYS_fsetxattr, libc::SYS_removexattr, libc::SYS_lremovexattr,
     libc::SYS_fremovexattr, libc::SYS_truncate, libc::SYS_mknodat, libc::SYS_inotify_add_watch, libc::SYS_fanotify_init,
@@ -62,7 +63,7 @@ const DENIED: &[i64] = &[
     libc::SYS_personality, libc::SYS_vhangup, libc::SYS_setrlimit,
 ];
 
-/// The same, of calls that only this processor has.
+/// The system calls of this processor only that are denied whatever their arguments.
 #[cfg(target_arch = "x86_64")]
 #[rustfmt::skip]
 const DENIED_HERE: &[i64] = &[
@@ -72,20 +73,20 @@ const DENIED_HERE: &[i64] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const DENIED_HERE: &[i64] = &[];
 
-/// Said not to exist, so that the C library takes an older call whose arguments a filter can read, or does without. What lies in
-/// a pipe by reference is memory that no limit counts.
+/// The system calls that seem not to exist, so that the C library uses an older one whose arguments a filter can read, or none. The
+/// last three put memory into a pipe by reference, where no limit counts it.
 const UNKNOWN: [i64; 5] = [libc::SYS_clone3, libc::SYS_openat2, libc::SYS_vmsplice, libc::SYS_splice, libc::SYS_tee];
 
-/// Calls that came after this was written.
+/// The numbers of system calls that were added to the kernel after this list was written.
 const LATER: std::ops::RangeInclusive<i64> = 463..=511;
 
-/// Calls of the x32 ABI have this bit, and would pass a filter that knows only their numbers.
+/// The bit in the numbers of system calls of the x32 ABI, which would pass a filter for the numbers without it.
 #[cfg(target_arch = "x86_64")]
 const X32: i64 = 0x4000_0000;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-/// Denies `call` where all conditions hold.
+/// Denies `call` where all conditions on its arguments hold.
 fn deny(rules: &mut Rules, call: i64, conditions: &[(u8, Len, Op, u64)]) -> Result<(), FilterError> {
     let conditions =
         conditions.iter().map(|(argument, len, op, value)| SeccompCondition::new(*argument, len.clone(), op.clone(), *value));
@@ -94,22 +95,23 @@ fn deny(rules: &mut Rules, call: i64, conditions: &[(u8, Len, Op, u64)]) -> Resu
     Ok(())
 }
 
+/// Returns the rules for what a program may not do. `processes` is whether it may start processes.
 fn denied(processes: bool, signals: Signals) -> Result<Rules, FilterError> {
     let mut rules: Rules = DENIED.iter().chain(DENIED_HERE).map(|&call| (call, Vec::new())).collect();
     let rules_of = &mut rules;
     if processes {
-        // Processes, but no namespaces: in one of its own a program is root.
+        // Processes are allowed, but no namespaces, in which a program could be root.
         for bit in [libc::CLONE_NEWUSER, libc::CLONE_NEWNS, libc::CLONE_NEWPID, libc::CLONE_NEWNET, libc::CLONE_NEWIPC] {
             let bit = bit as u64;
             deny(rules_of, libc::SYS_clone, &[(0, Len::Qword, Op::MaskedEq(bit), bit)])?;
         }
     } else {
-        // Threads, but no processes.
+        // Threads are allowed, but no processes.
         deny(rules_of, libc::SYS_clone, &[(0, Len::Qword, Op::MaskedEq(libc::CLONE_THREAD as u64), 0)])?;
         #[cfg(target_arch = "x86_64")]
         rules_of.extend([(libc::SYS_fork, Vec::new()), (libc::SYS_vfork, Vec::new())]);
     }
-    // The threads of a process have the same open files: who looks at one has seen all.
+    // All threads of a process have the same open files, so that looking at one thread is enough.
     let (thread, both) = (libc::CLONE_THREAD as u64, (libc::CLONE_THREAD | libc::CLONE_FILES) as u64);
     deny(rules_of, libc::SYS_clone, &[(0, Len::Qword, Op::MaskedEq(both), thread)])?;
     let unshare = libc::CLOSE_RANGE_UNSHARE.into();
@@ -122,30 +124,31 @@ fn denied(processes: bool, signals: Signals) -> Result<Rules, FilterError> {
             Signals::None => drop(rules_of.insert(call, Vec::new())),
         }
     }
-    // Of limits and schedules, one may look at one's own.
+    // A program may read its own limits and scheduling, and change none.
     for call in [libc::SYS_prlimit64, libc::SYS_sched_setaffinity, libc::SYS_sched_setparam, libc::SYS_sched_setscheduler] {
         deny(rules_of, call, &[(0, Len::Dword, Op::Ne, 0)])?;
     }
     deny(rules_of, libc::SYS_sched_setattr, &[(0, Len::Dword, Op::Ne, 0)])?;
     deny(rules_of, libc::SYS_prlimit64, &[(2, Len::Qword, Op::Ne, 0)])?;
-    // It ends when gepard ends, and its open files can be counted.
+    // The program must end when gepard ends, and its open files must remain readable.
     for option in [libc::PR_SET_PDEATHSIG, libc::PR_SET_DUMPABLE] {
         deny(rules_of, libc::SYS_prctl, &[(0, Len::Dword, Op::Eq, option as u64)])?;
     }
-    // A datagram with an address goes anywhere.
+    // A datagram with an address could be sent to any process.
     deny(rules_of, libc::SYS_sendto, &[(4, Len::Qword, Op::Ne, 0)])?;
-    // Room set aside beyond a file's end counts towards no limit on most file systems.
+    // Space that is reserved behind the end of a file counts towards no limit on most file systems.
     let keep = libc::FALLOC_FL_KEEP_SIZE as u64;
     deny(rules_of, libc::SYS_fallocate, &[(1, Len::Dword, Op::MaskedEq(keep), keep)])?;
-    // Files that ask for a signal to somebody: whom, and which. Sockets are asked by requests as well. A lease keeps others out.
+    // These choose the process and the signal for events on a file. A lease blocks other processes.
     for command in [libc::F_SETOWN, F_SETOWN_EX, F_SETSIG, libc::F_SETLEASE] {
         deny(rules_of, libc::SYS_fcntl, &[(1, Len::Dword, Op::Eq, command as u64)])?;
     }
-    // The same, text pushed into a terminal, and what makes a file unchangeable, its owner's too, though it is open for reading only.
+    // These choose the process for events on a socket, insert text into a terminal's input, and set flags of files that are open for
+    // reading only, such as the one that makes a file immutable.
     for request in [FIOSETOWN, SIOCSPGRP, TIOCSTI, TIOCLINUX, FS_IOC_SETFLAGS, FS_IOC32_SETFLAGS, FS_IOC_FSSETXATTR] {
         deny(rules_of, libc::SYS_ioctl, &[(1, Len::Dword, Op::Eq, request)])?;
     }
-    // Opened for reading, emptied all the same: a Landlock before 6.2 sees only the reading.
+    // A file that is opened for reading with this flag is emptied, which Landlock before Linux 6.2 does not restrict.
     let emptied = Op::MaskedEq((libc::O_ACCMODE | libc::O_TRUNC) as u64);
     deny(rules_of, libc::SYS_openat, &[(2, Len::Dword, emptied.clone(), libc::O_TRUNC as u64)])?;
     #[cfg(target_arch = "x86_64")]
@@ -153,25 +156,26 @@ fn denied(processes: bool, signals: Signals) -> Result<Rules, FilterError> {
     Ok(rules)
 }
 
-/// The command that gives a file an owner to signal, by thread.
+/// The `fcntl` command that chooses the thread that is signalled for events on a file.
 const F_SETOWN_EX: i32 = 15;
-/// The command that says which signal that is.
+/// The `fcntl` command that chooses the signal for events on a file.
 const F_SETSIG: i32 = 10;
-/// Gives a socket an owner to signal.
+/// The `ioctl` request that chooses the process that is signalled for events on a socket.
 const FIOSETOWN: u64 = 0x8901;
-/// The same by its older name.
+/// The older `ioctl` request that chooses the process that is signalled for events on a socket.
 const SIOCSPGRP: u64 = 0x8902;
-/// Pushes a character into a terminal's input.
+/// The `ioctl` request that inserts a character into a terminal's input.
 const TIOCSTI: u64 = 0x5412;
-/// Pastes into a console.
+/// The `ioctl` request that pastes text into a console.
 const TIOCLINUX: u64 = 0x541c;
-/// Gives a file flags, such as that nobody can change it.
+/// The `ioctl` request that sets a file's flags, such as the one that makes it immutable.
 const FS_IOC_SETFLAGS: u64 = 0x4008_6602;
-/// The same in its narrow form.
+/// The 32-bit form of the `ioctl` request that sets a file's flags.
 const FS_IOC32_SETFLAGS: u64 = 0x4004_6602;
-/// The same, and more.
+/// The `ioctl` request that sets a file's flags and other attributes.
 const FS_IOC_FSSETXATTR: u64 = 0x401c_5820;
 
+/// Installs a filter that lets the system calls of `rules` fail with `errno`.
 fn install(mut rules: Rules, errno: i32) -> Result<(), FilterError> {
     #[cfg(target_arch = "x86_64")]
     rules.extend(rules.keys().map(|call| (call | X32, Vec::new())).collect::<Vec<_>>());
@@ -181,7 +185,7 @@ fn install(mut rules: Rules, errno: i32) -> Result<(), FilterError> {
     Ok(seccompiler::apply_filter(&program)?)
 }
 
-/// Holds for this process and all that it becomes.
+/// Installs the filter for this process, the program that it executes and all descendants.
 pub(super) fn apply(processes: bool, signals: Signals) -> Result<(), FilterError> {
     install(UNKNOWN.into_iter().chain(LATER).map(|call| (call, Vec::new())).collect(), libc::ENOSYS)?;
     install(denied(processes, signals)?, libc::EPERM)

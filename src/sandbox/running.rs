@@ -1,4 +1,4 @@
-//! The outside: starts a program, listens to it, watches what it uses, ends it with all that it started.
+//! Running a program in the sandbox: starting it, reading its output, limiting what it uses, and ending it with its descendants.
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -10,87 +10,99 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
+use super::cell::{Cell, Limits, REFUSED};
+use super::error::SandboxError;
+use super::launcher::Sandbox;
+use super::scratch::{Scratch, size};
+use super::secret::secret;
 use super::usage::{Usage, tasks_of_all, usage};
-use super::{Cell, Limits, REFUSED, Sandbox, SandboxError, Scratch, scratch};
 
-/// How often what a program uses is looked at.
+/// The time between two measurements of a single process.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The same of one that may start others: they double faster.
+/// The time between two measurements of a program that may start others, which can double quickly.
 const LOOK_AT_MANY: Duration = Duration::from_millis(5);
 
-/// The last bytes of what it says that are kept.
-const SAID: usize = 8000;
+/// The number of bytes at the end of standard error that are kept.
+const KEPT_STDERR: usize = 8000;
 
-/// The longest that is waited for what a program wrote before it ended: on a busy machine it takes a while to be read.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// The time that output which a program wrote before it ended may take to arrive on a busy machine.
+const LAST_OUTPUT: Duration = Duration::from_secs(1);
 
-/// So many new processes between two looks are sudden.
+/// The number of new tasks in the whole system between two measurements above which the process group is paused.
 const SUDDEN: u64 = 32;
 
-/// The longest that the dead may take to be gone.
+/// The time that killed processes may take to disappear.
 const GONE: Duration = Duration::from_secs(2);
 
-/// What a program used more of than it may.
+/// The limit that a program exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exceeded {
-    /// Written to standard output and error.
+    /// Bytes on standard output and standard error.
     Output,
-    /// Written into the scratch folder.
+    /// The size of the scratch folder, with files that have no name any more.
     Disk,
-    /// Memory, together with all that it started.
+    /// The memory of the program and its descendants.
     Memory,
-    /// Processes and threads.
+    /// The number of processes and threads.
     Tasks,
-    /// Files that are counted by nobody: a program that may be run and not read does not show what it holds.
+    /// The open files cannot be counted, because the user may execute the program and not read it.
     Hidden,
 }
 
-/// What a program did next.
+/// The next thing that happened to a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// It wrote to its standard output.
+    /// The program wrote these bytes to its standard output.
     Out(Vec<u8>),
-    /// It used too much, and was ended.
+    /// The program exceeded a limit and was ended.
     Exceeded(Exceeded),
-    /// It ended; how, in words.
+    /// The program ended.
     Ended {
-        /// Exit code or signal, in words.
+        /// The exit code or signal as text.
         how: String,
         /// Whether the exit code was 0.
         well: bool,
     },
-    /// Nothing happened until the given moment.
+    /// Nothing happened until the given time.
     Silence,
 }
 
-enum Heard {
+/// Bytes that a program wrote, by the pipe.
+enum Output {
     Out(Vec<u8>),
     Err(Vec<u8>),
 }
 
-/// A program that runs. Dropped, it and all that it started is gone.
+/// A running program. Dropping this value ends the program and its descendants.
 pub struct Running {
     child: Child,
-    heard: Receiver<Heard>,
+    /// What the threads that read the pipes send.
+    output: Receiver<Output>,
     limits: Limits,
     scratch: PathBuf,
+    /// The secret with which the launcher's message of refusal begins.
     refusal: String,
-    alone: bool,
+    /// Whether the program cannot have descendants.
+    is_alone: bool,
+    /// The number of bytes on standard output and standard error.
     written: u64,
-    said: Vec<u8>,
-    looked: Instant,
-    /// Processes and threads of the whole system, as of the last look.
-    all: u64,
-    /// How it ended, and when that was seen.
+    /// The end of standard error.
+    stderr: Vec<u8>,
+    /// The time of the next measurement.
+    next_measurement: Instant,
+    /// The number of tasks of the whole system at the last measurement.
+    system_tasks: u64,
+    /// The exit status, and the time when it was seen.
     exited: Option<(ExitStatus, Instant)>,
 }
 
 impl Sandbox {
-    /// Starts a program; `input` is its standard input. `read` are files and folders that it may read besides the system's.
+    /// Starts a program with `input` as its standard input. `read` are the files and folders that it may read in addition to the
+    /// system's, `processes` is whether it may start processes.
     ///
     /// # Errors
-    /// [`SandboxError::Start`]
+    /// [`SandboxError::Start`] where the program cannot be started. A refusal of the launcher is an error of [`Running::next`].
     pub fn start(
         &self,
         argv: &[OsString],
@@ -101,7 +113,7 @@ impl Sandbox {
         let program = argv.first().cloned().unwrap_or_default();
         let failed = |cause: String| SandboxError::Start { program: program.display().to_string(), cause };
         let folder = scratch.path().canonicalize().map_err(|e| failed(e.to_string()))?;
-        let refusal = super::secret();
+        let refusal = secret();
         let cell = Cell { scratch: folder.clone(), read: read.to_vec(), processes, limits, refusal: refusal.clone() };
         let mut command = match &self.launcher {
             Some(launcher) => {
@@ -117,81 +129,82 @@ impl Sandbox {
                 command
             }
         };
-        // A group of its own: it is what is ended, and nobody in the sandbox can leave it.
+        // The process group is what is ended, and no process in the sandbox can leave it.
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-        let all = tasks_of_all();
+        let system_tasks = tasks_of_all();
         let mut child = command.spawn().map_err(|e| failed(e.to_string()))?;
         let (Some(mut stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
             return Err(failed("it has no pipes".into()));
         };
-        // Who does not read hinders nobody: it ends with the program.
+        // The thread of a program that does not read its input ends when the program ends.
         std::thread::spawn(move || drop(stdin.write_all(&input)));
-        let (tell, heard) = sync_channel(8);
+        let (sender, output) = sync_channel(8);
         std::thread::spawn({
-            let tell = tell.clone();
-            move || listen(stdout, &tell, Heard::Out)
+            let sender = sender.clone();
+            move || read_pipe(stdout, &sender, Output::Out)
         });
-        std::thread::spawn(move || listen(stderr, &tell, Heard::Err));
+        std::thread::spawn(move || read_pipe(stderr, &sender, Output::Err));
         Ok(Running {
             child,
-            heard,
+            output,
             limits,
             scratch: folder,
             refusal,
-            alone: !processes && self.holds(),
+            is_alone: !processes && self.holds(),
             written: 0,
-            said: Vec::new(),
-            looked: Instant::now(),
-            all,
+            stderr: Vec::new(),
+            next_measurement: Instant::now(),
+            system_tasks,
             exited: None,
         })
     }
 }
 
-fn listen(mut pipe: impl Read, tell: &SyncSender<Heard>, heard: fn(Vec<u8>) -> Heard) {
+/// Sends the bytes of a pipe until it is closed or the receiver is dropped.
+fn read_pipe(mut pipe: impl Read, sender: &SyncSender<Output>, output: fn(Vec<u8>) -> Output) {
     let mut buffer = vec![0; 16 << 10];
     while let Ok(count @ 1..) = pipe.read(&mut buffer) {
-        if tell.send(heard(buffer[..count].to_vec())).is_err() {
+        if sender.send(output(buffer[..count].to_vec())).is_err() {
             return;
         }
     }
 }
 
 impl Running {
-    /// What it does next, until the moment given.
+    /// Waits for the next event, at most until the given time.
     ///
     /// # Errors
-    /// [`SandboxError`] where it is not the program that ended, but the sandbox that refused it.
+    /// [`SandboxError`] where the launcher ended because it could not isolate the program.
     pub fn next(&mut self, until: Instant) -> Result<Event, SandboxError> {
         loop {
             let now = Instant::now();
-            if let Some(exceeded) = self.look(now) {
+            if let Some(exceeded) = self.exceeded_limit(now) {
                 self.end();
                 return Ok(Event::Exceeded(exceeded));
             }
             if now >= until {
                 return self.exited.map_or(Ok(Event::Silence), |(status, _)| self.ended(status));
             }
-            match self.heard.recv_timeout(self.pause().min(until - now)) {
-                Ok(heard) => {
-                    let (Heard::Out(bytes) | Heard::Err(bytes)) = &heard;
+            match self.output.recv_timeout(self.pause().min(until - now)) {
+                Ok(output) => {
+                    let (Output::Out(bytes) | Output::Err(bytes)) = &output;
                     self.written += bytes.len() as u64;
                     if self.written > self.limits.output {
                         self.end();
                         return Ok(Event::Exceeded(Exceeded::Output));
                     }
-                    match heard {
-                        Heard::Out(bytes) => return Ok(Event::Out(bytes)),
-                        Heard::Err(bytes) => {
-                            self.said.extend(bytes);
-                            let surplus = self.said.len().saturating_sub(SAID);
-                            self.said.drain(..surplus);
+                    match output {
+                        Output::Out(bytes) => return Ok(Event::Out(bytes)),
+                        Output::Err(bytes) => {
+                            self.stderr.extend(bytes);
+                            let surplus = self.stderr.len().saturating_sub(KEPT_STDERR);
+                            self.stderr.drain(..surplus);
                         }
                     }
                 }
-                // It may have ended while something that it started holds its pipes: then a longer silence is its last word.
+                // A descendant may keep the pipes open after the program has ended: then a longer silence is the end.
                 Err(RecvTimeoutError::Timeout) => match self.exited {
-                    Some((status, at)) if at.elapsed() > LAST_WORDS => return self.ended(status),
+                    Some((status, at)) if at.elapsed() > LAST_OUTPUT => return self.ended(status),
                     Some(_) => {}
                     None => self.exited = self.child.try_wait().ok().flatten().map(|status| (status, now)),
                 },
@@ -201,13 +214,14 @@ impl Running {
                         self.exited = Some((status, now));
                         return self.ended(status);
                     }
-                    // It is about to end, or closed its pipes and goes on.
+                    // The program is about to end, or closed its pipes and continues.
                     std::thread::sleep(Duration::from_millis(1));
                 }
             }
         }
     }
 
+    /// Returns the event for an exit status, or the error of the launcher.
     fn ended(&self, status: ExitStatus) -> Result<Event, SandboxError> {
         let said = self.said();
         if status.code() == Some(REFUSED.into())
@@ -218,15 +232,15 @@ impl Running {
         Ok(Event::Ended { how: how(status), well: status.success() })
     }
 
-    /// The last of what it wrote to its standard error.
+    /// Returns the end of what the program wrote to its standard error.
     #[must_use]
     pub fn said(&self) -> String {
-        String::from_utf8_lossy(&self.said).into_owned()
+        String::from_utf8_lossy(&self.stderr).into_owned()
     }
 
-    /// Ends it, and waits until all that it started is gone.
+    /// Ends the program, and waits until its descendants have ended.
     pub fn end(&mut self) {
-        if self.alone && self.exited.is_some() {
+        if self.is_alone && self.exited.is_some() {
             return;
         }
         let group = self.group();
@@ -235,7 +249,7 @@ impl Running {
         }
         drop(self.child.kill());
         drop(self.child.wait());
-        let Some(group) = group.filter(|_| !self.alone) else { return };
+        let Some(group) = group.filter(|_| !self.is_alone) else { return };
         let started = Instant::now();
         while test_kill_process_group(group).is_ok() && started.elapsed() < GONE {
             let _ = kill_process_group(group, Signal::KILL);
@@ -248,31 +262,31 @@ impl Running {
     }
 
     fn pause(&self) -> Duration {
-        if self.alone { LOOK } else { LOOK_AT_MANY }
+        if self.is_alone { LOOK } else { LOOK_AT_MANY }
     }
 
-    /// What it uses too much of.
-    fn look(&mut self, now: Instant) -> Option<Exceeded> {
-        if now < self.looked {
+    /// Measures what the program uses, if it is time, and returns the limit that it exceeds.
+    fn exceeded_limit(&mut self, now: Instant) -> Option<Exceeded> {
+        if now < self.next_measurement {
             return None;
         }
-        self.looked = now + self.pause();
-        // Whoever forks without end would have the processors to himself while he is counted: where the whole system suddenly has
-        // many more tasks, the group stands still for that.
-        let all = if self.alone { 0 } else { tasks_of_all() };
-        let group = self.group().filter(|_| all > self.all + SUDDEN);
-        self.all = all;
+        self.next_measurement = now + self.pause();
+        // A program that starts processes without end would take all processor time while they are counted. Where the whole system
+        // suddenly has many more tasks, the group is paused for that time.
+        let system_tasks = if self.is_alone { 0 } else { tasks_of_all() };
+        let group = self.group().filter(|_| system_tasks > self.system_tasks + SUDDEN);
+        self.system_tasks = system_tasks;
         if let Some(group) = group {
             let _ = kill_process_group(group, Signal::STOP);
         }
-        let Usage { tasks, memory, unlinked, hidden } = usage(self.child.id(), self.alone, &self.scratch, self.limits);
+        let Usage { tasks, memory, unlinked, hidden } = usage(self.child.id(), self.is_alone, &self.scratch, self.limits);
         if let Some(group) = group.filter(|_| tasks <= self.limits.tasks) {
             let _ = kill_process_group(group, Signal::CONT);
         }
         if tasks > self.limits.tasks {
             return Some(Exceeded::Tasks);
         }
-        let disk = scratch::size(&self.scratch).map(|bytes| unlinked.into_values().fold(bytes, u64::saturating_add));
+        let disk = size(&self.scratch).map(|bytes| unlinked.into_values().fold(bytes, u64::saturating_add));
         if disk.is_none_or(|bytes| bytes > self.limits.disk) {
             return Some(Exceeded::Disk);
         }
@@ -289,7 +303,7 @@ impl Drop for Running {
     }
 }
 
-/// How a program ended, in words.
+/// Returns an exit status as text.
 fn how(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit code {code}"),

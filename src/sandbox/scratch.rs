@@ -1,41 +1,43 @@
-//! A folder that a program may do anything in, and that is gone afterwards whatever it did.
+//! The scratch folder of a program, which is deleted afterwards whatever the program did in it.
 
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// The most entries that are counted; who has more has too many.
+use super::secret::secret;
+
+/// The largest number of files and folders that a scratch folder may contain.
 const MOST_ENTRIES: usize = 4096;
 
-/// A folder of its own, deleted when it is dropped.
+/// A temporary folder, which is deleted when this value is dropped.
 #[derive(Debug)]
 pub struct Scratch {
     folder: tempfile::TempDir,
 }
 
 impl Scratch {
-    /// An empty one, in the system's folder for temporary files.
+    /// Creates an empty one in the system's folder for temporary files.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the operating system.
     pub fn new() -> std::io::Result<Self> {
         Ok(Self { folder: tempfile::Builder::new().prefix(&format!("gepard-code-{}-", std::process::id())).tempdir()? })
     }
 
-    /// Where it is.
+    /// Returns the path of the folder.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Puts a file into it, in the place of what a program has left under its name.
+    /// Writes a file into the folder, and removes whatever a program left under its name.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the operating system.
     pub fn write(&self, name: &str, text: &str) -> std::io::Result<()> {
         let path = self.path().join(name);
-        // A program may have put a folder there, or a link to a file of the user's: nothing is written through it.
+        // A program may have left a folder there, or a link to one of the user's files, which must not be written to.
         match path.symlink_metadata() {
             Ok(found) if found.is_dir() => {
                 fs::set_permissions(&path, fs::Permissions::from_mode(0o700))?;
@@ -48,7 +50,8 @@ impl Scratch {
         fs::OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes())
     }
 
-    /// Makes what was built in it executable: programs in the sandbox cannot, for the call would reach files outside as well.
+    /// Makes all files in the folder executable. Programs in the sandbox cannot do so, because the system call would reach files
+    /// outside of the folder as well.
     pub(crate) fn allow_execution(&self) {
         for entry in fs::read_dir(self.path()).into_iter().flatten().flatten() {
             if entry.file_type().is_ok_and(|kind| kind.is_file()) {
@@ -64,16 +67,17 @@ impl Drop for Scratch {
     }
 }
 
-/// The deepest that folders may lie in each other.
+/// The largest number of levels of subfolders that are searched.
 const DEEPEST: usize = 64;
 
-/// Bytes in a folder that a program is writing into; None: more than can be counted, or hidden from us.
+/// Returns the size in bytes of a folder that a program is writing into; `None` where it has too many entries or levels, or cannot
+/// be read.
 pub(super) fn size(folder: &Path) -> Option<u64> {
     let (mut bytes, mut entries, mut folders) = (0, 0, vec![(folder.to_owned(), 0)]);
     while let Some((folder, depth)) = folders.pop() {
         let listed = match fs::read_dir(&folder) {
             Ok(listed) if depth <= DEEPEST => listed,
-            // What vanished in between counts nothing.
+            // A folder that was deleted in between counts as empty.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             _ => return None,
         };
@@ -92,14 +96,14 @@ pub(super) fn size(folder: &Path) -> Option<u64> {
     Some(bytes)
 }
 
-/// Deletes all that is in a folder: however deep (each round lifts what is below by one level, so that no path gets long), and
-/// whatever rights its folders have.
+/// Deletes everything in a folder, whatever the depth and the permissions of its subfolders. Each round moves the subfolders of
+/// subfolders up by one level, so that no path is too long for a system call.
 fn clear(root: &Path) {
-    let mut lifted = 0_u64;
-    // A name that nobody could have taken before.
-    let mark = super::secret();
+    let mut moved = 0_u64;
+    // The program cannot have used this name.
+    let mark = secret();
     loop {
-        let mut left = false;
+        let mut has_more = false;
         for entry in entries(root) {
             if !entry.symlink_metadata().is_ok_and(|found| found.is_dir()) {
                 drop(fs::remove_file(&entry));
@@ -108,16 +112,16 @@ fn clear(root: &Path) {
             drop(fs::set_permissions(&entry, fs::Permissions::from_mode(0o700)));
             for inner in entries(&entry) {
                 if inner.symlink_metadata().is_ok_and(|found| found.is_dir()) {
-                    lifted += 1;
+                    moved += 1;
                     drop(fs::set_permissions(&inner, fs::Permissions::from_mode(0o700)));
-                    left |= fs::rename(&inner, root.join(format!(".{mark}-{lifted}"))).is_ok();
+                    has_more |= fs::rename(&inner, root.join(format!(".{mark}-{moved}"))).is_ok();
                 } else {
                     drop(fs::remove_file(&inner));
                 }
             }
             drop(fs::remove_dir(&entry));
         }
-        if !left {
+        if !has_more {
             return;
         }
     }
@@ -132,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_written_through_what_a_program_has_left() {
+    fn a_file_replaces_the_link_or_folder_that_a_program_left() {
         let outside = tempfile::tempdir().unwrap();
         let own = outside.path().join("own");
         fs::write(&own, "kept").unwrap();
@@ -150,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_left_however_deep_and_whatever_its_rights() {
+    fn deep_folders_and_folders_without_permissions_are_deleted() {
         let outside = tempfile::tempdir().unwrap();
         fs::write(outside.path().join("kept"), "x").unwrap();
         let scratch = Scratch::new().unwrap();
@@ -159,7 +163,7 @@ mod tests {
         fs::create_dir(path.join("closed")).unwrap();
         fs::write(path.join("closed/file"), "x").unwrap();
         fs::set_permissions(path.join("closed"), fs::Permissions::from_mode(0o000)).unwrap();
-        // Deeper than a path may be long: each half is made on its own, then one is put into the other.
+        // The nested folders have a longer path than a system call allows: two halves are made, and one is moved into the other.
         let deep = |name: &str| {
             let mut folder = path.join(name);
             for _ in 0..300 {
@@ -178,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_can_be_counted_is_told() {
+    fn a_folder_with_too_many_entries_has_no_size() {
         let scratch = Scratch::new().unwrap();
         scratch.write("a", "abc").unwrap();
         assert_eq!(size(scratch.path()), Some(3));
