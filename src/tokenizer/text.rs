@@ -21,7 +21,7 @@ pub struct Tokenizer {
 
 #[derive(Debug)]
 enum Kind {
-    ByteLevelBpe(ByteLevelBpe),
+    ByteLevelBpe(Box<ByteLevelBpe>),
     ScoredMerges {
         merges: ScoredMerges,
         vocabulary: Vocabulary,
@@ -46,7 +46,7 @@ impl Tokenizer {
         let special = vocabulary.special.iter().map(|&id| (vocabulary.tokens[id as usize].clone(), id)).collect();
         let special = SpecialTokens::new(special).map_err(|error| unsupported(&header.path, error.to_string()))?;
         let kind = match model {
-            "gpt2" => Kind::ByteLevelBpe(ByteLevelBpe::read(header, &arrays, &vocabulary)?),
+            "gpt2" => Kind::ByteLevelBpe(Box::new(ByteLevelBpe::read(header, &arrays, &vocabulary)?)),
             _ => {
                 let merges = ScoredMerges::read(header, &arrays, &vocabulary)?;
                 Kind::ScoredMerges { merges, vocabulary }
