@@ -36,7 +36,7 @@ use super::settings::{
 };
 use super::{Completion, Engine, EngineError, EngineProgress, Message, ModelId, Request};
 
-pub use self::vocabulary::Vocabulary;
+pub use self::vocabulary::{Vocabulary, checked_tokenizer};
 
 /// The binding and its version, as pinned in Cargo.toml: kernels differ between versions.
 const BINDING: &str = "llama-cpp-2 0.1.160";
