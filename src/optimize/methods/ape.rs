@@ -8,11 +8,10 @@ use std::cmp::Ordering;
 
 use rand::seq::SliceRandom;
 
-use super::single_prompt::{Iteration, ProposedText, SinglePromptMethod, TextQuestion, Trials, paraphrase_prompt};
+use super::single_prompt::{Iteration, ProposedText, SinglePromptMethod, TextQuestion, paraphrase_prompt};
 use crate::optimize::reflection::packing;
-use crate::optimize::reflection::training_data;
 use crate::optimize::reflection::unusable::Unusable;
-use crate::optimize::session::{Halt, Session};
+use crate::optimize::session::Halt;
 use crate::program::ModuleText;
 
 /// One in this many of the instructions that were scored in full is paraphrased.
@@ -39,11 +38,11 @@ impl Default for Ape {
 
 impl Ape {
     /// Asks for instructions, each from other random pairs.
-    fn induce(&self, trials: &Trials, session: &mut Session<'_>, iteration: &Iteration<'_>) -> Result<Vec<ProposedText>, Halt> {
-        let pairs = training_data::labelled_pairs(session, iteration.module_index);
-        let mut random = session.random("pairs", iteration.number);
-        let count_tokens = |text: &str| trials.reflectors.count_tokens(session, iteration.number, text);
-        let room = trials.reflectors.prompt_room(session, iteration.number);
+    fn induce(&self, iteration: &mut Iteration<'_, '_>) -> Result<Vec<ProposedText>, Halt> {
+        let pairs = iteration.labelled_pairs();
+        let mut random = iteration.random("pairs");
+        let count_tokens = |text: &str| iteration.count_tokens(text);
+        let room = iteration.prompt_room();
         let head = "Somebody gave an assistant one instruction for all of its work. By that instruction, it turned these inputs \
                     into these outputs:\n\n";
         let tail = "What was the instruction? It must say what to do with any such input, not only with these, and name the \
@@ -62,43 +61,32 @@ impl Ape {
             TextQuestion { prompt, operator: "induce" }
         };
         let questions = (0..iteration.max_candidates.min(self.proposals)).map(question).collect();
-        trials.ask(session, iteration, session.plan().reflection_temperature, questions)
+        iteration.ask(iteration.temperature(), questions)
     }
 
     /// Asks for paraphrases of the top share, each instruction in turn.
-    fn paraphrase(
-        &self,
-        trials: &Trials,
-        session: &mut Session<'_>,
-        iteration: &Iteration<'_>,
-    ) -> Result<Vec<ProposedText>, Halt> {
-        let mut best: Vec<_> = self.scored.iter().filter_map(|text| Some((trials.fitness(iteration, text)?, text))).collect();
+    fn paraphrase(&self, iteration: &mut Iteration<'_, '_>) -> Result<Vec<ProposedText>, Halt> {
+        let mut best: Vec<_> = self.scored.iter().filter_map(|text| Some((iteration.fitness(text)?, text))).collect();
         best.sort_by(|a, b| a.0.order(b.0));
         best.truncate(self.scored.len().div_ceil(TOP_SHARE));
         let texts = best.iter().cycle().take(iteration.max_candidates.min(self.proposals));
         let question =
             |(_, text): &(_, &ModuleText)| TextQuestion::without_examples(paraphrase_prompt(&text.instruction), "paraphrase");
-        trials.ask(session, iteration, session.plan().reflection_temperature, texts.map(question).collect())
+        let questions = texts.map(question).collect();
+        iteration.ask(iteration.temperature(), questions)
     }
 
     /// Scores all texts on the first half of the examples, and the better half of them on the other examples.
-    fn score(
-        &mut self,
-        trials: &mut Trials,
-        session: &mut Session<'_>,
-        iteration: &Iteration<'_>,
-        texts: Vec<ProposedText>,
-    ) -> Result<(), Halt> {
+    fn score(&mut self, iteration: &mut Iteration<'_, '_>, texts: Vec<ProposedText>) -> Result<(), Halt> {
         let (half, all) = (iteration.examples.len().div_ceil(2), iteration.examples.len());
-        let mut texts = trials.try_on(session, iteration, texts, 0..half)?;
-        let order =
-            |a: &ProposedText, b: &ProposedText| match (trials.fitness(iteration, &a.text), trials.fitness(iteration, &b.text)) {
-                (Some(a), Some(b)) => a.order(b),
-                _ => Ordering::Equal,
-            };
+        let mut texts = iteration.try_on(texts, 0..half)?;
+        let order = |a: &ProposedText, b: &ProposedText| match (iteration.fitness(&a.text), iteration.fitness(&b.text)) {
+            (Some(a), Some(b)) => a.order(b),
+            _ => Ordering::Equal,
+        };
         texts.sort_by(order);
         texts.truncate(texts.len().div_ceil(2));
-        let survivors = trials.try_on(session, iteration, texts, half..all)?;
+        let survivors = iteration.try_on(texts, half..all)?;
         self.scored.extend(survivors.into_iter().map(|proposed| proposed.text));
         Ok(())
     }
@@ -109,17 +97,17 @@ impl SinglePromptMethod for Ape {
         self.proposals
     }
 
-    fn begin(&mut self, trials: &mut Trials, session: &mut Session<'_>, iteration: &Iteration<'_>) -> Result<(), Halt> {
+    fn begin(&mut self, iteration: &mut Iteration<'_, '_>) -> Result<(), Halt> {
         self.scored = vec![iteration.base_text().clone()];
-        let texts = self.induce(trials, session, iteration)?;
-        self.score(trials, session, iteration, texts)
+        let texts = self.induce(iteration)?;
+        self.score(iteration, texts)
     }
 
-    fn advance(&mut self, trials: &mut Trials, session: &mut Session<'_>, iteration: &Iteration<'_>) -> Result<(), Halt> {
+    fn advance(&mut self, iteration: &mut Iteration<'_, '_>) -> Result<(), Halt> {
         let texts = match self.paraphrases {
-            true => self.paraphrase(trials, session, iteration)?,
-            false => self.induce(trials, session, iteration)?,
+            true => self.paraphrase(iteration)?,
+            false => self.induce(iteration)?,
         };
-        self.score(trials, session, iteration, texts)
+        self.score(iteration, texts)
     }
 }

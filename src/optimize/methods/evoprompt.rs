@@ -6,8 +6,8 @@
 
 use rand::seq::{IndexedRandom, SliceRandom};
 
-use super::single_prompt::{Fitness, Iteration, ProposedText, SinglePromptMethod, TextQuestion, Trials, paraphrase_prompt};
-use crate::optimize::session::{Halt, Session};
+use super::single_prompt::{Fitness, Iteration, ProposedText, SinglePromptMethod, TextQuestion, paraphrase_prompt};
+use crate::optimize::session::Halt;
 use crate::program::ModuleText;
 
 /// The evolutionary algorithm.
@@ -46,24 +46,19 @@ impl EvoPrompt {
     }
 
     /// Adds paraphrases of the base until the population is full.
-    fn add_paraphrases(&mut self, trials: &mut Trials, session: &mut Session<'_>, iteration: &Iteration<'_>) -> Result<(), Halt> {
+    fn add_paraphrases(&mut self, iteration: &mut Iteration<'_, '_>) -> Result<(), Halt> {
         let missing = self.population.saturating_sub(self.prompts.len()).min(iteration.max_candidates);
         let prompt = paraphrase_prompt(&iteration.base_text().instruction);
         let questions = vec![TextQuestion::without_examples(prompt, "paraphrase"); missing];
-        let texts = trials.ask(session, iteration, session.plan().reflection_temperature, questions)?;
-        let tried = trials.try_on_all(session, iteration, texts)?;
+        let texts = iteration.ask(iteration.temperature(), questions)?;
+        let tried = iteration.try_on_all(texts)?;
         self.prompts.extend(tried.into_iter().map(|proposed| proposed.text));
         Ok(())
     }
 
-    fn evolve_genetically(
-        &mut self,
-        trials: &mut Trials,
-        session: &mut Session<'_>,
-        iteration: &Iteration<'_>,
-    ) -> Result<(), Halt> {
-        let mut random = session.random("roulette", iteration.number);
-        let weight = |text: &&ModuleText| trials.fitness(iteration, text).map_or(0.0, |fitness| fitness.mean) + MIN_WEIGHT;
+    fn evolve_genetically(&mut self, iteration: &mut Iteration<'_, '_>) -> Result<(), Halt> {
+        let mut random = iteration.random("roulette");
+        let weight = |text: &&ModuleText| iteration.fitness(text).map_or(0.0, |fitness| fitness.mean) + MIN_WEIGHT;
         let mut questions = Vec::new();
         for _ in 0..iteration.max_candidates.min(self.population) {
             let Ok(first) = self.prompts.iter().collect::<Vec<_>>().choose_weighted(&mut random, weight).copied() else {
@@ -77,11 +72,11 @@ impl EvoPrompt {
             };
             questions.push(TextQuestion::without_examples(prompt, "crossover"));
         }
-        let texts = trials.ask(session, iteration, session.plan().reflection_temperature, questions)?;
-        let children = trials.try_on_all(session, iteration, texts)?;
+        let texts = iteration.ask(iteration.temperature(), questions)?;
+        let children = iteration.try_on_all(texts)?;
         self.prompts.extend(children.into_iter().map(|proposed| proposed.text));
         let unknown = Fitness { age: usize::MAX, ..Fitness::default() };
-        let fitness = |text: &ModuleText| trials.fitness(iteration, text).unwrap_or(&unknown);
+        let fitness = |text: &ModuleText| iteration.fitness(text).unwrap_or(&unknown);
         if self.selects {
             self.prompts.sort_by(|a, b| fitness(a).order(fitness(b)));
         }
@@ -89,15 +84,10 @@ impl EvoPrompt {
         Ok(())
     }
 
-    fn evolve_differentially(
-        &mut self,
-        trials: &mut Trials,
-        session: &mut Session<'_>,
-        iteration: &Iteration<'_>,
-    ) -> Result<(), Halt> {
-        let mut random = session.random("difference", iteration.number);
+    fn evolve_differentially(&mut self, iteration: &mut Iteration<'_, '_>) -> Result<(), Halt> {
+        let mut random = iteration.random("difference");
         let (mut questions, mut targets) = (Vec::new(), Vec::new());
-        let best = self.best_index(trials, iteration);
+        let best = self.best_index(iteration);
         for _ in 0..iteration.max_candidates.min(self.prompts.len()) {
             let target = self.targets % self.prompts.len();
             self.targets += 1;
@@ -110,10 +100,10 @@ impl EvoPrompt {
             questions.push(TextQuestion::without_examples(prompt, "difference"));
             targets.push(target);
         }
-        let texts = trials.ask(session, iteration, session.plan().reflection_temperature, questions)?;
-        for ProposedText { number, text, .. } in trials.try_on_all(session, iteration, texts)? {
+        let texts = iteration.ask(iteration.temperature(), questions)?;
+        for ProposedText { number, text, .. } in iteration.try_on_all(texts)? {
             let Some(&target) = targets.get(number - 1) else { continue };
-            let is_better = match (trials.fitness(iteration, &text), trials.fitness(iteration, &self.prompts[target])) {
+            let is_better = match (iteration.fitness(&text), iteration.fitness(&self.prompts[target])) {
                 (Some(child), Some(before)) => child.order(before).is_lt(),
                 _ => false,
             };
@@ -125,8 +115,8 @@ impl EvoPrompt {
     }
 
     /// Returns the index of the best prompt of the population.
-    fn best_index(&self, trials: &Trials, iteration: &Iteration<'_>) -> usize {
-        let scored = |index: usize| Some((trials.fitness(iteration, &self.prompts[index])?, index));
+    fn best_index(&self, iteration: &Iteration<'_, '_>) -> usize {
+        let scored = |index: usize| Some((iteration.fitness(&self.prompts[index])?, index));
         let best = (0..self.prompts.len()).filter_map(scored).min_by(|a, b| a.0.order(b.0));
         best.map_or(0, |(_, index)| index)
     }
@@ -164,18 +154,18 @@ impl SinglePromptMethod for EvoPrompt {
         self.population
     }
 
-    fn begin(&mut self, trials: &mut Trials, session: &mut Session<'_>, iteration: &Iteration<'_>) -> Result<(), Halt> {
+    fn begin(&mut self, iteration: &mut Iteration<'_, '_>) -> Result<(), Halt> {
         self.prompts = vec![iteration.base_text().clone()];
         self.targets = 0;
-        self.add_paraphrases(trials, session, iteration)
+        self.add_paraphrases(iteration)
     }
 
-    fn advance(&mut self, trials: &mut Trials, session: &mut Session<'_>, iteration: &Iteration<'_>) -> Result<(), Halt> {
+    fn advance(&mut self, iteration: &mut Iteration<'_, '_>) -> Result<(), Halt> {
         // A crossover needs two prompts; a difference needs two beside the target.
         match self.evolution {
-            Evolution::Genetic if self.prompts.len() >= 2 => self.evolve_genetically(trials, session, iteration),
-            Evolution::Differential if self.prompts.len() >= 3 => self.evolve_differentially(trials, session, iteration),
-            _ => self.add_paraphrases(trials, session, iteration),
+            Evolution::Genetic if self.prompts.len() >= 2 => self.evolve_genetically(iteration),
+            Evolution::Differential if self.prompts.len() >= 3 => self.evolve_differentially(iteration),
+            _ => self.add_paraphrases(iteration),
         }
     }
 }

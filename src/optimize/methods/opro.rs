@@ -6,11 +6,10 @@
 
 use rand::seq::SliceRandom;
 
-use super::single_prompt::{Fitness, Iteration, SinglePromptMethod, TextQuestion, Trials};
+use super::single_prompt::{Fitness, Iteration, SinglePromptMethod, TextQuestion};
 use crate::data::listed;
 use crate::optimize::reflection::packing::{self, PackedPrompt};
-use crate::optimize::reflection::training_data;
-use crate::optimize::session::{Halt, Session};
+use crate::optimize::session::Halt;
 use crate::program::ModuleText;
 
 /// The temperature at which new instructions are written.
@@ -37,23 +36,23 @@ impl Default for Opro {
 
 impl Opro {
     /// Returns the best scored instructions that fit the reflector's context, the worst of them first, each with its score out of 100.
-    fn trajectory(&self, trials: &Trials, session: &Session<'_>, iteration: &Iteration<'_>) -> String {
+    fn trajectory(&self, iteration: &Iteration<'_, '_>) -> String {
         let texts = self.history.iter();
         let mut scored: Vec<(&Fitness, &str)> =
-            texts.filter_map(|text| Some((trials.fitness(iteration, text)?, text.instruction.as_str()))).collect();
+            texts.filter_map(|text| Some((iteration.fitness(text)?, text.instruction.as_str()))).collect();
         scored.sort_by(|a, b| a.0.order(b.0));
         scored.truncate(self.trajectory);
         let entry = |(fitness, instruction): &(&Fitness, &str)| {
             format!("Instruction:\n```\n{instruction}\n```\nScore: {:.0}\n\n", fitness.mean * 100.0)
         };
         let entries: Vec<String> = scored.iter().map(entry).collect();
-        let count = trials.reflectors.count_fitting(session, iteration.number, &entries);
+        let count = iteration.count_fitting(&entries);
         entries[..count].iter().rev().map(String::as_str).collect()
     }
 
-    fn meta_prompt(&self, trials: &Trials, session: &Session<'_>, iteration: &Iteration<'_>) -> PackedPrompt {
-        let module = &session.program().modules[iteration.module_index];
-        let trajectory = self.trajectory(trials, session, iteration);
+    fn meta_prompt(&self, iteration: &Iteration<'_, '_>) -> PackedPrompt {
+        let module = iteration.module();
+        let trajectory = self.trajectory(iteration);
         let lead = match trajectory.is_empty() {
             true => String::new(),
             false => format!(
@@ -62,14 +61,14 @@ impl Opro {
         };
         let tail = "Write an instruction that differs from all of those above and reaches a higher score than any of them. \
                     Write it between two lines of ``` and nothing else.\n";
-        let mut pairs = training_data::labelled_pairs(session, iteration.module_index);
-        pairs.shuffle(&mut session.random("exemplars", iteration.number));
+        let mut pairs = iteration.labelled_pairs();
+        pairs.shuffle(&mut iteration.random("exemplars"));
         pairs.truncate(self.exemplars);
         let samples = if pairs.is_empty() { "" } else { " These are samples of its task, with the right output:" };
         let (reads, writes) = (listed(&module.inputs), listed(&module.outputs));
         let head = format!("{lead}The assistant reads {reads} and writes {writes}.{samples}\n\n");
-        let count_tokens = |text: &str| trials.reflectors.count_tokens(session, iteration.number, text);
-        let room = trials.reflectors.prompt_room(session, iteration.number);
+        let count_tokens = |text: &str| iteration.count_tokens(text);
+        let room = iteration.prompt_room();
         packing::pack(&count_tokens, room, &head, pairs.iter().map(packing::pair_text), tail)
     }
 }
@@ -79,16 +78,16 @@ impl SinglePromptMethod for Opro {
         self.proposals
     }
 
-    fn begin(&mut self, trials: &mut Trials, session: &mut Session<'_>, iteration: &Iteration<'_>) -> Result<(), Halt> {
+    fn begin(&mut self, iteration: &mut Iteration<'_, '_>) -> Result<(), Halt> {
         self.history = vec![iteration.base_text().clone()];
-        self.advance(trials, session, iteration)
+        self.advance(iteration)
     }
 
-    fn advance(&mut self, trials: &mut Trials, session: &mut Session<'_>, iteration: &Iteration<'_>) -> Result<(), Halt> {
-        let question = TextQuestion { prompt: Ok(self.meta_prompt(trials, session, iteration)), operator: "opro" };
+    fn advance(&mut self, iteration: &mut Iteration<'_, '_>) -> Result<(), Halt> {
+        let question = TextQuestion { prompt: Ok(self.meta_prompt(iteration)), operator: "opro" };
         let questions = vec![question; iteration.max_candidates.min(self.proposals)];
-        let texts = trials.ask(session, iteration, TEMPERATURE, questions)?;
-        let tried = trials.try_on_all(session, iteration, texts)?;
+        let texts = iteration.ask(TEMPERATURE, questions)?;
+        let tried = iteration.try_on_all(texts)?;
         self.history.extend(tried.into_iter().map(|proposed| proposed.text));
         Ok(())
     }

@@ -78,7 +78,7 @@ impl TextOperator for Advice {
 }
 
 /// Returns the use of the first open output. None if the training data has values for all outputs, or the task file gives the
-/// shape of those without: worked examples say more than advice there.
+/// shape of those without: worked examples help more than advice there.
 fn open_output_use(input: &OperatorInput<'_>) -> Option<Use> {
     let use_of = |name: &String| match input.profile.iter().find(|output| output.name == *name) {
         None if input.position.search_queries.contains(name) => Some(Use::Query),

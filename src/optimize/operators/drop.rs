@@ -39,7 +39,7 @@ fn removable_parts<'a>(input: &OperatorInput<'a>) -> Vec<&'a str> {
     all.skip(1).filter(|part| !is_form(part) && !must_stay(part)).collect()
 }
 
-/// Whether a line introduces what follows it, or is JSON: a part of it alone would say nothing.
+/// Whether a line introduces what follows it, or is JSON: a part of it alone would be meaningless.
 fn is_form(line: &str) -> bool {
     line.trim_end().ends_with(':') || line.trim_start().starts_with(['{', '['])
 }

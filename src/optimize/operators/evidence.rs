@@ -20,7 +20,7 @@ pub struct Evidence<'a> {
     pub module_index: usize,
     /// The parent's text.
     pub text: &'a ModuleText,
-    /// What the training data says about each of the module's outputs.
+    /// The profiles of the module's outputs, as far as the training data gives them.
     pub profile: &'a [OutputProfile],
     /// The parent's rollouts on the minibatch.
     pub rollouts: &'a [&'a Scored],

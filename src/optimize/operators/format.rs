@@ -1,4 +1,4 @@
-//! The operator `format`: adds what the training data says about the outputs.
+//! The operator `format`: adds what is known about the outputs from the training data.
 
 use rand::Rng;
 

@@ -18,7 +18,7 @@ pub struct OperatorInput<'a> {
     pub text: &'a ModuleText,
     /// The module's position in the data flow of its program.
     pub position: &'a ModulePosition,
-    /// What the training data says about each of the module's outputs.
+    /// The profiles of the module's outputs, as far as the training data gives them.
     pub profile: &'a [OutputProfile],
     /// The parent's rollouts on the minibatch.
     pub rollouts: &'a [&'a Scored],

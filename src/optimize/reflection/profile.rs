@@ -1,4 +1,4 @@
-//! Profiles: what the training data says about a module's outputs, computed without a model.
+//! Profiles: what is known about a module's outputs from the training data, computed without a model.
 //!
 //! A profile gives hints to a reflector and lines to an instruction. It never constrains the task model's answers, since a third of
 //! the values of a validation set can be missing from a small training set.
@@ -17,7 +17,7 @@ const MAX_VALUES: usize = 120;
 /// The most characters of a value of a closed set, or of a sample.
 const MAX_VALUE_LENGTH: usize = 60;
 
-/// What the training data says about one output.
+/// What is known about one output from the training data.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutputProfile {
     /// The name of the output.
@@ -65,7 +65,7 @@ pub fn profile_module(module: &Module, train: &[Example]) -> Vec<OutputProfile> 
     module.outputs.iter().filter_map(output).collect()
 }
 
-/// Returns the kind of an output whose shape the task file gives. None for a shape that says nothing about the values. `label` is
+/// Returns the kind of an output whose shape the task file gives. None for a shape that does not restrict the values. `label` is
 /// the example's field with the right value.
 fn declared_kind(label: &str, shape: &Shape, train: &[Example]) -> Option<ValueKind> {
     match shape {

@@ -73,7 +73,7 @@ pub(super) struct OptionMaker<'a> {
     pub(super) settings: &'a Settings,
 }
 
-/// What every prompt for an instruction says beside the module. A summary is empty if no reflector could write it.
+/// The parts of the prompts for instructions that do not depend on the module. A summary is empty if no reflector could write it.
 struct Summaries {
     data: String,
     program: String,

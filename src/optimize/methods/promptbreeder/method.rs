@@ -11,10 +11,10 @@ use super::mutation::Mutation;
 use super::population::{Birth, Population, Unit};
 use super::prompts::{change_mutation_prompts, mutation_request, task_prompt_request};
 use crate::evaluate::Scored;
-use crate::optimize::methods::single_prompt::{Iteration, ProposedText, SinglePromptMethod, TextQuestion, Trials, task_sentence};
+use crate::optimize::methods::single_prompt::{Iteration, ProposedText, SinglePromptMethod, TextQuestion, task_sentence};
 use crate::optimize::reflection::demonstrations::{correct_call, take_fitting};
 use crate::optimize::reflection::instruction::max_text_tokens;
-use crate::optimize::session::{Halt, Session};
+use crate::optimize::session::Halt;
 use crate::program::{Demonstration, ModuleText};
 
 /// The probability that a changed unit gets the task prompt of another unit.
@@ -57,15 +57,15 @@ impl Default for Promptbreeder {
 
 impl Promptbreeder {
     /// Pairs the units at random and returns a copy of each pair's winner with a random mutation. A unit is in at most one pair.
-    fn hold_tournaments(&self, trials: &Trials, session: &Session<'_>, iteration: &Iteration<'_>) -> Vec<Birth> {
-        let mut random = session.random("tournament", iteration.number);
+    fn hold_tournaments(&self, iteration: &Iteration<'_, '_>) -> Vec<Birth> {
+        let mut random = iteration.random("tournament");
         let units = &self.population.units;
         let mut indices: Vec<usize> = (0..units.len()).collect();
         indices.shuffle(&mut random);
         let mut births = Vec::new();
         for pair in indices.chunks_exact(2).take(iteration.max_candidates) {
             let (first, second) = (pair[0], pair[1]);
-            let fitness = |index: usize| units[index].fitness(trials, iteration);
+            let fitness = |index: usize| units[index].fitness(iteration);
             let first_wins = match (fitness(first), fitness(second)) {
                 _ if !self.selects => true,
                 (Some(first), Some(second)) => first.order(second).is_le(),
@@ -83,8 +83,7 @@ impl Promptbreeder {
     /// the text's tokens are left out.
     fn with_demonstrations(
         &self,
-        session: &Session<'_>,
-        iteration: &Iteration<'_>,
+        iteration: &Iteration<'_, '_>,
         text: ModuleText,
         parent: &Unit,
         correct_calls: &[Demonstration],
@@ -92,7 +91,7 @@ impl Promptbreeder {
     ) -> ModuleText {
         let shown = &parent.task.demonstrations;
         let demonstrations = exchange_demonstrations(shown, correct_calls, self.max_demonstrations, random);
-        let model = session.program().modules[iteration.module_index].model;
+        let (session, model) = (iteration.session(), iteration.module().model);
         let count_tokens = |text: &str| session.count_tokens(model, text);
         let room = max_text_tokens(session, iteration.module_index).saturating_sub(count_tokens(&text.instruction));
         let demonstrations = take_fitting(demonstrations, room, &|shown| shown.tokens(&count_tokens));
@@ -102,32 +101,30 @@ impl Promptbreeder {
     /// Scores the changed units and puts them in the places of the losers.
     fn replace_losers(
         &mut self,
-        trials: &mut Trials,
-        session: &mut Session<'_>,
-        iteration: &Iteration<'_>,
+        iteration: &mut Iteration<'_, '_>,
         births: Vec<Birth>,
         texts: Vec<ProposedText>,
     ) -> Result<(), Halt> {
         let mut replaced = Vec::new();
-        for ProposedText { number, text, .. } in trials.try_on_all(session, iteration, texts)? {
+        for ProposedText { number, text, .. } in iteration.try_on_all(texts)? {
             if let Some(Birth { loser, unit, .. }) = births.get(number - 1) {
                 self.population.units[*loser] = Unit { task: text, mutation_prompt: unit.mutation_prompt.clone() };
                 replaced.push(*loser);
             }
         }
-        self.cross(trials, session, iteration, &replaced);
-        self.population.record_best(trials, iteration);
+        self.cross(iteration, &replaced);
+        self.population.record_best(iteration);
         Ok(())
     }
 
     /// Gives some of the new units the task prompt of another unit, drawn by score. These prompts have been scored already.
-    fn cross(&mut self, trials: &Trials, session: &Session<'_>, iteration: &Iteration<'_>, new_units: &[usize]) {
-        let mut random = session.random("crossover", iteration.number);
+    fn cross(&mut self, iteration: &Iteration<'_, '_>, new_units: &[usize]) {
+        let mut random = iteration.random("crossover");
         for &index in new_units {
             if random.random::<f64>() >= self.crossover {
                 continue;
             }
-            let weight = |unit: &&Unit| unit.fitness(trials, iteration).map_or(0.0, |fitness| fitness.mean);
+            let weight = |unit: &&Unit| unit.fitness(iteration).map_or(0.0, |fitness| fitness.mean);
             let others = self.population.units.iter().enumerate().filter(|(other, _)| *other != index);
             let others: Vec<&Unit> = others.map(|(_, unit)| unit).collect();
             if let Ok(task) = others.choose_weighted(&mut random, weight).map(|unit| unit.task.clone()) {
@@ -138,10 +135,11 @@ impl Promptbreeder {
 }
 
 /// Returns the calls that a unit got right, with the task model's answers.
-fn correct_calls(trials: &Trials, session: &Session<'_>, iteration: &Iteration<'_>, unit: &Unit) -> Vec<Demonstration> {
-    let module = &session.program().modules[iteration.module_index];
-    let call = |(index, scored): &(usize, Arc<Scored>)| correct_call(module, &unit.task, &session.train()[*index], scored);
-    trials.rollouts(iteration, &unit.task).iter().filter_map(call).collect()
+fn correct_calls(iteration: &Iteration<'_, '_>, unit: &Unit) -> Vec<Demonstration> {
+    let module = iteration.module();
+    let call =
+        |(index, scored): &(usize, Arc<Scored>)| correct_call(module, &unit.task, &iteration.session().train()[*index], scored);
+    iteration.rollouts(&unit.task).iter().filter_map(call).collect()
 }
 
 impl SinglePromptMethod for Promptbreeder {
@@ -153,9 +151,9 @@ impl SinglePromptMethod for Promptbreeder {
         self.population.units.iter().map(|unit| &unit.task).collect()
     }
 
-    fn begin(&mut self, trials: &mut Trials, session: &mut Session<'_>, iteration: &Iteration<'_>) -> Result<(), Halt> {
-        let mut random = session.random("style", iteration.number);
-        let task = task_sentence(&session.program().modules[iteration.module_index]);
+    fn begin(&mut self, iteration: &mut Iteration<'_, '_>) -> Result<(), Halt> {
+        let mut random = iteration.random("style");
+        let task = task_sentence(iteration.module());
         let mut draw = |_| self.mutation_prompts.choose(&mut random).cloned().unwrap_or_default();
         let count = iteration.max_candidates.min(self.population_size - 1) + 1;
         let mutation_prompts: Vec<String> = (0..count).map(&mut draw).collect();
@@ -165,8 +163,8 @@ impl SinglePromptMethod for Promptbreeder {
             TextQuestion { prompt: Ok(prompt), operator: "first prompts" }
         };
         let questions = mutation_prompts[1..].iter().zip(THINKING_STYLES.iter().cycle()).map(question).collect();
-        let texts = trials.ask(session, iteration, session.plan().reflection_temperature, questions)?;
-        let tried = trials.try_on_all(session, iteration, texts)?;
+        let texts = iteration.ask(iteration.temperature(), questions)?;
+        let tried = iteration.try_on_all(texts)?;
         let unit =
             |proposed: ProposedText| Unit { mutation_prompt: mutation_prompts[proposed.number].clone(), task: proposed.text };
         let units = &mut self.population.units;
@@ -178,27 +176,26 @@ impl SinglePromptMethod for Promptbreeder {
             units.push(Unit { task: base.clone(), mutation_prompt });
         }
         self.population.elites.clear();
-        self.population.record_best(trials, iteration);
+        self.population.record_best(iteration);
         Ok(())
     }
 
-    fn advance(&mut self, trials: &mut Trials, session: &mut Session<'_>, iteration: &Iteration<'_>) -> Result<(), Halt> {
-        let mut births = self.hold_tournaments(trials, session, iteration);
-        change_mutation_prompts(trials, session, iteration, &mut births)?;
-        let calls: Vec<Vec<Demonstration>> =
-            births.iter().map(|birth| correct_calls(trials, session, iteration, &birth.unit)).collect();
+    fn advance(&mut self, iteration: &mut Iteration<'_, '_>) -> Result<(), Halt> {
+        let mut births = self.hold_tournaments(iteration);
+        change_mutation_prompts(iteration, &mut births)?;
+        let calls: Vec<Vec<Demonstration>> = births.iter().map(|birth| correct_calls(iteration, &birth.unit)).collect();
         let question = |(birth, calls): (&Birth, &Vec<Demonstration>)| {
-            let prompt = task_prompt_request(&self.population, trials, session, iteration, birth, calls);
+            let prompt = task_prompt_request(&self.population, iteration, birth, calls);
             TextQuestion { prompt: Ok(prompt), operator: birth.mutation.name() }
         };
         let questions = births.iter().zip(&calls).map(question).collect();
-        let mut texts = trials.ask(session, iteration, session.plan().reflection_temperature, questions)?;
-        let mut random = session.random("context", iteration.number);
+        let mut texts = iteration.ask(iteration.temperature(), questions)?;
+        let mut random = iteration.random("context");
         for ProposedText { number, text, .. } in &mut texts {
             let (parent, calls) = (&births[*number - 1].unit, &calls[*number - 1]);
-            *text = self.with_demonstrations(session, iteration, text.clone(), parent, calls, &mut random);
+            *text = self.with_demonstrations(iteration, text.clone(), parent, calls, &mut random);
         }
-        let texts = trials.untried(session, iteration, texts)?;
-        self.replace_losers(trials, session, iteration, births, texts)
+        let texts = iteration.untried(texts)?;
+        self.replace_losers(iteration, births, texts)
     }
 }

@@ -5,7 +5,7 @@
 pub enum Mutation {
     /// A model writes a new task prompt from the task alone.
     ZeroOrder,
-    /// A model changes the task prompt as the mutation prompt says.
+    /// A model changes the task prompt by the mutation prompt.
     FirstOrder,
     /// A model continues a list of the population's task prompts.
     Distribution,

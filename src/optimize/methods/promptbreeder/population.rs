@@ -1,7 +1,7 @@
 //! The units of a population.
 
 use super::mutation::Mutation;
-use crate::optimize::methods::single_prompt::{Fitness, Iteration, Trials};
+use crate::optimize::methods::single_prompt::{Fitness, Iteration};
 use crate::program::ModuleText;
 
 /// A task prompt with its worked examples, and the mutation prompt that changes it.
@@ -12,8 +12,8 @@ pub(super) struct Unit {
 }
 
 impl Unit {
-    pub(super) fn fitness<'a>(&self, trials: &'a Trials, iteration: &Iteration<'_>) -> Option<&'a Fitness> {
-        trials.fitness(iteration, &self.task)
+    pub(super) fn fitness<'a>(&self, iteration: &'a Iteration<'_, '_>) -> Option<&'a Fitness> {
+        iteration.fitness(&self.task)
     }
 }
 
@@ -37,16 +37,16 @@ pub(super) struct Population {
 
 impl Population {
     /// Returns the indices of the units that were scored, the best first.
-    pub(super) fn ranking(&self, trials: &Trials, iteration: &Iteration<'_>) -> Vec<usize> {
-        let scored = |(index, unit): (usize, &Unit)| Some((unit.fitness(trials, iteration)?, index));
+    pub(super) fn ranking(&self, iteration: &Iteration<'_, '_>) -> Vec<usize> {
+        let scored = |(index, unit): (usize, &Unit)| Some((unit.fitness(iteration)?, index));
         let mut all: Vec<(&Fitness, usize)> = self.units.iter().enumerate().filter_map(scored).collect();
         all.sort_by(|a, b| a.0.order(b.0).then(a.1.cmp(&b.1)));
         all.into_iter().map(|(_, index)| index).collect()
     }
 
     /// Adds the best task prompt to the elites unless it is the latest of them.
-    pub(super) fn record_best(&mut self, trials: &Trials, iteration: &Iteration<'_>) {
-        if let Some(&best) = self.ranking(trials, iteration).first()
+    pub(super) fn record_best(&mut self, iteration: &Iteration<'_, '_>) {
+        if let Some(&best) = self.ranking(iteration).first()
             && self.elites.last() != Some(&self.units[best].task)
         {
             self.elites.push(self.units[best].task.clone());

@@ -5,13 +5,13 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use super::fixed_prompts::THINKING_STYLES;
 use super::mutation::Mutation;
 use super::population::{Birth, Population};
-use crate::optimize::methods::single_prompt::{Iteration, Trials, task_sentence};
+use crate::optimize::methods::single_prompt::{Iteration, task_sentence};
 use crate::optimize::reflection::packing::{self, PackedPrompt};
 use crate::optimize::reflection::read_answer::read_text;
 use crate::optimize::reflection::reflectors::Reflection;
 use crate::optimize::reflection::training_data;
 use crate::optimize::reflection::unusable::Attempt;
-use crate::optimize::session::{Halt, Session};
+use crate::optimize::session::Halt;
 use crate::program::Demonstration;
 
 /// The most tokens of a mutation prompt.
@@ -31,14 +31,9 @@ pub(super) fn mutation_request(mutation_prompt: &str, task: &str) -> PackedPromp
 }
 
 /// Asks for new mutation prompts for the births whose mutation changes them. Where the answer is unusable, the old one stays.
-pub(super) fn change_mutation_prompts(
-    trials: &Trials,
-    session: &mut Session<'_>,
-    iteration: &Iteration<'_>,
-    births: &mut [Birth],
-) -> Result<(), Halt> {
-    let mut random = session.random("style", iteration.number);
-    let module = &session.program().modules[iteration.module_index];
+pub(super) fn change_mutation_prompts(iteration: &mut Iteration<'_, '_>, births: &mut [Birth]) -> Result<(), Halt> {
+    let mut random = iteration.random("style");
+    let module = iteration.module();
     let (mut questions, mut indices) = (Vec::new(), Vec::new());
     for (index, birth) in births.iter().enumerate().filter(|(_, birth)| birth.mutation.changes_mutation_prompt()) {
         let style = THINKING_STYLES.choose(&mut random).copied().unwrap_or(THINKING_STYLES[0]);
@@ -56,18 +51,17 @@ pub(super) fn change_mutation_prompts(
         };
         questions.push(Reflection {
             attempt: Attempt { proposal: index + 1, module_index: iteration.module_index, operator: birth.mutation.name() },
-            parent: trials.best_member(),
+            parent: iteration.best_member(),
             prompt: Ok(PackedPrompt::without_examples(prompt)),
             max_tokens: MAX_MUTATION_TOKENS,
-            temperature: session.plan().reflection_temperature,
+            temperature: iteration.temperature(),
         });
         indices.push(index);
     }
-    let inputs = training_data::input_values(session, iteration.module_index);
+    let inputs = training_data::input_values(iteration.session(), iteration.module_index);
     let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
-    let texts = trials.reflectors.ask(session, iteration.number, "hypermutation", &questions, &|_, _, completion| {
-        read_text(completion, &inputs).map(str::to_owned)
-    })?;
+    let texts = iteration
+        .ask_reflector("hypermutation", &questions, &|_, _, completion| read_text(completion, &inputs).map(str::to_owned))?;
     for (index, text) in indices.into_iter().zip(texts) {
         if let Some(text) = text {
             births[index].unit.mutation_prompt = text;
@@ -79,9 +73,7 @@ pub(super) fn change_mutation_prompts(
 /// Returns the prompt that asks for the task prompt of a birth. `correct_calls` are calls that the unit got right.
 pub(super) fn task_prompt_request(
     population: &Population,
-    trials: &Trials,
-    session: &Session<'_>,
-    iteration: &Iteration<'_>,
+    iteration: &Iteration<'_, '_>,
     birth: &Birth,
     correct_calls: &[Demonstration],
 ) -> PackedPrompt {
@@ -89,18 +81,18 @@ pub(super) fn task_prompt_request(
         Mutation::ZeroOrder => PackedPrompt::without_examples(format!(
             "An assistant has this task: {}\nThink of ten hints for it. Then write an instruction for the assistant that holds the \
              best of them. Write the instruction and nothing else, between two lines of ```.\n",
-            task_sentence(&session.program().modules[iteration.module_index])
+            task_sentence(iteration.module())
         )),
         Mutation::Lamarckian if !correct_calls.is_empty() => {
-            let count_tokens = |text: &str| trials.reflectors.count_tokens(session, iteration.number, text);
+            let count_tokens = |text: &str| iteration.count_tokens(text);
             let head = "Somebody gave an assistant an instruction, and it worked out these right answers by it:\n\n";
             let tail = "What was the instruction? Write it and nothing else, between two lines of ```.\n";
             let pairs = correct_calls.iter().take(MAX_INDUCTION_CALLS).map(packing::pair_text);
-            let room = trials.reflectors.prompt_room(session, iteration.number);
+            let room = iteration.prompt_room();
             packing::pack(&count_tokens, room, head, pairs, tail)
         }
         Mutation::Distribution | Mutation::RankedDistribution | Mutation::Lineage => {
-            list_request(population, trials, session, iteration, birth.mutation)
+            list_request(population, iteration, birth.mutation)
         }
         // A Lamarckian mutation without correct calls is a first-order one.
         Mutation::FirstOrder | Mutation::ZeroOrderHyper | Mutation::FirstOrderHyper | Mutation::Lamarckian => {
@@ -110,20 +102,12 @@ pub(super) fn task_prompt_request(
 }
 
 /// Returns the prompt that asks to continue a list of task prompts.
-fn list_request(
-    population: &Population,
-    trials: &Trials,
-    session: &Session<'_>,
-    iteration: &Iteration<'_>,
-    mutation: Mutation,
-) -> PackedPrompt {
-    let mut random = session.random("list", iteration.number);
+fn list_request(population: &Population, iteration: &Iteration<'_, '_>, mutation: Mutation) -> PackedPrompt {
+    let mut random = iteration.random("list");
     let instruction = |index: &usize| population.units[*index].task.instruction.as_str();
     let (texts, order): (Vec<&str>, _) = match mutation {
         Mutation::Lineage => (population.elites.iter().map(|text| text.instruction.as_str()).collect(), "the later the better"),
-        Mutation::RankedDistribution => {
-            (population.ranking(trials, iteration).iter().rev().map(instruction).collect(), "the best last")
-        }
+        Mutation::RankedDistribution => (population.ranking(iteration).iter().rev().map(instruction).collect(), "the best last"),
         _ => {
             let mut indices: Vec<usize> = (0..population.units.len()).collect();
             indices.shuffle(&mut random);
@@ -138,7 +122,7 @@ fn list_request(
         }
     });
     let last: Vec<String> = distinct.iter().take(MAX_LISTED).map(|text| format!("```\n{text}\n```\n\n")).collect();
-    let count = trials.reflectors.count_fitting(session, iteration.number, &last);
+    let count = iteration.count_fitting(&last);
     let entries: String = last[..count].iter().rev().zip(1..).map(|(text, n)| format!("{n}.\n{text}")).collect();
     let next = count + 1;
     PackedPrompt::without_examples(format!(

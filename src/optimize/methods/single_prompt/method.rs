@@ -1,8 +1,7 @@
 //! What a method for a single prompt implements.
 
 use super::iteration::Iteration;
-use super::trials::Trials;
-use crate::optimize::session::{Halt, Session};
+use crate::optimize::session::Halt;
 use crate::program::ModuleText;
 
 /// A method for a single prompt: it decides which texts each iteration tries.
@@ -19,11 +18,11 @@ pub trait SinglePromptMethod {
     ///
     /// # Errors
     /// [`Halt`]
-    fn begin(&mut self, trials: &mut Trials, session: &mut Session<'_>, iteration: &Iteration<'_>) -> Result<(), Halt>;
+    fn begin(&mut self, iteration: &mut Iteration<'_, '_>) -> Result<(), Halt>;
 
     /// Runs a later iteration on the same module.
     ///
     /// # Errors
     /// [`Halt`]
-    fn advance(&mut self, trials: &mut Trials, session: &mut Session<'_>, iteration: &Iteration<'_>) -> Result<(), Halt>;
+    fn advance(&mut self, iteration: &mut Iteration<'_, '_>) -> Result<(), Halt>;
 }

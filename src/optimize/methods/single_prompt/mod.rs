@@ -12,8 +12,7 @@ mod share;
 mod trials;
 
 pub use self::fitness::Fitness;
-pub use self::iteration::Iteration;
+pub use self::iteration::{Iteration, ProposedText, TextQuestion};
 pub use self::method::SinglePromptMethod;
 pub use self::prompts::{paraphrase_prompt, task_sentence};
 pub use self::search::SinglePromptSearch;
-pub use self::trials::{ProposedText, TextQuestion, Trials};

@@ -2,10 +2,10 @@
 
 use rand::seq::SliceRandom;
 
-use super::iteration::Iteration;
+use super::iteration::{Iteration, ProposedText};
 use super::method::SinglePromptMethod;
 use super::share::BudgetShare;
-use super::trials::{ProposedText, Trials};
+use super::trials::Trials;
 use crate::engine::ModelId;
 use crate::event::{Event, StopReason};
 use crate::optimize::idle::Idle;
@@ -127,15 +127,25 @@ impl<M: SinglePromptMethod> SinglePromptSearch<M> {
             let parents = vec![self.trials.best_member()];
             session.log(&Event::Iteration { iteration: self.iteration, parents, minibatch })?;
             let before = session.spent().rollouts;
-            let iteration = Iteration { number: self.iteration, module_index, base: &base, examples, max_candidates };
+            let mut iteration = Iteration {
+                number: self.iteration,
+                module_index,
+                base: &base,
+                examples,
+                max_candidates,
+                session: &mut *session,
+                trials: &mut self.trials,
+            };
             if round == 0 {
                 let seed = ProposedText { number: 0, text: iteration.base_text().clone(), operator: "seed" };
-                self.trials.run(session, &iteration, &[seed], 0..examples.len())?;
-                self.method.begin(&mut self.trials, session, &iteration)?;
+                iteration.run(&[seed], 0..examples.len())?;
+                self.method.begin(&mut iteration)?;
             } else {
-                self.method.advance(&mut self.trials, session, &iteration)?;
+                self.method.advance(&mut iteration)?;
             }
-            self.trials.keep_rollouts(&iteration, &self.method.population());
+            let population = self.method.population().into_iter().map(|text| iteration.candidate(text));
+            let population: Vec<Candidate> = population.collect();
+            self.trials.keep_rollouts(&population);
             if idle.is_end(session, self.iteration, before, MAX_IDLE)? {
                 return Ok(StopReason::NothingLeft);
             }
