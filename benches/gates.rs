@@ -1,5 +1,5 @@
 //! What the gates are worth: the same searches under the same budget with each of them, on simulated
-//! tasks. `cargo bench --bench gates` prints the table that ARCHITECTURE.md has.
+//! tasks. `cargo bench --bench gates` prints the table that docs/measurements/gates.md has.
 //!
 //! A candidate has an ability, an example a difficulty, and an answer is right if ability, difficulty and
 //! chance say so; a child shares two thirds of its parent's chance. Children are a little worse than
