@@ -1,14 +1,14 @@
-//! Where in a program a right answer was lost: read by a module, and not in what it wrote.
+//! Finds the module that lost a right answer: it read the answer and did not write it.
 
 use std::collections::BTreeMap;
 
-use super::text::normalize_answer;
+use super::normalize::normalize_answer;
 use crate::data::{Example, listed};
 use crate::program::{Rollout, Step};
 
-/// Of each module that read a right answer in what an earlier step made, and wrote none, a sentence that says so; and of the one
-/// that wrote `output`, if nothing that it read from earlier steps had one, whether one of them did. A yes or a no stands
-/// everywhere: of these, nothing.
+/// Returns a sentence for each module that read a right answer in the output of an earlier step and wrote none, by module name. For
+/// the module that wrote `output`, if none of its inputs from earlier steps had a right answer, the sentence says whether an earlier
+/// step had found one. Expected answers that are only `yes` or `no` are ignored, because they occur everywhere.
 pub fn answer_loss(example: &Example, rollout: &Rollout, output: &str, expected: &[String]) -> BTreeMap<String, String> {
     let mut wanted: Vec<(String, &String)> = expected.iter().map(|text| (normalize_answer(text), text)).collect();
     wanted.retain(|(text, _)| !text.is_empty() && text != "yes" && text != "no");
@@ -21,10 +21,10 @@ pub fn answer_loss(example: &Example, rollout: &Rollout, output: &str, expected:
         wanted.iter().find(|(text, _)| value.contains(&format!(" {text} "))).map(|(_, text)| *text)
     };
     let writes = |step: &Step| step.outputs.values().any(|value| found(value).is_some());
-    let reads = |step: &Step| made(example, step).find_map(|(name, value)| Some((name.clone(), found(value)?)));
+    let reads = |step: &Step| made_earlier(example, step).find_map(|(name, value)| Some((name.clone(), found(value)?)));
     let is_found = rollout.steps.iter().any(|step| writes(step) || reads(step).is_some());
-    // What asks no model has nothing to learn, nor has what reads the row alone.
-    for step in rollout.steps.iter().filter(|step| !step.answer.is_empty() && made(example, step).next().is_some()) {
+    // A step that asks no model cannot learn, and a module that reads only the example has lost nothing.
+    for step in rollout.steps.iter().filter(|step| !step.answer.is_empty() && made_earlier(example, step).next().is_some()) {
         if writes(step) {
             continue;
         }
@@ -32,7 +32,7 @@ pub fn answer_loss(example: &Example, rollout: &Rollout, output: &str, expected:
             let outputs = listed(step.outputs.keys());
             told.insert(step.module.clone(), format!("`{name}` has the right answer `{text}`, but {outputs} leaves it out."));
         } else if step.outputs.contains_key(output) {
-            let names = listed(made(example, step).map(|(name, _)| name));
+            let names = listed(made_earlier(example, step).map(|(name, _)| name));
             let blame = if is_found { "an earlier step lost it" } else { "no step found it" };
             told.insert(step.module.clone(), format!("The right answer is nowhere in {names}: {blame}."));
         }
@@ -40,8 +40,8 @@ pub fn answer_loss(example: &Example, rollout: &Rollout, output: &str, expected:
     told
 }
 
-/// What a step read that an earlier one made: it is no field of the row.
-fn made<'a>(example: &'a Example, step: &'a Step) -> impl Iterator<Item = &'a (String, String)> {
+/// Returns the inputs of a step that an earlier step made, which are not fields of the example.
+fn made_earlier<'a>(example: &'a Example, step: &'a Step) -> impl Iterator<Item = &'a (String, String)> {
     let is_of_row =
         |name: &str, value: &str| example.fields.contains_key(name) && example.input(name).unwrap_or_default() == value;
     step.inputs.iter().filter(move |(name, value)| !is_of_row(name, value))
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn who_lost_the_answer_is_told_and_who_never_had_it() {
+    fn feedback_separates_losing_the_answer_from_never_having_it() {
         let (sum, say) = ("sum".to_owned(), "say".to_owned());
         assert_eq!(
             told("When?", "Born in 1960 in the town.", "Born in the town.", "1948", "1960"),
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_the_question_or_everywhere_was_not_lost() {
+    fn answers_in_the_question_and_yes_and_no_are_not_lost() {
         assert_eq!(told("The Sun or the Moon?", "", "Both shine.", "Moon", "Sun").len(), 1);
         assert!(told("Is it?", "yes it is", "It is.", "no", "yes").is_empty());
         let never = "The right answer is nowhere in `summary`: no step found it.".to_owned();

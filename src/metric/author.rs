@@ -1,22 +1,22 @@
-//! Whose a text is: the module whose call wrote it, as the trace of a run tells. In a program with conditions and loops, no order
-//! of its modules does.
+//! Finds the module call that wrote a text. It is found in the trace, because a program with conditions and loops has no fixed order
+//! of modules.
 
 use crate::program::Step;
 
-/// Whether a step is a call of a module: what asks no model has no answer.
+/// Returns whether a step of a trace is a call of a module. Steps that ask no model have an empty answer.
 pub fn is_call(step: &Step) -> bool {
     !step.answer.is_empty()
 }
 
-/// The call that wrote a field last in these steps. What a step made of one call's text is that call's; what it searched for is
-/// nobody's, and so is what it made of several.
+/// Returns the module call that wrote `field` last in these steps. If a step that asks no model made the field from the text of one
+/// call, it is that call. None where the step retrieved the field or made it from the texts of several calls.
 pub fn author<'a>(steps: &'a [Step], field: &str) -> Option<&'a Step> {
-    let place = steps.iter().rposition(|step| step.outputs.contains_key(field))?;
-    let step = &steps[place];
+    let index = steps.iter().rposition(|step| step.outputs.contains_key(field))?;
+    let step = &steps[index];
     if is_call(step) {
         return Some(step);
     }
-    let mut calls = step.inputs.iter().filter_map(|(name, _)| author(&steps[..place], name));
+    let mut calls = step.inputs.iter().filter_map(|(name, _)| author(&steps[..index], name));
     calls.next().filter(|_| calls.next().is_none() && step.retrieved.is_empty())
 }
 
@@ -38,8 +38,8 @@ mod tests {
         assert_eq!(name(&steps, "question"), None);
         steps.push(step("frame", &["question", "topic"], ("query", "")));
         assert_eq!(name(&steps, "query").as_deref(), Some("hard"));
-        steps.push(step("other", &["question"], ("place", "x")));
-        steps.push(step("both", &["place", "topic"], ("query", "")));
+        steps.push(step("other", &["question"], ("index", "x")));
+        steps.push(step("both", &["index", "topic"], ("query", "")));
         assert_eq!(name(&steps, "query"), None);
         let found = Step { retrieved: vec!["A".into()], ..step("search", &["topic"], ("passages", "")) };
         steps.push(found);

@@ -1,6 +1,6 @@
-//! `command`: a metric of the user's own, in any language: an outside program that stays.
+//! The metric `command`: an outside program, in any language, that stays alive and judges rollouts.
 //!
-//! It reads, a line each, `{"id", "example": {…}, "outputs": {…}, "trace": [{"module", "inputs", "answer", "outputs", …}]}`, and
+//! It reads one JSON object a line, `{"id", "example": {…}, "outputs": {…}, "trace": [{"module", "inputs", "answer", "outputs", …}]}`, and
 //! writes a number, or `{"score": 0.5, "feedback": "…", "module_feedback": {…}, "module_scores": {…}, "objectives": {…}}`, or
 //! `{"error": "…"}`.
 
@@ -9,25 +9,29 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{Judgement, Metric, MetricError, unreadable};
+use super::contract::{Metric, missing_outputs};
+use super::error::MetricError;
+use super::judgement::Judgement;
+use super::normalize::shorten;
 use crate::data::{Example, listed};
 use crate::engine::Completion;
 use crate::process::{CallError, Pool};
 use crate::program::tools::error_in;
 use crate::program::{Rollout, Step};
 
-/// Asks an outside program for its verdict.
+/// A metric that asks an outside program.
 #[derive(Debug, Clone)]
-pub struct Command {
+pub struct CommandMetric {
     /// The running programs.
     pub pool: Arc<Pool>,
-    /// The names of modules and steps, which feedback may be given to.
+    /// The names of the modules and steps that may get feedback.
     pub modules: Vec<String>,
-    /// What each module writes, by its name.
+    /// The outputs of each module, by module name.
     pub outputs: BTreeMap<String, Vec<String>>,
 }
 
-fn step(step: &Step) -> Value {
+/// Returns a step of the trace as JSON.
+fn step_json(step: &Step) -> Value {
     let texts = |pairs: &mut dyn Iterator<Item = (&String, &String)>| -> Map<String, Value> {
         pairs.map(|(name, value)| (name.clone(), value.as_str().into())).collect()
     };
@@ -46,16 +50,16 @@ fn step(step: &Step) -> Value {
     object
 }
 
-/// What the program is sent.
+/// Returns the line that is sent to the program.
 fn message(example: &Example, rollout: &Rollout) -> Value {
     let outputs = rollout.steps.iter().flat_map(|step| &step.outputs);
     let outputs: Map<String, Value> = outputs.map(|(name, value)| (name.clone(), value.as_str().into())).collect();
-    let trace: Vec<Value> = rollout.steps.iter().map(step).collect();
+    let trace: Vec<Value> = rollout.steps.iter().map(step_json).collect();
     json!({ "id": example.id, "example": example.fields, "outputs": outputs, "trace": trace })
 }
 
-/// What is there instead of what was wanted.
-fn is(value: &Value) -> String {
+/// Names the kind of a value for an error message.
+fn kind_of(value: &Value) -> String {
     match value {
         Value::String(_) => "a text".into(),
         Value::Array(_) => "a list".into(),
@@ -64,14 +68,14 @@ fn is(value: &Value) -> String {
     }
 }
 
-impl Command {
-    /// Whether it answers where the calls that lack outputs had left them empty. Else it is not the lack that it crashed over: it
-    /// may not even start.
-    fn crashed_over_a_lack(&self, example: &Example, rollout: &Rollout) -> bool {
-        unreadable(rollout).is_some() && self.pool.call(&message(example, &self.filled(rollout))).is_ok()
+impl CommandMetric {
+    /// Returns whether the program crashed because outputs are missing: it answers when they are empty texts instead. If it does not,
+    /// the crash has another cause.
+    fn crashed_over_missing_outputs(&self, example: &Example, rollout: &Rollout) -> bool {
+        missing_outputs(rollout).is_some() && self.pool.call(&message(example, &self.filled(rollout))).is_ok()
     }
 
-    /// The rollout as if nothing had been left out.
+    /// Returns the rollout with an empty text for every missing output.
     fn filled(&self, rollout: &Rollout) -> Rollout {
         let mut filled = rollout.clone();
         for step in filled.steps.iter_mut().filter(|step| step.problem.is_some()) {
@@ -82,30 +86,33 @@ impl Command {
         filled
     }
 
+    /// Reads the program's answer for the example with this id.
     fn read(&self, id: &str, answer: &Value) -> Result<Judgement, String> {
         let fields = match answer {
             Value::Number(number) => return Ok(scored(number.as_f64().unwrap_or(f64::NAN))),
             Value::Object(fields) => fields,
-            other => return Err(format!("it must answer a number or an object with `score`, not {}", is(other))),
+            other => return Err(format!("it must answer a number or an object with `score`, not {}", kind_of(other))),
         };
-        // Null is what many languages make of what is not there.
+        // Many languages write null for a value that is not there.
         let given = |key: &str| fields.get(key).filter(|value| !value.is_null());
         if given("id").is_some_and(|other| other != id) {
             return Err(format!("it answered for the id {}; a line must be answered before the next", fields["id"]));
         }
         let score = match fields.get("score") {
-            None => return Err(format!("its answer has no `score`: {}", super::shorten(&answer.to_string(), 200))),
-            Some(score) => score.as_f64().ok_or_else(|| format!("its `score` is {}, not a number from 0 to 1", is(score)))?,
+            None => return Err(format!("its answer has no `score`: {}", shorten(&answer.to_string(), 200))),
+            Some(score) => {
+                score.as_f64().ok_or_else(|| format!("its `score` is {}, not a number from 0 to 1", kind_of(score)))?
+            }
         };
         let mut judgement = scored(score);
         if let Some(feedback) = given("feedback") {
             judgement.feedback =
-                feedback.as_str().ok_or_else(|| format!("its `feedback` is {}, not a text", is(feedback)))?.to_owned();
+                feedback.as_str().ok_or_else(|| format!("its `feedback` is {}, not a text", kind_of(feedback)))?.to_owned();
         }
         let table = |key: &str| match given(key) {
             None => Ok(Vec::new()),
             Some(Value::Object(table)) => Ok(table.iter().collect()),
-            Some(other) => Err(format!("its `{key}` is {}, not an object", is(other))),
+            Some(other) => Err(format!("its `{key}` is {}, not an object", kind_of(other))),
         };
         let known = |what: &str, module: &String| match self.modules.contains(module) {
             true => Ok(()),
@@ -113,32 +120,33 @@ impl Command {
         };
         for (module, words) in table("module_feedback")? {
             known("`module_feedback` is for", module)?;
-            let words = words.as_str().ok_or_else(|| format!("its feedback for `{module}` is {}, not a text", is(words)))?;
+            let words = words.as_str().ok_or_else(|| format!("its feedback for `{module}` is {}, not a text", kind_of(words)))?;
             judgement.module_feedback.insert(module.clone(), words.to_owned());
         }
         for (module, score) in table("module_scores")? {
             known("`module_scores` has", module)?;
-            let score = score.as_f64().ok_or_else(|| format!("its score for `{module}` is {}, not a number", is(score)))?;
+            let score = score.as_f64().ok_or_else(|| format!("its score for `{module}` is {}, not a number", kind_of(score)))?;
             judgement.module_scores.insert(module.clone(), score);
         }
         for (name, score) in table("objectives")? {
-            let score = score.as_f64().ok_or_else(|| format!("its objective `{name}` is {}, not a number", is(score)))?;
+            let score = score.as_f64().ok_or_else(|| format!("its objective `{name}` is {}, not a number", kind_of(score)))?;
             judgement.objectives.insert(name.clone(), score);
         }
         Ok(judgement)
     }
 }
 
+/// Creates a judgement with the program's score and no other feedback.
 fn scored(score: f64) -> Judgement {
     Judgement::new(score, format!("The score is {score}."))
 }
 
-impl Metric for Command {
+impl Metric for CommandMetric {
     fn judge(&self, example: &Example, rollout: &Rollout, _answers: &[Completion]) -> Result<Judgement, MetricError> {
         let id = || example.id.clone();
         let named = |cause: String| format!("`{}`: {cause}", self.pool.program());
         let answer = self.pool.call(&message(example, rollout)).map_err(|error| match error {
-            CallError::Died { .. } if self.crashed_over_a_lack(example, rollout) => {
+            CallError::Died { .. } if self.crashed_over_missing_outputs(example, rollout) => {
                 MetricError::Stumbled { id: id(), cause: error.to_string() }
             }
             error => MetricError::Unreadable { id: id(), cause: error.to_string() },
@@ -156,11 +164,11 @@ mod tests {
     use crate::metric::tests_support::{example, rollout};
     use std::time::Duration;
 
-    fn metric(script: &str) -> Command {
+    fn metric(script: &str) -> CommandMetric {
         let argv = ["python3", "-u", "-c", script].map(str::to_owned).to_vec();
         let command = crate::process::Command { argv, folder: std::env::temp_dir(), timeout: Duration::from_secs(20), slots: 1 };
         let outputs = [("m".to_owned(), vec!["answer".to_owned(), "note".to_owned()])].into();
-        Command { pool: Arc::new(Pool::new(command)), modules: vec!["m".into()], outputs }
+        CommandMetric { pool: Arc::new(Pool::new(command)), modules: vec!["m".into()], outputs }
     }
 
     /// A program that answers every line with the text.
@@ -191,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn every_wrong_reply_is_told_as_what_it_is() {
+    fn every_wrong_reply_has_its_own_error() {
         for (answer, wanted) in [
             ("hello", "no JSON: hello"),
             ("", "no JSON"),
@@ -220,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_lacks_an_output_is_to_blame_for_what_the_program_says_or_crashes_over_alone() {
+    fn a_program_that_stumbles_over_a_missing_output_gives_a_zero_and_any_other_error_is_its_own() {
         let mut half = rollout(&[("answer", "x")]);
         half.steps[0].problem = Some("`note` is missing.".into());
         let judged = |body: &str| {

@@ -1,4 +1,4 @@
-//! `json`: several fields at once, each with a weight; sets of flags by F1.
+//! The metric `json`: compares several fields, each with a weight. Sets of flags and lists are compared by F1.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,26 +9,29 @@ use crate::data::{Example, listed, to_text};
 use crate::engine::Completion;
 use crate::program::{Rollout, parse};
 
-use super::{Judgement, Metric, MetricError, normalize, shorten};
+use super::contract::Metric;
+use super::error::MetricError;
+use super::judgement::Judgement;
+use super::normalize::{normalize_label, shorten};
 
-/// Compares an object field by field. The object is either one output that holds JSON, or the
-/// program's outputs themselves.
+/// Compares an object field by field. The object is either one output that holds JSON, or all outputs of the program.
 #[derive(Debug, Clone)]
 pub struct Json {
-    /// The example's field that holds the expected object, and the output that holds the given
-    /// one; None where each field is an output of its own.
+    /// The example's field with the expected object, which is also the output with the given one. None where each field is an
+    /// output.
     field: Option<String>,
-    /// The weight of each top-level field; empty: all of the expected object, equally.
+    /// The weight of each top-level field. If it is empty, all fields of the expected object count equally.
     weights: BTreeMap<String, f64>,
 }
 
 impl Json {
-    /// `field` names both the example's object and the output; `weights` the fields that count.
+    /// Creates the metric. `field` names both the example's object and the output; `weights` names the fields that count.
     #[must_use]
     pub fn new(field: Option<String>, weights: BTreeMap<String, f64>) -> Self {
         Self { field, weights }
     }
 
+    /// Returns the expected object of an example.
     fn expected(&self, example: &Example) -> Result<Map<String, Value>, MetricError> {
         let bad = |cause: String| MetricError::example(example, cause);
         let Some(field) = &self.field else {
@@ -52,9 +55,9 @@ impl Metric for Json {
 
     fn check(&self, example: &Example) -> Result<(), MetricError> {
         let expected = self.expected(example)?;
-        // Of outputs of their own, the fields are required ones.
+        // Where each field is an output, the fields are required.
         let Some(field) = &self.field else { return Ok(()) };
-        // A row may lack what others have; a name that is spelled wrong leaves one without a weight.
+        // An example may lack a field. But if it also has a field without a weight, a name is probably misspelled.
         let missing = self.weights.keys().find(|name| !expected.contains_key(*name));
         let unweighed = listed(expected.keys().filter(|name| !self.weights.contains_key(*name)));
         match missing {
@@ -90,7 +93,7 @@ impl Metric for Json {
             let score = given.get(name).map_or(0.0, |value| similarity(&expected[name], value));
             sum += weight * score;
             total += weight;
-            words.push(in_words(name, &expected[name], given.get(name), score));
+            words.push(field_feedback(name, &expected[name], given.get(name), score));
             judgement.objectives.insert(name.clone(), score);
         }
         if total <= 0.0 {
@@ -102,11 +105,11 @@ impl Metric for Json {
     }
 }
 
-/// Whole numbers below this are exact as floats.
+/// Whole numbers below this are exact in 64-bit floats.
 const EXACT: f64 = (1_u64 << 53) as f64;
 
-/// How well `given` matches `expected`, 0 to 1: sets of flags and lists by F1, numbers by value,
-/// text without regard to case.
+/// Returns how well `given` matches `expected`, in [0, 1]: sets of flags and lists by F1, numbers by value, texts without regard to
+/// case.
 fn similarity(expected: &Value, given: &Value) -> f64 {
     let given = &*read_as(expected, given);
     if let Some(expected) = flags(expected) {
@@ -116,11 +119,11 @@ fn similarity(expected: &Value, given: &Value) -> f64 {
         (Value::Number(a), Value::Number(b)) => f64::from(a.as_f64() == b.as_f64()),
         (Value::Array(a), Value::Array(b)) => f1(&normalized(a), &normalized(b)),
         (Value::Object(_), _) | (Value::Array(_), _) => f64::from(canonical(expected) == canonical(given)),
-        _ => f64::from(normalize(&to_text(expected)) == normalize(&to_text(given))),
+        _ => f64::from(normalize_label(&to_text(expected)) == normalize_label(&to_text(given))),
     }
 }
 
-/// What an output of its own, which is text, stands for.
+/// Parses a text as JSON where the expected value is not a text. The text of an output stands for a number, a flag or a list then.
 fn read_as<'a>(expected: &Value, given: &'a Value) -> Cow<'a, Value> {
     match given {
         Value::String(text) if !expected.is_string() => {
@@ -130,17 +133,17 @@ fn read_as<'a>(expected: &Value, given: &'a Value) -> Cow<'a, Value> {
     }
 }
 
-/// The items of a list as they are compared.
+/// Returns the items of a list in the form for comparison.
 fn normalized(items: &[Value]) -> BTreeSet<String> {
     items.iter().map(comparable).collect()
 }
 
-/// An item of a list as it is compared.
+/// Returns the form in which an item of a list is compared.
 fn comparable(item: &Value) -> String {
-    normalize(&to_text(&canonical(item)))
+    normalize_label(&to_text(&canonical(item)))
 }
 
-/// The one form of all values that mean the same: whole numbers without a point, objects in the order of their keys.
+/// Returns one form for all values that mean the same: whole numbers without a point, objects in the order of their keys.
 fn canonical(value: &Value) -> Value {
     match value {
         Value::Number(number) => match number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0) {
@@ -156,7 +159,7 @@ fn canonical(value: &Value) -> Value {
     }
 }
 
-/// The names of the true flags, if `value` is an object of nothing but flags.
+/// Returns the names of the true flags of an object. None where the object is empty or has a value that is not a flag.
 fn flags(value: &Value) -> Option<BTreeSet<String>> {
     let object = value.as_object().filter(|o| !o.is_empty())?;
     if !object.values().all(Value::is_boolean) {
@@ -165,7 +168,7 @@ fn flags(value: &Value) -> Option<BTreeSet<String>> {
     Some(object.iter().filter(|(_, on)| **on == Value::Bool(true)).map(|(name, _)| name.clone()).collect())
 }
 
-/// The F1 of two sets; two empty ones agree.
+/// Returns the F1 of two sets in [0, 1]. It is 1 for two empty sets.
 fn f1(a: &BTreeSet<String>, b: &BTreeSet<String>) -> f64 {
     if a.is_empty() && b.is_empty() {
         return 1.0;
@@ -173,7 +176,8 @@ fn f1(a: &BTreeSet<String>, b: &BTreeSet<String>) -> f64 {
     2.0 * a.intersection(b).count() as f64 / (a.len() + b.len()) as f64
 }
 
-fn in_words(name: &str, expected: &Value, given: Option<&Value>, score: f64) -> String {
+/// Returns the feedback on one field.
+fn field_feedback(name: &str, expected: &Value, given: Option<&Value>, score: f64) -> String {
     if score >= 1.0 {
         return format!("`{name}` is right.");
     }
@@ -210,6 +214,7 @@ fn in_words(name: &str, expected: &Value, given: Option<&Value>, score: f64) -> 
     }
 }
 
+/// Returns the feedback on an output that is not a JSON object.
 fn not_json(field: &str, given: &str, expected: &Map<String, Value>) -> String {
     format!(
         "The answer is not a JSON object. `{field}` must be one JSON object, here {}, but was `{}`.",
@@ -241,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_score_by_f1_and_say_which() {
+    fn flags_score_by_f1_and_feedback_names_them() {
         let metric = Json::new(Some("answer".into()), BTreeMap::new());
         let row = json!({"answer": {"urgency": "low", "tags": {"a": true, "b": true, "c": false}}});
         let verdict =
@@ -251,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn of_lists_it_says_what_is_missing_and_what_is_too_much() {
+    fn feedback_on_lists_names_missing_and_surplus_items() {
         let metric = Json::new(None, BTreeMap::from([("tags".into(), 1.0)]));
         let said = |given: &str| judged(&metric, &json!({"tags": ["Red", "blue"]}), &[("tags", given)]);
         assert_eq!(said(r#"["red", "green", "Blue"]"#).feedback, "`tags` should not have `green`.");
@@ -264,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_said() {
+    fn an_output_that_is_not_json_scores_zero_and_is_told() {
         let metric = Json::new(Some("answer".into()), BTreeMap::new());
         let verdict = judged(&metric, &json!({"answer": {"a": 1}}), &[("answer", "a is one")]);
         assert_eq!(verdict.score, 0.0);
@@ -294,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_weight_whose_name_is_spelled_wrong_is_refused() {
+    fn a_weight_with_a_misspelled_name_is_refused() {
         let weights = BTreeMap::from([("urgency".to_owned(), 1.0), ("sentment".to_owned(), 3.0)]);
         let row = example(&json!({"answer": {"urgency": "low", "sentiment": "good"}}));
         let told = Json::new(Some("answer".into()), weights).check(&row).unwrap_err().to_string();

@@ -5,7 +5,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Judgement, Metric, MetricError, shorten};
+use super::contract::{Grader, Metric};
+use super::error::MetricError;
+use super::judgement::Judgement;
+use super::normalize::shorten;
 use crate::data::Example;
 use crate::engine::{Completion, Decoding, Ended, Grammar, Message, ModelId, Request, Shape};
 use crate::hash::number;
@@ -132,19 +135,10 @@ impl Judge {
     fn score(&self, grade: u32) -> f64 {
         f64::from(grade.saturating_sub(1)) / f64::from(self.scale.saturating_sub(1).max(1))
     }
+}
 
-    /// The grade that a score was made of.
-    #[must_use]
-    pub fn grade(&self, score: f64) -> u32 {
-        (score * f64::from(self.scale.saturating_sub(1))).round() as u32 + 1
-    }
-
-    /// The grade that others gave, and the text that got it, as if the program had written it. None where there is none. What the
-    /// judge reads beside it must stand in the example: nothing was run that could have written it.
-    ///
-    /// # Errors
-    /// [`MetricError::Example`] where the grade is none, or the text or what is read beside it is missing.
-    pub fn labelled(&self, example: &Example) -> Result<Option<(u32, Rollout)>, MetricError> {
+impl Grader for Judge {
+    fn labelled(&self, example: &Example) -> Result<Option<(u32, Rollout)>, MetricError> {
         let Some(Labels { grade, text }) = &self.labels else { return Ok(None) };
         let bad = |cause: String| MetricError::example(example, cause);
         let given = match example.fields.get(grade) {
@@ -165,6 +159,10 @@ impl Judge {
         }
         let step = Step { outputs: [(self.output.clone(), graded)].into(), ..Step::default() };
         Ok(Some((number.round() as u32, Rollout { steps: vec![step], failure: None })))
+    }
+
+    fn grade(&self, score: f64) -> u32 {
+        (score * f64::from(self.scale.saturating_sub(1))).round() as u32 + 1
     }
 }
 
@@ -207,7 +205,7 @@ impl Metric for Judge {
         self.asked(example, rollout, 1, if self.temperature > 0.0 { self.temperature } else { AGAIN })
     }
 
-    fn judges(&self) -> Vec<(String, &Judge)> {
+    fn judges(&self) -> Vec<(String, &dyn Grader)> {
         vec![(String::new(), self)]
     }
 

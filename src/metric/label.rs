@@ -1,12 +1,15 @@
-//! `label`: one field must be the expected label, no more and no less.
+//! The metric `label`: an output must equal the expected label.
 
 use crate::data::Example;
 use crate::engine::Completion;
 use crate::program::Rollout;
 
-use super::{Judgement, Metric, MetricError, normalize, shorten};
+use super::contract::Metric;
+use super::error::MetricError;
+use super::judgement::Judgement;
+use super::normalize::{normalize_label, shorten};
 
-/// Compares one output with the example's field of the same name, without regard to case.
+/// Compares one output with a field of the example, without regard to case and to marks around the label.
 #[derive(Debug, Clone)]
 pub struct Label {
     field: String,
@@ -14,7 +17,7 @@ pub struct Label {
 }
 
 impl Label {
-    /// The example's `field` holds the label, the program writes it as `output`.
+    /// Creates the metric. The example's `field` has the label, and the program writes `output`.
     pub fn new(field: impl Into<String>, output: impl Into<String>) -> Self {
         Self { field: field.into(), output: output.into() }
     }
@@ -39,13 +42,13 @@ impl Metric for Label {
                 format!("Wrong. `{}` should be exactly `{expected}`, but was not given.", self.output),
             ));
         };
-        if normalize(given) == normalize(&expected) {
+        if normalize_label(given) == normalize_label(&expected) {
             return Ok(Judgement::new(1.0, format!("Correct: `{expected}`.")));
         }
-        let closeness = strsim::normalized_levenshtein(&normalize(given), &normalize(&expected));
+        let closeness = strsim::normalized_levenshtein(&normalize_label(given), &normalize_label(&expected));
         let given = shorten(given, 200);
         let words = format!("Wrong. `{}` should be exactly `{expected}` and nothing else, but was `{given}`.", self.output);
-        Ok(Judgement::new(0.0, words).close(closeness))
+        Ok(Judgement::new(0.0, words).with_closeness(closeness))
     }
 }
 

@@ -1,4 +1,4 @@
-//! `number`: the last number of an answer must be the expected one.
+//! The metric `number`: the last number in an answer must equal the expected one.
 
 use std::sync::LazyLock;
 
@@ -8,21 +8,24 @@ use crate::data::Example;
 use crate::engine::Completion;
 use crate::program::Rollout;
 
-use super::{Judgement, Metric, MetricError, shorten};
+use super::contract::Metric;
+use super::error::MetricError;
+use super::judgement::Judgement;
+use super::normalize::shorten;
 
-/// How far two equal numbers may be apart.
+/// The largest absolute difference between two numbers that count as equal.
 const TOLERANCE: f64 = 1e-6;
 
-/// The most characters of a worked solution in feedback.
+/// The most characters of a worked solution that feedback quotes.
 const SOLUTION_LENGTH: usize = 600;
 
-/// What stands before a negative number: a hyphen, U+2212, an en dash.
+/// The signs of a negative number: a hyphen, U+2212, an en dash.
 const MINUS: [char; 3] = ['-', '−', '–'];
 
-/// What may stand before the digits.
+/// The currency signs that may stand before the digits.
 const CURRENCY: [char; 5] = ['$', '€', '£', '¥', '₹'];
 
-/// Compares the last number of one output with that of the example's field.
+/// Compares the last number of one output with the number in a field of the example.
 #[derive(Debug, Clone)]
 pub struct Number {
     field: String,
@@ -31,12 +34,13 @@ pub struct Number {
 }
 
 impl Number {
-    /// The example's `field` holds the number, the program writes it as `output`; `solution` is the
-    /// example's field with the way to it, for the feedback.
+    /// Creates the metric. The example's `field` has the number, and the program writes `output`. `solution` is the example's
+    /// field with a worked solution, for the feedback; None where there is none.
     pub fn new(field: impl Into<String>, output: impl Into<String>, solution: Option<String>) -> Self {
         Self { field: field.into(), output: output.into(), solution }
     }
 
+    /// Returns the expected number.
     fn wanted(&self, example: &Example) -> Result<f64, MetricError> {
         let bad = |cause: String| MetricError::example(example, cause);
         let expected = example.text(&self.field).ok_or_else(|| bad(format!("the field `{}` is missing", self.field)))?;
@@ -79,15 +83,15 @@ impl Metric for Number {
         let solution = self
             .solution(example)
             .map_or(String::new(), |text| format!(" A worked solution: {}", shorten(&text, SOLUTION_LENGTH)));
-        // A wrong number is nearer than none.
-        Ok(Judgement::new(0.0, words + &solution).close(if last_number(given).is_some() { 0.5 } else { 0.0 }))
+        // A wrong number is closer than no number.
+        Ok(Judgement::new(0.0, words + &solution).with_closeness(if last_number(given).is_some() { 0.5 } else { 0.0 }))
     }
 }
 
-/// The number that a row's text is, with nothing beside it but thousands separators, a currency sign and a unit. Of a worked
-/// solution like GSM8K's, it is what stands behind `####`.
+/// Returns the number of an example's field. Thousands separators, a currency sign and a unit may stand beside it. In a worked
+/// solution as in GSM8K, it is the number behind `####`. None where the text is not one number.
 fn one_number(text: &str) -> Option<f64> {
-    // A sign, digits, an exponent, and a unit without digits: "3/4", "10:30" and "1 h 30" are no one number.
+    // A sign, digits, an exponent, and a unit without digits. "3/4", "10:30" and "1 h 30" do not match.
     static WHOLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
         let pattern = r#"(?x)^
             (?: [-+−–]? [$€£¥₹]? | [$€£¥₹] \s? [-+−–]? )
@@ -101,17 +105,18 @@ fn one_number(text: &str) -> Option<f64> {
     last_number(text).filter(|number| is_whole && number.is_finite())
 }
 
-/// What the digits of a number may be joined by.
+/// Returns whether the character can be part of a number: a digit, a comma or a point.
 fn is_part(c: char) -> bool {
     c.is_ascii_digit() || matches!(c, ',' | '.')
 }
 
-/// A text that ends with a digit, without the exponent at its end, and that exponent: of "is 3.2e8", "is 3.2" and "e8".
+/// Splits the exponent from a text that ends with a digit: "is 3.2e8" becomes "is 3.2" and "e8". The second part is empty where
+/// there is no exponent.
 fn split_exponent(text: &str) -> (&str, String) {
     let before = text.trim_end_matches(|c: char| c.is_ascii_digit());
     let sign = if before.ends_with(MINUS) { "-" } else { "" };
     let unsigned = before.strip_suffix(MINUS).or_else(|| before.strip_suffix('+')).unwrap_or(before);
-    // The "e" of a name, as in "room2e4", begins none.
+    // The "e" of a name, as in "room2e4", is not an exponent.
     let is_number = |number: &&str| {
         number.ends_with(|c: char| c.is_ascii_digit()) && !number.trim_end_matches(is_part).ends_with(char::is_alphabetic)
     };
@@ -121,18 +126,18 @@ fn split_exponent(text: &str) -> (&str, String) {
     }
 }
 
-/// The last number in `text`; commas between its digits are left out.
+/// Returns the last number in `text`, ignoring commas between its digits. None where there is none.
 #[must_use]
 pub fn last_number(text: &str) -> Option<f64> {
     let end = text.rfind(|c: char| c.is_ascii_digit())? + 1;
     let (text, exponent) = split_exponent(&text[..end]);
     let start = text.rfind(|c| !is_part(c)).map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
-    // ".5" is a half, but the points of "so...5" and "v.5" are not its own.
+    // ".5" is a half. The points of "so...5" and "v.5" do not belong to the number.
     let is_fraction =
         text[start..].starts_with('.') && !text[start..].starts_with("..") && !text[..start].ends_with(char::is_alphanumeric);
     let digits = text[start..].trim_start_matches([',', '.']).replace(',', "");
     let digits = if is_fraction { format!("0.{digits}") } else { digits };
-    // Of two numbers that only a point joins ("3.4.5"), the last.
+    // "3.4.5" has more than one point: its last part is taken.
     let parts: Vec<&str> = digits.split('.').collect();
     let number = match parts.as_slice() {
         [.., whole, part] if parts.len() == 2 => format!("{whole}.{part}"),

@@ -1,47 +1,52 @@
-//! `retrieval`: did the program's steps fetch what was needed?
+//! The metric `retrieval`: compares what the program's steps fetched with what was needed.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::author::author;
-use super::{Judgement, Metric, MetricError, expected, shorten};
+use super::contract::Metric;
+use super::error::MetricError;
+use super::judgement::Judgement;
+use super::normalize::{expected, shorten};
 use crate::data::{Example, listed};
 use crate::engine::Completion;
 use crate::program::{Rollout, Step};
 
-/// What the score is.
+/// How the score is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fetched {
     /// The share of the wanted rows that were fetched.
     Recall,
-    /// The harmonic mean of that and of the share of fetched rows that were wanted.
+    /// The harmonic mean of the recall and of the share of fetched rows that were wanted.
     F1,
 }
 
-/// Compares what steps fetched, by the rows' key, with a list in the example.
+/// Compares the keys of fetched rows with a list of keys in the example.
 #[derive(Debug, Clone)]
 pub struct Retrieval {
-    /// The example's field with the keys that are wanted: a list, or one text.
+    /// The example's field with the wanted keys: a list, or one text.
     pub field: String,
-    /// The steps that count.
+    /// The steps whose results count.
     pub steps: Vec<String>,
-    /// What the score is.
+    /// How the score is computed.
     pub score: Fetched,
 }
 
-/// The most characters of a query in feedback.
-const SHOWN: usize = 200;
+/// The most characters of a query that feedback quotes.
+const MOST_QUOTED: usize = 200;
 
-/// A query that a module wrote, and what came of it.
-struct Asked<'a> {
+/// A query that a module wrote, and its result.
+struct Query<'a> {
+    /// The call that wrote the query.
     call: &'a Step,
-    /// The share of what was missing that it found.
+    /// The share of the missing keys that the query found, in [0, 1].
     share: f64,
-    /// Whether nothing was missing.
+    /// Whether nothing was missing when it was asked.
     is_idle: bool,
-    words: String,
-    /// What it could have written, by output.
+    /// The feedback for the module.
+    feedback: String,
+    /// The output that the call could have written, by output name. Empty where it had not read of a missing key.
     label: BTreeMap<String, String>,
 }
 
@@ -62,8 +67,8 @@ impl Metric for Retrieval {
         let wanted = expected(example, &self.field)?;
         let mut found: BTreeSet<&String> = BTreeSet::new();
         let mut fetched: BTreeSet<&String> = BTreeSet::new();
-        let (mut words, mut asked) = (Vec::new(), Vec::new());
-        // In the order in which they ran: what one has found is not wanted of the next.
+        let (mut words, mut queries) = (Vec::new(), Vec::new());
+        // In the order in which they ran: a key that one step found is no longer wanted of the next.
         for (place, step) in rollout.steps.iter().enumerate().filter(|(_, step)| self.steps.contains(&step.module)) {
             let missing: Vec<&String> = wanted.iter().filter(|key| !found.contains(key)).collect();
             let new: Vec<&String> = missing.iter().copied().filter(|key| step.retrieved.contains(key)).collect();
@@ -73,9 +78,9 @@ impl Metric for Retrieval {
                 (_, new) => format!("found {}", listed(new)),
             };
             let (field, query) = step.inputs.first().map_or(("", ""), |(field, query)| (field.as_str(), query.as_str()));
-            let line = format!("`{}` searched for \"{}\" and {said}.", step.module, shorten(query.trim(), SHOWN));
+            let line = format!("`{}` searched for \"{}\" and {said}.", step.module, shorten(query.trim(), MOST_QUOTED));
             if let Some(call) = author(&rollout.steps[..place], field) {
-                asked.push(Asked::new(call, field, &line, (missing.as_slice(), new.as_slice())));
+                queries.push(Query::new(call, field, &line, (missing.as_slice(), new.as_slice())));
             }
             words.push(line);
             found.extend(new);
@@ -98,19 +103,19 @@ impl Metric for Retrieval {
         };
         let mut judgement = Judgement::new(score, words.join(" "));
         judgement.objectives = [("recall".to_owned(), recall), ("f1".to_owned(), f1)].into();
-        tell(&mut judgement, rollout, &asked);
+        add_query_feedback(&mut judgement, rollout, &queries);
         Ok(judgement)
     }
 }
 
-impl<'a> Asked<'a> {
+impl<'a> Query<'a> {
     fn new(call: &'a Step, field: &str, line: &str, (missing, new): (&[&String], &[&String])) -> Self {
         let left: Vec<&String> = missing.iter().copied().filter(|key| !new.contains(key)).collect();
         let advice = match left.as_slice() {
             [] => String::new(),
             left => format!(" The query must lead to {}.", listed(left)),
         };
-        // A query could have named what was missing where its writer had read of it. What a step made the query of is no label.
+        // A query could have named a missing key where its module had read of it. There is no label if a step rewrote the module's text.
         let read = missing.iter().filter(|key| call.has_read(key) && call.outputs.contains_key(field));
         let named = read.map(|key| key.as_str()).collect::<Vec<_>>().join(", ");
         let label = (!named.is_empty()).then(|| (field.to_owned(), named));
@@ -118,27 +123,28 @@ impl<'a> Asked<'a> {
             call,
             share: new.len() as f64 / missing.len().max(1) as f64,
             is_idle: missing.is_empty(),
-            words: format!("{line}{advice}"),
+            feedback: format!("{line}{advice}"),
             label: label.into_iter().collect(),
         }
     }
 }
 
-/// Tells modules of their queries. Of several of one module, it is told of the call that a reflector is shown, else of the worst;
-/// what had nothing left to find says less than any other. The score is the worst, since any of the calls may be shown as right.
-fn tell(judgement: &mut Judgement, rollout: &Rollout, asked: &[Asked<'_>]) {
-    let modules: BTreeSet<&String> = asked.iter().map(|asked| &asked.call.module).collect();
+/// Adds feedback, a score and labels for the modules that wrote queries. If a module wrote several, the feedback is about the call that
+/// a reflector is shown, else about the worst; a query for which nothing was missing comes last. The module's score is the worst of
+/// its queries, since any of its calls may become a demonstration.
+fn add_query_feedback(judgement: &mut Judgement, rollout: &Rollout, queries: &[Query<'_>]) {
+    let modules: BTreeSet<&String> = queries.iter().map(|query| &query.call.module).collect();
     for module in modules {
         let shown = rollout.telling(module);
         let is_shown = |call: &Step| shown.is_some_and(|shown| std::ptr::eq(shown, call));
-        let rank = |asked: &Asked<'_>| (asked.is_idle, !is_shown(asked.call), asked.share);
-        let of_module: Vec<&Asked<'_>> = asked.iter().filter(|asked| asked.call.module == *module).collect();
+        let rank = |query: &Query<'_>| (query.is_idle, !is_shown(query.call), query.share);
+        let of_module: Vec<&Query<'_>> = queries.iter().filter(|query| query.call.module == *module).collect();
         let told = of_module.iter().min_by(|a, b| rank(a).partial_cmp(&rank(b)).unwrap_or(Ordering::Equal));
         let Some(told) = told else { continue };
-        let shares = of_module.iter().filter(|asked| !asked.is_idle).map(|asked| asked.share);
-        // Where nothing was missing all along, no call shows anything.
+        let shares = of_module.iter().filter(|query| !query.is_idle).map(|query| query.share);
+        // If nothing was ever missing, no call is worth showing.
         let share = if told.is_idle { 0.0 } else { shares.fold(1.0, f64::min) };
-        judgement.module_feedback.insert(module.clone(), told.words.clone());
+        judgement.module_feedback.insert(module.clone(), told.feedback.clone());
         judgement.module_scores.insert(module.clone(), share);
         judgement.module_labels.insert(module.clone(), told.label.clone());
     }

@@ -1,29 +1,31 @@
-//! `sum`: several metrics with weights, each an objective.
+//! The metric `sum`: a weighted mean of several metrics, each of which is an objective.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Judge, Judgement, Metric, MetricError};
+use super::contract::{Grader, Metric};
+use super::error::MetricError;
+use super::judgement::Judgement;
 use crate::data::Example;
 use crate::engine::{Completion, Request};
 use crate::program::Rollout;
 
-/// One of the metrics.
+/// One metric of a sum.
 pub struct Part {
     /// The name of its objective.
     pub name: String,
-    /// Its weight, not negative.
+    /// The weight of its score; at least 0.
     pub weight: f64,
-    /// What it measures.
+    /// The metric.
     pub metric: Box<dyn Metric>,
 }
 
-/// The weighted mean of its parts.
+/// A weighted mean of metrics.
 pub struct Sum {
     parts: Vec<Part>,
 }
 
 impl Sum {
-    /// The sum of `parts`, of which at least one has a weight above 0.
+    /// Creates the sum. At least one part must have a weight above 0.
     #[must_use]
     pub fn new(parts: Vec<Part>) -> Self {
         Self { parts }
@@ -59,8 +61,8 @@ impl Metric for Sum {
         self.parts.iter().flat_map(|part| part.metric.again(example, rollout)).collect()
     }
 
-    fn judges(&self) -> Vec<(String, &Judge)> {
-        self.parts.iter().flat_map(|part| under(&part.name, part.metric.judges())).collect()
+    fn judges(&self) -> Vec<(String, &dyn Grader)> {
+        self.parts.iter().flat_map(|part| prefix_judges(&part.name, part.metric.judges())).collect()
     }
 
     fn solution(&self, example: &Example) -> Option<String> {
@@ -74,11 +76,11 @@ impl Metric for Sum {
         let mut of_modules: Vec<(f64, BTreeMap<String, f64>)> = Vec::new();
         let mut stumbled = None;
         for Part { name, weight, metric } in &self.parts {
-            // Each part has its answers in the order in which it asked.
+            // The answers stand in the order in which the parts asked.
             let (own, rest) = answers.split_at(metric.questions(example, rollout).min(answers.len()));
             answers = rest;
             let verdict = match metric.judge(example, rollout, own) {
-                // That is the answer's fault only where no other part breaks down.
+                // The answer is to blame only where no other part has an error of another kind.
                 Err(error @ MetricError::Stumbled { .. }) => {
                     stumbled.get_or_insert(error);
                     continue;
@@ -93,7 +95,7 @@ impl Metric for Sum {
             };
             words.push(format!("{name} {:.2}: {}", verdict.score, verdict.feedback));
             for (module, feedback) in verdict.module_feedback {
-                sum.tell(module, &feedback);
+                sum.add_module_feedback(module, &feedback);
             }
             let writer = metric.output().and_then(|output| rollout.writer(output));
             let mut named = verdict.module_scores;
@@ -110,8 +112,8 @@ impl Metric for Sum {
         if let Some(error) = stumbled {
             return Err(error);
         }
-        sum.module_scores = together(&of_modules);
-        // What rounding adds is no part of a score.
+        sum.module_scores = combine_module_scores(&of_modules);
+        // Rounding may have moved the sum out of [0, 1].
         sum.score = sum.score.clamp(0.0, 1.0);
         sum.closeness = closeness.map(|closeness: f64| closeness.clamp(0.0, 1.0));
         sum.feedback = words.join("\n");
@@ -121,7 +123,7 @@ impl Metric for Sum {
 
 /// The least of what parts say of each module that one of them names. A part that names none speaks of all; one that names others
 /// has nothing to say of it.
-fn together(parts: &[(f64, BTreeMap<String, f64>)]) -> BTreeMap<String, f64> {
+fn combine_module_scores(parts: &[(f64, BTreeMap<String, f64>)]) -> BTreeMap<String, f64> {
     let names: BTreeSet<&String> = parts.iter().flat_map(|(_, scores)| scores.keys()).collect();
     let of = |name: &String| {
         let said =
@@ -131,8 +133,8 @@ fn together(parts: &[(f64, BTreeMap<String, f64>)]) -> BTreeMap<String, f64> {
     names.into_iter().map(|name| (name.clone(), of(name))).collect()
 }
 
-/// The judges of a part, by its name; one that is the part itself has no name of its own.
-pub(super) fn under<'a>(part: &str, judges: Vec<(String, &'a Judge)>) -> Vec<(String, &'a Judge)> {
+/// Names the judges of a part `PART.NAME`, or `PART` for a judge that is the whole part.
+pub(super) fn prefix_judges<'a>(part: &str, judges: Vec<(String, &'a dyn Grader)>) -> Vec<(String, &'a dyn Grader)> {
     let named = |name: String| if name.is_empty() { part.to_owned() } else { format!("{part}.{name}") };
     judges.into_iter().map(|(name, judge)| (named(name), judge)).collect()
 }
@@ -144,20 +146,23 @@ mod tests {
     use crate::metric::{Comparison, Text};
 
     #[test]
-    fn a_part_speaks_of_the_modules_that_it_names() {
+    fn a_part_scores_the_modules_that_it_names() {
         let scores = |of: &[(&str, f64)]| of.iter().map(|(name, score)| ((*name).to_owned(), *score)).collect::<BTreeMap<_, _>>();
         let (answer, query) = (scores(&[("answer", 1.0)]), scores(&[("query", 0.0)]));
-        assert_eq!(together(&[(1.0, answer.clone()), (0.5, query.clone())]), scores(&[("answer", 1.0), ("query", 0.0)]));
-        // The form of the answer is everybody's.
         assert_eq!(
-            together(&[(1.0, answer.clone()), (0.5, query), (0.25, BTreeMap::new())]),
+            combine_module_scores(&[(1.0, answer.clone()), (0.5, query.clone())]),
+            scores(&[("answer", 1.0), ("query", 0.0)])
+        );
+        // A part without module scores counts for the modules that no other part names, and bounds the rest.
+        assert_eq!(
+            combine_module_scores(&[(1.0, answer.clone()), (0.5, query), (0.25, BTreeMap::new())]),
             scores(&[("answer", 0.25), ("query", 0.0)])
         );
-        assert_eq!(together(&[(1.0, BTreeMap::new())]), BTreeMap::new());
+        assert_eq!(combine_module_scores(&[(1.0, BTreeMap::new())]), BTreeMap::new());
     }
 
     #[test]
-    fn a_part_that_breaks_down_is_told_before_one_that_stumbles() {
+    fn an_error_of_a_part_has_precedence_over_one_that_stumbles() {
         struct Fails(MetricError);
         impl Metric for Fails {
             fn judge(&self, _: &Example, _: &Rollout, _: &[Completion]) -> Result<Judgement, MetricError> {
@@ -173,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_weighed_and_told_apart() {
+    fn parts_are_weighted_and_reported_separately() {
         let part =
             |name: &str, weight, how| Part { name: name.into(), weight, metric: Box::new(Text::new(how, "answer", "answer")) };
         let sum = Sum::new(vec![part("exact", 3.0, Comparison::Exact), part("overlap", 1.0, Comparison::F1)]);

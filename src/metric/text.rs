@@ -1,36 +1,38 @@
-//! `exact`, `f1`, `contains` and `regex`: an output against texts.
+//! The metrics `exact`, `f1`, `contains` and `regex`: compare an output with texts.
 //!
 //! Exact match and F1 are those of HotpotQA's official evaluation (arXiv 1809.09600, `hotpot_evaluate_v1.py`): lower case, no
-//! punctuation, no articles, single spaces. Where that would leave nothing of what is expected (the choice `A`, the sign `+`),
-//! articles stay, and if need be punctuation: else every other one would be right, too.
+//! punctuation, no articles, single spaces. If nothing of the expected text is left after that (the choice `A`, the sign `+`),
+//! articles are kept, and if need be punctuation too. Otherwise every answer of that kind would count as right.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 use regex::Regex;
 
 use super::answer_loss::answer_loss;
-use super::{Judgement, Metric, MetricError, expected, shorten};
+use super::contract::Metric;
+use super::error::MetricError;
+use super::judgement::Judgement;
+use super::normalize::{expected, lower_case, normalize_answer, shorten, without_punctuation};
 use crate::data::{Example, listed};
 use crate::engine::Completion;
 use crate::program::Rollout;
 
-/// How an output is compared with what is expected.
+/// How an output is compared with the expected texts.
 #[derive(Debug, Clone)]
 pub enum Comparison {
-    /// Equal after normalization, as far as that leaves something; of several texts, one.
+    /// 1 if the output equals one of the texts after normalization, else 0.
     Exact,
-    /// The harmonic mean of precision and recall over words; of several texts, the best.
+    /// The harmonic mean of precision and recall over words; the best of several texts counts.
     F1,
-    /// The share of the texts that occur in it, whatever their case.
+    /// The share of the texts that occur in the output, without regard to case.
     Contains,
-    /// The pattern of the example's field is found in it.
+    /// 1 if the pattern in the example's field matches somewhere in the output, else 0.
     Regex,
-    /// This pattern is found in it.
+    /// 1 if this pattern matches somewhere in the output, else 0.
     Pattern(Regex),
 }
 
-/// Compares one output with a field of the example: a text, or a list of them.
+/// Compares one output with a field of the example, which holds one text or a list of texts.
 #[derive(Debug, Clone)]
 pub struct Text {
     how: Comparison,
@@ -38,25 +40,26 @@ pub struct Text {
     output: String,
 }
 
-/// The most characters of an answer in feedback.
-const SHOWN: usize = 400;
+/// The most characters of an answer that feedback quotes.
+const MOST_QUOTED: usize = 400;
 
 impl Text {
-    /// The example's `field` has what is expected, the program writes it as `output`.
+    /// Creates the metric. The example's `field` has the expected texts, and the program writes `output`.
     pub fn new(how: Comparison, field: impl Into<String>, output: impl Into<String>) -> Self {
         Self { how, field: field.into(), output: output.into() }
     }
 
-    /// A pattern that an example expects.
+    /// Compiles a pattern of an example.
     fn compiled(&self, example: &Example, pattern: &str) -> Result<Regex, MetricError> {
         Regex::new(pattern).map_err(|e| MetricError::example(example, format!("`{}`: {e}", self.field)))
     }
 
-    fn found(&self, pattern: &Regex, given: &str) -> Judgement {
+    /// Judges whether a pattern matches.
+    fn match_pattern(&self, pattern: &Regex, given: &str) -> Judgement {
         if pattern.is_match(given) {
             return Judgement::new(1.0, "Correct.");
         }
-        let given = shorten(given, SHOWN);
+        let given = shorten(given, MOST_QUOTED);
         Judgement::new(0.0, format!("Wrong. `{}` must match the pattern `{pattern}`, but was `{given}`.", self.output))
     }
 }
@@ -86,25 +89,25 @@ impl Metric for Text {
     fn judge(&self, example: &Example, rollout: &Rollout, _answers: &[Completion]) -> Result<Judgement, MetricError> {
         let given = rollout.output(&self.output).unwrap_or_default();
         if let Comparison::Pattern(pattern) = &self.how {
-            return Ok(self.found(pattern, given));
+            return Ok(self.match_pattern(pattern, given));
         }
         let expected = expected(example, &self.field)?;
         let or = expected.iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join(" or ");
-        let shown = shorten(given, SHOWN);
+        let shown = shorten(given, MOST_QUOTED);
         let best = expected.iter().map(|text| f1(given, text)).fold(0.0, f64::max);
         Ok(match &self.how {
             Comparison::Exact if expected.iter().any(|text| exact(given, text)) => Judgement::new(1.0, format!("Correct: {or}.")),
             Comparison::Exact => {
                 let words = format!("Wrong. `{}` should be {or} and nothing else, but was `{shown}`.", self.output);
                 let module_feedback = answer_loss(example, rollout, &self.output, &expected);
-                Judgement { module_feedback, ..Judgement::new(0.0, words).close(best) }
+                Judgement { module_feedback, ..Judgement::new(0.0, words).with_closeness(best) }
             }
             Comparison::F1 if best >= 1.0 => Judgement::new(1.0, format!("Correct: {or}.")),
             Comparison::F1 => {
                 let words = format!(
                     "The words of `{}` and the right answer overlap by {best:.2} (F1). It should be {or}, but was `{shown}`.{}",
                     self.output,
-                    advice(given, &expected)
+                    length_hint(given, &expected)
                 );
                 let module_feedback = answer_loss(example, rollout, &self.output, &expected);
                 Judgement { module_feedback, ..Judgement::new(best, words) }
@@ -124,7 +127,7 @@ impl Metric for Text {
             Comparison::Regex | Comparison::Pattern(_) => {
                 let mut verdict = Judgement::new(0.0, String::new());
                 for pattern in &expected {
-                    verdict = self.found(&self.compiled(example, pattern)?, given);
+                    verdict = self.match_pattern(&self.compiled(example, pattern)?, given);
                     if verdict.score > 0.0 {
                         break;
                     }
@@ -135,8 +138,8 @@ impl Metric for Text {
     }
 }
 
-/// What is wrong with an answer that has some right words: more than the answer, or less.
-fn advice(given: &str, expected: &[String]) -> &'static str {
+/// Returns a hint about the length of an answer that has some right words. It is empty where the length is plausible.
+fn length_hint(given: &str, expected: &[String]) -> &'static str {
     if given.trim().is_empty() {
         return " Nothing was given.";
     }
@@ -150,48 +153,27 @@ fn advice(given: &str, expected: &[String]) -> &'static str {
     }
 }
 
-fn single_spaced(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn lower_case(text: &str) -> String {
-    single_spaced(&text.to_lowercase())
-}
-
-fn without_punctuation(text: &str) -> String {
-    single_spaced(&text.to_lowercase().chars().filter(|c| !c.is_ascii_punctuation()).collect::<String>())
-}
-
-/// A text as HotpotQA compares answers.
-#[must_use]
-pub fn normalize_answer(text: &str) -> String {
-    static ARTICLES: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\b(a|an|the)\b").ok());
-    let text = without_punctuation(text);
-    let without = ARTICLES.as_ref().map_or_else(|| text.clone(), |articles| articles.replace_all(&text, " ").into_owned());
-    single_spaced(&without)
-}
-
-/// Two answers as they are compared: normalized no further than that something is left of what is expected.
-fn compared(given: &str, expected: &str) -> (String, String) {
+/// Normalizes two answers in the same way: by the first of three ways that leaves something of the expected one.
+fn normalize_both(given: &str, expected: &str) -> (String, String) {
     let ways: [fn(&str) -> String; 3] = [normalize_answer, without_punctuation, lower_case];
     let leaves_something = |way: &fn(&str) -> String| !way(expected).is_empty();
     let way = ways.into_iter().find(leaves_something).unwrap_or(normalize_answer);
     (way(given), way(expected))
 }
 
-/// Whether two answers are the same after normalization. Where that would leave nothing of the expected one, articles stay, and
-/// if need be punctuation.
+/// Returns whether two answers are equal after normalization (see the module's documentation).
 #[must_use]
 pub fn exact(given: &str, expected: &str) -> bool {
-    let (given, expected) = compared(given, expected);
+    let (given, expected) = normalize_both(given, expected);
     given == expected
 }
 
-/// The F1 of two answers' words, from 0 to 1, compared as by [`exact`]. A yes, a no or a `noanswer` is right or wrong as a whole.
+/// Returns the F1 of two answers' words in [0, 1], normalized as by [`exact`]. `yes`, `no` and `noanswer` are right or wrong as a
+/// whole, as in HotpotQA's evaluation.
 #[must_use]
 pub fn f1(given: &str, expected: &str) -> f64 {
     const WHOLE: [&str; 3] = ["yes", "no", "noanswer"];
-    let (given, expected) = compared(given, expected);
+    let (given, expected) = normalize_both(given, expected);
     if given != expected && (WHOLE.contains(&given.as_str()) || WHOLE.contains(&expected.as_str())) {
         return 0.0;
     }

@@ -9,7 +9,7 @@ use crate::data::{DataError, Example};
 use crate::engine::ModelId;
 use crate::hash::sha256_hex;
 use crate::metric::{
-    Code, Command, Comparison, Constraint, Constraints, Json, Judge, Label, Labels, Listed, Metric, Number, Part, Privacy,
+    Code, CommandMetric, Comparison, Constraint, Constraints, Json, Judge, Label, Labels, Listed, Metric, Number, Part, Privacy,
     Retrieval, Searched, Sum, Text,
 };
 use crate::process::Pool;
@@ -52,9 +52,9 @@ fn build(metric: &MetricPlan, plan: &Plan) -> Box<dyn Metric> {
     }
 }
 
-fn build_command(command: &CommandPlan, plan: &Plan) -> Command {
+fn build_command(command: &CommandPlan, plan: &Plan) -> CommandMetric {
     let outputs = |module: &ModulePlan| module.outputs.iter().map(|output| output.name.clone()).collect::<Vec<_>>();
-    Command {
+    CommandMetric {
         pool: Arc::new(Pool::new(command.process())),
         modules: plan.program.order.clone(),
         outputs: plan.modules.iter().map(|module| (module.name.clone(), outputs(module))).collect(),

@@ -253,7 +253,7 @@ const SOURCES: &str = concat!(
     include_str!("../../src/config/privacy.rs"),
     include_str!("../../src/data/corpus.rs"),
     include_str!("../../src/engine/memory.rs"),
-    include_str!("../../src/metric/code/mod.rs"),
+    include_str!("../../src/metric/code/settings.rs"),
     include_str!("../../src/metric/constraints/mod.rs"),
     include_str!("../../src/metric/privacy/detect.rs"),
     include_str!("../../src/metric/retrieval.rs"),

@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
-use super::Job;
+use super::job::Job;
 use super::words::{Outcome, Report, exceeded};
-use crate::metric::shorten;
+use crate::metric::normalize::shorten;
 use crate::sandbox::{Event, Running, Sandbox, SandboxError, Scratch};
 
 /// What runs the code.

@@ -10,7 +10,7 @@ use regex::Regex;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::Job;
+use super::job::Job;
 use super::words::{Outcome, Report, exceeded};
 use crate::sandbox::{Event, Sandbox, SandboxError, Scratch, secret};
 

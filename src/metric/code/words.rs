@@ -1,7 +1,9 @@
 //! From what became of the tests to a score and words.
 
-use super::{Job, Passing};
-use crate::metric::{Judgement, shorten};
+use super::job::Job;
+use super::settings::Passing;
+use crate::metric::judgement::Judgement;
+use crate::metric::normalize::shorten;
 use crate::sandbox::Exceeded;
 
 /// What became of a test.
@@ -76,7 +78,7 @@ pub(super) fn judgement(counting: Passing, report: &Report) -> Judgement {
         Passing::Share => share,
         Passing::All => whole,
     };
-    let mut judgement = Judgement::new(score, lines.join("\n")).close(share);
+    let mut judgement = Judgement::new(score, lines.join("\n")).with_closeness(share);
     judgement.objectives = [("share".to_owned(), share), ("all".to_owned(), whole)].into();
     judgement
 }

@@ -11,7 +11,9 @@ pub use constraint::Constraint;
 
 use serde_json::{Map, Value};
 
-use super::{Judgement, Metric, MetricError};
+use super::contract::Metric;
+use super::error::MetricError;
+use super::judgement::Judgement;
 use crate::data::Example;
 use crate::engine::Completion;
 use crate::program::{Rollout, Step};
@@ -141,7 +143,7 @@ impl Metric for Constraints {
             Counting::StrictAll => all(strict),
         };
         let words = format!("{strictly} of {} constraints are met.\n{}", constraints.len(), lines.join("\n"));
-        let mut judgement = Judgement::new(score, words.trim_end()).close(loose);
+        let mut judgement = Judgement::new(score, words.trim_end()).with_closeness(loose);
         judgement.objectives = [("strict".to_owned(), strict), ("loose".to_owned(), loose)].into();
         Ok(judgement)
     }

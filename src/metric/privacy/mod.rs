@@ -1,8 +1,8 @@
-//! `privacy`: what personal data left the house, against how good the answer is.
+//! The metric `privacy`: how much personal data is leaked, and how good the answer is.
 //!
-//! The score is that of PUPA ([arXiv 2410.17127](https://arxiv.org/abs/2410.17127)) as GEPA's paper has it: the mean of the quality and
-//! of one less the leakage. Leakage is the share of a row's personal data that occurs in the text that is searched; both are told
-//! apart, as objectives and in words. What counts as personal data of a row is listed in it, or detected in its fields.
+//! The score is that of PUPA ([arXiv 2410.17127](https://arxiv.org/abs/2410.17127)) as the GEPA paper uses it: (quality + 1 − leakage) / 2.
+//! Leakage is the share of an example's personal data that occurs in the searched text. Quality and privacy are objectives and stand
+//! separately in the feedback. The personal data of an example is listed in a field, or detected in its fields.
 
 mod detect;
 
@@ -14,49 +14,53 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::author::is_call;
-use super::sum::under;
-use super::{Judge, Judgement, Metric, MetricError, shorten};
+use super::contract::{Grader, Metric};
+use super::error::MetricError;
+use super::judgement::Judgement;
+use super::normalize::shorten;
+use super::sum::prefix_judges;
 use crate::data::{Example, to_text};
 use crate::engine::{Completion, Request};
 use crate::program::{Rollout, Step};
 
-/// What is searched for personal data.
+/// The text that is searched for personal data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Searched {
     /// An output of the program.
     Output(String),
-    /// What a module was sent: every input of every call.
+    /// All inputs of all calls of a module.
     SentTo(String),
 }
 
-/// Leakage, and a metric of the quality where there is one.
+/// Scores leakage, and quality where the task has a metric for it.
 pub struct Privacy {
-    /// What is searched.
+    /// The text that is searched.
     pub searched: Searched,
-    /// The example's field with its personal data: a list of texts, or one text with `||` between them, as PUPA has it.
+    /// The example's field with its personal data: a list of texts, or one text with `||` between them, as in PUPA. None if nothing is
+    /// listed.
     pub listed: Option<String>,
-    /// The example's fields in which more is detected.
+    /// The example's fields in which personal data is detected.
     pub fields: Vec<String>,
-    /// What is detected there.
+    /// The kinds of personal data that are detected there.
     pub detected: Vec<Kind>,
-    /// How good the answer is, and the outputs that it stands in.
+    /// The metric of the answer's quality, and the outputs that make up the answer. None if only leakage counts.
     pub quality: Option<(Box<dyn Metric>, Vec<String>)>,
 }
 
-/// A piece of personal data of a row.
+/// A piece of personal data of an example.
 #[derive(Debug, Clone)]
 enum Datum {
-    /// A text, as it is compared and as it is shown.
+    /// A listed text: its form for comparison, and its form in feedback.
     Listed { compared: String, shown: String },
-    /// What has a form of its own.
+    /// A detected number or address, which can be written in several ways.
     Detected(Found),
 }
 
 impl Datum {
     fn words(&self) -> String {
         match self {
-            Self::Listed { shown, .. } => format!("`{}`", shorten(shown, SHOWN)),
-            Self::Detected(found) => format!("{} `{}`", found.kind.words(), shorten(&found.text, SHOWN)),
+            Self::Listed { shown, .. } => format!("`{}`", shorten(shown, MOST_QUOTED)),
+            Self::Detected(found) => format!("{} `{}`", found.kind.words(), shorten(&found.text, MOST_QUOTED)),
         }
     }
 
@@ -68,10 +72,10 @@ impl Datum {
     }
 }
 
-/// The most characters of a datum in feedback.
-const SHOWN: usize = 80;
+/// The most characters of a piece of personal data that feedback quotes.
+const MOST_QUOTED: usize = 80;
 
-/// A text that is searched: as it is compared, and what is detected in it.
+/// A text that is searched: its form for comparison, and the personal data detected in it.
 struct Text {
     compared: String,
     found: Vec<Found>,
@@ -82,20 +86,20 @@ impl Text {
         Self { compared: compared(text), found: detect(text, &Kind::ALL) }
     }
 
-    /// Whether a text stands in it, and not within a word.
+    /// Returns whether `part` occurs in it, not as a part of a word.
     fn contains(&self, part: &str) -> bool {
         let mut places = self.compared.match_indices(part).map(|(at, part)| at..at + part.len());
         !part.is_empty() && places.any(|place| !is_cut_out_of_a_word(&self.compared, &place))
     }
 }
 
-/// A text as it is compared: without case, and with single spaces. The two small forms of a sigma are one.
+/// Returns the form in which texts are compared: lower case, single spaces, and one form of the small sigma.
 fn compared(text: &str) -> String {
     text.to_lowercase().replace('ς', "σ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 impl Privacy {
-    /// The personal data of a row, each once.
+    /// Returns the personal data of an example, each piece once.
     fn data(&self, example: &Example) -> Result<Vec<Datum>, MetricError> {
         let bad = |cause: String| MetricError::example(example, cause);
         let mut data: Vec<Datum> = Vec::new();
@@ -122,7 +126,7 @@ impl Privacy {
                 }
             };
             for text in listed.iter().map(|text| text.trim()).filter(|text| !text.is_empty()) {
-                // What has a form of its own may be written in another way.
+                // A number or address may be written in another way in the searched text.
                 let mut whole = detect(text, &Kind::ALL);
                 whole.retain(|found| found.text == text);
                 add(whole
@@ -136,7 +140,7 @@ impl Privacy {
         Ok(data)
     }
 
-    /// The texts that are searched, each with the module that wrote it.
+    /// Returns the searched texts, each with the module that wrote it. None for a field of the example.
     fn texts<'a>(&self, rollout: &'a Rollout) -> Vec<(Option<&'a str>, Text)> {
         match &self.searched {
             Searched::Output(name) => {
@@ -199,8 +203,8 @@ impl Metric for Privacy {
         self.quality.iter().flat_map(|(metric, _)| metric.again(example, rollout)).collect()
     }
 
-    fn judges(&self) -> Vec<(String, &Judge)> {
-        self.quality.iter().flat_map(|(metric, _)| under("quality", metric.judges())).collect()
+    fn judges(&self) -> Vec<(String, &dyn Grader)> {
+        self.quality.iter().flat_map(|(metric, _)| prefix_judges("quality", metric.judges())).collect()
     }
 
     fn solution(&self, example: &Example) -> Option<String> {
@@ -241,12 +245,15 @@ impl Metric for Privacy {
             judgement.score = f64::midpoint(quality.score, privacy).clamp(0.0, 1.0);
             judgement.closeness = quality.closeness.map(|closeness| f64::midpoint(closeness, privacy).clamp(0.0, 1.0));
             judgement.feedback = format!("Quality {:.2}: {}\n{}", quality.score, quality.feedback, judgement.feedback);
-            // Which module that is can differ from run to run.
+            // In a program with conditions, this module can differ between rollouts.
             let wrote = |step: &&Step| is_call(step) && outputs.iter().any(|output| step.outputs.contains_key(output));
             if let Some(step) = rollout.steps.iter().rfind(wrote) {
-                judgement.tell(step.module.as_str(), &format!("It wrote the answer, whose quality is {:.2}.", quality.score));
+                judgement.add_module_feedback(
+                    step.module.as_str(),
+                    &format!("It wrote the answer, whose quality is {:.2}.", quality.score),
+                );
             }
-            quality.module_feedback.into_iter().for_each(|(module, words)| judgement.tell(module, &words));
+            quality.module_feedback.into_iter().for_each(|(module, words)| judgement.add_module_feedback(module, &words));
             judgement.objectives.insert("quality".into(), quality.score);
             judgement.objectives.extend(quality.objectives.into_iter().map(|(name, score)| (format!("quality.{name}"), score)));
         }
