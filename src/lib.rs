@@ -66,6 +66,7 @@ pub mod models;
 pub mod optimize;
 pub mod process;
 pub mod program;
+pub mod randomness;
 pub mod report;
 pub mod run;
 pub mod run_directory;

@@ -7,10 +7,10 @@ pub mod minibatch;
 pub mod operators;
 pub mod optimizer;
 pub mod pool;
-pub mod randomness;
 pub mod reflection;
 pub mod session;
 
+pub use crate::randomness;
 pub use methods::new_optimizer;
 pub use optimizer::Optimizer;
 pub use pool::{Member, Pool, Scores};

@@ -3,7 +3,7 @@
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use crate::optimize::randomness::stream;
+use crate::randomness::stream;
 
 /// The number of resamples of the bootstrap.
 const RESAMPLES: usize = 10_000;
