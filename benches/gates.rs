@@ -1,9 +1,9 @@
-//! What the gates are worth: the same searches under the same budget with each of them, on simulated
-//! tasks. `cargo bench --bench gates` prints the table that docs/measurements/gates.md has.
+//! Compares the gates: the same searches under the same budget with each of them, on simulated tasks.
+//! `cargo bench --bench gates` prints the table of docs/measurements/gates.md.
 //!
-//! A candidate has an ability, an example a difficulty, and an answer is right if ability, difficulty and
-//! chance say so; a child shares two thirds of its parent's chance. Children are a little worse than
-//! their parents on average, as the rewrites of small models are.
+//! A candidate has an ability and an example a difficulty. An answer is right if the ability exceeds the difficulty by a
+//! random amount, which on two thirds of the examples is the same for a child as for its parent. Children are a little
+//! worse than their parents on average, as the rewrites of small models are.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
@@ -30,32 +30,32 @@ const SEEDS: u64 = 200;
 const FRESH: u64 = 4000;
 const TRAIN: u64 = 100;
 
-/// Abilities and parents of the candidates of one search.
+/// The ability and the parent of each candidate of one search.
 #[derive(Debug, Default)]
 struct Family(BTreeMap<u64, (f64, Option<u64>)>);
 
-/// A number from 0 to 1 that depends on nothing but what is given.
-fn chance(parts: &[u64]) -> f64 {
+/// Returns a number from 0 to 1 that depends only on `parts`.
+fn uniform(parts: &[u64]) -> f64 {
     let mut hasher = DefaultHasher::new();
     parts.hash(&mut hasher);
     (hasher.finish() % 1_000_003) as f64 / 1_000_003.0
 }
 
-/// A normal number (Box and Muller).
+/// Returns a normally distributed number that depends only on `parts` (Box and Muller 1958).
 fn normal(parts: &[u64]) -> f64 {
-    let at = |n| chance(&[parts, &[n]].concat()).max(1e-9);
-    (-2.0 * at(1).ln()).sqrt() * (std::f64::consts::TAU * at(2)).cos()
+    let number = |n| uniform(&[parts, &[n]].concat()).max(1e-9);
+    (-2.0 * number(1).ln()).sqrt() * (std::f64::consts::TAU * number(2)).cos()
 }
 
 impl Family {
     fn is_right(&self, world: u64, candidate: u64, example: u64) -> bool {
         let mut lucky = candidate;
         while let Some((_, Some(parent))) = self.0.get(&lucky)
-            && chance(&[world, lucky, example, 3]) < 0.65
+            && uniform(&[world, lucky, example, 3]) < 0.65
         {
             lucky = *parent;
         }
-        let luck = chance(&[world, lucky, example, 4]).clamp(1e-6, 1.0 - 1e-6);
+        let luck = uniform(&[world, lucky, example, 4]).clamp(1e-6, 1.0 - 1e-6);
         let difficulty = 1.5 * normal(&[world, example, 5]);
         self.0[&candidate].0 - difficulty + (luck / (1.0 - luck)).ln() > 0.0
     }
@@ -71,8 +71,19 @@ fn number_after(text: &str, word: &str) -> u64 {
     rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
 }
 
-/// One search: true accuracy of the answer, rollouts in validation, candidates that passed their minibatch.
-fn search(choices: &[&str], validation: u64, budget: u64, world: u64) -> [f64; 3] {
+/// The outcome of one search.
+#[derive(Debug, Clone)]
+struct Outcome {
+    /// The accuracy of the best candidate on fresh examples, from 0 to 1.
+    accuracy: f64,
+    /// The number of rollouts on validation examples, without the seed's.
+    validation_rollouts: f64,
+    /// The number of candidates that passed their minibatch.
+    accepted: f64,
+}
+
+/// Runs one search.
+fn search(choices: &[&str], validation: u64, budget: u64, world: u64) -> Outcome {
     let task = Task::new();
     let rows = |from: u64, count: u64| {
         (from..from + count).fold(String::new(), |mut rows, n| {
@@ -115,7 +126,11 @@ fn search(choices: &[&str], validation: u64, budget: u64, world: u64) -> [f64; 3
 
     let best = number_after(&pool.members[pool.best()].candidate.0[0].instruction, "Prompt ");
     let validated: usize = pool.members.iter().skip(1).map(|member| member.validated).sum();
-    [family.borrow().accuracy(world, best), validated as f64, (pool.members.len() - 1) as f64]
+    Outcome {
+        accuracy: family.borrow().accuracy(world, best),
+        validation_rollouts: validated as f64,
+        accepted: (pool.members.len() - 1) as f64,
+    }
 }
 
 fn mean_and_error(values: &[f64]) -> (f64, f64) {
@@ -125,24 +140,25 @@ fn mean_and_error(values: &[f64]) -> (f64, f64) {
     (mean, (variance / n).sqrt())
 }
 
-/// A row for each of `choices`, compared with the first of them.
+/// Prints a row for each of `choices`, compared with the first of them.
 fn table(title: &str, validation: u64, budget: u64, choices: &[(String, Vec<String>)]) {
     println!("\n{title}: {validation} validation examples, {budget} rollouts\n");
     println!("| | accuracy | against the first | candidates validated | rollouts each |");
     println!("|---|---|---|---|---|");
-    let mut first: Option<Vec<[f64; 3]>> = None;
+    let mut first: Option<Vec<Outcome>> = None;
     for (name, settings) in choices {
         let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
-        let results: Vec<[f64; 3]> = (0..SEEDS).map(|seed| search(&settings, validation, budget, seed)).collect();
-        let (accuracy, _) = mean_and_error(&results.iter().map(|r| r[0]).collect::<Vec<_>>());
+        let results: Vec<Outcome> = (0..SEEDS).map(|seed| search(&settings, validation, budget, seed)).collect();
+        let (accuracy, _) = mean_and_error(&results.iter().map(|r| r.accuracy).collect::<Vec<_>>());
         let first = first.get_or_insert_with(|| results.clone());
-        let differences: Vec<f64> = results.iter().zip(first.iter()).map(|(r, f)| r[0] - f[0]).collect();
+        let differences: Vec<f64> = results.iter().zip(first.iter()).map(|(r, f)| r.accuracy - f.accuracy).collect();
         let (difference, error) = mean_and_error(&differences);
-        let sum = |column: usize| results.iter().map(|r| r[column]).sum::<f64>();
+        let accepted = results.iter().map(|r| r.accepted).sum::<f64>();
+        let validation_rollouts = results.iter().map(|r| r.validation_rollouts).sum::<f64>();
         println!(
             "| {name} | {accuracy:.3} | {difference:+.3} ± {error:.3} | {:.1} | {:.0} |",
-            sum(2) / SEEDS as f64,
-            sum(1) / sum(2).max(1.0)
+            accepted / SEEDS as f64,
+            validation_rollouts / accepted.max(1.0)
         );
     }
 }

@@ -1,26 +1,28 @@
-//! Selection of a candidate in a large pool: it happens once an iteration, and must never be felt.
+//! Measures the selection of a candidate in a large pool. It happens once in each iteration, and must take no noticeable time.
 
 #![allow(missing_docs)]
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use gepard::config::{OptimizePlan, Preset};
+use gepard::evaluate::Scores;
 use gepard::optimize::Member;
 use gepard::optimize::methods::gepa::{pareto, select};
-use gepard::optimize::randomness::stream;
-use gepard::program::Candidate;
+use gepard::program::{Candidate, PoolIndex};
+use gepard::randomness::stream;
 use rand::RngExt;
 use std::collections::BTreeMap;
 
 const CANDIDATES: usize = 5000;
 const EXAMPLES: usize = 1000;
 
-/// Candidates with scores in `levels` steps; with 2, half of the pool is on every front.
+/// A pool whose scores have `levels` different values. With 2, half of the pool is on every front.
 fn pool(levels: u32) -> Vec<Member> {
     let mut random = stream(0, "bench", u64::from(levels));
-    let member = |place: usize| Member {
+    let mut score = || f64::from(random.random_range(0..levels)) / f64::from(levels - 1);
+    let member = |index: usize| Member {
         candidate: Candidate::new(["x"]),
-        parents: if place == 0 { Vec::new() } else { vec![place - 1] },
-        scores: (0..EXAMPLES).map(|e| (e, f64::from(random.random_range(0..levels)) / f64::from(levels - 1))).collect(),
+        parents: index.checked_sub(1).map(PoolIndex).into_iter().collect(),
+        scores: Scores::from_list((0..EXAMPLES).map(|_| Some(score()))),
         objectives: BTreeMap::new(),
         validated: EXAMPLES,
         complete: true,

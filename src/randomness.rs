@@ -1,11 +1,11 @@
-//! One seed, many streams: each purpose and iteration has its own, so that switching one part of
-//! an optimizer on does not reshuffle the others.
+//! Random number streams. Each purpose and each iteration has a stream of its own, so that switching one part of an
+//! optimizer on does not change what the other parts draw.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
-/// The stream of `purpose` in `iteration`.
+/// Returns the random stream of a purpose in an iteration, seeded with a hash of the three arguments.
 #[must_use]
 pub fn stream(seed: u64, purpose: &str, iteration: u64) -> ChaCha8Rng {
     let mut hasher = Sha256::new();
@@ -21,7 +21,7 @@ mod tests {
     use rand::Rng;
 
     #[test]
-    fn streams_are_repeatable_and_apart() {
+    fn streams_are_repeatable_and_differ() {
         let first = |seed, purpose, iteration| stream(seed, purpose, iteration).next_u64();
         assert_eq!(first(1, "minibatch", 2), first(1, "minibatch", 2));
         assert_ne!(first(1, "minibatch", 2), first(1, "minibatch", 3));

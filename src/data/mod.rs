@@ -3,14 +3,17 @@
 pub mod corpus;
 mod csv;
 mod dataset;
+mod index;
 mod jsonl;
 mod source;
 pub mod split;
 
 pub use corpus::{Corpus, Indexing};
 pub use dataset::Dataset;
+pub use index::ExampleIndex;
 
 use std::fmt::Display;
+use std::ops::Index;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
@@ -35,6 +38,14 @@ impl Example {
     #[must_use]
     pub fn input(&self, field: &str) -> Option<String> {
         self.fields.get(field).filter(|value| !value.is_null()).map(to_text)
+    }
+}
+
+impl Index<ExampleIndex> for [Example] {
+    type Output = Example;
+
+    fn index(&self, index: ExampleIndex) -> &Example {
+        &self[index.0]
     }
 }
 

@@ -1,26 +1,40 @@
-//! Iterations that charge no rollout: enough of them in a row, and there is nothing left to learn.
+//! Counts idle iterations: those that charged no rollout, because everything they asked for was reused. Many of them in a
+//! row mean that a search finds nothing new.
 
-use super::Session;
-use super::session::Halt;
+use super::session::{Halt, Session};
 use crate::event::Event;
 
-/// How many iterations in a row charged none.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Idle(usize);
+/// The number of idle iterations in a row, and how many end a search.
+#[derive(Debug, Clone, Copy)]
+pub struct IdleIterations {
+    in_a_row: usize,
+    limit: usize,
+}
 
-impl Idle {
-    /// Takes note of an iteration that began when `before` rollouts were charged, and tells if it charged none. Whether
-    /// that makes `of` in a row, which end a search.
+impl IdleIterations {
+    /// Starts at 0; a search ends after `limit` idle iterations in a row.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self { in_a_row: 0, limit }
+    }
+
+    /// Counts a finished iteration, before which `charged_before` rollouts had been charged. Logs [`Event::Idle`] where it
+    /// was idle; starts again from 0 where it was not.
     ///
     /// # Errors
     /// As [`Session::log`].
-    pub fn is_end(&mut self, session: &mut Session<'_>, iteration: u64, before: u64, of: usize) -> Result<bool, Halt> {
-        if session.spent().rollouts > before {
-            self.0 = 0;
-            return Ok(false);
+    pub fn record(&mut self, session: &mut Session<'_>, iteration: u64, charged_before: u64) -> Result<(), Halt> {
+        if session.spent().rollouts > charged_before {
+            self.in_a_row = 0;
+            return Ok(());
         }
-        self.0 += 1;
-        session.log(&Event::Idle { iteration, in_a_row: self.0, of })?;
-        Ok(self.0 >= of)
+        self.in_a_row += 1;
+        session.log(&Event::Idle { iteration, in_a_row: self.in_a_row, of: self.limit })
+    }
+
+    /// Whether the last iterations were idle, as many as end a search.
+    #[must_use]
+    pub fn is_limit_reached(&self) -> bool {
+        self.in_a_row >= self.limit
     }
 }

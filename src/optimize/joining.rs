@@ -1,33 +1,35 @@
-//! How a candidate is told of when it is proposed, how it is validated and joins the pool, and when that is enough.
+//! What all optimizers do alike: log a proposal, validate a candidate, add it to the pool, and decide that a search is
+//! over before its budget is spent.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::pool::best_mean;
-use super::session::Halt;
-use super::{Member, Pool, Scores, Session};
+use super::pool::{Member, Pool, best_mean};
+use super::session::{Halt, Session};
+use crate::data::ExampleIndex;
 use crate::data::split::Split;
 use crate::error::RunError;
-use crate::evaluate::{Scored, Verdict};
+use crate::evaluate::{Scored, Scores, Verdict};
 use crate::event::{Event, Purpose, StopReason};
-use crate::program::{Candidate, ModuleText};
+use crate::program::{Candidate, ModuleText, PoolIndex};
 
-/// A proposal: its iteration, its number there, from 1, and its parent's place.
+/// Names a proposal, and its parent.
 #[derive(Debug, Clone, Copy)]
 pub struct Proposal {
-    /// The iteration.
+    /// The iteration that it was made in, from 1.
     pub iteration: u64,
-    /// From 1.
+    /// Its number among the proposals of the iteration, from 1.
     pub number: usize,
-    /// The parent's place in the pool.
-    pub parent: usize,
+    /// The candidate that it is a change of.
+    pub parent: PoolIndex,
 }
 
-/// Tells of a candidate that is to be tried; `operators` are the changed modules and what changed them.
+/// Logs a candidate before it is run. `operators` are the indices of the changed modules and the names of the operators
+/// that changed them.
 ///
 /// # Errors
 /// As [`Session::log`].
-pub fn propose(
+pub fn log_proposal(
     session: &mut Session<'_>,
     proposal: Proposal,
     candidate: &Candidate,
@@ -36,11 +38,11 @@ pub fn propose(
     let name = |module: usize| session.program().modules[module].name.clone();
     let texts = operators.iter().map(|&(module, _)| (module, &candidate.0[module]));
     let instructions = texts.clone().map(|(module, text)| (name(module), text.instruction.clone())).collect();
-    let demonstrations = texts.map(|(module, text)| (name(module), ids(text))).filter(|(_, ids)| !ids.is_empty());
+    let demonstrations = texts.map(|(module, text)| (name(module), demonstration_ids(text))).filter(|(_, ids)| !ids.is_empty());
     session.log(&Event::Proposed {
         iteration: proposal.iteration,
         proposal: proposal.number,
-        parent: proposal.parent,
+        parent: proposal.parent.0,
         operators: operators.iter().map(|&(module, operator)| (name(module), operator)).collect(),
         instructions,
         demonstrations: demonstrations.collect(),
@@ -48,8 +50,33 @@ pub fn propose(
     })
 }
 
-/// The member that a candidate becomes by its rollouts on validation examples, and tells of it. `members` are those
-/// before it.
+/// A candidate that is about to join the pool.
+#[derive(Debug, Clone)]
+pub struct NewCandidate {
+    /// The texts of its modules.
+    pub candidate: Candidate,
+    /// The candidates that it was made from: none for the seed, two for a merged candidate.
+    pub parents: Vec<PoolIndex>,
+    /// Its number among the proposals of its iteration, from 1; 0 where it is none of them, as the seed.
+    pub proposal: usize,
+}
+
+impl NewCandidate {
+    /// The seed, which has no parent.
+    #[must_use]
+    pub fn seed(candidate: Candidate) -> Self {
+        Self { candidate, parents: Vec::new(), proposal: 0 }
+    }
+
+    /// A change of one candidate of the pool.
+    #[must_use]
+    pub fn child(candidate: Candidate, parent: PoolIndex, proposal: usize) -> Self {
+        Self { candidate, parents: vec![parent], proposal }
+    }
+}
+
+/// Turns a candidate into a member of the pool by its rollouts on validation examples, and logs [`Event::Accepted`].
+/// `members` are those that joined before it.
 ///
 /// # Errors
 /// As [`Session::log`].
@@ -57,32 +84,32 @@ pub fn join(
     session: &mut Session<'_>,
     members: &[Member],
     iteration: u64,
-    (candidate, parents, proposal): (Candidate, Vec<usize>, usize),
-    prompt_tokens: usize,
-    results: &[(usize, Arc<Scored>)],
+    new: NewCandidate,
+    rollouts: &[(ExampleIndex, Arc<Scored>)],
 ) -> Result<Member, Halt> {
     let all = session.validation_size();
     let member = Member {
-        scores: results.iter().filter_map(|(place, scored)| Some((*place, scored.score()?))).collect(),
-        objectives: objectives(results),
-        validated: results.len(),
-        complete: results.len() == all,
-        prompt_tokens,
+        scores: rollouts.iter().filter_map(|(example, scored)| Some((*example, scored.score()?))).collect(),
+        objectives: objectives(rollouts),
+        validated: rollouts.len(),
+        complete: rollouts.len() == all,
+        prompt_tokens: session.prompt_tokens(&new.candidate),
         spent: session.spent().rollouts,
-        candidate,
-        parents,
+        candidate: new.candidate,
+        parents: new.parents,
     };
+    let means = member.objectives.iter().filter_map(|(name, scores)| Some((name.clone(), scores.mean()?)));
     session.log(&Event::Accepted {
         iteration,
         candidate: members.len(),
-        parents: member.parents.clone(),
-        proposal,
-        instructions: named(session, &member.candidate),
-        demonstrations: shown(session, &member.candidate),
+        parents: member.parents.iter().map(|parent| parent.0).collect(),
+        proposal: new.proposal,
+        instructions: instructions_by_module(session, &member.candidate),
+        demonstrations: demonstrations_by_module(session, &member.candidate),
         prompt_tokens: member.prompt_tokens,
         mean: member.mean(),
-        scores: (0..all).map(|place| member.scores.get(place)).collect(),
-        objectives: member.objectives.iter().filter_map(|(name, of)| Some((name.clone(), of.mean()?))).collect(),
+        scores: ExampleIndex::all(all).into_iter().map(|example| member.scores.get(example)).collect(),
+        objectives: means.collect(),
         complete: member.complete,
         spent: member.spent,
         key: member.candidate.key(),
@@ -90,37 +117,32 @@ pub fn join(
     Ok(member)
 }
 
-/// A candidate with its rollouts on all validation examples, as a member of the pool of which `members` are there. It comes
-/// with its parent's place, which does not count for the first, and the number of its proposal.
+/// Runs a candidate on all validation examples and turns it into a member of the pool, as [`join`] does. `members` are
+/// those that joined before it; where there are none, it is the seed.
 ///
 /// # Errors
 /// As [`Session::evaluate`].
-pub fn validated(
-    session: &mut Session<'_>,
-    members: &[Member],
-    iteration: u64,
-    (candidate, parent, proposal): (Candidate, usize, usize),
-) -> Result<Member, Halt> {
-    let places: Vec<usize> = (0..session.validation_size()).collect();
+pub fn validate(session: &mut Session<'_>, members: &[Member], iteration: u64, new: NewCandidate) -> Result<Member, Halt> {
+    let examples = ExampleIndex::all(session.validation_size());
     let purpose = if members.is_empty() { Purpose::SeedValidation } else { Purpose::Validation };
-    session.fits(places.len() as u64)?;
-    let rollouts = session.evaluate(purpose, Split::Val, &candidate, &places)?;
-    let results: Vec<(usize, Arc<Scored>)> = places.into_iter().zip(rollouts).collect();
-    let parents = if members.is_empty() { Vec::new() } else { vec![parent] };
-    let prompt_tokens = session.prompt_tokens(&candidate);
-    join(session, members, iteration, (candidate, parents, proposal), prompt_tokens, &results)
+    session.fits(examples.len() as u64)?;
+    let indices: Vec<usize> = examples.iter().map(|example| example.0).collect();
+    let rollouts = session.evaluate(purpose, Split::Val, &new.candidate, &indices)?;
+    let rollouts: Vec<(ExampleIndex, Arc<Scored>)> = examples.into_iter().zip(rollouts).collect();
+    join(session, members, iteration, new, &rollouts)
 }
 
-/// The modules whose texts may change.
+/// Returns the indices of the modules whose texts may change.
 #[must_use]
 pub fn open_modules(session: &Session<'_>) -> Vec<usize> {
     let modules = &session.program().modules;
     (0..modules.len()).filter(|&module| !modules[module].frozen).collect()
 }
 
-/// Why a search is over that has validated `members`, where it is over whatever the budget says.
+/// Returns the reason why a search that has validated `members` ends now although its budget may hold more; None where it
+/// goes on. `questions` are the reflections that its next iteration may need.
 #[must_use]
-pub fn is_enough(session: &Session<'_>, members: &[Member], questions: u64) -> Option<StopReason> {
+pub fn early_stop(session: &Session<'_>, members: &[Member], questions: u64) -> Option<StopReason> {
     let limits = session.limits();
     let best = best_mean(members);
     if members.len() == 1 && best >= 1.0 {
@@ -133,12 +155,12 @@ pub fn is_enough(session: &Session<'_>, members: &[Member], questions: u64) -> O
     is_spent.then_some(StopReason::ReflectionsSpent)
 }
 
-/// What a search that ended comes to.
+/// Returns the pool of a search that ended.
 ///
 /// # Errors
-/// [`RunError`] where it failed, or ended before the seed was validated.
-pub fn pool(members: Vec<Member>, searched: Result<StopReason, Halt>) -> Result<Pool, RunError> {
-    let stopped = match searched {
+/// [`RunError`] where the search failed, or ended before the seed was validated.
+pub fn finish(members: Vec<Member>, ended: Result<StopReason, Halt>) -> Result<Pool, RunError> {
+    let stopped = match ended {
         Ok(reason) | Err(Halt::Stop(reason)) => reason,
         Err(Halt::Error(error)) => return Err(error),
     };
@@ -149,29 +171,30 @@ pub fn pool(members: Vec<Member>, searched: Result<StopReason, Halt>) -> Result<
     Ok(Pool { members, stopped })
 }
 
-/// Instructions with the names of their modules, in order.
+/// Returns the names of all modules with the candidate's instructions for them, in the program's order.
 #[must_use]
-pub fn named(session: &Session<'_>, candidate: &Candidate) -> Vec<(String, String)> {
+pub fn instructions_by_module(session: &Session<'_>, candidate: &Candidate) -> Vec<(String, String)> {
     let modules = session.program().modules.iter().zip(&candidate.0);
     modules.map(|(module, text)| (module.name.clone(), text.instruction.clone())).collect()
 }
 
-/// Ids of worked examples with the names of their modules, where there are any.
-fn shown(session: &Session<'_>, candidate: &Candidate) -> Vec<(String, Vec<String>)> {
+/// Returns the names of the modules for which the candidate has demonstrations, with the ids of these.
+fn demonstrations_by_module(session: &Session<'_>, candidate: &Candidate) -> Vec<(String, Vec<String>)> {
     let modules = session.program().modules.iter().zip(&candidate.0).filter(|(_, text)| !text.demonstrations.is_empty());
-    modules.map(|(module, text)| (module.name.clone(), ids(text))).collect()
+    modules.map(|(module, text)| (module.name.clone(), demonstration_ids(text))).collect()
 }
 
-fn ids(text: &ModuleText) -> Vec<String> {
-    text.demonstrations.iter().map(|shown| shown.id.clone()).collect()
+fn demonstration_ids(text: &ModuleText) -> Vec<String> {
+    text.demonstrations.iter().map(|demonstration| demonstration.id.clone()).collect()
 }
 
-fn objectives(results: &[(usize, Arc<Scored>)]) -> BTreeMap<String, Scores> {
-    let mut by_name: BTreeMap<String, Vec<(usize, f64)>> = BTreeMap::new();
-    for (place, scored) in results {
+/// Collects the scores of the rollouts by objective.
+fn objectives(rollouts: &[(ExampleIndex, Arc<Scored>)]) -> BTreeMap<String, Scores> {
+    let mut by_name: BTreeMap<String, Vec<(ExampleIndex, f64)>> = BTreeMap::new();
+    for (example, scored) in rollouts {
         let Verdict::Judged(judgement) = &scored.verdict else { continue };
         for (name, score) in &judgement.objectives {
-            by_name.entry(name.clone()).or_default().push((*place, *score));
+            by_name.entry(name.clone()).or_default().push((*example, *score));
         }
     }
     by_name.into_iter().map(|(name, scores)| (name, scores.into_iter().collect())).collect()

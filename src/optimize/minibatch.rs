@@ -1,67 +1,76 @@
-//! Which training examples an iteration looks at: shuffled each epoch, all of them equally often.
+//! Which training examples an iteration runs: all of them equally often, in an order that is shuffled for each epoch.
 
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-/// Deals minibatches of a fixed size.
+use crate::data::ExampleIndex;
+
+/// Deals the training examples in minibatches of a fixed size, epoch by epoch.
 #[derive(Debug, Clone)]
 pub struct Minibatches {
     size: usize,
-    /// How often each example was dealt.
-    used: Vec<u64>,
-    /// What is left of the epoch, in order.
-    left: Vec<usize>,
+    /// How often each example was dealt, by example index.
+    times_dealt: Vec<u64>,
+    /// The examples of the current epoch that were not dealt yet, in order.
+    remaining: Vec<ExampleIndex>,
     epoch: u64,
 }
 
 impl Minibatches {
-    /// Over `examples` examples, `size` at a time; all of them where there are fewer.
+    /// Deals `examples` examples, `size` at a time; all of them at once where there are fewer.
     #[must_use]
     pub fn new(examples: usize, size: usize) -> Self {
-        Self { size: size.min(examples).max(1), used: vec![0; examples], left: Vec::new(), epoch: 0 }
+        Self { size: size.min(examples).max(1), times_dealt: vec![0; examples], remaining: Vec::new(), epoch: 0 }
     }
 
-    /// Minibatches in an epoch.
+    /// Returns the number of minibatches of an epoch.
     #[must_use]
     pub fn in_epoch(&self) -> usize {
-        self.used.len().div_ceil(self.size)
+        self.times_dealt.len().div_ceil(self.size)
     }
 
-    /// The next minibatch. `random` gives the stream of an epoch. An epoch that does not divide
-    /// evenly is filled up with the examples used least.
-    pub fn deal(&mut self, random: impl Fn(u64) -> ChaCha8Rng) -> Vec<usize> {
-        if self.left.is_empty() {
-            let mut order: Vec<usize> = (0..self.used.len()).collect();
+    /// Returns the next minibatch. `random` returns the random stream of an epoch by its number. An epoch that the size
+    /// does not divide is filled up with the examples that were dealt least often.
+    pub fn deal(&mut self, random: impl Fn(u64) -> ChaCha8Rng) -> Vec<ExampleIndex> {
+        if self.remaining.is_empty() {
+            let mut order = ExampleIndex::all(self.times_dealt.len());
             order.shuffle(&mut random(self.epoch));
             self.epoch += 1;
             let missing = self.in_epoch() * self.size - order.len();
             let mut fill = order.clone();
-            // A stable sort: of those used equally often, the shuffle decides.
-            fill.sort_by_key(|&example| self.used[example]);
-            let last: Vec<usize> = order[order.len() - (self.size - missing)..].to_vec();
+            // A stable sort: among those dealt equally often, the shuffle decides.
+            fill.sort_by_key(|example| self.times_dealt[example.0]);
+            let last: Vec<ExampleIndex> = order[order.len() - (self.size - missing)..].to_vec();
             order.extend(fill.into_iter().filter(|example| missing > 0 && !last.contains(example)).take(missing));
-            self.left = order;
+            self.remaining = order;
         }
-        let batch: Vec<usize> = self.left.drain(..self.size.min(self.left.len())).collect();
-        batch.iter().for_each(|&example| self.used[example] += 1);
-        batch
+        let minibatch: Vec<ExampleIndex> = self.remaining.drain(..self.size.min(self.remaining.len())).collect();
+        minibatch.iter().for_each(|example| self.times_dealt[example.0] += 1);
+        minibatch
     }
 }
 
-/// A minibatch in which other examples, of `examples`, stand for those that are `shown` in a prompt, as far as there
-/// are any: who is shown the answer has to be run without it, which is another prompt for each.
+/// Returns the minibatch with each example for which `is_shown` holds replaced by another one of the `examples` training
+/// examples, drawn at random, as far as there are others. An example that a prompt shows as a demonstration has to be run
+/// without it, and such a prompt shares no prefix with those of the other examples.
 #[must_use]
-pub fn not_shown(batch: &[usize], examples: usize, shown: impl Fn(usize) -> bool, random: &mut ChaCha8Rng) -> Vec<usize> {
-    let mut others: Vec<usize> = (0..examples).filter(|&example| !shown(example) && !batch.contains(&example)).collect();
+pub fn without_shown(
+    minibatch: &[ExampleIndex],
+    examples: usize,
+    is_shown: impl Fn(ExampleIndex) -> bool,
+    random: &mut ChaCha8Rng,
+) -> Vec<ExampleIndex> {
+    let mut others = ExampleIndex::all(examples);
+    others.retain(|&example| !is_shown(example) && !minibatch.contains(&example));
     others.shuffle(random);
-    let replaced = |&example: &usize| if shown(example) { others.pop().unwrap_or(example) } else { example };
-    batch.iter().map(replaced).collect()
+    let replaced = |&example: &ExampleIndex| if is_shown(example) { others.pop().unwrap_or(example) } else { example };
+    minibatch.iter().map(replaced).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::optimize::randomness::stream;
+    use crate::randomness::stream;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
@@ -79,21 +88,22 @@ mod tests {
                 }
                 prop_assert_eq!(seen.len(), examples);
             }
-            let (least, most) = (batches.used.iter().min().unwrap(), batches.used.iter().max().unwrap());
-            prop_assert!(most - least <= 2, "{:?}", batches.used);
+            let (least, most) = (batches.times_dealt.iter().min().unwrap(), batches.times_dealt.iter().max().unwrap());
+            prop_assert!(most - least <= 2, "{:?}", batches.times_dealt);
         }
     }
 
     #[test]
-    fn who_is_shown_makes_way_as_far_as_others_are_left() {
-        let odd_or_large = |example: usize| example % 2 == 1 || example > 6;
-        assert_eq!(not_shown(&[1, 4, 9], 9, odd_or_large, &mut stream(0, "minibatch", 0)).len(), 3);
+    fn shown_examples_are_replaced_as_far_as_others_are_left() {
+        let indices = |examples: &[usize]| examples.iter().copied().map(ExampleIndex).collect::<Vec<_>>();
+        let odd_or_large = |example: ExampleIndex| example.0 % 2 == 1 || example.0 > 6;
+        assert_eq!(without_shown(&indices(&[1, 4, 9]), 9, odd_or_large, &mut stream(0, "minibatch", 0)).len(), 3);
         for n in 0..20 {
-            let batch = not_shown(&[1, 4, 5, 3], 9, odd_or_large, &mut stream(n, "minibatch", 0));
-            assert_eq!(batch[1], 4);
-            assert_eq!(batch.iter().collect::<BTreeSet<_>>(), [0, 2, 4, 6].iter().collect());
-            let few = not_shown(&[1, 3], 4, |example| example != 0, &mut stream(n, "minibatch", 0));
-            assert_eq!(few, [0, 3]);
+            let batch = without_shown(&indices(&[1, 4, 5, 3]), 9, odd_or_large, &mut stream(n, "minibatch", 0));
+            assert_eq!(batch[1], ExampleIndex(4));
+            assert_eq!(batch.into_iter().collect::<BTreeSet<_>>(), indices(&[0, 2, 4, 6]).into_iter().collect());
+            let few = without_shown(&indices(&[1, 3]), 4, |example| example.0 != 0, &mut stream(n, "minibatch", 0));
+            assert_eq!(few, indices(&[0, 3]));
         }
     }
 

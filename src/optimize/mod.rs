@@ -13,5 +13,5 @@ pub mod session;
 pub use crate::randomness;
 pub use methods::new_optimizer;
 pub use optimizer::Optimizer;
-pub use pool::{Member, Pool, Scores};
+pub use pool::{Member, Pool};
 pub use session::{Answers, Ask, Halt, Session};

@@ -25,7 +25,7 @@ pub trait Optimizer {
     /// # Errors
     /// [`RunError`] if the search failed, or stopped before the seed was validated. The journal has everything up to then.
     fn run(&mut self, session: &mut Session<'_>) -> Result<Pool, RunError> {
-        let stopped = self.search(session);
-        joining::pool(std::mem::take(self.members()), stopped)
+        let ended = self.search(session);
+        joining::finish(std::mem::take(self.members()), ended)
     }
 }

@@ -1,135 +1,93 @@
-//! The candidates that were accepted, and which of them is the answer.
+//! The pool of accepted candidates, and which of them is the best.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::ops::Index;
 
+use crate::evaluate::scores::{Scores, mean, rounded};
 use crate::event::StopReason;
-use crate::program::Candidate;
-
-/// Scores by the place of their example, of those examples that were scored.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Scores {
-    /// Ascending by example.
-    by_example: Vec<(usize, f64)>,
-    mean: Option<f64>,
-}
-
-impl Scores {
-    /// The score on `example`.
-    #[must_use]
-    pub fn get(&self, example: usize) -> Option<f64> {
-        let at = self.by_example.binary_search_by_key(&example, |(place, _)| *place).ok()?;
-        Some(self.by_example[at].1)
-    }
-
-    /// Examples and scores, ascending by example.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (usize, f64)> + '_ {
-        self.by_example.iter().copied()
-    }
-
-    /// The mean of the scores, rounded; None where there is none.
-    #[must_use]
-    pub fn mean(&self) -> Option<f64> {
-        self.mean
-    }
-
-    /// Examples on which both were scored, with both scores, ascending by example.
-    pub fn shared<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (usize, f64, f64)> + 'a {
-        self.iter().filter_map(|(example, score)| Some((example, score, other.get(example)?)))
-    }
-
-    /// How far these are ahead of `other` in the sum over the examples that both have; below 0 they are behind.
-    #[must_use]
-    pub fn lead(&self, other: &Self) -> f64 {
-        rounded(self.shared(other).map(|(_, own, other)| own - other).sum())
-    }
-}
-
-impl FromIterator<(usize, f64)> for Scores {
-    fn from_iter<I: IntoIterator<Item = (usize, f64)>>(scores: I) -> Self {
-        let mut by_example: Vec<(usize, f64)> = scores.into_iter().collect();
-        by_example.sort_by_key(|(example, _)| *example);
-        by_example.dedup_by_key(|(example, _)| *example);
-        let sum: f64 = by_example.iter().map(|(_, score)| score).sum();
-        let mean = (!by_example.is_empty()).then(|| rounded(sum / by_example.len() as f64));
-        Self { by_example, mean }
-    }
-}
+use crate::program::{Candidate, PoolIndex};
 
 /// An accepted candidate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Member {
-    /// Its texts.
+    /// The texts of its modules.
     pub candidate: Candidate,
-    /// Its parents' places in the pool; none for the seed.
-    pub parents: Vec<usize>,
-    /// Its scores on the validation examples that it was run on and the metric did not fail on.
+    /// The candidates that it was made from: none for the seed, two for a merged candidate.
+    pub parents: Vec<PoolIndex>,
+    /// Its scores on validation examples. Those on which it was not run, or on which the metric failed, are missing.
     pub scores: Scores,
-    /// Its scores by objective, where the metric names any.
+    /// Its scores on validation examples by the name of the objective; empty where the metric names no objectives.
     pub objectives: BTreeMap<String, Scores>,
-    /// Validation examples that it was run on.
+    /// The number of validation examples that it was run on.
     pub validated: usize,
-    /// Whether that is all of them. If not, it was behind the pool's best, and can be improved, but is
-    /// never the answer.
+    /// Whether it was run on all validation examples. A candidate that was not can be a parent, but not the best.
     pub complete: bool,
-    /// Tokens of its instructions and worked examples.
+    /// The number of tokens of its instructions and demonstrations.
     pub prompt_tokens: usize,
-    /// Rollouts that were charged when it joined.
+    /// The number of rollouts that the search had been charged for when it joined.
     pub spent: u64,
 }
 
 impl Member {
-    /// The mean over the validation examples that were scored; 0 where none was.
+    /// Returns the mean score over the validation examples that were scored; 0 where none was.
     #[must_use]
     pub fn mean(&self) -> f64 {
         self.scores.mean().unwrap_or(0.0)
     }
 }
 
-/// The mean of the scores that are there, rounded; None where none is.
-#[must_use]
-pub fn mean(scores: &[Option<f64>]) -> Option<f64> {
-    scores.iter().enumerate().filter_map(|(example, score)| Some((example, (*score)?))).collect::<Scores>().mean()
+impl Index<PoolIndex> for [Member] {
+    type Output = Member;
+
+    fn index(&self, index: PoolIndex) -> &Member {
+        &self[index.0]
+    }
 }
 
-/// A sum or mean of scores to nine places: thirds added up in another order must still be a tie.
-#[must_use]
-pub fn rounded(sum: f64) -> f64 {
-    (sum * 1e9).round() / 1e9
+impl Index<PoolIndex> for Vec<Member> {
+    type Output = Member;
+
+    fn index(&self, index: PoolIndex) -> &Member {
+        &self[index.0]
+    }
 }
 
-/// The places of the members that were validated in full, the best first: the highest mean; of
-/// equals the one with fewer prompt tokens, then the older. Where nothing is right, the older.
+/// Returns the fully validated members, the best first: by mean score; of equal means by fewer prompt tokens; of equal
+/// token counts the older first. Members with a mean of 0 are ordered by age alone.
 #[must_use]
-pub fn ranking(members: &[Member]) -> Vec<usize> {
+pub fn ranking(members: &[Member]) -> Vec<PoolIndex> {
     ranked(members.iter().map(|member| member.complete.then(|| (member.mean(), member.prompt_tokens))))
 }
 
-/// The same of means and prompt tokens; None for who was validated in part.
-pub(crate) fn ranked(members: impl Iterator<Item = Option<(f64, usize)>>) -> Vec<usize> {
-    let mut places: Vec<_> = members.enumerate().filter_map(|(place, member)| Some((member?, place))).collect();
-    places.sort_by(|((mean_a, tokens_a), a), ((mean_b, tokens_b), b)| {
-        // A shorter text that is never right is no better.
+/// Ranks candidates as [`ranking`] does. `standings` has the mean score and the prompt tokens of each candidate of the
+/// pool in order; None for a partially validated one.
+pub(crate) fn ranked(standings: impl Iterator<Item = Option<(f64, usize)>>) -> Vec<PoolIndex> {
+    let mut complete: Vec<_> =
+        standings.zip((0..).map(PoolIndex)).filter_map(|(standing, index)| Some((standing?, index))).collect();
+    complete.sort_by(|((mean_a, tokens_a), a), ((mean_b, tokens_b), b)| {
+        // A shorter prompt that is never right is no improvement.
         let shorter = if *mean_a > 0.0 { tokens_a.cmp(tokens_b) } else { Ordering::Equal };
         mean_b.partial_cmp(mean_a).unwrap_or(Ordering::Equal).then(shorter).then(a.cmp(b))
     });
-    places.into_iter().map(|(_, place)| place).collect()
+    complete.into_iter().map(|(_, index)| index).collect()
 }
 
-/// The mean of the first of [`ranking`]; 0 where there is none.
+/// Returns the mean score of the best member; 0 where no member is fully validated.
 #[must_use]
 pub fn best_mean(members: &[Member]) -> f64 {
     ranking(members).first().map_or(0.0, |&best| members[best].mean())
 }
 
-/// Means that can be compared with each other: of a member that was validated in part, the best one's and how far it is ahead of
-/// that on the examples that both were run on; its own may be of easy ones.
+/// Returns a mean score for each member such that means of partially and of fully validated members can be compared. That
+/// of a partially validated member is the best member's mean plus the mean difference to the best member on the examples
+/// that both were scored on: its own mean may be that of easy examples.
 #[must_use]
 pub fn comparable_means(members: &[Member]) -> Vec<f64> {
     let best = ranking(members).first().map(|&best| &members[best]);
     let comparable = |member: &Member| match best {
         Some(best) if !member.complete => {
-            let leads: Vec<Option<f64>> = member.scores.shared(&best.scores).map(|(_, own, best)| Some(own - best)).collect();
+            let leads: Vec<Option<f64>> = member.scores.paired(&best.scores).map(|pair| Some(pair.own - pair.other)).collect();
             mean(&leads).map_or(0.0, |lead| rounded(best.mean() + lead).clamp(0.0, 1.0))
         }
         _ => member.mean(),
@@ -137,32 +95,40 @@ pub fn comparable_means(members: &[Member]) -> Vec<f64> {
     members.iter().map(comparable).collect()
 }
 
-/// All accepted candidates in the order of their acceptance, and why the search ended.
+/// The result of a search: all accepted candidates in the order of their acceptance, and why the search ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pool {
-    /// The seed is the first.
+    /// The accepted candidates, the seed first. There is at least one.
     pub members: Vec<Member>,
     /// Why the search ended.
     pub stopped: StopReason,
 }
 
+impl Index<PoolIndex> for Pool {
+    type Output = Member;
+
+    fn index(&self, index: PoolIndex) -> &Member {
+        &self.members[index]
+    }
+}
+
 impl Pool {
-    /// The place of the answer, the first of [`ranking`].
+    /// Returns the best candidate, the first of [`ranking`]; the seed where no candidate is fully validated.
     #[must_use]
-    pub fn best(&self) -> usize {
-        ranking(&self.members).first().copied().unwrap_or(0)
+    pub fn best(&self) -> PoolIndex {
+        ranking(&self.members).first().copied().unwrap_or(PoolIndex::SEED)
     }
 
-    /// The place of the second of [`ranking`].
+    /// Returns the second of [`ranking`]; None where fewer than two candidates are fully validated.
     #[must_use]
-    pub fn runner_up(&self) -> Option<usize> {
+    pub fn runner_up(&self) -> Option<PoolIndex> {
         ranking(&self.members).get(1).copied()
     }
 }
 
 #[cfg(test)]
 pub(crate) mod tests_support {
-    //! Members for the tests of what reads a pool.
+    //! Members for the tests of code that reads a pool.
 
     use super::*;
 
@@ -170,7 +136,7 @@ pub(crate) mod tests_support {
         Member {
             candidate: Candidate::new(["x"]),
             parents: Vec::new(),
-            scores: scores.iter().copied().enumerate().collect(),
+            scores: Scores::from_list(scores.iter().copied().map(Some)),
             objectives: BTreeMap::new(),
             validated: scores.len(),
             complete: true,
@@ -191,47 +157,34 @@ mod tests {
 
     #[test]
     fn the_highest_mean_wins_then_the_fewer_tokens_then_the_older() {
-        assert_eq!(ranking(&[with_tokens(1, &[0.0]), with_tokens(9, &[1.0])]), [1, 0]);
-        assert_eq!(ranking(&[with_tokens(9, &[1.0]), with_tokens(1, &[1.0])]), [1, 0]);
-        assert_eq!(ranking(&[with_tokens(1, &[1.0]), with_tokens(1, &[1.0])]), [0, 1]);
+        assert_eq!(ranking(&[with_tokens(1, &[0.0]), with_tokens(9, &[1.0])]), [1, 0].map(PoolIndex));
+        assert_eq!(ranking(&[with_tokens(9, &[1.0]), with_tokens(1, &[1.0])]), [1, 0].map(PoolIndex));
+        assert_eq!(ranking(&[with_tokens(1, &[1.0]), with_tokens(1, &[1.0])]), [0, 1].map(PoolIndex));
     }
 
     #[test]
-    fn of_texts_that_are_never_right_the_seed_stays() {
-        assert_eq!(ranking(&[with_tokens(9, &[0.0]), with_tokens(1, &[0.0])]), [0, 1]);
+    fn of_texts_that_are_never_right_the_seed_ranks_first() {
+        assert_eq!(ranking(&[with_tokens(9, &[0.0]), with_tokens(1, &[0.0])]), [0, 1].map(PoolIndex));
     }
 
     #[test]
     fn the_order_of_the_scores_does_not_break_a_tie() {
         let third = 1.0 / 3.0;
-        assert_eq!(ranking(&[with_tokens(1, &[third; 4]), with_tokens(2, &[2.0 * third, third, 0.0, third])]), [0, 1]);
+        let members = [with_tokens(1, &[third; 4]), with_tokens(2, &[2.0 * third, third, 0.0, third])];
+        assert_eq!(ranking(&members), [0, 1].map(PoolIndex));
     }
 
     #[test]
-    fn a_mean_over_easy_examples_is_brought_down() {
-        // The best has all of the first two, which are all that the other was run on, and half of the rest.
+    fn a_mean_over_easy_examples_is_lowered() {
+        // The best is right on the first two examples, which are all that the other was run on, and on half of the rest.
         let best = member(&[1.0, 1.0, 0.0, 1.0]);
         let part = Member { complete: false, validated: 2, ..member(&[1.0, 0.9]) };
         assert_eq!(comparable_means(&[best, part]), [0.75, 0.7]);
     }
 
     #[test]
-    fn who_was_validated_in_part_is_never_the_answer() {
+    fn a_partially_validated_member_is_not_ranked() {
         let part = Member { complete: false, ..member(&[1.0]) };
-        assert_eq!(ranking(&[member(&[0.0, 0.5]), part]), [0]);
-    }
-
-    #[test]
-    fn unscored_examples_are_left_out_of_the_mean() {
-        assert_eq!(mean(&[Some(1.0), None, Some(0.0)]), Some(0.5));
-        assert_eq!(mean(&[None]), None);
-    }
-
-    #[test]
-    fn scores_are_found_by_example() {
-        let scores: Scores = [(7, 0.5), (2, 1.0)].into_iter().collect();
-        assert_eq!([scores.get(2), scores.get(7), scores.get(3)], [Some(1.0), Some(0.5), None]);
-        let other: Scores = [(7, 0.0), (1, 1.0)].into_iter().collect();
-        assert_eq!(scores.shared(&other).collect::<Vec<_>>(), [(7, 0.5, 0.0)]);
+        assert_eq!(ranking(&[member(&[0.0, 0.5]), part]), [PoolIndex(0)]);
     }
 }

@@ -334,7 +334,7 @@ impl<'a> Session<'a> {
             }
         }
         let scores: Vec<Option<f64>> = answers.iter().flatten().flatten().map(|scored| scored.score()).collect();
-        let mean = super::pool::mean(&scores);
+        let mean = crate::evaluate::scores::mean(&scores);
         (self.listener)(&Event::Evaluated { purpose, mean, spent: self.spent.rollouts, elapsed: self.elapsed });
         Ok(answers)
     }

@@ -1,8 +1,11 @@
 //! A candidate: a text for every module, compared as a whole.
 
+use std::ops::Index;
+
 use serde::{Deserialize, Serialize};
 
 use super::Layout;
+use super::index::ModuleIndex;
 use crate::hash::sha256_hex;
 
 /// What evolution may change in one module.
@@ -81,5 +84,13 @@ impl Candidate {
         let mut hash = sha256_hex(serde_json::json!(self).to_string().as_bytes());
         hash.truncate(16);
         hash
+    }
+}
+
+impl Index<ModuleIndex> for Candidate {
+    type Output = ModuleText;
+
+    fn index(&self, index: ModuleIndex) -> &ModuleText {
+        &self.0[index.0]
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod candidate;
 pub mod flow;
+mod index;
 pub mod known;
 pub mod language;
 pub mod layout;
@@ -12,6 +13,7 @@ pub mod trace;
 
 pub use candidate::{Candidate, Demonstration, ModuleText};
 pub use flow::{Condition, Control, Flow, Next, Op};
+pub use index::{ModuleIndex, PoolIndex};
 pub use layout::{Layout, Prompt};
 pub use rollout::MOST_STEPS;
 pub use tools::Tool;
@@ -20,6 +22,7 @@ pub use trace::{Rollout, Step};
 use serde::Serialize;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Index;
 use std::sync::Arc;
 
 use crate::data::Example;
@@ -138,6 +141,14 @@ impl Program {
     pub fn is_read_by_others(&self, index: usize, field: &str) -> bool {
         let modules = self.modules.iter().enumerate().filter(|(other, _)| *other != index).flat_map(|(_, module)| &module.inputs);
         modules.chain(self.tools.iter().flat_map(|tool| &tool.inputs)).any(|input| input == field)
+    }
+}
+
+impl Index<ModuleIndex> for Program {
+    type Output = Module;
+
+    fn index(&self, index: ModuleIndex) -> &Module {
+        &self.modules[index.0]
     }
 }
 

@@ -330,7 +330,8 @@ impl History {
     /// The places of those validated in full, the best first.
     #[must_use]
     pub fn ranking(&self) -> Vec<usize> {
-        ranked(self.members.iter().map(|member| member.complete.then_some((member.mean, member.prompt_tokens))))
+        let standings = self.members.iter().map(|member| member.complete.then_some((member.mean, member.prompt_tokens)));
+        ranked(standings).into_iter().map(|best| best.0).collect()
     }
 
     /// The scores of the candidate at `place` on a split, by id; of several rollouts of one example the first. On

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::interval::Interval;
-use crate::optimize::pool::rounded;
+use crate::evaluate::scores::rounded;
 
 /// The scores of two candidates on the examples that both have a score on.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::evaluate::Scores;
 use crate::event::Event;
-use crate::optimize::pool::Scores;
 
 /// What became of the reflections, and of merges.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -106,7 +106,7 @@ impl Tally {
             Event::Rejected { .. } => self.rejected += 1,
             Event::PassedOver { .. } => self.passed_over += 1,
             Event::Accepted { parents, scores, complete, key, .. } => {
-                let scores: Scores = scores.iter().enumerate().filter_map(|(place, score)| Some((place, (*score)?))).collect();
+                let scores = Scores::from_list(scores.iter().copied());
                 match parents.as_slice() {
                     [] => {}
                     [parent] => {

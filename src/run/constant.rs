@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::data::{Example, to_text};
+use crate::evaluate::scores::mean;
 use crate::metric::{self, Metric};
-use crate::optimize::pool::mean;
 use crate::program::{Program, Rollout, Step};
 
 /// Values of an output that are tried.

@@ -14,9 +14,9 @@ use crate::engine::Usage;
 use crate::error::RunError;
 use crate::evaluate::evaluator::{Asked, Evaluator, SUB_WAVE, salt, watch};
 use crate::evaluate::failures::Failures;
+use crate::evaluate::scores::mean;
 use crate::evaluate::{Scored, Verdict};
 use crate::event::{Event, Purpose};
-use crate::optimize::pool::mean;
 use crate::program::Candidate;
 use crate::report::agreement::Agreement;
 

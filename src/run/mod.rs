@@ -30,8 +30,8 @@ use self::checks::{check_budget, check_room, notes};
 use self::outcome::{TestScores, Tested, summarize};
 use self::tester::Tester;
 use crate::config::{Plan, StepKind};
-use crate::data::Corpus;
 use crate::data::split::{self, Files, Splits};
+use crate::data::{Corpus, ExampleIndex};
 use crate::engine::Engine;
 use crate::error::RunError;
 use crate::evaluate::evaluator::Evaluator;
@@ -43,7 +43,7 @@ use crate::models;
 use crate::optimize::{self, Session};
 use crate::process::Pool;
 use crate::program::tools::{Act, Command, Retrieve, Search, Template};
-use crate::program::{Program, Tool};
+use crate::program::{PoolIndex, Program, Tool};
 use crate::report::tally::Tally;
 use crate::report::{Summary, page};
 use crate::run_directory::files::{PLAN, REPORT, write_bytes};
@@ -199,10 +199,10 @@ fn finish(
         true => None,
         false => {
             let seed = tester.test(0, &seed)?;
-            let best = if best == 0 {
+            let best = if best == PoolIndex::SEED {
                 Tested { scores: seed.scores.clone(), ..Tested::default() }
             } else {
-                tester.test(best, &pool.members[best].candidate)?
+                tester.test(best.0, &pool.members[best].candidate)?
             };
             Some(TestScores { seed, best })
         }
@@ -218,7 +218,7 @@ fn finish(
     }
     outcome::write(folder, program, &pool, &summary)?;
     write_bytes(&folder.join(REPORT), page::render_run(folder)?.as_bytes())?;
-    let validation = (0..splits.val.len()).map(|place| pool.members[best].scores.get(place)).collect();
+    let validation = ExampleIndex::all(splits.val.len()).into_iter().map(|example| pool[best].scores.get(example)).collect();
     let mut curve: Vec<(u64, f64)> = Vec::new();
     for member in pool.members.iter().filter(|member| member.complete) {
         if curve.last().is_none_or(|(_, before)| member.mean() > *before) {

@@ -9,10 +9,10 @@ use crate::data::split::Split;
 use crate::error::RunError;
 use crate::evaluate::evaluator::{Asked, Evaluator, SUB_WAVE, salt, watch};
 use crate::evaluate::failures::Failures;
+use crate::evaluate::scores::mean;
 use crate::evaluate::{Cost, Scored};
 use crate::event::{Event, Purpose};
 use crate::journal::{Journal, Record, SubWaveRequest};
-use crate::optimize::pool::mean;
 use crate::program::Candidate;
 
 /// Scores candidates on the test examples, after the search and outside of its budget.

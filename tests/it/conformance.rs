@@ -1,5 +1,5 @@
-//! Recorded answers of the reference implementations, read from the folder named by
-//! `GEPARD_CONFORMANCE`. Where it is not set, each test says aloud that it checked nothing.
+//! Compares functions with recorded results of the reference implementations, which are read from the folder that the
+//! environment variable `GEPARD_CONFORMANCE` names. Where it is not set, each test reports that it checked nothing.
 
 #[path = "support/unchecked.rs"]
 mod unchecked;
@@ -7,17 +7,20 @@ mod unchecked;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use gepard::data::ExampleIndex;
 use gepard::engine::chat::ChatTemplate;
 use gepard::engine::{Message, Role};
+use gepard::evaluate::Scores;
 use gepard::metric::{Constraint, exact, f1, holds_loosely, holds_strictly};
-use gepard::optimize::Scores;
-use gepard::optimize::methods::gepa::merge::{self, Kin};
+use gepard::optimize::Member;
+use gepard::optimize::methods::gepa::merge;
 use gepard::optimize::methods::gepa::pareto::Fronts;
-use gepard::optimize::randomness::stream;
-use gepard::program::Candidate;
+use gepard::program::{Candidate, PoolIndex};
+use gepard::randomness::stream;
 use serde_json::Value;
 use unchecked::not_checked;
 
+/// Reads a file of recorded results; None where there is none.
 fn recorded(file: &str) -> Option<Value> {
     let Some(folder) = std::env::var_os("GEPARD_CONFORMANCE") else {
         not_checked(&format!("GEPARD_CONFORMANCE is not set, so {file} was not read"));
@@ -42,14 +45,14 @@ fn pareto_selection() {
     for (number, case) in cases.iter().enumerate() {
         let floats = |v: &Value| v.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect::<Vec<_>>();
         let rows: Vec<Vec<f64>> = case["val_scores"].as_array().unwrap().iter().map(floats).collect();
-        let mut fronts = Fronts::new(rows.len(), |candidate| rows[candidate].iter().copied().enumerate());
+        let mut fronts = Fronts::new(rows.len(), |candidate| rows[candidate.0].iter().copied().enumerate());
         fronts.remove_dominated(&floats(&case["aggregate"]));
-        for (example, front) in fronts.by_thing().iter().enumerate() {
-            let mut wanted: Vec<usize> = case["surviving_front"][example.to_string()]
+        for (example, front) in fronts.by_front().iter().enumerate() {
+            let mut wanted: Vec<PoolIndex> = case["surviving_front"][example.to_string()]
                 .as_array()
                 .unwrap()
                 .iter()
-                .map(|c| c.as_u64().unwrap() as usize)
+                .map(|c| PoolIndex(c.as_u64().unwrap() as usize))
                 .collect();
             wanted.sort_unstable();
             assert_eq!(*front, wanted, "case {number}, example {example}");
@@ -66,6 +69,20 @@ fn pareto_selection() {
     }
 }
 
+/// A member of a pool that was run on no example.
+fn unscored(candidate: Candidate, parents: Vec<PoolIndex>) -> Member {
+    Member {
+        candidate,
+        parents,
+        scores: Scores::default(),
+        objectives: BTreeMap::new(),
+        validated: 0,
+        complete: true,
+        prompt_tokens: 1,
+        spent: 0,
+    }
+}
+
 #[test]
 fn merges() {
     let Some(file) = recorded("merge.json") else { return };
@@ -74,21 +91,16 @@ fn merges() {
     for (number, case) in cases.iter().enumerate() {
         let texts = |v: &Value| Candidate::new(v.as_object().unwrap().values().map(|text| text.as_str().unwrap()));
         let candidates: Vec<Candidate> = case["candidates"].as_array().unwrap().iter().map(texts).collect();
-        let parents: Vec<Vec<usize>> = serde_json::from_value(case["parents"].clone()).unwrap();
+        let parents: Vec<Vec<PoolIndex>> = serde_json::from_value(case["parents"].clone()).unwrap();
         let means: Vec<f64> = serde_json::from_value(case["aggregate"].clone()).unwrap();
-        let pair: [usize; 2] = serde_json::from_value(case["pair"].clone()).unwrap();
-        let kin: Vec<Kin<'_>> = candidates
-            .iter()
-            .zip(&parents)
-            .zip(&means)
-            .map(|((candidate, parents), &mean)| Kin { candidate, parents, mean })
-            .collect();
-        let over = merge::common_ancestors(&kin, pair);
+        let pair: [PoolIndex; 2] = serde_json::from_value(case["pair"].clone()).unwrap();
+        let members: Vec<Member> = candidates.into_iter().zip(parents).map(|(texts, parents)| unscored(texts, parents)).collect();
+        let ancestors = merge::common_ancestors(&members, &means, pair);
         match case["ancestor"].as_u64() {
-            None => assert_eq!(over, [0_usize; 0], "case {number}"),
+            None => assert_eq!(ancestors, [PoolIndex(0); 0], "case {number}"),
             Some(ancestor) => {
-                assert_eq!(over, [ancestor as usize], "case {number}");
-                let merged = merge::combine(&kin, pair, over[0], &mut stream(0, "merge", 0));
+                assert_eq!(ancestors, [PoolIndex(ancestor as usize)], "case {number}");
+                let merged = merge::combine(&members, &means, pair, ancestors[0], &mut stream(0, "merge", 0));
                 assert_eq!(merged.candidate, texts(&case["merged"]), "case {number}");
             }
         }
@@ -102,16 +114,16 @@ fn merge_gates() {
     assert!(!cases.is_empty());
     for (number, case) in cases.iter().enumerate() {
         let scores = |key: &str| -> Scores {
-            case[key].as_array().unwrap().iter().map(|score| score.as_f64().unwrap()).enumerate().collect()
+            Scores::from_list(case[key].as_array().unwrap().iter().map(|score| Some(score.as_f64().unwrap())))
         };
         let (first, second) = (scores("scores1"), scores("scores2"));
         let size = case["size"].as_u64().unwrap() as usize;
         let groups = merge::groups(&first, &second);
         let sizes: [usize; 3] = serde_json::from_value(case["bucket_sizes"].clone()).unwrap();
         assert_eq!(groups.each_ref().map(Vec::len), sizes, "case {number}");
-        let drawn = merge::subsample(&first, &second, size, &mut stream(0, "subsample", number as u64));
+        let drawn = merge::draw_gate_examples(&first, &second, size, &mut stream(0, "subsample", number as u64));
         assert_eq!(drawn.len(), size, "case {number}");
-        let distinct: BTreeSet<&usize> = drawn.iter().collect();
+        let distinct: BTreeSet<&ExampleIndex> = drawn.iter().collect();
         assert_eq!(distinct.len() < size, case["with_replacement"].as_bool().unwrap(), "case {number}: {drawn:?}");
         if let Ok(least) = serde_json::from_value::<[usize; 3]>(case["taken_at_least"].clone()) {
             for (group, least) in groups.iter().zip(least) {
@@ -164,7 +176,7 @@ fn constraints_of_ifeval() {
     assert!(!cases.is_empty());
     for (number, case) in cases.iter().enumerate() {
         let kind = case["instruction_id"].as_str().unwrap();
-        // Where a row asks for a symbol, the public checker draws a letter at random in its place: its verdict is no answer.
+        // Where a row asks for a symbol, the public checker counts a random letter instead, so that its result is meaningless.
         if case["kwargs"]["letter"].as_str().is_some_and(|letter| !letter.trim().chars().all(|c| c.is_ascii_alphabetic())) {
             not_checked(&format!("case {number} counts a random letter in place of {}", case["kwargs"]["letter"]));
             continue;

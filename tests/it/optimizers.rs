@@ -24,6 +24,7 @@ use gepard::optimize::methods::reflexion::Reflexion;
 use gepard::optimize::methods::single_prompt::{SinglePromptMethod, SinglePromptSearch};
 use gepard::optimize::methods::textgrad::TextGrad;
 use gepard::optimize::{self, Optimizer, Pool, Session};
+use gepard::program::PoolIndex;
 use proptest::prelude::*;
 
 /// A finished search.
@@ -408,7 +409,7 @@ fn random_reflects_on_the_seed_alone() {
         answer(request)
     };
     let found = search(&plan, &task.path("run"), &mut *optimizer, counted).unwrap();
-    assert!(found.pool.members.len() > 3 && found.pool.members[1..].iter().all(|member| member.parents == [0]));
+    assert!(found.pool.members.len() > 3 && found.pool.members[1..].iter().all(|member| member.parents == [PoolIndex::SEED]));
     assert_eq!((found.best(), *asked.borrow() + 1), (0.5, found.pool.members.len()));
 }
 

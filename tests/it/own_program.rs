@@ -1,4 +1,4 @@
-//! The example of a program and a metric of one's own does what it says.
+//! Runs `examples/own_program.rs`: a search for a program and a metric that the user of the library has written.
 
 #![allow(clippy::unwrap_used)]
 
@@ -8,7 +8,7 @@ mod own_program;
 use std::fmt::Write as _;
 
 #[test]
-fn a_program_and_a_metric_of_one_s_own_are_optimized() {
+fn a_program_and_a_metric_of_the_user_are_optimized() {
     let folder = tempfile::tempdir().unwrap();
     let rows = |from: usize| {
         (from..from + 12).fold(String::new(), |mut rows, n| {
@@ -18,7 +18,7 @@ fn a_program_and_a_metric_of_one_s_own_are_optimized() {
     };
     std::fs::write(folder.path().join("train.jsonl"), rows(0)).unwrap();
     std::fs::write(folder.path().join("val.jsonl"), rows(100)).unwrap();
-    // Without the word URGENT it never names a team at all; with it, it says p1 of everything.
+    // Without the word URGENT in its instruction, the model never writes a priority; with it, it always writes p1.
     let script = [
         r#"{"contains": ["Write a better instruction"], "text": "URGENT first."}"#,
         r#"{"contains": ["URGENT"], "text": " x\npriority: p1"}"#,
@@ -50,15 +50,15 @@ budget = "100"
     )
     .unwrap();
     let run = folder.path().join("run");
-    // Half of the rows are p1, and of p2, p1 is half right.
+    // Half of the rows are p1; for the others, which are p2, the metric gives p1 half of the score.
     assert!((own_program::search(&task, &run).unwrap() - 0.75).abs() < 1e-9);
-    // The seed's answers lack the priority: its program asked twice, as its own control has it.
+    // The seed's answers lack the priority, so the program's control asks the module a second time.
     let journal = std::fs::read_to_string(run.join("journal.jsonl")).unwrap();
-    let asked = |line: &str| {
+    let most_steps = |line: &str| {
         let record: serde_json::Value = serde_json::from_str(line).unwrap();
         record["record"]["rollouts"]
             .as_array()
             .map(|all| all.iter().map(|r| r["rollout"]["steps"].as_array().unwrap().len()).max())
     };
-    assert_eq!(journal.lines().find_map(asked), Some(Some(2)));
+    assert_eq!(journal.lines().find_map(most_steps), Some(Some(2)));
 }

@@ -10,8 +10,8 @@ use crate::data::split::Split;
 use crate::engine::ModelId;
 use crate::evaluate::Scored;
 use crate::event::{Event, Purpose, StopReason};
-use crate::optimize::idle::Idle;
-use crate::optimize::joining::{self, Proposal, is_enough, open_modules, validated};
+use crate::optimize::idle::IdleIterations;
+use crate::optimize::joining::{self, NewCandidate, Proposal, early_stop, open_modules};
 use crate::optimize::minibatch::Minibatches;
 use crate::optimize::operators::rewrite::{read_rewrite, rewrite_prompt};
 use crate::optimize::operators::{Evidence, Operator};
@@ -21,7 +21,7 @@ use crate::optimize::reflection::profile::profile_module;
 use crate::optimize::reflection::reflectors::{Reflection, Reflectors};
 use crate::optimize::reflection::unusable::{Attempt, Unusable};
 use crate::optimize::session::{Halt, Session};
-use crate::program::{Candidate, ModuleText};
+use crate::program::{Candidate, ModuleText, PoolIndex};
 
 /// The idle iterations in a row that end a search. A search over more minibatches per epoch has as many idle iterations as these.
 const MIN_IDLE: usize = 5;
@@ -85,10 +85,11 @@ impl Random {
         })?;
         for text in texts.into_iter().flatten() {
             let candidate = self.seed.with(module_index, text);
-            let proposal = Proposal { iteration, number: 1, parent: 0 };
-            joining::propose(session, proposal, &candidate, &[(module_index, operator)])?;
+            let proposal = Proposal { iteration, number: 1, parent: PoolIndex::SEED };
+            joining::log_proposal(session, proposal, &candidate, &[(module_index, operator)])?;
             self.tried.insert(candidate.clone());
-            let member = validated(session, &self.members, iteration, (candidate, 0, 1))?;
+            let member =
+                joining::validate(session, &self.members, iteration, NewCandidate::child(candidate, PoolIndex::SEED, 1))?;
             self.members.push(member);
         }
         Ok(())
@@ -97,21 +98,23 @@ impl Random {
 
 impl Optimizer for Random {
     fn search(&mut self, session: &mut Session<'_>) -> Result<StopReason, Halt> {
-        let seed = validated(session, &[], 0, (self.seed.clone(), 0, 0))?;
+        let seed = joining::validate(session, &[], 0, NewCandidate::seed(self.seed.clone()))?;
         self.tried.insert(self.seed.clone());
         self.members.push(seed);
         let modules = open_modules(session);
         let mut batches = Minibatches::new(session.train().len(), session.plan().minibatch);
-        let mut idle = Idle::default();
+        let mut idle = IdleIterations::new(MIN_IDLE.max(batches.in_epoch()));
         for (iteration, &module_index) in (1..).zip(modules.iter().cycle()) {
-            if let Some(reason) = is_enough(session, &self.members, 2) {
+            if let Some(reason) = early_stop(session, &self.members, 2) {
                 return Ok(reason);
             }
             let batch = batches.deal(|epoch| session.random("minibatch", epoch));
+            let batch: Vec<usize> = batch.into_iter().map(|example| example.0).collect();
             session.fits((batch.len() + session.validation_size()) as u64)?;
             let before = session.spent().rollouts;
             self.try_rewrite(session, iteration, module_index, &batch)?;
-            if idle.is_end(session, iteration, before, MIN_IDLE.max(batches.in_epoch()))? {
+            idle.record(session, iteration, before)?;
+            if idle.is_limit_reached() {
                 return Ok(StopReason::NothingLeft);
             }
         }

@@ -12,11 +12,11 @@ use rand::seq::SliceRandom;
 
 use crate::data::split::Split;
 use crate::engine::ModelId;
-use crate::evaluate::Scored;
+use crate::evaluate::{Scored, scores};
 use crate::event::{Event, Purpose, StopReason};
-use crate::optimize::joining::{is_enough, open_modules, validated};
+use crate::optimize::joining::{self, NewCandidate, early_stop, open_modules};
 use crate::optimize::optimizer::Optimizer;
-use crate::optimize::pool::{self, Member};
+use crate::optimize::pool::Member;
 use crate::optimize::reflection::packing::{self, PackedPrompt, ShownCall};
 use crate::optimize::reflection::read_answer::read_text;
 use crate::optimize::reflection::reflectors::{Reflection, Reflectors};
@@ -141,7 +141,7 @@ impl Reflexion {
 
 impl Optimizer for Reflexion {
     fn search(&mut self, session: &mut Session<'_>) -> Result<StopReason, Halt> {
-        let seed = validated(session, &[], 0, (self.seed.clone(), 0, 0))?;
+        let seed = joining::validate(session, &[], 0, NewCandidate::seed(self.seed.clone()))?;
         self.members.push(seed);
         // As many examples that the budget has room for all trials of all of them, at least one.
         let trials = self.trials.max(1);
@@ -159,7 +159,7 @@ impl Optimizer for Reflexion {
             }
             session.fits(open.len() as u64)?;
             if trial > 1 {
-                if let Some(reason) = is_enough(session, &[], open.len() as u64) {
+                if let Some(reason) = early_stop(session, &[], open.len() as u64) {
                     return Ok(reason);
                 }
                 self.reflect(session, trial, &open, &mut states)?;
@@ -181,7 +181,7 @@ impl Optimizer for Reflexion {
             let last = states.values().filter_map(|state| state.last.as_ref());
             let scores: Vec<Option<f64>> = last.map(|scored| scored.score()).collect();
             let solved = states.values().filter(|state| state.is_solved()).count();
-            let mean = pool::mean(&scores).unwrap_or(0.0);
+            let mean = scores::mean(&scores).unwrap_or(0.0);
             session.log(&Event::Attempted { trial, mean, solved, of: examples.len() })?;
         }
         Ok(StopReason::TrialsDone)

@@ -8,22 +8,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::data::ExampleIndex;
 use crate::data::split::Split;
 use crate::engine::ModelId;
-use crate::evaluate::Scored;
+use crate::evaluate::{Scored, Scores, scores};
 use crate::event::{Event, Purpose, StopReason};
-use crate::optimize::idle::Idle;
-use crate::optimize::joining::{self, Proposal, is_enough, open_modules, validated};
+use crate::optimize::idle::IdleIterations;
+use crate::optimize::joining::{self, NewCandidate, Proposal, early_stop, open_modules};
 use crate::optimize::minibatch::Minibatches;
 use crate::optimize::optimizer::Optimizer;
-use crate::optimize::pool::{self, Member, Scores};
+use crate::optimize::pool::Member;
 use crate::optimize::reflection::instruction::read_instruction;
 use crate::optimize::reflection::packing::{self, PackedPrompt, ShownCall};
 use crate::optimize::reflection::read_answer::read_text;
 use crate::optimize::reflection::reflectors::{Reflection, Reflectors};
 use crate::optimize::reflection::unusable::Attempt;
 use crate::optimize::session::{Halt, Session};
-use crate::program::{Candidate, ModuleText};
+use crate::program::{Candidate, ModuleText, PoolIndex};
 
 /// The examples of a minibatch.
 const MINIBATCH: usize = 3;
@@ -110,7 +111,7 @@ impl TextGrad {
         if operators.is_empty() || !self.tried.insert(updated.clone()) {
             return Ok(None);
         }
-        joining::propose(session, Proposal { iteration, number: 1, parent }, &updated, &operators)?;
+        joining::log_proposal(session, Proposal { iteration, number: 1, parent: PoolIndex(parent) }, &updated, &operators)?;
         self.keep_if_no_worse(session, iteration, parent, updated)
     }
 
@@ -124,20 +125,19 @@ impl TextGrad {
     ) -> Result<Option<usize>, Halt> {
         let examples: Vec<usize> = (0..session.validation_size()).collect();
         let rollouts = session.evaluate(Purpose::Validation, Split::Val, &updated, &examples)?;
-        let scored = examples.iter().zip(&rollouts).filter_map(|(&index, scored)| Some((index, scored.score()?)));
-        let scores: Scores = scored.collect();
+        let scores = Scores::from_list(rollouts.iter().map(|scored| scored.score()));
         // Examples on which either is unscored do not count.
-        let shared = scores.shared(&self.members[parent].scores);
-        let sums = shared.fold((0.0, 0.0), |(child, parent), (_, own, other)| (child + own, parent + other));
-        let (child_sum, parent_sum) = (pool::rounded(sums.0), pool::rounded(sums.1));
+        let paired = scores.paired(&self.members[parent].scores);
+        let sums = paired.fold((0.0, 0.0), |(child, parent), pair| (child + pair.own, parent + pair.other));
+        let (child_sum, parent_sum) = (scores::rounded(sums.0), scores::rounded(sums.1));
         if child_sum < parent_sum {
             let run = examples.len();
             session.log(&Event::Rejected { iteration, proposal: 1, parent_sum, child_sum, run })?;
             return Ok(None);
         }
-        let results: Vec<(usize, Arc<Scored>)> = examples.into_iter().zip(rollouts).collect();
-        let tokens = session.prompt_tokens(&updated);
-        let member = joining::join(session, &self.members, iteration, (updated, vec![parent], 1), tokens, &results)?;
+        let rollouts: Vec<(ExampleIndex, Arc<Scored>)> = (0..).map(ExampleIndex).zip(rollouts).collect();
+        let new = NewCandidate::child(updated, PoolIndex(parent), 1);
+        let member = joining::join(session, &self.members, iteration, new, &rollouts)?;
         self.members.push(member);
         Ok(Some(self.members.len() - 1))
     }
@@ -291,21 +291,23 @@ fn carry_through_steps(session: &Session<'_>, criticism: &mut Criticism, rollout
 
 impl Optimizer for TextGrad {
     fn search(&mut self, session: &mut Session<'_>) -> Result<StopReason, Halt> {
-        let seed = validated(session, &[], 0, (self.seed.clone(), 0, 0))?;
+        let seed = joining::validate(session, &[], 0, NewCandidate::seed(self.seed.clone()))?;
         self.tried.insert(self.seed.clone());
         self.members.push(seed);
         let mut batches = Minibatches::new(session.train().len(), MINIBATCH);
         let modules = session.program().modules.len();
         let questions = MINIBATCH * (1 + 2 * modules) + modules;
-        let (mut idle, mut current, mut improved) = (Idle::default(), 0, 0);
+        let mut idle = IdleIterations::new(MIN_IDLE.max(batches.in_epoch()));
+        let (mut current, mut improved) = (0, 0);
         for iteration in 1.. {
-            if let Some(reason) = is_enough(session, &self.members, questions as u64) {
+            if let Some(reason) = early_stop(session, &self.members, questions as u64) {
                 return Ok(reason);
             }
             if session.limits().patience.is_some_and(|patience| iteration > improved + patience) {
                 return Ok(StopReason::NoImprovement);
             }
             let batch = batches.deal(|epoch| session.random("minibatch", epoch));
+            let batch: Vec<usize> = batch.into_iter().map(|example| example.0).collect();
             session.fits((batch.len() + session.validation_size()) as u64)?;
             let before = session.spent().rollouts;
             let mean = self.members[current].mean();
@@ -313,7 +315,8 @@ impl Optimizer for TextGrad {
                 current = updated;
                 improved = if self.members[current].mean() > mean { iteration } else { improved };
             }
-            if idle.is_end(session, iteration, before, MIN_IDLE.max(batches.in_epoch()))? {
+            idle.record(session, iteration, before)?;
+            if idle.is_limit_reached() {
                 return Ok(StopReason::NothingLeft);
             }
         }

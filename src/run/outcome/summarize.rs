@@ -2,7 +2,7 @@
 
 use super::sentence::outcome;
 use super::tested::TestScores;
-use crate::optimize::pool::mean;
+use crate::evaluate::scores::mean;
 use crate::optimize::session::Spent;
 use crate::optimize::{Member, Pool};
 use crate::report::interval::Interval;
@@ -32,7 +32,7 @@ pub(crate) fn summarize(pool: &Pool, spent: Spent, tally: Tally, elapsed: f64, t
     Summary {
         seed_score: pool.members[0].mean(),
         best_score: pool.members[best].mean(),
-        best_candidate: best,
+        best_candidate: best.0,
         test_seed_score: test.and_then(|test| mean(&test.seed.scores)),
         test_best_score: test.and_then(|test| mean(&test.best.scores)),
         test_difference: differences.as_ref().and_then(|differences| {
@@ -40,7 +40,7 @@ pub(crate) fn summarize(pool: &Pool, spent: Spent, tally: Tally, elapsed: f64, t
             mean(&scores)
         }),
         test_difference_95: differences.as_deref().and_then(Interval::of_mean),
-        outcome: outcome(pool, best, &tally),
+        outcome: outcome(pool, best.0, &tally),
         notes: (!tally.anything).then(|| NOTHING_SCORED.to_owned()).into_iter().collect(),
         rollouts: spent.rollouts,
         test_rollouts: test.map_or(0, TestScores::rollouts),
@@ -81,7 +81,7 @@ pub(crate) fn summarize(pool: &Pool, spent: Spent, tally: Tally, elapsed: f64, t
 fn pool_entry(pool_index: usize, member: &Member) -> PoolEntry {
     PoolEntry {
         candidate: pool_index,
-        parents: member.parents.clone(),
+        parents: member.parents.iter().map(|parent| parent.0).collect(),
         score: member.mean(),
         validated: member.validated,
         prompt_tokens: member.prompt_tokens,
@@ -94,6 +94,6 @@ fn pool_entry(pool_index: usize, member: &Member) -> PoolEntry {
 fn runner_up(pool: &Pool) -> Option<RunnerUp> {
     let candidate = pool.runner_up()?;
     let (best, second) = (&pool.members[pool.best()], &pool.members[candidate]);
-    let differences: Vec<f64> = best.scores.shared(&second.scores).map(|(_, best, second)| best - second).collect();
-    Some(RunnerUp { candidate, score: second.mean(), difference_95: Interval::of_mean(&differences) })
+    let differences: Vec<f64> = best.scores.paired(&second.scores).map(|pair| pair.own - pair.other).collect();
+    Some(RunnerUp { candidate: candidate.0, score: second.mean(), difference_95: Interval::of_mean(&differences) })
 }

@@ -27,7 +27,7 @@ pub(crate) fn write(folder: &Path, program: &Program, pool: &Pool, summary: &Sum
     for module in &modules {
         write_bytes(&instructions.join(format!("{}.txt", module.name)), format!("{}\n", module.instruction).as_bytes())?;
     }
-    write_json(&folder.join(BEST), &BestFile { candidate: best, score: member.mean(), modules })?;
+    write_json(&folder.join(BEST), &BestFile { candidate: best.0, score: member.mean(), modules })?;
     write_json(&folder.join(SUMMARY), summary)
 }
 

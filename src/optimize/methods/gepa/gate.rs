@@ -1,53 +1,58 @@
-//! The gate: may a child cost a validation?
+//! The rules of the gate (step 7): whether a child's scores on a minibatch allow it to be validated.
 
 use crate::config::Gate;
-use crate::optimize::pool::rounded;
+use crate::evaluate::scores::rounded;
 
-/// What the minibatch says of a child.
+/// The sums of the scores of a parent and of its child on the same examples.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sums {
+pub struct ScoreSums {
     /// The sum of the parent's scores.
     pub parent_sum: f64,
-    /// The sum of the child's.
+    /// The sum of the child's scores.
     pub child_sum: f64,
 }
 
-impl Sums {
-    /// Compares scores on the same examples. An example that either was not scored on is left
-    /// out of both sums.
+impl ScoreSums {
+    /// Adds up scores that are listed for the same examples. An example on which either was not scored is left out of both
+    /// sums.
     #[must_use]
-    pub fn of(parent: &[Option<f64>], child: &[Option<f64>]) -> Self {
+    pub fn new(parent: &[Option<f64>], child: &[Option<f64>]) -> Self {
         let both = parent.iter().zip(child).filter_map(|(p, c)| Some(((*p)?, (*c)?)));
         let (parent_sum, child_sum) = both.fold((0.0, 0.0), |(ps, cs), (p, c)| (ps + p, cs + c));
         Self { parent_sum: rounded(parent_sum), child_sum: rounded(child_sum) }
     }
 
-    /// How much better the child is.
+    /// Returns the child's sum less the parent's.
     #[must_use]
     pub fn gain(&self) -> f64 {
         rounded(self.child_sum - self.parent_sum)
     }
 
-    /// Whether the child may be validated. `from_zero` says that the parent was not expected to get anything right:
-    /// where neither does, the minibatch tells nothing, and the confident gate leaves it to the validation's first share.
+    /// Whether the child may be validated. The gate of the paper is [`Gate::Strict`].
+    ///
+    /// The confident gate also lets a child pass where neither it nor its parent has any score above 0, provided that
+    /// `expects_zero` holds: that this was to be expected of the parent. Such a minibatch carries no information, so the
+    /// first share of the validation decides.
     #[must_use]
-    pub fn passes(&self, gate: Gate, from_zero: bool) -> bool {
-        let nothing = self.parent_sum <= 0.0 && self.child_sum <= 0.0;
-        passes(gate, self.gain()) || (gate == Gate::Confident && from_zero && nothing)
+    pub fn passes(&self, gate: Gate, expects_zero: bool) -> bool {
+        let is_all_zero = self.parent_sum <= 0.0 && self.child_sum <= 0.0;
+        is_gain_enough(gate, self.gain()) || (gate == Gate::Confident && expects_zero && is_all_zero)
     }
 }
 
-/// Standard errors of the mean difference beyond which a child is plainly worse: more than the loss of a single example.
-const PLAIN: f64 = 1.0;
+/// The number of standard errors of the mean difference beyond which a child is plainly worse than its parent. The loss of
+/// a single example is within it.
+const PLAINLY_WORSE_ERRORS: f64 = 1.0;
 
-/// Whether a child is worse than its parent by more than so many standard errors.
+/// Whether a child is worse than its parent by more than noise explains. Scores are listed for the same examples; those on
+/// which either was not scored are left out.
 #[must_use]
 pub fn is_plainly_worse(parent: &[Option<f64>], child: &[Option<f64>]) -> bool {
-    let lost: Vec<f64> = parent.iter().zip(child).filter_map(|(p, c)| Some((*p)? - (*c)?)).collect();
-    is_beyond_noise(&lost, PLAIN)
+    let losses: Vec<f64> = parent.iter().zip(child).filter_map(|(p, c)| Some((*p)? - (*c)?)).collect();
+    is_beyond_noise(&losses, PLAINLY_WORSE_ERRORS)
 }
 
-/// Whether the mean of paired differences is above 0 by more than so many of its standard errors.
+/// Whether the mean of paired differences is above 0 by more than `errors` of its standard errors.
 #[must_use]
 pub fn is_beyond_noise(differences: &[f64], errors: f64) -> bool {
     let n = differences.len() as f64;
@@ -56,23 +61,31 @@ pub fn is_beyond_noise(differences: &[f64], errors: f64) -> bool {
     differences.len() > 1 && mean > errors * (variance / n).sqrt()
 }
 
-fn passes(gate: Gate, gain: f64) -> bool {
+fn is_gain_enough(gate: Gate, gain: f64) -> bool {
     match gate {
         Gate::Strict | Gate::Confident => gain > 0.0,
         Gate::OrEqual => gain >= 0.0,
     }
 }
 
-/// Whether a child that has been run on part of a minibatch can still pass, were it perfect on all of
-/// the rest. `child` has None where it was not run, and Some(None) where the metric failed.
+/// What is known of a child on an example of a minibatch that is being run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ChildScore {
+    /// It was not run on the example yet.
+    NotRun,
+    /// It was run; None where the metric failed.
+    Run(Option<f64>),
+}
+
+/// Whether a child that was run on a part of a minibatch can still pass, were its score 1 on all other examples.
 #[must_use]
-pub fn can_pass(gate: Gate, parent: &[Option<f64>], child: &[Option<Option<f64>>]) -> bool {
-    let most = |(parent, child): (&Option<f64>, &Option<Option<f64>>)| match (parent, child) {
-        (Some(parent), Some(Some(child))) => child - parent,
-        (Some(parent), None) => 1.0 - parent,
-        (_, Some(None)) | (None, _) => 0.0,
+pub fn can_pass(gate: Gate, parent: &[Option<f64>], child: &[ChildScore]) -> bool {
+    let largest_gain = |(parent, child): (&Option<f64>, &ChildScore)| match (parent, child) {
+        (Some(parent), ChildScore::Run(Some(child))) => child - parent,
+        (Some(parent), ChildScore::NotRun) => 1.0 - parent,
+        (_, ChildScore::Run(None)) | (None, _) => 0.0,
     };
-    passes(gate, rounded(parent.iter().zip(child).map(most).sum()))
+    is_gain_enough(gate, rounded(parent.iter().zip(child).map(largest_gain).sum()))
 }
 
 #[cfg(test)]
@@ -82,7 +95,7 @@ mod tests {
 
     #[test]
     fn only_a_better_child_passes_and_an_equal_one_where_that_is_enough() {
-        let passes = |gate, p: [f64; 2], c: [f64; 2]| Sums::of(&p.map(Some), &c.map(Some)).passes(gate, false);
+        let passes = |gate, p: [f64; 2], c: [f64; 2]| ScoreSums::new(&p.map(Some), &c.map(Some)).passes(gate, false);
         assert!(passes(Gate::Strict, [0.0, 1.0], [1.0, 1.0]));
         assert!(!passes(Gate::Strict, [0.0, 1.0], [1.0, 0.0]));
         assert!(passes(Gate::OrEqual, [0.0, 1.0], [1.0, 0.0]));
@@ -90,18 +103,18 @@ mod tests {
         assert!(passes(Gate::Confident, [0.0, 1.0], [1.0, 1.0]));
         assert!(!passes(Gate::Confident, [0.0, 1.0], [1.0, 0.0]));
         assert!(!passes(Gate::Confident, [0.0, 0.0], [0.0, 0.0]));
-        let nothing = Sums::of(&[Some(0.0); 2], &[Some(0.0); 2]);
-        assert!(nothing.passes(Gate::Confident, true) && !nothing.passes(Gate::Strict, true));
+        let zero = ScoreSums::new(&[Some(0.0); 2], &[Some(0.0); 2]);
+        assert!(zero.passes(Gate::Confident, true) && !zero.passes(Gate::Strict, true));
     }
 
     #[test]
     fn a_tie_in_thirds_is_a_tie() {
         let thirds = |n: [f64; 3]| n.map(|x| Some(x / 3.0));
-        assert!(!Sums::of(&thirds([3.0, 2.0, 1.0]), &thirds([2.0, 2.0, 2.0])).passes(Gate::Strict, false));
+        assert!(!ScoreSums::new(&thirds([3.0, 2.0, 1.0]), &thirds([2.0, 2.0, 2.0])).passes(Gate::Strict, false));
     }
 
     #[test]
-    fn one_example_is_no_plain_loss_and_two_are() {
+    fn the_loss_of_one_example_is_not_plainly_worse_and_that_of_two_is() {
         let some = |scores: [f64; 4]| scores.map(Some);
         assert!(!is_plainly_worse(&some([1.0, 1.0, 0.5, 0.0]), &some([0.0, 1.0, 0.5, 0.0])));
         assert!(!is_plainly_worse(&some([1.0; 4]), &some([1.0; 4])));
@@ -111,8 +124,8 @@ mod tests {
 
     #[test]
     fn an_unscored_example_decides_nothing() {
-        assert!(!Sums::of(&[Some(0.0), None], &[None, Some(1.0)]).passes(Gate::Strict, false));
-        assert!(Sums::of(&[Some(0.0), None], &[Some(0.5), Some(0.0)]).passes(Gate::Strict, false));
+        assert!(!ScoreSums::new(&[Some(0.0), None], &[None, Some(1.0)]).passes(Gate::Strict, false));
+        assert!(ScoreSums::new(&[Some(0.0), None], &[Some(0.5), Some(0.0)]).passes(Gate::Strict, false));
     }
 
     fn score() -> impl Strategy<Value = Option<f64>> {
@@ -120,21 +133,25 @@ mod tests {
     }
 
     proptest! {
-        /// What is given up could not have passed, however the rest had gone; what is not given up at the end has passed.
+        /// A child that is given up could not have passed, whatever its other scores had been. One that was run on all
+        /// examples is given up exactly if it did not pass.
         #[test]
-        fn an_early_end_never_changes_the_verdict(
+        fn giving_up_early_never_changes_the_result(
             rows in prop::collection::vec((score(), score()), 1..12),
             run in 0..12_usize,
             gate in prop_oneof![Just(Gate::Strict), Just(Gate::OrEqual)],
         ) {
             let (parent, child): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-            let known: Vec<_> = child.iter().enumerate().map(|(at, c)| (at < run).then_some(*c)).collect();
-            let verdict = Sums::of(&parent, &child).passes(gate, false);
-            if verdict {
+            let known = |(example, score): (usize, &Option<f64>)| {
+                if example < run { ChildScore::Run(*score) } else { ChildScore::NotRun }
+            };
+            let known: Vec<ChildScore> = child.iter().enumerate().map(known).collect();
+            let passes = ScoreSums::new(&parent, &child).passes(gate, false);
+            if passes {
                 prop_assert!(can_pass(gate, &parent, &known));
             }
             if run >= child.len() {
-                prop_assert_eq!(can_pass(gate, &parent, &known), verdict);
+                prop_assert_eq!(can_pass(gate, &parent, &known), passes);
             }
         }
     }

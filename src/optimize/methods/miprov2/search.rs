@@ -9,15 +9,15 @@ use super::options::{OptionMaker, Options};
 use super::settings::Settings;
 use crate::data::split::Split;
 use crate::engine::ModelId;
-use crate::evaluate::Scored;
+use crate::evaluate::{Scored, scores};
 use crate::event::{Event, Purpose, StopReason};
-use crate::optimize::idle::Idle;
-use crate::optimize::joining::{self, Proposal, is_enough, open_modules, validated};
+use crate::optimize::idle::IdleIterations;
+use crate::optimize::joining::{self, NewCandidate, Proposal, early_stop, open_modules};
 use crate::optimize::optimizer::Optimizer;
-use crate::optimize::pool::{self, Member, best_mean};
+use crate::optimize::pool::{Member, best_mean};
 use crate::optimize::reflection::reflectors::Reflectors;
 use crate::optimize::session::{Halt, Session};
-use crate::program::Candidate;
+use crate::program::{Candidate, PoolIndex};
 
 /// The most validation examples of a trial.
 const MAX_MINIBATCH: usize = 35;
@@ -68,7 +68,7 @@ struct Means {
 
 impl Means {
     fn mean(self) -> f64 {
-        pool::rounded(self.sum / self.count as f64)
+        scores::rounded(self.sum / self.count as f64)
     }
 }
 
@@ -121,11 +121,11 @@ impl Miprov2 {
             let is_changed = |&module_index: &usize| candidate.0[module_index] != self.seed.0[module_index];
             let operators: Vec<(usize, &'static str)> =
                 (0..candidate.0.len()).filter(is_changed).map(|module_index| (module_index, "tpe")).collect();
-            joining::propose(session, Proposal { iteration, number: 1, parent: 0 }, &candidate, &operators)?;
+            joining::log_proposal(session, Proposal { iteration, number: 1, parent: PoolIndex::SEED }, &candidate, &operators)?;
         }
         let rollouts = session.evaluate(Purpose::Trial, Split::Val, &candidate, &examples)?;
         let scores: Vec<Option<f64>> = rollouts.iter().map(|scored| Scored::score(scored)).collect();
-        let mean = pool::mean(&scores).unwrap_or(0.0);
+        let mean = scores::mean(&scores).unwrap_or(0.0);
         session.log(&Event::Tried { iteration, proposal: 1, split: Split::Val, examples: examples.len(), mean })?;
         trials.choices.record(&combination, mean);
         let means = trials.tried.entry(combination).or_default();
@@ -144,7 +144,7 @@ impl Miprov2 {
         if self.members.iter().any(|member| member.candidate == candidate) {
             return Ok(());
         }
-        let member = validated(session, &self.members, iteration, (candidate, 0, 1))?;
+        let member = joining::validate(session, &self.members, iteration, NewCandidate::child(candidate, PoolIndex::SEED, 1))?;
         trials.choices.record(&combination, member.mean());
         self.members.push(member);
         Ok(())
@@ -153,20 +153,20 @@ impl Miprov2 {
 
 impl Optimizer for Miprov2 {
     fn search(&mut self, session: &mut Session<'_>) -> Result<StopReason, Halt> {
-        let seed = validated(session, &[], 0, (self.seed.clone(), 0, 0))?;
+        let seed = joining::validate(session, &[], 0, NewCandidate::seed(self.seed.clone()))?;
         self.members.push(seed);
         // Two summaries and the instructions, all of which may be asked for twice.
         let questions = 2 * (2 + self.settings.instructions.saturating_sub(1) * open_modules(session).len());
-        if let Some(reason) = is_enough(session, &self.members, questions as u64) {
+        if let Some(reason) = early_stop(session, &self.members, questions as u64) {
             return Ok(reason);
         }
         session.log(&Event::Iteration { iteration: 1, parents: vec![0], minibatch: Vec::new() })?;
         let mut trials = self.start_trials(session)?;
         let cost = (trials.minibatch + session.validation_size()) as u64;
-        let (mut idle, mut improved) = (Idle::default(), 1);
+        let (mut idle, mut improved) = (IdleIterations::new(MAX_IDLE), 1);
         for iteration in 2.. {
             // Trials ask no reflector, so a limit on reflections does not end them.
-            let enough = is_enough(session, &self.members, 0).filter(|reason| *reason != StopReason::ReflectionsSpent);
+            let enough = early_stop(session, &self.members, 0).filter(|reason| *reason != StopReason::ReflectionsSpent);
             if let Some(reason) = enough {
                 return Ok(reason);
             }
@@ -194,7 +194,8 @@ impl Optimizer for Miprov2 {
                 self.validate_best(session, iteration, &mut trials)?;
             }
             improved = if best_mean(&self.members) > best { iteration } else { improved };
-            if idle.is_end(session, iteration, before, MAX_IDLE)? {
+            idle.record(session, iteration, before)?;
+            if idle.is_limit_reached() {
                 self.validate_best(session, iteration, &mut trials)?;
                 return Ok(StopReason::NothingLeft);
             }

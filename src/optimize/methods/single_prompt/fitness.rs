@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::optimize::pool::rounded;
+use crate::evaluate::scores::rounded;
 
 /// The result of a candidate on training examples.
 #[derive(Debug, Clone, Default, PartialEq)]

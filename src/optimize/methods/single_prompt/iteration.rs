@@ -9,17 +9,16 @@ use super::fitness::Fitness;
 use super::trials::{Trials, Tried};
 use crate::data::split::Split;
 use crate::engine::Completion;
-use crate::evaluate::Scored;
+use crate::evaluate::{Scored, scores};
 use crate::event::{Event, Purpose};
 use crate::optimize::joining::{self, Proposal};
-use crate::optimize::pool;
 use crate::optimize::reflection::instruction::read_instruction;
 use crate::optimize::reflection::packing::PackedPrompt;
 use crate::optimize::reflection::reflectors::Reflection;
 use crate::optimize::reflection::training_data;
 use crate::optimize::reflection::unusable::{Attempt, Unusable, log_unusable};
 use crate::optimize::session::{Ask, Halt, Session};
-use crate::program::{Candidate, Demonstration, Module, ModuleText};
+use crate::program::{Candidate, Demonstration, Module, ModuleText, PoolIndex};
 
 /// A question to a reflector for a new instruction.
 #[derive(Debug, Clone)]
@@ -219,8 +218,9 @@ impl<'t, 's> Iteration<'t, 's> {
         for proposed in &distinct {
             let candidate = self.candidate(&proposed.text);
             if !self.trials.tried.contains_key(&candidate) {
-                let proposal = Proposal { iteration: self.number, number: proposed.number, parent: self.best_member() };
-                joining::propose(self.session, proposal, &candidate, &[(self.module_index, proposed.operator)])?;
+                let proposal =
+                    Proposal { iteration: self.number, number: proposed.number, parent: PoolIndex(self.best_member()) };
+                joining::log_proposal(self.session, proposal, &candidate, &[(self.module_index, proposed.operator)])?;
             }
         }
         self.run(&distinct, part)?;
@@ -248,7 +248,7 @@ impl<'t, 's> Iteration<'t, 's> {
         for ((proposed, candidate), answers) in texts.iter().zip(candidates).zip(answers) {
             let mean_of = |value: &dyn Fn(&Scored) -> Option<f64>| {
                 let values: Vec<Option<f64>> = answers.iter().map(|answer| value(answer.as_ref()?)).collect();
-                pool::mean(&values).unwrap_or(0.0)
+                scores::mean(&values).unwrap_or(0.0)
             };
             let (mean, closeness) = (mean_of(&Scored::score), mean_of(&|scored| Some(scored.closeness())));
             let rollouts = examples.iter().zip(answers).filter_map(|(&index, answer)| Some((index, answer?)));

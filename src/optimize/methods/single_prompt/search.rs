@@ -8,8 +8,8 @@ use super::share::BudgetShare;
 use super::trials::Trials;
 use crate::engine::ModelId;
 use crate::event::{Event, StopReason};
-use crate::optimize::idle::Idle;
-use crate::optimize::joining::{is_enough, open_modules, validated};
+use crate::optimize::idle::IdleIterations;
+use crate::optimize::joining::{self, NewCandidate, early_stop, open_modules};
 use crate::optimize::optimizer::Optimizer;
 use crate::optimize::pool::Member;
 use crate::optimize::reflection::reflectors::Reflectors;
@@ -102,12 +102,12 @@ impl<M: SinglePromptMethod> SinglePromptSearch<M> {
         share: BudgetShare,
     ) -> Result<StopReason, Halt> {
         let base = self.base.clone();
-        let mut idle = Idle::default();
+        let mut idle = IdleIterations::new(MAX_IDLE);
         let (mut best, mut improved) = (None, self.iteration);
         for round in 0_u64.. {
             // The most questions of an iteration, without those that are asked a second time.
             let questions = 2 * self.method.candidates_per_iteration();
-            if let Some(reason) = is_enough(session, &self.trials.members, questions as u64) {
+            if let Some(reason) = early_stop(session, &self.trials.members, questions as u64) {
                 return Ok(reason);
             }
             // The first iteration also runs the base.
@@ -146,7 +146,8 @@ impl<M: SinglePromptMethod> SinglePromptSearch<M> {
             let population = self.method.population().into_iter().map(|text| iteration.candidate(text));
             let population: Vec<Candidate> = population.collect();
             self.trials.keep_rollouts(&population);
-            if idle.is_end(session, self.iteration, before, MAX_IDLE)? {
+            idle.record(session, self.iteration, before)?;
+            if idle.is_limit_reached() {
                 return Ok(StopReason::NothingLeft);
             }
             let leader = self.trials.leaders(examples.len()).first().map(|&leader| leader.clone());
@@ -168,7 +169,7 @@ impl<M: SinglePromptMethod> SinglePromptSearch<M> {
 
 impl<M: SinglePromptMethod> Optimizer for SinglePromptSearch<M> {
     fn search(&mut self, session: &mut Session<'_>) -> Result<StopReason, Halt> {
-        let seed = validated(session, &[], 0, (self.base.clone(), 0, 0))?;
+        let seed = joining::validate(session, &[], 0, NewCandidate::seed(self.base.clone()))?;
         self.trials.members.push(seed);
         let modules = open_modules(session);
         let examples = self.draw_examples(session, modules.len());

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::fitness::Fitness;
 use crate::evaluate::Scored;
-use crate::optimize::joining::validated;
+use crate::optimize::joining::{self, NewCandidate};
 use crate::optimize::pool::{Member, ranking};
 use crate::optimize::reflection::reflectors::Reflectors;
 use crate::optimize::session::{Halt, Session};
-use crate::program::Candidate;
+use crate::program::{Candidate, PoolIndex};
 
 /// The state of a search.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Trials {
 
     /// Returns the pool index of the best validated candidate.
     pub(super) fn best_member(&self) -> usize {
-        ranking(&self.members).first().copied().unwrap_or(0)
+        ranking(&self.members).first().map_or(0, |best| best.0)
     }
 
     /// Drops the rollouts of all candidates but these. Rollouts take by far the most memory of a search.
@@ -75,7 +75,8 @@ impl Trials {
             if !is_member && session.holds(session.validation_size() as u64)? {
                 let parent = self.tried.get(&candidate).map_or_else(|| self.best_member(), |tried| tried.parent);
                 // The candidate may have been proposed in an earlier iteration, so its proposal has no number in this one.
-                let member = validated(session, &self.members, iteration, (candidate, parent, 0))?;
+                let new = NewCandidate::child(candidate, PoolIndex(parent), 0);
+                let member = joining::validate(session, &self.members, iteration, new)?;
                 self.members.push(member);
             }
         }

@@ -1,0 +1,100 @@
+//! Steps 1, 3 and 4: draws the parents and the minibatch of an iteration, and runs the parents on the minibatch.
+
+use std::collections::BTreeSet;
+
+use super::iteration::{Minibatch, Parent};
+use super::select;
+use super::state::SearchState;
+use crate::config::Parents;
+use crate::data::ExampleIndex;
+use crate::data::split::Split;
+use crate::event::{Event, Purpose};
+use crate::optimize::joining;
+use crate::optimize::minibatch::{Minibatches, without_shown};
+use crate::optimize::session::{Ask, Halt, Session};
+use crate::program::{ModuleIndex, PoolIndex};
+
+/// Draws a parent for each proposal: the same for all, as in the paper, which has one proposal, or one for each.
+pub fn draw(state: &SearchState, session: &Session<'_>, iteration: u64, proposals: usize) -> Vec<PoolIndex> {
+    let plan = session.plan();
+    let mut random = session.random("parent", iteration);
+    match plan.parents {
+        Some(Parents::Several) => (0..proposals).map(|_| select::parent(plan, &state.members, &mut random)).collect(),
+        _ => vec![select::parent(plan, &state.members, &mut random); proposals],
+    }
+}
+
+/// Draws the minibatch of an iteration with these parents.
+pub fn draw_minibatch(
+    state: &mut SearchState,
+    session: &Session<'_>,
+    iteration: u64,
+    parents: &[PoolIndex],
+    minibatches: &mut Minibatches,
+) -> Minibatch {
+    let of_seed = if parents == [PoolIndex::SEED] { state.seed_minibatches.pop_front() } else { None };
+    match of_seed {
+        Some(examples) => Minibatch { examples, is_of_seed: true },
+        None => Minibatch { examples: deal(state, session, iteration, parents, minibatches), is_of_seed: false },
+    }
+}
+
+/// Deals the next minibatch, without examples that one of the parents shows as a demonstration.
+fn deal(
+    state: &SearchState,
+    session: &Session<'_>,
+    iteration: u64,
+    parents: &[PoolIndex],
+    minibatches: &mut Minibatches,
+) -> Vec<ExampleIndex> {
+    let minibatch = minibatches.deal(|epoch| session.random("minibatch", epoch));
+    let train = session.train();
+    let texts = parents.iter().flat_map(|&parent| &state.members[parent].candidate.0);
+    let demonstrations = texts.flat_map(|text| &text.demonstrations);
+    let shown: BTreeSet<&str> = demonstrations.map(|demonstration| demonstration.id.as_str()).collect();
+    let is_shown = |example: ExampleIndex| shown.contains(train[example].id.as_str());
+    without_shown(&minibatch, train.len(), is_shown, &mut session.random("not shown", iteration))
+}
+
+/// Runs the parents on the minibatch, and takes turns of their modules. Parents whose every score is perfect are left out:
+/// there is nothing to learn from them.
+pub fn run(
+    state: &mut SearchState,
+    session: &mut Session<'_>,
+    iteration: u64,
+    parents: &[PoolIndex],
+    minibatch: &Minibatch,
+) -> Result<Vec<Parent>, Halt> {
+    let indices: Vec<usize> = minibatch.examples.iter().map(|example| example.0).collect();
+    let members = &state.members;
+    let asks: Vec<Ask<'_>> =
+        parents.iter().map(|&parent| Ask { candidate: &members[parent].candidate, places: &indices }).collect();
+    let answers = session.evaluate_while(Purpose::Parent, Split::Train, &asks, &mut |_, _| true)?;
+    let (program, train) = (session.program(), session.train());
+    let examples = minibatch.examples.iter().map(|&example| &train[example]);
+    let open: Vec<ModuleIndex> = joining::open_modules(session).into_iter().map(ModuleIndex).collect();
+    let mut imperfect = Vec::new();
+    for (&index, answers) in parents.iter().zip(answers) {
+        let candidate = &state.members[index].candidate;
+        state.demonstrations.record(program, &state.profiles, candidate, examples.clone(), &answers);
+        let rollouts: Vec<_> = answers.into_iter().flatten().collect();
+        let scores: Vec<Option<f64>> = rollouts.iter().map(|scored| scored.score()).collect();
+        if is_perfect(&scores) {
+            session.log(&Event::Perfect { iteration, parent: index.0 })?;
+            continue;
+        }
+        let is_called = |module: &ModuleIndex| {
+            let name = &program[*module].name;
+            rollouts.iter().any(|scored| scored.rollout.telling(name).is_some())
+        };
+        let called: Vec<ModuleIndex> = open.iter().copied().filter(is_called).collect();
+        let modules = state.turns.choose(session.plan().module_selection, index, &open, called);
+        imperfect.push(Parent { index, rollouts, scores, modules });
+    }
+    Ok(imperfect)
+}
+
+/// Whether at least one rollout was scored, and every score is 1.
+fn is_perfect(scores: &[Option<f64>]) -> bool {
+    scores.iter().any(Option::is_some) && scores.iter().flatten().all(|score| *score >= 1.0)
+}

@@ -1,0 +1,123 @@
+//! Step 7: runs the children on the minibatch, and decides which of them are validated.
+
+use super::gate::{self, ChildScore, ScoreSums};
+use super::iteration::{Child, Minibatch, Parent};
+use super::state::SearchState;
+use super::{propose, validate};
+use crate::config::{Gate, Keep};
+use crate::data::split::Split;
+use crate::event::{Event, Purpose};
+use crate::optimize::session::{Answers, Ask, Halt, Session};
+use crate::program::{Candidate, ModuleIndex};
+
+/// The sum of scores that is expected of a parent on a minibatch, below which a sum of 0 is no surprise.
+const EXPECTED_SUM_NEAR_ZERO: f64 = 0.5;
+
+/// The most characters of a rejected child's addition that reflectors read.
+const MOST_ADDITION_CHARACTERS: usize = 200;
+
+/// Runs the children on the minibatch, all in one wave, and returns those that are to be validated.
+///
+/// Differences from the paper, with the confident gate: on a minibatch that the seed was run on before the first iteration,
+/// where the parent's rollouts are reused, a child that is not plainly worse passes, since the first share of the
+/// validation says more about it. A child that does not pass may be proposed once more.
+pub fn run(
+    state: &mut SearchState,
+    session: &mut Session<'_>,
+    iteration: u64,
+    parents: &[Parent],
+    children: Vec<Child>,
+    minibatch: &Minibatch,
+) -> Result<Vec<Child>, Halt> {
+    if children.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rule = session.plan().gate;
+    let is_lenient = minibatch.is_of_seed && rule == Gate::Confident;
+    let indices: Vec<usize> = minibatch.examples.iter().map(|example| example.0).collect();
+    let asks: Vec<Ask<'_>> = children.iter().map(|child| Ask { candidate: &child.candidate, places: &indices }).collect();
+    let mut can_pass = |child: usize, answers: &Answers| {
+        let known = |answer: &Option<_>| answer.as_ref().map_or(ChildScore::NotRun, score_of);
+        let known: Vec<ChildScore> = answers.iter().map(known).collect();
+        is_lenient || gate::can_pass(rule, &parents[children[child].parent].scores, &known)
+    };
+    let answers = session.evaluate_while(Purpose::Gate, Split::Train, &asks, &mut can_pass)?;
+    let train = session.train();
+    let examples = minibatch.examples.iter().map(|&example| &train[example]);
+    let mut passed = Vec::new();
+    for (child, answers) in children.into_iter().zip(answers) {
+        state.demonstrations.record(session.program(), &state.profiles, &child.candidate, examples.clone(), &answers);
+        let run = answers.iter().flatten().count();
+        let scores: Vec<Option<f64>> = answers.iter().map(|answer| answer.as_ref()?.score()).collect();
+        let parent = &parents[child.parent];
+        let sums = ScoreSums::new(&parent.scores, &scores);
+        let expected_sum = state.members[parent.index].mean() * minibatch.examples.len() as f64;
+        let is_no_worse = is_lenient && !gate::is_plainly_worse(&parent.scores, &scores);
+        let passes = is_no_worse || sums.passes(rule, expected_sum < EXPECTED_SUM_NEAR_ZERO);
+        let (proposal, ScoreSums { parent_sum, child_sum }) = (child.proposal, sums);
+        if run == minibatch.examples.len() && passes {
+            session.log(&Event::Passed { iteration, proposal, parent_sum, child_sum })?;
+            passed.push((child, sums));
+        } else {
+            propose::record_outcome(state, session, &child, false);
+            record_additions(state, &child, parent);
+            if rule == Gate::Confident && state.rejected_once.insert(child.candidate.clone()) {
+                state.tried.remove(&child.candidate);
+            }
+            session.log(&Event::Rejected { iteration, proposal, parent_sum, child_sum, run })?;
+        }
+    }
+    keep(state, session, iteration, passed)
+}
+
+/// Returns those children of `passed` that are validated: all, or those with the largest gains. A few examples say little
+/// about which child is the best, so the confident gate keeps as many as the budget allows to race on validation examples;
+/// of equal gains the first.
+fn keep(
+    state: &mut SearchState,
+    session: &mut Session<'_>,
+    iteration: u64,
+    passed: Vec<(Child, ScoreSums)>,
+) -> Result<Vec<Child>, Halt> {
+    if session.plan().keep == Some(Keep::All) {
+        return Ok(passed.into_iter().map(|(child, _)| child).collect());
+    }
+    let mut finalists: Vec<usize> = (0..passed.len()).collect();
+    finalists.sort_by(|&a, &b| passed[b].1.gain().total_cmp(&passed[a].1.gain()));
+    finalists.truncate(match session.plan().gate {
+        Gate::Confident => validate::most_contenders(session.rollouts_left(), session.validation_size()),
+        Gate::Strict | Gate::OrEqual => 1,
+    });
+    let mut kept = Vec::new();
+    for (index, (child, _)) in passed.into_iter().enumerate() {
+        if finalists.contains(&index) {
+            kept.push(child);
+        } else {
+            propose::record_outcome(state, session, &child, false);
+            session.log(&Event::PassedOver { iteration, proposal: child.proposal })?;
+        }
+    }
+    Ok(kept)
+}
+
+fn score_of(scored: &std::sync::Arc<crate::evaluate::Scored>) -> ChildScore {
+    ChildScore::Run(scored.score())
+}
+
+/// Stores what a rejected child added to its parent's instructions, for reflectors to read.
+fn record_additions(state: &mut SearchState, child: &Child, parent: &Parent) {
+    for &(module, _) in &child.operators {
+        let before = &state.members[parent.index].candidate[module].instruction;
+        let addition = addition(before, &child.candidate, module);
+        if !addition.is_empty() {
+            state.rejected_additions.entry((parent.index, module)).or_default().push(addition);
+        }
+    }
+}
+
+/// Returns the lines of a child's instruction that its parent's instruction does not have, cut to a length.
+fn addition(before: &str, child: &Candidate, module: ModuleIndex) -> String {
+    let had: Vec<&str> = before.lines().collect();
+    let new = child[module].instruction.lines().filter(|line| !had.contains(line));
+    new.collect::<Vec<_>>().join(" ").chars().take(MOST_ADDITION_CHARACTERS).collect()
+}
