@@ -1,5 +1,6 @@
-//! The plainest loop over the binding, for `scripts/bench/exact`: one request at a time, no cache, nothing shared, llama.cpp's
-//! own settings, weights as stored. Reads and writes what `waves.rs` does. Arguments: MODEL THREADS CONTEXT.
+//! The simplest greedy decoding with the binding, for `scripts/bench/exact`: one request at a time, without a shared prefix, with
+//! llama.cpp's default settings and the weights as stored. Input and output are those of `waves.rs`.
+//! Arguments: MODEL THREADS CONTEXT.
 
 use std::io::{BufRead, Write};
 use std::num::NonZeroU32;
@@ -16,18 +17,18 @@ use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::token::LlamaToken;
 use serde_json::json;
 
-/// Tokens in a batch of a prompt, as llama.cpp has it.
+/// The most tokens in a batch of a prompt. It is llama.cpp's default.
 const BATCH: usize = 512;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // `cargo bench` adds an argument of its own.
+    // `cargo bench` adds the argument `--bench`.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let [model, threads, context] = arguments.as_slice() else {
         return if arguments.is_empty() { Ok(()) } else { Err("arguments: MODEL THREADS CONTEXT".into()) };
     };
     let path = gepard::models::resolve(model, &PathBuf::new())?;
     let header = gepard::gguf::read(&path)?;
-    // The chat templates of the models that this is run with write no token of their own before or behind a chat.
+    // The templates of the models for which this is used do not write the tokens for beginning and end of text.
     let template = ChatTemplate::new(header.chat_template().ok_or("no chat template")?, "", "")?;
     let mut backend = LlamaBackend::init()?;
     backend.void_logs();
@@ -58,9 +59,9 @@ fn answer(
     template: &ChatTemplate,
     request: &Request,
 ) -> Result<String, Box<dyn std::error::Error>> {
-    // A last message of the assistant is how the answer begins: whoever is asked here is asked without.
+    // A last message of the assistant is the beginning of the answer, which this loop does not support.
     if request.messages.last().is_some_and(|last| last.role == Role::Assistant) {
-        return Err("a begun answer".into());
+        return Err("requests with the beginning of an answer are not supported".into());
     }
     let vocab = model.vocab();
     let rendered = template.render(&request.messages, Some(false))?;

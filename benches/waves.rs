@@ -1,6 +1,6 @@
-//! Answers waves of requests, for `scripts/bench/engine`: reads a JSON line each from standard input (a list of
-//! requests), writes a JSON line each to standard output (texts, tokens, seconds). Arguments: MODEL THREADS CONTEXT [plain], where
-//! `plain` is without drafts.
+//! Answers waves of requests, for `scripts/bench/engine`. Each line of standard input is a list of requests in JSON; for each, a
+//! line of JSON with texts, tokens and seconds is written to standard output.
+//! Arguments: MODEL THREADS CONTEXT [plain]. `plain` turns drafts off.
 
 use std::io::{BufRead, Write};
 use std::ops::ControlFlow;
@@ -13,7 +13,7 @@ use gepard::engine::{Engine, Request, Usage};
 use serde_json::json;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // `cargo bench` adds an argument of its own.
+    // `cargo bench` adds the argument `--bench`.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let ([model, threads, context], drafts) = match arguments.as_slice() {
         [] => return Ok(()),
@@ -25,6 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let file = ModelFile {
         name: "task".into(),
         path,
+        expected_sha256: None,
         gpu_layers: GpuLayers::Auto,
         context: Some(context.parse()?),
         cache: None,
@@ -32,17 +33,23 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         tuning: None,
         recoded: None,
     };
-    let threads = Some(threads.parse()?);
-    let settings = Settings { threads, sequences: Settings::SEQUENCES, chunk: Some(Settings::CHUNK), memory: None, drafts };
+    let settings = Settings {
+        threads: Some(threads.parse()?),
+        sequences: Settings::SEQUENCES,
+        chunk: Some(Settings::CHUNK),
+        memory: None,
+        drafts,
+        cache_folder: gepard::models::cache_dir().ok(),
+    };
     let mut engine = Llama::open(&[file], settings)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", json!({ "ready": true }))?;
     out.flush()?;
     for line in std::io::stdin().lock().lines() {
         let requests: Vec<Request> = serde_json::from_str(&line?)?;
-        let begun = Instant::now();
+        let started = Instant::now();
         let answers = engine.generate(&requests, &mut |_| ControlFlow::Continue(()))?;
-        let seconds = begun.elapsed().as_secs_f64();
+        let seconds = started.elapsed().as_secs_f64();
         let mut usage = Usage::default();
         answers.iter().for_each(|answer| usage += answer.usage);
         let texts: Vec<&str> = answers.iter().map(|answer| answer.text.as_str()).collect();

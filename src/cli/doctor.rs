@@ -82,7 +82,7 @@ fn tell_memory(out: &mut dyn Write, memory: &MemoryPlan, ram: u64) -> io::Result
 
 fn tell_tuning(out: &mut dyn Write, memory: &MemoryPlan, found: &Diagnosis) -> io::Result<()> {
     for share in &memory.shares {
-        if let Some(Tuning { threads, chunk }) = Tuning::of_run(&found.seed.engine, &share.name) {
+        if let Some(Tuning { threads, chunk }) = Tuning::from_fingerprint(&found.seed.engine, &share.name) {
             writeln!(out, "speed     {}: {threads} threads, batches of {chunk} tokens", share.name)?;
         }
     }

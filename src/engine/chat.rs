@@ -1,4 +1,4 @@
-//! The model's own chat template, rendered as Hugging Face does.
+//! Renders the chat template of a model file, as Hugging Face's `apply_chat_template` does.
 
 use std::sync::LazyLock;
 
@@ -8,18 +8,18 @@ use regex::{Captures, Regex};
 use serde::Serialize;
 
 use super::reasoning::Tags;
-use super::{Message, Role};
+use super::request::{Message, Role};
 
-/// The date that templates see. A clock in a prompt would make a run unrepeatable.
+/// The date that templates get. The real date would make a run unrepeatable.
 const TODAY: jiff::civil::DateTime = jiff::civil::date(2026, 1, 2).at(3, 4, 5, 0);
 
-/// Steps after which a template is taken to be endless.
+/// The most steps of a rendering. A template that takes more is refused as endless.
 const FUEL: u64 = 1_000_000;
 
-/// The most bytes of a rendered chat: far more than any model reads.
-const LONGEST: usize = 64 << 20;
+/// The most bytes of a rendered chat. No context holds nearly as many.
+const MAX_RENDERED_BYTES: usize = 64 << 20;
 
-/// Why a chat could not be rendered.
+/// The reasons why a chat cannot be rendered.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
     /// The template cannot be parsed.
@@ -27,40 +27,43 @@ pub enum TemplateError {
         "the model's chat template cannot be read: {0}; take another file of this model, or repair its `tokenizer.chat_template`"
     )]
     Syntax(String),
-    /// The template refuses this chat or fails on it.
+    /// The template raises an exception or fails for this chat.
     #[error("the model's chat template refuses the chat: {0}")]
     Render(String),
 }
 
-/// A chat template as a model ships it.
+/// The chat template of a model file.
 pub struct ChatTemplate {
     environment: Environment<'static>,
+    /// The text of the token for the beginning of text.
     bos: String,
+    /// The text of the token for the end of text.
     eos: String,
+    /// The tags of reasoning that occur in the template.
     tags: Option<Tags>,
 }
 
-/// A chat as text, up to where the answer begins.
+/// A chat as the text of a prompt, up to where the model continues.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rendered {
-    /// The text. Where the model is to reason first, it ends within its reasoning.
+pub struct RenderedChat {
+    /// The text of the prompt. If the model is to reason first, it ends after the tag that opens the reasoning.
     pub text: String,
-    /// What opens the reasoning; empty where there is none.
-    pub opened: &'static str,
-    /// What the answer begins with behind the reasoning; empty where it stands in the text.
-    pub then: String,
+    /// The tag that opens the reasoning in `text`. It is empty if the model is not to reason.
+    pub open_tag: &'static str,
+    /// The beginning of the answer that must follow the reasoning. It is empty if there is none, or if `text` contains it.
+    pub answer_start: String,
 }
 
 impl ChatTemplate {
-    /// Reads a template; `bos` and `eos` are the texts of those tokens.
+    /// Parses a template. `bos` and `eos` are the texts of the tokens for beginning and end of text.
     ///
     /// # Errors
-    /// [`TemplateError::Syntax`] where it is no Jinja.
+    /// [`TemplateError::Syntax`] if it is not a Jinja template.
     pub fn new(source: &str, bos: &str, eos: &str) -> Result<Self, TemplateError> {
         let mut environment = Environment::new();
         let mut syntax = minijinja::syntax::SyntaxConfig::builder();
         syntax.trim_blocks(true).lstrip_blocks(true);
-        environment.set_syntax(syntax.build().map_err(|e| TemplateError::Syntax(chain(&e)))?);
+        environment.set_syntax(syntax.build().map_err(|e| TemplateError::Syntax(with_causes(&e)))?);
         environment.set_fuel(Some(FUEL));
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
@@ -73,20 +76,20 @@ impl ChatTemplate {
         });
         environment.add_filter("tojson", to_json);
         environment.add_filter("indent", indent);
-        environment.add_template_owned("chat", without_generation(source)).map_err(|e| TemplateError::Syntax(chain(&e)))?;
-        Ok(Self { environment, bos: bos.to_owned(), eos: eos.to_owned(), tags: Tags::of_template(source) })
+        environment.add_template_owned("chat", without_generation(source)).map_err(|e| TemplateError::Syntax(with_causes(&e)))?;
+        Ok(Self { environment, bos: bos.to_owned(), eos: eos.to_owned(), tags: Tags::from_template(source) })
     }
 
-    /// The prompt text for `messages`, up to where the answer begins.
+    /// Renders the prompt for `messages`, up to where the answer begins.
     ///
-    /// `thinking` is passed on as `enable_thinking` and as `thinking`: families differ in the name. A system message that the template refuses
-    /// or drops becomes the beginning of the user's first turn. A last message of the assistant
-    /// is the beginning of the answer.
+    /// `thinking` is passed to the template as `enable_thinking` and as `thinking`, because families differ in the name. If the
+    /// template refuses or drops a system message, it becomes the beginning of the user's first turn. If the last message is of
+    /// the assistant, the prompt ends with it, as the beginning of the answer.
     ///
     /// # Errors
-    /// [`TemplateError::Render`] where the template refuses the chat even so.
+    /// [`TemplateError::Render`] if the template refuses the chat, also without a system message.
     pub fn render(&self, messages: &[Message], thinking: Option<bool>) -> Result<String, TemplateError> {
-        let (chat, begun) = split_begun(messages);
+        let (chat, answer_start) = split_answer_start(messages);
         let system = chat.iter().find(|m| m.role == Role::System);
         let mut text = match (self.render_as_is(chat, thinking), system) {
             (Ok(text), Some(system)) if !text.contains(system.content.trim()) => {
@@ -96,42 +99,44 @@ impl ChatTemplate {
             (Err(_), Some(_)) => self.render_as_is(&fold_system(chat), thinking)?,
             (Err(error), None) => return Err(error),
         };
-        text.push_str(begun);
+        text.push_str(answer_start);
         Ok(text)
     }
 
-    /// How the model marks its reasoning, where its template says so.
+    /// Returns the tags with which the model marks its reasoning. None if its template contains none that are known.
     #[must_use]
     pub fn tags(&self) -> Option<Tags> {
         self.tags
     }
 
-    /// The prompt text for an answer with reasoning before it, or without: there, reasoning that the template opens is closed.
+    /// Renders the prompt for an answer with reasoning before it, or without. Without, reasoning that the template opens is
+    /// closed in the prompt.
     ///
     /// # Errors
-    /// [`TemplateError::Render`] where the template refuses the chat.
-    pub fn answering(&self, messages: &[Message], thinking: bool) -> Result<Rendered, TemplateError> {
-        let (chat, begun) = split_begun(messages);
+    /// [`TemplateError::Render`] if the template refuses the chat.
+    pub fn render_for_answer(&self, messages: &[Message], thinking: bool) -> Result<RenderedChat, TemplateError> {
+        let (chat, answer_start) = split_answer_start(messages);
         let mut text = self.render(chat, Some(thinking && self.tags.is_some()))?;
         match self.tags {
             Some(tags) if thinking => {
                 text.push_str(&tags.opening(&text));
-                Ok(Rendered { text, opened: tags.open, then: begun.to_owned() })
+                Ok(RenderedChat { text, open_tag: tags.open, answer_start: answer_start.to_owned() })
             }
             tags => {
                 text.push_str(&tags.map(|tags| tags.skipping(&text)).unwrap_or_default());
-                text.push_str(begun);
-                Ok(Rendered { text, opened: "", then: String::new() })
+                text.push_str(answer_start);
+                Ok(RenderedChat { text, open_tag: "", answer_start: String::new() })
             }
         }
     }
 
-    /// As the template has it, without folding.
+    /// Renders the prompt for `messages` without any change to them: a system message is not moved, and a last message of the
+    /// assistant is an ordinary turn.
     ///
     /// # Errors
-    /// [`TemplateError::Render`] where the template refuses the chat.
+    /// [`TemplateError::Render`] if the template refuses the chat.
     pub fn render_as_is(&self, messages: &[Message], thinking: Option<bool>) -> Result<String, TemplateError> {
-        let fail = |e: &minijinja::Error| TemplateError::Render(chain(e));
+        let fail = |e: &minijinja::Error| TemplateError::Render(with_causes(e));
         let template = self.environment.get_template("chat").map_err(|e| fail(&e))?;
         let chat = Value::from(minijinja::value::Serde(messages));
         let base = context! {
@@ -141,13 +146,14 @@ impl ChatTemplate {
             Some(on) => context! { enable_thinking => on, thinking => on, ..base },
             None => base,
         };
-        let mut text = Bounded(Vec::new());
+        let mut text = BoundedOutput(Vec::new());
         template.render_captured_to(values, &mut text).map_err(|e| fail(&e))?;
         Ok(String::from_utf8_lossy(&text.0).into_owned())
     }
 }
 
-/// Marks of what an assistant writes, which training reads and a prompt has no use for, as conditions that always hold.
+/// Replaces `{% generation %}` blocks by conditions that always hold. They mark the assistant's text for training, and minijinja
+/// does not know them.
 fn without_generation(source: &str) -> String {
     static TAG: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\{%([-+]?)\s*(end)?generation\s*([-+]?)%\}").ok());
     let plain = |tag: &Captures<'_>| {
@@ -157,21 +163,22 @@ fn without_generation(source: &str) -> String {
     TAG.as_ref().map_or_else(|| source.to_owned(), |pattern| pattern.replace_all(source, plain).into_owned())
 }
 
-/// A chat and the beginning of the answer, where its last message is one.
-fn split_begun(messages: &[Message]) -> (&[Message], &str) {
+/// Splits a chat into the messages and the beginning of the answer, which is a last message of the assistant. It is empty if the
+/// last message is another's.
+fn split_answer_start(messages: &[Message]) -> (&[Message], &str) {
     match messages.split_last() {
         Some((last, rest)) if last.role == Role::Assistant => (rest, last.content.as_str()),
         _ => (messages, ""),
     }
 }
 
-/// What a template writes, up to a length.
-struct Bounded(Vec<u8>);
+/// The output of a template. Writing more than [`MAX_RENDERED_BYTES`] is an error.
+struct BoundedOutput(Vec<u8>);
 
-impl std::io::Write for Bounded {
+impl std::io::Write for BoundedOutput {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.0.len() + bytes.len() > LONGEST {
-            return Err(std::io::Error::other(format!("it writes more than {} MB", LONGEST >> 20)));
+        if self.0.len() + bytes.len() > MAX_RENDERED_BYTES {
+            return Err(std::io::Error::other(format!("it writes more than {} MB", MAX_RENDERED_BYTES >> 20)));
         }
         self.0.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -182,7 +189,7 @@ impl std::io::Write for Bounded {
     }
 }
 
-/// The chat without a system role: its text opens the first user turn.
+/// Moves the text of system messages to the beginning of the next turn of the user.
 fn fold_system(messages: &[Message]) -> Vec<Message> {
     let mut standing = String::new();
     let mut folded: Vec<Message> = Vec::with_capacity(messages.len());
@@ -204,14 +211,14 @@ fn fold_system(messages: &[Message]) -> Vec<Message> {
     folded
 }
 
-/// The widest indentation that a template may ask for: it takes memory before anything is written.
-const MOST_INDENT: usize = 64;
+/// The widest indentation that a template may set. An indentation takes memory before anything is written.
+const MAX_INDENT: usize = 64;
 
 fn too_wide() -> minijinja::Error {
-    minijinja::Error::new(ErrorKind::InvalidOperation, format!("an indentation of more than {MOST_INDENT} spaces"))
+    minijinja::Error::new(ErrorKind::InvalidOperation, format!("an indentation of more than {MAX_INDENT} spaces"))
 }
 
-/// The filter of minijinja, within bounds.
+/// The `indent` filter of minijinja, with a bound on the width.
 fn indent(
     text: StringInput<'_>,
     width: Option<usize>,
@@ -220,13 +227,13 @@ fn indent(
     kwargs: Kwargs,
 ) -> Result<Value, minijinja::Error> {
     let named: Option<usize> = kwargs.get("width")?;
-    if width.or(named).is_some_and(|width| width > MOST_INDENT) {
+    if width.or(named).is_some_and(|width| width > MAX_INDENT) {
         return Err(too_wide());
     }
     minijinja::filters::indent(text, width, first, blank, kwargs)
 }
 
-/// `json.dumps(value, ensure_ascii=False, indent=indent)`, as Hugging Face's `tojson`.
+/// The `tojson` filter of Hugging Face: `json.dumps(value, ensure_ascii=False, indent=indent)`.
 fn to_json(value: &Value, kwargs: Kwargs) -> Result<String, minijinja::Error> {
     let indent: Option<usize> = kwargs.get("indent")?;
     kwargs.assert_all_used()?;
@@ -234,7 +241,7 @@ fn to_json(value: &Value, kwargs: Kwargs) -> Result<String, minijinja::Error> {
     let mut out = Vec::new();
     match indent {
         Some(width) => {
-            if width > MOST_INDENT {
+            if width > MAX_INDENT {
                 return Err(too_wide());
             }
             let spaces = vec![b' '; width];
@@ -246,7 +253,7 @@ fn to_json(value: &Value, kwargs: Kwargs) -> Result<String, minijinja::Error> {
     Ok(String::from_utf8_lossy(&out).into_owned())
 }
 
-/// Python's separators: `", "` and `": "`.
+/// Writes JSON with the separators of Python's `json.dumps`: `", "` and `": "`.
 struct PythonJson;
 
 impl serde_json::ser::Formatter for PythonJson {
@@ -263,8 +270,8 @@ impl serde_json::ser::Formatter for PythonJson {
     }
 }
 
-/// An error and its causes in one line.
-fn chain(error: &minijinja::Error) -> String {
+/// Joins an error and its causes to one line.
+fn with_causes(error: &minijinja::Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
@@ -306,15 +313,15 @@ mod tests {
     }
 
     #[test]
-    fn an_assistant_beginning_is_continued() {
+    fn a_last_message_of_the_assistant_ends_the_prompt() {
         let template = ChatTemplate::new(CHATML, "", "").unwrap();
-        let begun = Message { role: Role::Assistant, content: "label:".into() };
-        let text = template.render(&[Message::user("Why?"), begun], None).unwrap();
+        let answer_start = Message { role: Role::Assistant, content: "label:".into() };
+        let text = template.render(&[Message::user("Why?"), answer_start], None).unwrap();
         assert_eq!(text, "<|user|>Why?\n<|assistant|>label:");
     }
 
     #[test]
-    fn marks_of_what_an_assistant_writes_change_nothing() {
+    fn generation_blocks_change_nothing() {
         let source = "{% for m in messages %}\n{%- generation -%}\n {{ m.content }} \n{%- endgeneration %}|{% endfor %}";
         let template = ChatTemplate::new(source, "", "").unwrap();
         assert_eq!(template.render(&[Message::user("hi"), Message::user("you")], None).unwrap(), "hi|you|");
@@ -347,7 +354,7 @@ mod tests {
     }
 
     proptest! {
-        /// Pieces of templates in any order: an error or a text, and nothing else.
+        /// Any sequence of pieces of templates is rendered or is an error; it never panics.
         #[test]
         fn any_template_is_rendered_or_refused(
             pieces in prop::collection::vec(prop::sample::select(PIECES), 0..12),
@@ -364,7 +371,7 @@ mod tests {
         }
     }
 
-    /// What real templates are made of, and what breaks them.
+    /// Pieces of real templates, and pieces that break a template.
     const PIECES: &[&str] = &[
         "{% for m in messages %}",
         "{% endfor %}",

@@ -1,7 +1,7 @@
-//! What an answer must look like: shapes of values, and grammars of whole answers.
+//! Constraints on answers: shapes of single values, and grammars of whole answers.
 //!
-//! Grammars are written in the Lark dialect of [llguidance](https://github.com/guidance-ai/llguidance), which
-//! enforces them token by token and lets nothing through that is not UTF-8.
+//! Grammars are written in the Lark dialect of [llguidance](https://github.com/guidance-ai/llguidance), which enforces them token
+//! by token and allows only valid UTF-8.
 
 use std::sync::LazyLock;
 
@@ -11,33 +11,33 @@ use llguidance::{Matcher, ParserFactory};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// What a value must be.
+/// The form that a value must have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Shape {
-    /// Words in one line.
+    /// Words in one line, with single spaces or tabs between them.
     Text,
-    /// One of these, spelled exactly so.
+    /// Exactly one of these strings.
     Values(Vec<String>),
-    /// A decimal number: perhaps a sign, digits, perhaps decimals.
+    /// A decimal number: an optional minus, up to 15 digits, and up to 9 decimals.
     Number,
     /// `true` or `false`.
     Flag,
-    /// A JSON list of texts in one line: of these, or of any where there are none.
+    /// A JSON list of strings in one line. Its items are from these strings, or any if this is empty.
     List(Vec<String>),
-    /// JSON that fits this schema, in one line.
+    /// JSON in one line that matches this JSON schema.
     Json(Value),
 }
 
-/// What a whole answer must look like.
+/// The constraint on a whole answer, as text in llguidance's dialect of Lark.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Grammar(String);
 
-/// Words with single spaces between them.
+/// A Lark expression for words with single spaces or tabs between them.
 const WORDS: &str = r"/\S+([ \t]\S+)*/";
 
 impl Grammar {
-    /// An answer that is one value.
+    /// Creates the grammar of an answer that is one value.
     #[must_use]
     pub fn value(shape: &Shape) -> Self {
         let mut rules = Rules::default();
@@ -45,21 +45,23 @@ impl Grammar {
         rules.start(&format!("\" \"? {value}"))
     }
 
-    /// An answer of lines `name: value`, in this order. Where the answer is `begun`, the first name and its colon are
-    /// there already. Where it is `reasoned`, text of any length comes before the first line, behind that name.
+    /// Creates the grammar of an answer that has a line `name: value` for each field, in this order.
+    ///
+    /// If `begun`, the prompt ends with the name and the colon of the first line. If there is a `reasoning_label`, the first line
+    /// has this name, and text of any length follows it up to the first field.
     #[must_use]
-    pub fn lines(fields: &[(&str, &Shape)], begun: bool, reasoned: Option<&str>) -> Self {
+    pub fn lines(fields: &[(&str, &Shape)], begun: bool, reasoning_label: Option<&str>) -> Self {
         let mut rules = Rules::default();
         let mut parts: Vec<String> = Vec::new();
-        if let (Some(label), Some((first, _))) = (reasoned, fields.first()) {
+        if let (Some(label), Some((first, _))) = (reasoning_label, fields.first()) {
             if !begun {
                 parts.push(quoted(&format!("{label}:")));
             }
             parts.push(rules.until(&format!("\n{first}:")));
         }
-        for (place, (name, shape)) in fields.iter().enumerate() {
-            let is_written = place == 0 && (begun || reasoned.is_some());
-            let line_break = if place == 0 { "" } else { "\n" };
+        for (index, (name, shape)) in fields.iter().enumerate() {
+            let is_written = index == 0 && (begun || reasoning_label.is_some());
+            let line_break = if index == 0 { "" } else { "\n" };
             if !is_written {
                 parts.push(quoted(&format!("{line_break}{name}:")));
             }
@@ -69,21 +71,24 @@ impl Grammar {
         rules.start(&parts.join(" "))
     }
 
-    /// Its text, in llguidance's dialect of Lark.
+    /// Returns the text of the grammar, in llguidance's dialect of Lark.
     #[must_use]
     pub fn lark(&self) -> &str {
         &self.0
     }
 
-    /// Tries the grammar without a model.
+    /// Checks that the grammar can be enforced. No model is needed for this.
     ///
     /// # Errors
-    /// What is wrong with it: a schema that cannot be enforced, for one.
+    /// What is wrong with the grammar, for example a schema that llguidance does not support.
     pub fn check(&self) -> Result<(), String> {
-        self.matcher(of_bytes()?).map(|_| ())
+        self.matcher(byte_parsers()?).map(|_| ())
     }
 
-    /// What enforces it on the tokens of a model.
+    /// Creates a matcher, which enforces the grammar on the tokens of the factory's model.
+    ///
+    /// # Errors
+    /// What is wrong with the grammar.
     pub(super) fn matcher(&self, factory: &ParserFactory) -> Result<Matcher, String> {
         let matcher = Matcher::new(factory.create_parser(TopLevelGrammar::from_lark(self.0.clone())));
         match matcher.get_error() {
@@ -93,26 +98,27 @@ impl Grammar {
     }
 }
 
-/// What enforces grammars where no model is at hand: each byte is a token.
-fn of_bytes() -> Result<&'static ParserFactory, String> {
-    static MADE: LazyLock<Result<ParserFactory, String>> = LazyLock::new(|| {
+/// Returns a factory of parsers for a vocabulary in which each byte is a token.
+fn byte_parsers() -> Result<&'static ParserFactory, String> {
+    static PARSERS: LazyLock<Result<ParserFactory, String>> = LazyLock::new(|| {
         let mut factory = ParserFactory::new_simple(&ApproximateTokEnv::single_byte_env()).map_err(|e| e.to_string())?;
         factory.quiet();
         Ok(factory)
     });
-    MADE.as_ref().map_err(Clone::clone)
+    PARSERS.as_ref().map_err(Clone::clone)
 }
 
-/// The rules below a grammar's start.
+/// The rules of a grammar under construction, without its start rule.
 #[derive(Default)]
 struct Rules(Vec<String>);
 
 impl Rules {
+    /// Finishes the grammar with this expression as its start rule.
     fn start(self, start: &str) -> Grammar {
         Grammar(format!("start: {start}\n{}", self.0.concat()))
     }
 
-    /// The name of a rule for one value.
+    /// Adds a rule for one value and returns its name.
     fn value(&mut self, shape: &Shape) -> String {
         let name = format!("v{}", self.0.len());
         let rule = match shape {
@@ -120,14 +126,14 @@ impl Rules {
             Shape::Values(values) => values.iter().map(|value| quoted(value)).collect::<Vec<_>>().join(" | "),
             Shape::Number => r"/-?[0-9]{1,15}(\.[0-9]{1,9})?/".to_owned(),
             Shape::Flag => r#""true" | "false""#.to_owned(),
-            Shape::List(values) => format!("%json {}", compact(&list(values))),
+            Shape::List(values) => format!("%json {}", compact(&list_schema(values))),
             Shape::Json(schema) => format!("%json {}", compact(schema)),
         };
         self.0.push(format!("{name}: {rule}\n"));
         name
     }
 
-    /// The name of a rule for anything up to and with `end`.
+    /// Adds a rule for any text that ends with the first `end`, and returns its name.
     fn until(&mut self, end: &str) -> String {
         let name = format!("v{}", self.0.len());
         self.0.push(format!("{name}[suffix={}]: /(?s:.*)/\n", quoted(end)));
@@ -135,20 +141,21 @@ impl Rules {
     }
 }
 
-/// A literal of Lark, which is spelled as in JSON.
+/// Returns a Lark literal. Lark's literals have JSON's syntax.
 fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// The schema of a list of texts. One of given values is no longer than they are many, so that no model goes on for ever.
-fn list(values: &[String]) -> Value {
+/// Returns the JSON schema of a list of strings. A list of given values has at most as many items as there are values, because a
+/// model could otherwise continue the list without end.
+fn list_schema(values: &[String]) -> Value {
     match values {
         [] => json!({ "type": "array", "items": { "type": "string" } }),
         values => json!({ "type": "array", "items": { "enum": values }, "maxItems": values.len() }),
     }
 }
 
-/// The schema, without white space that nobody needs.
+/// Returns the schema with the option that allows no white space but one space after `,` and `:`.
 fn compact(schema: &Value) -> Value {
     let options = json!({ "whitespace_flexible": false, "item_separator": ", ", "key_separator": ": " });
     match schema {
@@ -167,16 +174,16 @@ mod tests {
     use llguidance::toktrie::TokEnv;
     use proptest::prelude::*;
 
-    /// Whether a text, read byte by byte, is a whole answer.
+    /// Returns whether a text is a complete answer under a grammar.
     fn accepts(grammar: &Grammar, text: &str) -> bool {
         let env: TokEnv = ApproximateTokEnv::single_byte_env();
-        let mut matcher = grammar.matcher(of_bytes().unwrap()).unwrap();
+        let mut matcher = grammar.matcher(byte_parsers().unwrap()).unwrap();
         let tokens = env.tokenize(text);
         matcher.try_consume_tokens(&tokens).unwrap() == tokens.len() && matcher.is_accepting().unwrap()
     }
 
     #[test]
-    fn values_are_spelled_exactly_so() {
+    fn only_the_given_values_are_accepted() {
         let grammar = Grammar::value(&Shape::Values(vec!["late".into(), "a \"b\"\\ü".into()]));
         for (text, is_one) in
             [("late", true), (" late", true), (" a \"b\"\\ü", true), ("lat", false), ("later", false), ("", false)]
@@ -186,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_flags_and_text_have_no_end_of_white_space() {
+    fn numbers_flags_and_text_have_no_superfluous_white_space() {
         let number = Grammar::value(&Shape::Number);
         assert!(accepts(&number, " -12.5") && accepts(&number, "7") && !accepts(&number, "1,000") && !accepts(&number, "1."));
         let flag = Grammar::value(&Shape::Flag);
@@ -208,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_of_any_texts_or_of_given_ones() {
+    fn list_items_are_any_strings_or_the_given_ones() {
         let any = Grammar::value(&Shape::List(Vec::new()));
         let given = Grammar::value(&Shape::List(vec!["red".into(), "sky \"blue\"".into()]));
         for (text, is_any, is_given) in [
@@ -239,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_judge_s_verdict_says_why_before_it_says_what() {
+    fn a_judge_writes_its_reason_before_its_grade() {
         let reason = json!({ "type": "string", "minLength": 1, "maxLength": 5 });
         let schema = json!({
             "type": "object", "properties": { "reason": reason, "grade": { "enum": [1, 2, 3] } },
@@ -257,7 +264,7 @@ mod tests {
         }
     }
 
-    /// Schemas of any shape, deep and wrong ones among them.
+    /// Generates JSON schemas of any shape, with nested and invalid ones among them.
     fn any_schema() -> impl Strategy<Value = Value> {
         let simple = prop_oneof![
             prop::sample::select(&["string", "integer", "number", "boolean", "null", "array", "object", "nonsense"][..])
@@ -286,19 +293,19 @@ mod tests {
     }
 
     proptest! {
-        /// A schema that cannot be enforced is an error in words.
+        /// A schema that cannot be enforced is an error with a message.
         #[test]
         fn any_schema_makes_a_grammar_or_an_error(schema in any_schema(), begun in any::<bool>(), name in "\\PC{1,6}") {
             let shape = Shape::Json(schema);
             for grammar in [Grammar::value(&shape), Grammar::lines(&[(&name, &shape), ("b", &Shape::Flag)], begun, Some("why"))] {
-                if let Err(words) = grammar.check() {
-                    prop_assert!(!words.is_empty());
+                if let Err(message) = grammar.check() {
+                    prop_assert!(!message.is_empty());
                 }
             }
         }
 
         #[test]
-        fn any_values_make_a_grammar_of_themselves(values in prop::collection::vec("\\PC{1,12}", 1..5)) {
+        fn a_grammar_of_values_accepts_each_of_them(values in prop::collection::vec("\\PC{1,12}", 1..5)) {
             let grammar = Grammar::value(&Shape::Values(values.clone()));
             prop_assert_eq!(grammar.check(), Ok(()));
             for value in &values {

@@ -1,28 +1,28 @@
-//! What models need of a machine's memory, from their headers, before anything is loaded; and how they share it.
+//! The memory plan: how much memory each model needs, by its file's header, and how models share the machine's memory.
 
 use serde::{Deserialize, Serialize};
 
 use crate::gguf::Header;
 
-/// What the keys and values of the cache are stored as.
+/// The number type in which the KV cache stores keys and values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CacheType {
     /// 16-bit floats.
     F16,
-    /// Blocks of 32 eight-bit numbers with a scale: little more than half as large.
+    /// Blocks of 32 eight-bit numbers with a scale: little more than half the size of `f16`.
     #[serde(rename = "q8_0")]
     Q8,
 }
 
 impl CacheType {
-    /// The one of this name.
+    /// Returns the type with this name in a task file. None if there is none.
     #[must_use]
-    pub fn of(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         [Self::F16, Self::Q8].into_iter().find(|cache| cache.to_string() == name)
     }
 
-    /// Bytes of `elements`.
+    /// Returns the bytes that this many numbers take.
     fn bytes(self, elements: u64) -> u64 {
         match self {
             Self::F16 => elements.saturating_mul(2),
@@ -40,37 +40,37 @@ impl std::fmt::Display for CacheType {
     }
 }
 
-/// What one model needs, in bytes.
+/// What one model needs of a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
-    /// Its name in the task file.
+    /// The model's name in the task file.
     pub name: String,
-    /// Weights.
+    /// Bytes of the weights.
     pub weights: u64,
-    /// Layers that can lie on a GPU, the output among them.
+    /// Layers that can be put on a GPU. The output layer is counted.
     pub layers: u32,
-    /// Numbers that the cache holds of each token.
+    /// Numbers that the KV cache holds for each token.
     pub cache_elements: u64,
-    /// Room for the arithmetic of a batch.
+    /// Bytes of the buffers for computing a batch.
     pub compute: u64,
     /// Tokens of context that are wanted.
     pub context: usize,
-    /// Whether fewer would do, because nobody asked for so many.
+    /// Whether the context may be smaller than wanted. It may unless the task file sets it.
     pub may_shrink: bool,
-    /// What the cache is to be stored as; None: whatever fits. [`Need::of`] says it of models that can have one type alone.
+    /// The number type of the KV cache. None allows any. [`Need::from_header`] sets it for models that allow only one type.
     pub cache: Option<CacheType>,
-    /// Layers that are to lie on a GPU; None: as many as fit.
+    /// Layers that must be put on a GPU. None puts as many there as fit.
     pub gpu_layers: Option<u32>,
 }
 
 impl Need {
-    /// What the model of a header needs, with batches of `chunk` tokens. A file that does not say how its attention is
-    /// shaped is taken for the largest that it can be.
+    /// Computes what the model of a header needs with batches of `chunk` tokens. If the header lacks a size of the attention,
+    /// the largest possible size is assumed.
     #[must_use]
-    pub fn of(name: &str, header: &Header, chunk: usize, context: usize) -> Self {
+    pub fn from_header(name: &str, header: &Header, chunk: usize, context: usize) -> Self {
         let blocks = header.block_count().unwrap_or(1);
         let width = header.embedding_length().unwrap_or(0);
-        // Where each layer has its own number, the file may still say how long a key is.
+        // If each layer has another number of heads, the length of a key still gives one.
         let by_length = header.key_length().filter(|&length| length > 0).map(|length| width / length);
         let heads = header.head_count().or(by_length).unwrap_or(1).max(1);
         let kv_heads = header.kv_head_count().unwrap_or(heads);
@@ -78,7 +78,7 @@ impl Need {
         let value = header.value_length().unwrap_or(width / heads);
         let vocabulary = header.vocab_size().unwrap_or(0);
         let inner = header.feed_forward_length().unwrap_or(width.saturating_mul(4));
-        // Logits of every token, and a few activations of each width: 32-bit floats.
+        // 32-bit floats: the logits of every token, and a few activations of each width.
         let floats = vocabulary
             .saturating_add(width.saturating_mul(6))
             .saturating_add(inner.saturating_mul(3))
@@ -91,66 +91,66 @@ impl Need {
             compute: floats.saturating_mul(4),
             context,
             may_shrink: true,
-            // The smaller cache has blocks of 32 numbers, which must divide a head.
+            // The q8_0 type has blocks of 32 numbers, which must divide a head.
             cache: (!key.is_multiple_of(32) || !value.is_multiple_of(32)).then_some(CacheType::F16),
             gpu_layers: None,
         }
     }
 
-    /// Bytes of the cache.
+    /// Returns the bytes of a KV cache for `context` tokens.
     #[must_use]
     pub fn cache_bytes(&self, context: usize, cache: CacheType) -> u64 {
         cache.bytes(self.cache_elements).saturating_mul(context as u64)
     }
 }
 
-/// What a machine has, in bytes.
+/// The memory of a machine, in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
-    /// Memory that models may take.
+    /// Main memory that models may take.
     pub ram: u64,
-    /// Free memory of the GPU; None: there is none, or this build cannot use it.
+    /// Free memory of the GPU. None if there is no GPU, or this build cannot use it.
     pub gpu: Option<u64>,
 }
 
-/// One part in so many of the memory is left to everything else.
-const LEFT_TO_OTHERS: u64 = 8;
+/// The memory is divided by this number to get the share that is left to everything but models.
+const RESERVED_DIVISOR: u64 = 8;
 
 impl Machine {
-    /// This machine: seven eighths of what it has, or of what this process may have of it. What is free at the moment does
-    /// not count, so that the same command gives the same plan.
+    /// Describes this machine. `ram` is seven eighths of its memory, or of the part of it that this process's control group
+    /// allows. The memory that is free at the moment does not count, so that the same command gives the same plan.
     #[must_use]
-    pub fn this(gpu: Option<u64>) -> Self {
+    pub fn current(gpu: Option<u64>) -> Self {
         let mut system = sysinfo::System::new();
         system.refresh_memory();
         let total = system.cgroup_limits().map_or(system.total_memory(), |limits| limits.total_memory.min(system.total_memory()));
-        Self { ram: total - total / LEFT_TO_OTHERS, gpu }
+        Self { ram: total - total / RESERVED_DIVISOR, gpu }
     }
 }
 
-/// One model's share.
+/// The memory that the plan gives to one model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Share {
-    /// Its name in the task file.
+    /// The model's name in the task file.
     pub name: String,
     /// Tokens of context.
     pub context: usize,
-    /// What its cache is stored as.
+    /// The number type of the KV cache.
     pub cache: CacheType,
     /// Layers on the GPU.
     pub gpu_layers: u32,
-    /// Bytes of weights, wherever they lie.
+    /// Bytes of the weights, in main memory and on the GPU together.
     pub weights: u64,
-    /// Bytes of its cache.
+    /// Bytes of the KV cache, in main memory and on the GPU together.
     pub cache_bytes: u64,
-    /// Bytes for the arithmetic of a batch.
+    /// Bytes of the buffers for computing a batch, in main memory and on the GPU together.
     pub compute: u64,
-    /// Bytes of all this on the GPU.
+    /// Bytes of weights, cache and buffers that are on the GPU.
     pub on_gpu: u64,
 }
 
 impl Share {
-    /// Bytes of memory beside the GPU's.
+    /// Returns the bytes of main memory that the model takes.
     #[must_use]
     pub fn ram(&self) -> u64 {
         self.weights.saturating_add(self.cache_bytes).saturating_add(self.compute).saturating_sub(self.on_gpu)
@@ -160,48 +160,51 @@ impl Share {
 /// How models share a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemoryPlan {
-    /// Each model's share, in the order of the needs.
+    /// The share of each model, in the order of the needs.
     pub shares: Vec<Share>,
-    /// Whether only one is loaded at a time, because there is no room for all.
+    /// Whether only one model is loaded at a time, because the memory does not hold all of them.
     pub in_turns: bool,
 }
 
 impl MemoryPlan {
-    /// Bytes of memory beside the GPU's that are taken at a time.
+    /// Returns the most bytes of main memory that are taken at one time.
     #[must_use]
     pub fn ram(&self) -> u64 {
-        let of_all = self.shares.iter().map(Share::ram);
-        if self.in_turns { of_all.max().unwrap_or(0) } else { of_all.fold(0, u64::saturating_add) }
+        self.at_one_time(self.shares.iter().map(Share::ram))
     }
 
-    /// Bytes of the GPU that are taken at a time.
+    /// Returns the most bytes of the GPU's memory that are taken at one time.
     #[must_use]
     pub fn gpu(&self) -> u64 {
-        let of_all = self.shares.iter().map(|share| share.on_gpu);
-        if self.in_turns { of_all.max().unwrap_or(0) } else { of_all.fold(0, u64::saturating_add) }
+        self.at_one_time(self.shares.iter().map(|share| share.on_gpu))
+    }
+
+    /// Returns the largest of the models' bytes if one is loaded at a time, otherwise their sum. It is 0 without models.
+    fn at_one_time(&self, bytes: impl Iterator<Item = u64>) -> u64 {
+        bytes.fold(0, |all, one| if self.in_turns { all.max(one) } else { all.saturating_add(one) })
     }
 }
 
-/// No way of sharing fits.
+/// A model that does not fit the machine in any way that [`plan`] tries.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", self.words())]
+#[error("{}", self.message())]
 pub struct TooLarge {
-    /// The model.
+    /// The model's name in the task file.
     pub name: String,
-    /// Bytes it needs at least.
+    /// The fewest bytes that the model needs.
     pub needs: u64,
     /// Bytes of its weights.
     pub weights: u64,
-    /// The smallest context that was tried.
+    /// The smallest context that was tried, in tokens.
     pub context: usize,
-    /// Bytes that models may have.
+    /// Bytes that models may take.
     pub has: u64,
-    /// Layers that were asked for on a GPU, where that is what it does not fit; None: it does not fit the machine's memory.
+    /// Layers that must be put on the GPU, if it is the GPU's memory that is too small. None if it is the main memory.
     pub gpu_layers: Option<u32>,
 }
 
 impl TooLarge {
-    fn words(&self) -> String {
+    fn message(&self) -> String {
         let Self { name, needs, weights, context, has, gpu_layers } = self;
         let [needs, weights, has] = [needs, weights, has].map(|bytes| mb(*bytes));
         match gpu_layers {
@@ -217,20 +220,21 @@ impl TooLarge {
     }
 }
 
-/// Bytes in millions, rounded up.
+/// Returns bytes in megabytes (10^6 bytes), rounded up.
 #[must_use]
 pub fn mb(bytes: u64) -> u64 {
     bytes.div_ceil(1_000_000)
 }
 
-/// The smallest context that a model is given, in tokens: a reflection, or a prompt with a few examples, fits.
+/// The smallest context to which a context is shrunk, in tokens. It holds a reflection, or a prompt with a few demonstrations.
 const LEAST_CONTEXT: usize = 2048;
 
-/// How the models share the machine. What costs least comes first: all together, then with a smaller cache, then in turns, then
-/// with half the context, and so on.
+/// Chooses how the models share the machine, and returns the first way that fits. The ways are tried in the order of what they
+/// cost: all models together; with the smaller type of KV cache; one model at a time; and then the same with half the context, a
+/// quarter, and so on.
 ///
 /// # Errors
-/// [`TooLarge`] with the model that fits in no way.
+/// [`TooLarge`] with the largest model if nothing fits.
 pub fn plan(needs: &[Need], machine: &Machine) -> Result<MemoryPlan, TooLarge> {
     let gpu = machine.gpu.map_or(0, usable);
     let mut halvings = 0;
@@ -250,27 +254,29 @@ pub fn plan(needs: &[Need], machine: &Machine) -> Result<MemoryPlan, TooLarge> {
         }
         if needs.iter().all(|need| !need.may_shrink || need.context >> halvings <= LEAST_CONTEXT) {
             let shares = share(needs, machine, true, CacheType::Q8, &context);
-            let on_gpu = shares.iter().max_by_key(|share| share.on_gpu).filter(|share| share.on_gpu > gpu);
-            let Some(Share { name, weights, context, gpu_layers, .. }) = on_gpu.or(shares.iter().max_by_key(|share| share.ram()))
-            else {
-                return Ok(MemoryPlan { shares: Vec::new(), in_turns: false });
+            let too_large = |share: &Share, needs, has, gpu_layers| {
+                let Share { name, weights, context, .. } = share;
+                TooLarge { name: name.clone(), needs, weights: *weights, context: *context, has, gpu_layers }
             };
-            let (needs, has, gpu_layers) = match on_gpu {
-                Some(share) => (share.on_gpu, gpu, Some(*gpu_layers)),
-                None => (shares.iter().map(Share::ram).max().unwrap_or(0), machine.ram, None),
+            let largest_on_gpu = shares.iter().max_by_key(|share| share.on_gpu).filter(|share| share.on_gpu > gpu);
+            if let Some(share) = largest_on_gpu {
+                return Err(too_large(share, share.on_gpu, gpu, Some(share.gpu_layers)));
+            }
+            return match shares.iter().max_by_key(|share| share.ram()) {
+                Some(share) => Err(too_large(share, share.ram(), machine.ram, None)),
+                None => Ok(MemoryPlan { shares, in_turns: false }),
             };
-            return Err(TooLarge { name: name.clone(), needs, weights: *weights, context: *context, has, gpu_layers });
         }
         halvings += 1;
     }
 }
 
-/// What of a GPU's free memory models may take.
+/// Returns the bytes of a GPU's free memory that models may take.
 fn usable(free: u64) -> u64 {
-    free - free / LEFT_TO_OTHERS
+    free - free / RESERVED_DIVISOR
 }
 
-/// Shares under one choice. In turns each has the whole GPU; together they take what those before have left.
+/// Computes the shares for one choice. In turns, each model has the whole GPU; together, each has what the models before it left.
 fn share(needs: &[Need], machine: &Machine, in_turns: bool, cache: CacheType, context: &impl Fn(&Need) -> usize) -> Vec<Share> {
     let whole = machine.gpu.map(usable);
     let mut left = whole;
@@ -329,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn what_costs_least_is_tried_first() {
+    fn the_cheapest_way_that_fits_is_chosen() {
         let two = [qwen3_8b("task", 5 * GB), qwen3_8b("teacher", 5 * GB)];
         let together = planned(&two, 13 * GB, None);
         assert_eq!((together.in_turns, together.shares[0].cache, together.shares[0].context), (false, CacheType::F16, 8192));
@@ -344,9 +350,9 @@ mod tests {
     }
 
     #[test]
-    fn what_was_asked_for_is_not_shrunk_and_what_fits_in_no_way_is_refused() {
-        let asked = Need { may_shrink: false, cache: Some(CacheType::F16), ..qwen3_8b("task", 5 * GB) };
-        let error = plan(&[asked], &Machine { ram: 6 * GB, gpu: None }).unwrap_err();
+    fn a_context_that_was_set_is_not_shrunk_and_a_model_that_does_not_fit_is_an_error() {
+        let fixed = Need { may_shrink: false, cache: Some(CacheType::F16), ..qwen3_8b("task", 5 * GB) };
+        let error = plan(&[fixed], &Machine { ram: 6 * GB, gpu: None }).unwrap_err();
         assert_eq!((error.context, error.has), (8192, 6 * GB));
         let error = plan(&[qwen3_8b("task", 9 * GB)], &Machine { ram: 8 * GB, gpu: None }).unwrap_err().to_string();
         assert!(error.starts_with("`task` alone needs 9411 MB of memory (9000 MB of weights"), "{error}");
@@ -359,12 +365,12 @@ mod tests {
         assert_eq!((all.shares[0].gpu_layers, all.shares[0].ram()), (37, 0));
         let some = &planned(&one, 8 * GB, Some(4 * GB)).shares[0];
         assert!((10..30).contains(&some.gpu_layers) && some.on_gpu <= 3_500_000_000, "{some:?}");
-        let told = Need { gpu_layers: Some(0), ..qwen3_8b("task", 5 * GB) };
-        assert_eq!(planned(&[told], 8 * GB, Some(24 * GB)).shares[0].on_gpu, 0);
+        let on_cpu = Need { gpu_layers: Some(0), ..qwen3_8b("task", 5 * GB) };
+        assert_eq!(planned(&[on_cpu], 8 * GB, Some(24 * GB)).shares[0].on_gpu, 0);
     }
 
     #[test]
-    fn layers_that_were_asked_for_take_turns_or_are_refused() {
+    fn models_whose_gpu_layers_are_set_take_turns_or_are_an_error() {
         let all = |name: &str| Need { gpu_layers: Some(37), ..qwen3_8b(name, 5 * GB) };
         assert!(!planned(&[all("task"), all("teacher")], 8 * GB, Some(24 * GB)).in_turns);
         assert!(planned(&[all("task"), all("teacher")], 8 * GB, Some(8 * GB)).in_turns);
@@ -375,7 +381,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_plan_keeps_within_the_machine(
+        fn a_plan_takes_no_more_memory_than_the_machine_has(
             sizes in prop::collection::vec((1..20_u64, 1..33_000_usize, any::<bool>()), 1..4), ram in 1..40_u64, gpu in 0..24_u64
         ) {
             let need = |&(size, context, may_shrink): &(u64, usize, bool)| Need { context, may_shrink, ..qwen3_8b("m", size * GB / 2) };

@@ -1,79 +1,82 @@
-//! Splits what a model thinks aloud from what it answers.
+//! Splits the reasoning that a model writes before its answer from the answer.
 
-/// How a model family marks its reasoning.
+/// The tags with which a model family marks its reasoning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tags {
-    /// Opens reasoning.
+    /// The tag that opens reasoning.
     pub open: &'static str,
-    /// Stands between reasoning and answer.
+    /// The tag between reasoning and answer.
     pub close: &'static str,
-    /// What ends reasoning that the model has not ended, `close` at its end.
+    /// The text that ends reasoning which the model has not ended. It ends with `close`.
     end: &'static str,
-    /// What the family writes behind `open` and behind `close`.
-    gaps: (&'static str, &'static str),
+    /// The text that the family writes after `open`.
+    after_open: &'static str,
+    /// The text that the family writes after `close`.
+    after_close: &'static str,
 }
 
 impl Tags {
-    const fn of(open: &'static str, close: &'static str, end: &'static str) -> Self {
-        Self { open, close, end, gaps: ("\n", "\n\n") }
+    const fn new(open: &'static str, close: &'static str, end: &'static str) -> Self {
+        Self { open, close, end, after_open: "\n", after_close: "\n\n" }
     }
 
-    /// Those of the model with this chat template, where it has any.
+    /// Returns the tags that a chat template contains. None if it contains none that are known.
     #[must_use]
-    pub fn of_template(source: &str) -> Option<Self> {
+    pub fn from_template(source: &str) -> Option<Self> {
         TAGS.into_iter().find(|tags| source.contains(tags.open) || source.contains(tags.close))
     }
 
-    /// What opens reasoning behind a rendered prompt; empty where the template has opened it.
+    /// Returns the text that opens reasoning after a rendered prompt. It is empty if the prompt ends with an opening tag.
     #[must_use]
     pub fn opening(&self, prompt: &str) -> String {
-        if opened_by(prompt).is_some() { String::new() } else { format!("{}{}", self.open, self.gaps.0) }
+        if trailing_open_tag(prompt).is_some() { String::new() } else { format!("{}{}", self.open, self.after_open) }
     }
 
-    /// What leads from `thought`, the reasoning so far, to the answer.
+    /// Returns the text between `thought`, the reasoning so far, and the answer.
     #[must_use]
     pub fn closing(&self, thought: &str) -> String {
         match thought.rfind(self.close) {
             Some(at) if thought[at + self.close.len()..].contains('\n') => String::new(),
-            Some(_) => self.gaps.1.to_owned(),
-            None => format!("{}{}", self.end, self.gaps.1),
+            Some(_) => self.after_close.to_owned(),
+            None => format!("{}{}", self.end, self.after_close),
         }
     }
 
-    /// What makes a rendered prompt one whose answer begins at once: reasoning that the template has opened is closed, and a
-    /// channel is chosen where there are several. Empty for other prompts.
+    /// Returns the text after a rendered prompt that makes the answer begin without reasoning: it closes reasoning that the
+    /// template has opened, and chooses the channel of the answer for a family with channels. It is empty for other prompts.
     #[must_use]
     pub fn skipping(&self, prompt: &str) -> String {
-        let opened = opened_by(prompt) == Some(self.open);
+        let is_open = trailing_open_tag(prompt) == Some(self.open);
         let is_harmony = *self == HARMONY && prompt.trim_end().ends_with("<|start|>assistant");
-        match (is_harmony, opened) {
+        match (is_harmony, is_open) {
             (true, _) => self.close.to_owned(),
-            (false, true) => format!("{}{}", self.end, self.gaps.1),
+            (false, true) => format!("{}{}", self.end, self.after_close),
             (false, false) => String::new(),
         }
     }
 }
 
-/// Channels of one message each, as in OpenAI's gpt-oss.
+/// The tags of OpenAI's gpt-oss, which writes reasoning and answer as messages in two channels.
 const HARMONY: Tags = Tags {
     open: "<|channel|>analysis<|message|>",
     close: "<|channel|>final<|message|>",
     end: "<|end|><|start|>assistant<|channel|>final<|message|>",
-    gaps: ("", ""),
+    after_open: "",
+    after_close: "",
 };
 
-/// The tags between which known model families reason.
+/// The tags of all known model families.
 const TAGS: [Tags; 6] = [
-    Tags::of("<think>", "</think>", "\n</think>"),
-    Tags::of("<thinking>", "</thinking>", "\n</thinking>"),
-    Tags::of("<seed:think>", "</seed:think>", "\n</seed:think>"),
-    Tags::of("[THINK]", "[/THINK]", "\n[/THINK]"),
-    Tags { gaps: ("\n", ""), ..Tags::of("<|channel>thought", "<channel|>", "\n<channel|>") },
+    Tags::new("<think>", "</think>", "\n</think>"),
+    Tags::new("<thinking>", "</thinking>", "\n</thinking>"),
+    Tags::new("<seed:think>", "</seed:think>", "\n</seed:think>"),
+    Tags::new("[THINK]", "[/THINK]", "\n[/THINK]"),
+    Tags { after_close: "", ..Tags::new("<|channel>thought", "<channel|>", "\n<channel|>") },
     HARMONY,
 ];
 
-/// The special tokens that such tags are made of: a model that has one says it where it reasons.
-pub const MARKS: [&str; 14] = [
+/// The special tokens of which the tags consist. Their text is kept in an answer, unlike that of other special tokens.
+pub const TAG_TOKENS: [&str; 14] = [
     "<think>",
     "</think>",
     "<thinking>",
@@ -90,11 +93,11 @@ pub const MARKS: [&str; 14] = [
     "<|end|>",
 ];
 
-/// Splits `text` into reasoning, where there is any, and the answer.
+/// Splits `text` into its reasoning (None if there is none) and the answer.
 ///
-/// Reasoning stands at the beginning only. An opening tag that is never closed makes the whole
-/// text reasoning: an answer that was cut off while thinking is no answer. A closing tag without an
-/// opening one ends reasoning that the chat template had opened.
+/// Only reasoning at the beginning is recognized. If its opening tag is never closed, the whole text is reasoning and the answer
+/// is empty: the model was cut off while it reasoned. A closing tag without an opening one ends reasoning that the chat template
+/// has opened.
 #[must_use]
 pub fn split(text: &str) -> (Option<String>, String) {
     let start = text.trim_start();
@@ -118,13 +121,15 @@ pub fn split(text: &str) -> (Option<String>, String) {
     (None, text.to_owned())
 }
 
-/// The opening tag with which a rendered prompt ends. Some templates open reasoning themselves, so that an answer cut off while
-/// thinking has no tag of its own.
+/// Returns the opening tag with which a rendered prompt ends. None if it ends otherwise.
+///
+/// Some templates open the reasoning in the prompt, so that an answer which is cut off while reasoning contains no tag.
 #[must_use]
-pub fn opened_by(prompt: &str) -> Option<&'static str> {
+pub fn trailing_open_tag(prompt: &str) -> Option<&'static str> {
     TAGS.into_iter().map(|tags| tags.open).find(|open| prompt.trim_end().ends_with(open))
 }
 
+/// Returns the text without white space around it. None if nothing is left.
 fn non_empty(text: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
@@ -132,7 +137,7 @@ fn non_empty(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{HARMONY, MARKS, TAGS, Tags, opened_by, split};
+    use super::{HARMONY, TAG_TOKENS, TAGS, Tags, split, trailing_open_tag};
 
     #[test]
     fn plain_text_is_left_alone() {
@@ -151,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn cut_off_reasoning_is_no_answer() {
+    fn reasoning_that_is_cut_off_leaves_an_empty_answer() {
         assert_eq!(split("<think>so, the prompt should"), (Some("so, the prompt should".into()), String::new()));
     }
 
@@ -162,8 +167,8 @@ mod tests {
 
     #[test]
     fn a_prompt_that_opens_reasoning_is_recognized() {
-        assert_eq!(opened_by("<|assistant|><think>\n"), Some("<think>"));
-        assert_eq!(opened_by("<think>\n\n</think>\n\n"), None);
+        assert_eq!(trailing_open_tag("<|assistant|><think>\n"), Some("<think>"));
+        assert_eq!(trailing_open_tag("<think>\n\n</think>\n\n"), None);
     }
 
     #[test]
@@ -181,25 +186,28 @@ mod tests {
     }
 
     #[test]
-    fn what_leads_to_an_answer_ends_the_reasoning_of_every_family() {
+    fn the_closing_text_ends_the_reasoning_of_every_family() {
         for tags in TAGS {
             assert!(tags.end.ends_with(tags.close) && !tags.open.is_empty());
-            assert_eq!(Tags::of_template(&format!("{{{{ '{}' }}}}", tags.open)), Some(tags));
+            assert_eq!(Tags::from_template(&format!("{{{{ '{}' }}}}", tags.open)), Some(tags));
             for thought in ["so", ""] {
                 let opened = format!("{}{thought}", tags.opening("<|assistant|>"));
                 let whole = format!("{opened}{}yes", tags.closing(&opened));
                 assert_eq!(split(&whole), ((!thought.is_empty()).then(|| thought.to_owned()), "yes".into()), "{whole}");
             }
-            // Closed by the model itself.
+            // The model has closed its reasoning.
             let closed = format!("{}so{}", tags.open, tags.end);
             assert_eq!(split(&format!("{closed}{}yes", tags.closing(&closed))), (Some("so".into()), "yes".into()));
-            assert!(MARKS.iter().any(|mark| tags.open.contains(mark)) && MARKS.iter().any(|mark| tags.close.contains(mark)));
+            assert!(
+                TAG_TOKENS.iter().any(|token| tags.open.contains(token))
+                    && TAG_TOKENS.iter().any(|token| tags.close.contains(token))
+            );
         }
-        assert_eq!(Tags::of_template("{{ messages }}"), None);
+        assert_eq!(Tags::from_template("{{ messages }}"), None);
     }
 
     #[test]
-    fn an_answer_at_once_has_no_reasoning_open_before_it() {
+    fn skipping_reasoning_leaves_none_open() {
         let think = TAGS[0];
         assert_eq!(think.opening("<|assistant|>"), "<think>\n");
         assert_eq!(think.opening("<|assistant|><think>\n"), "");

@@ -1,7 +1,7 @@
-//! The deterministic double: answers from a list of rules, without a model.
+//! The scripted engine: the deterministic double, which answers from a file of rules, without a model.
 //!
-//! A script is JSONL, one rule a line, tried from the top; the first whose `contains` strings all
-//! occur in the request's messages answers:
+//! A script is a JSONL file with one rule a line. A request is answered by the first rule whose `contains` strings all occur in
+//! the request's messages:
 //!
 //! ```json
 //! {"contains": ["team:", "refund"], "text": "team: billing"}
@@ -9,8 +9,8 @@
 //! {"text": "no idea"}
 //! ```
 //!
-//! Of several `texts` the request's seed picks one, at temperature 0 too. A rule with `milliseconds` takes so long. `ended` may be `"stop"` (default), `"length"`
-//! or `{"refused": "why"}`. A request that no rule answers is refused.
+//! If a rule has several `texts`, the request's seed chooses one, at temperature 0 as well. `milliseconds` delays the answer.
+//! `ended` is `"stop"` (the default), `"length"` or `{"refused": "why"}`. A request without a matching rule is refused.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -18,35 +18,35 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::completion::{Completion, Ended, Usage};
+use super::error::EngineError;
+use super::interface::{Engine, EngineProgress};
+use super::reasoning;
+use super::request::{ModelId, Request};
 use crate::hash::sha256_hex;
-
-use super::{Completion, Ended, Engine, EngineError, EngineProgress, ModelId, Request, Usage, reasoning};
 
 /// One rule of a script.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// All of these must occur in the messages.
+    /// Strings that must all occur in the messages of a request. Without any, the rule matches every request.
     #[serde(default)]
     contains: Vec<String>,
     /// The answer.
     #[serde(default)]
     text: Option<String>,
-    /// Several answers, of which the seed picks one.
+    /// Answers of which the request's seed chooses one. A rule has either these or `text`.
     #[serde(default)]
     texts: Vec<String>,
-    /// How the answer ends.
-    #[serde(default = "stop")]
+    /// Why the answer ends.
+    #[serde(default)]
     ended: Ended,
-    /// How long the answer takes.
+    /// How long the answer takes, in milliseconds.
     #[serde(default)]
     milliseconds: u64,
 }
 
-fn stop() -> Ended {
-    Ended::Stop
-}
-
+/// A function that answers a request.
 type Answerer = Box<dyn FnMut(&Request) -> (String, Ended)>;
 
 /// The most tokens, prompt and answer together, that a request may have.
@@ -55,31 +55,32 @@ const CONTEXT: usize = 8192;
 /// An [`Engine`] that answers by rules or by a function.
 pub struct Scripted {
     answer: Answerer,
+    /// The hashes of the scripts, for the fingerprint.
     identity: String,
 }
 
 impl Scripted {
-    /// Answers by `answer`, which must depend on nothing but the request.
+    /// Creates an engine that answers by `answer`, which must depend on nothing but the request.
     pub fn new(answer: impl FnMut(&Request) -> (String, Ended) + 'static) -> Self {
         Self { answer: Box::new(answer), identity: "function".into() }
     }
 
-    /// Answers by JSONL scripts, one for each model of the plan.
+    /// Creates an engine that answers by JSONL scripts, one for each model of the plan.
     ///
     /// # Errors
-    /// [`EngineError::Script`] names the file and line of what cannot be read.
+    /// [`EngineError::Script`] with the file and line that cannot be read.
     pub fn from_files(paths: &[PathBuf]) -> Result<Self, EngineError> {
         let scripts = paths.iter().map(|path| read_script(path)).collect::<Result<Vec<_>, _>>()?;
         let (rules, digests): (Vec<_>, Vec<_>) = scripts.into_iter().unzip();
         let answer = move |request: &Request| match rules.get(request.model.0) {
-            Some(rules) => by_rules(rules, request),
+            Some(rules) => answer_by_rules(rules, request),
             None => (String::new(), Ended::Refused("there is no script for this model".into())),
         };
         Ok(Self { answer: Box::new(answer), identity: digests.join(" ") })
     }
 }
 
-/// The rules of a script and its hash.
+/// Reads the rules of a script, and the SHA-256 of its file.
 fn read_script(path: &Path) -> Result<(Vec<Rule>, String), EngineError> {
     let bad = |line, cause: String| EngineError::Script { path: path.to_owned(), line, cause };
     let source = std::fs::read_to_string(path).map_err(|e| bad(0, format!("cannot read the script: {e}")))?;
@@ -97,23 +98,18 @@ fn read_script(path: &Path) -> Result<(Vec<Rule>, String), EngineError> {
     Ok((rules, sha256_hex(source.as_bytes())))
 }
 
-fn by_rules(rules: &[Rule], request: &Request) -> (String, Ended) {
-    let holds = |needle: &String| request.messages.iter().any(|m| m.content.contains(needle.as_str()));
-    let Some(rule) = rules.iter().find(|rule| rule.contains.iter().all(holds)) else {
+/// Answers a request by the first rule that matches.
+fn answer_by_rules(rules: &[Rule], request: &Request) -> (String, Ended) {
+    let occurs = |needle: &String| request.messages.iter().any(|m| m.content.contains(needle.as_str()));
+    let Some(rule) = rules.iter().find(|rule| rule.contains.iter().all(occurs)) else {
         return (String::new(), Ended::Refused("no rule of the script answers this request".into()));
     };
     std::thread::sleep(Duration::from_millis(rule.milliseconds));
-    let text = match &rule.text {
-        Some(text) => text.clone(),
-        None => {
-            let pick = request.seed % (rule.texts.len() as u64);
-            rule.texts[usize::try_from(pick).unwrap_or(0)].clone()
-        }
-    };
-    (text, rule.ended.clone())
+    let text = rule.text.as_ref().unwrap_or_else(|| &rule.texts[(request.seed % rule.texts.len() as u64) as usize]);
+    (text.clone(), rule.ended.clone())
 }
 
-/// A token of the double: a word.
+/// Counts the tokens of a text. A token of this engine is a word.
 fn words(text: &str) -> usize {
     text.split_whitespace().count()
 }
@@ -124,7 +120,7 @@ impl Engine for Scripted {
         requests: &[Request],
         progress: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
     ) -> Result<Vec<Completion>, EngineError> {
-        let mut done = EngineProgress { answered: 0, prefilled: 0, decoded: 0 };
+        let mut done = EngineProgress::default();
         let mut completions = Vec::with_capacity(requests.len());
         for request in requests {
             if progress(done).is_break() {
@@ -146,7 +142,7 @@ impl Engine for Scripted {
         words(text)
     }
 
-    fn size(&self, _model: ModelId) -> u64 {
+    fn weight_bytes(&self, _model: ModelId) -> u64 {
         1
     }
 

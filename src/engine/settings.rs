@@ -1,5 +1,5 @@
-//! What is set for an engine before it runs: model files, threads, batches, memory; and the keys under which a run's
-//! fingerprint keeps what was found for them.
+//! The settings of the llama.cpp engine: model files, threads, batch sizes, memory; and the names under which the fingerprint of
+//! a run has what was chosen for each model.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -7,123 +7,161 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "llama")]
+use super::error::EngineError;
 use super::memory::CacheType;
 
-/// Tokens that a sampled (not greedy) answer draws from, before `top_p`: llama.cpp's own default.
+/// The number of likeliest tokens that sampling draws from, before `top_p` is applied. It is llama.cpp's default.
 pub const TOP_K: i32 = 40;
 
-/// How many layers go to the GPU.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GpuLayers {
-    /// As many as fit where the build has a GPU back end and finds a device, else none.
-    Auto,
-    /// All of them.
-    All,
-    /// So many.
-    Count(u32),
-    /// As many as a run that goes on had, whatever is free now; none where there is no GPU any more.
-    Kept(u32),
-}
-
-/// Where a run's fingerprint has the layers that the model called `name` had on a GPU.
-#[must_use]
-pub fn layers_key(name: &str) -> String {
-    format!("model.{name}.layers_on_gpu")
-}
-
-/// Where it has the tokens of its context.
-#[must_use]
-pub fn context_key(name: &str) -> String {
-    format!("model.{name}.context")
-}
-
-/// Where it has what its cache was stored as.
-#[must_use]
-pub fn cache_key(name: &str) -> String {
-    format!("model.{name}.cache")
-}
-
-/// Where it has what its weights were loaded from.
-#[must_use]
-pub fn weights_key(name: &str) -> String {
-    format!("model.{name}.weights")
-}
-
-/// What stands there for a recoded copy.
+/// The value at [`weights_key`] for a model that was loaded from a recoded copy.
 pub const RECODED: &str = "recoded";
 
-/// One model of the plan.
+/// Returns the fingerprint's name for the number of layers that a model had on a GPU.
+#[must_use]
+pub fn layers_key(model: &str) -> String {
+    format!("model.{model}.layers_on_gpu")
+}
+
+/// Returns the fingerprint's name for the tokens of a model's context.
+#[must_use]
+pub fn context_key(model: &str) -> String {
+    format!("model.{model}.context")
+}
+
+/// Returns the fingerprint's name for the number type of a model's KV cache.
+#[must_use]
+pub fn cache_key(model: &str) -> String {
+    format!("model.{model}.cache")
+}
+
+/// Returns the fingerprint's name for the kind of file that a model's weights were loaded from.
+#[must_use]
+pub fn weights_key(model: &str) -> String {
+    format!("model.{model}.weights")
+}
+
+/// Returns the fingerprint's name for the threads that a model was run with.
+#[must_use]
+pub(crate) fn threads_key(model: &str) -> String {
+    format!("model.{model}.threads")
+}
+
+/// Returns the fingerprint's name for the most tokens of a model's batches.
+#[must_use]
+pub(crate) fn chunk_key(model: &str) -> String {
+    format!("model.{model}.chunk")
+}
+
+/// How many layers of a model are put on the GPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GpuLayers {
+    /// As many as fit if the build has a GPU back end and finds a device; otherwise none.
+    Auto,
+    /// All layers. Without a GPU this is an error.
+    All,
+    /// This number of layers. Without a GPU, any number but 0 is an error.
+    Count(u32),
+    /// The number that the resumed run had, whatever memory is free now; none if there is no GPU any more.
+    Recorded(u32),
+}
+
+/// The file of one model of the plan, and how it is to be loaded.
 #[derive(Debug, Clone)]
 pub struct ModelFile {
-    /// The name in the task file.
+    /// The model's name in the task file.
     pub name: String,
     /// The GGUF file.
     pub path: PathBuf,
-    /// Layers to offload.
+    /// The SHA-256 that the file must have, in lower-case hexadecimal. None accepts any file.
+    pub expected_sha256: Option<String>,
+    /// How many layers are put on the GPU.
     pub gpu_layers: GpuLayers,
-    /// Tokens of context; the default is what it was trained on, at most 8192, and less where memory is short.
+    /// The context in tokens. None chooses the context that the model was trained on, at most 8192, and less if memory is short.
     pub context: Option<usize>,
-    /// What its cache is stored as; the default is 16-bit floats, unless memory is short.
+    /// The number type of the KV cache. None chooses 16-bit floats unless memory is short.
     pub cache: Option<CacheType>,
-    /// Tokens of reasoning before each answer, at most; 0: it answers at once.
+    /// The most tokens of reasoning before each answer. At 0 the model answers without reasoning.
     pub thinking: u32,
-    /// Threads and batches that it was run with before, for a run that goes on; the default is what was found fastest here.
+    /// The threads and batch size of the resumed run. None chooses the fastest for this machine.
     pub tuning: Option<Tuning>,
-    /// Whether it was a recoded copy that was run before, for a run that goes on; the default is one where it is faster.
+    /// Whether the resumed run loaded a recoded copy. None loads a recoded copy where it is faster.
     pub recoded: Option<bool>,
 }
 
 impl ModelFile {
-    /// An error about this file.
+    /// Creates an error about this file.
     #[cfg(feature = "llama")]
     pub(crate) fn error(&self, cause: String) -> EngineError {
         EngineError::Model { name: self.name.clone(), path: self.path.clone(), cause }
     }
 }
 
-/// What is done before a model can answer, where it may take long.
+/// A step of preparing a model that may take long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Preparation {
-    /// Its file is read from end to end, for its SHA-256.
+    /// The file is read from end to end, for its SHA-256.
     Hashing,
-    /// A copy of it is written, of which this CPU is faster.
+    /// A recoded copy of the file is written, for which this CPU has faster kernels.
     Recoding,
-    /// Its weights are loaded.
+    /// The weights are loaded.
     Loading,
-    /// It is new on this machine: what threads and batches suit it is found out.
+    /// Threads and batch sizes are timed, because the model is new on this machine.
     Measuring,
 }
 
-/// Hears what is begun, of which model, and how many bytes its file has; and None now and then while that goes on. It is broken
-/// off where this says so.
-pub type Hears<'a> = dyn FnMut(Option<(Preparation, &str, u64)>) -> ControlFlow<()> + 'a;
-
-/// The shape of all work; part of the plan, because answers depend on it.
+/// What [`OnLoadProgress`] is called with while models are prepared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadProgress<'a> {
+    /// A step begins.
+    Started {
+        /// The step.
+        step: Preparation,
+        /// The model's name in the task file.
+        model: &'a str,
+        /// The size of the model's file, or of its weights once the file was read, in bytes.
+        bytes: u64,
+    },
+    /// The step that began last still runs. This comes every fraction of a second.
+    Running,
+}
+
+/// A function that is called while models are prepared. The preparation is interrupted if it returns [`ControlFlow::Break`].
+pub type OnLoadProgress<'a> = dyn FnMut(LoadProgress<'_>) -> ControlFlow<()> + 'a;
+
+/// The settings that all models share. They are part of the plan because answers depend on them.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Threads of llama.cpp; the default is what a measurement finds at a model's first use on a machine.
+    /// Threads of llama.cpp. None chooses what a measurement at a model's first use on this machine finds.
     pub threads: Option<usize>,
-    /// Requests decoded together, 1 to 253.
+    /// Requests that are decoded together, from 1 to [`Settings::MOST_SEQUENCES`].
     pub sequences: usize,
-    /// Tokens in a batch, at least `sequences`; the default is measured like `threads`.
+    /// The most tokens in a batch, at least `sequences`. None chooses a measured number, as for `threads`.
     pub chunk: Option<usize>,
-    /// Bytes of memory that models may take; the default is seven eighths of the machine's.
+    /// Bytes of memory that the models may take. None allows seven eighths of the machine's memory.
     pub memory: Option<u64>,
-    /// Whether a lone answer's next tokens are guessed from its prompt and verified together. On a CPU this changes its speed alone.
+    /// Whether the next tokens of an answer are guessed from its prompt and verified together, while few answers are decoded.
+    /// On a CPU this changes the speed and not the answers.
     pub drafts: bool,
+    /// The folder for measured tunings and recoded copies of model files. If it is None, tunings are measured anew at each start
+    /// and no copy is made.
+    pub cache_folder: Option<PathBuf>,
 }
 
 impl Settings {
-    /// Requests decoded together, unless the plan says otherwise.
+    /// The default of `sequences`.
     pub const SEQUENCES: usize = 32;
 
-    /// The most tokens in a batch, unless the plan says otherwise: on a CPU, an interrupt is felt within one.
+    /// The largest value of `sequences`: llama.cpp has 256 sequences, and the engine needs three of them for other things.
+    pub const MOST_SEQUENCES: usize = 253;
+
+    /// The most tokens of a batch if `chunk` is None. An interrupt takes effect after one batch, so this bounds its delay.
     pub const CHUNK: usize = 256;
 
-    /// The most tokens that a batch may have.
+    /// Returns the most tokens that a batch may have, before anything was measured.
     #[cfg(feature = "llama")]
-    pub(crate) fn most_chunk(self) -> usize {
+    pub(crate) fn most_chunk(&self) -> usize {
         self.chunk.unwrap_or(Self::CHUNK)
     }
 }
@@ -131,13 +169,13 @@ impl Settings {
 /// A device that llama.cpp can compute on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
-    /// What llama.cpp calls it.
+    /// The device's name and description, as llama.cpp gives them.
     pub name: String,
-    /// Bytes of its memory.
+    /// The device's memory in bytes.
     pub memory: u64,
 }
 
-/// Threads and batches of one model.
+/// The threads and the batch size of one model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tuning {
     /// Threads of llama.cpp.
@@ -147,18 +185,40 @@ pub struct Tuning {
 }
 
 impl Tuning {
-    /// What the run with this fingerprint used for the model called `name`.
+    /// Returns the tuning that the run of a fingerprint used for a model. None if the fingerprint has no valid one.
     #[must_use]
-    pub fn of_run(fingerprint: &BTreeMap<String, String>, name: &str) -> Option<Self> {
+    pub fn from_fingerprint(fingerprint: &BTreeMap<String, String>, model: &str) -> Option<Self> {
         let number = |key: String| fingerprint.get(&key)?.parse().ok();
-        Some(Self { threads: number(threads_key(name))?, chunk: number(chunk_key(name))? })
+        let tuning = Self { threads: number(threads_key(model))?, chunk: number(chunk_key(model))? };
+        tuning.is_valid().then_some(tuning)
+    }
+
+    /// Returns whether llama.cpp can run with these numbers. A file that someone edited may have others.
+    pub(crate) fn is_valid(self) -> bool {
+        (1..=1024).contains(&self.threads) && (1..=4096).contains(&self.chunk)
     }
 }
 
-pub(crate) fn threads_key(name: &str) -> String {
-    format!("model.{name}.threads")
+/// A tuning that was measured while the engine was opened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeasuredTuning {
+    /// The model's name in the task file.
+    pub model: String,
+    /// The fastest tuning that was found.
+    pub tuning: Tuning,
+    /// How long the measurement took, in seconds.
+    pub seconds: f64,
 }
 
-pub(crate) fn chunk_key(name: &str) -> String {
-    format!("model.{name}.chunk")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tuning_is_read_from_a_fingerprint() {
+        let pairs = [(threads_key("task"), "3".to_owned()), (chunk_key("task"), "64".to_owned())];
+        let fingerprint = BTreeMap::from(pairs);
+        assert_eq!(Tuning::from_fingerprint(&fingerprint, "task"), Some(Tuning { threads: 3, chunk: 64 }));
+        assert_eq!(Tuning::from_fingerprint(&fingerprint, "teacher"), None);
+    }
 }

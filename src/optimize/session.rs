@@ -204,7 +204,7 @@ impl<'a> Session<'a> {
     /// Bytes of a model's weights: what a token of it costs in proportion.
     #[must_use]
     pub fn size(&self, model: ModelId) -> u64 {
-        self.evaluator.engine.size(model)
+        self.evaluator.engine.weight_bytes(model)
     }
 
     /// Whether what was run is not run, and not charged, again: of programs that would say the same.

@@ -1,6 +1,6 @@
-//! Opens the engine of a plan: llama.cpp where the plan names model files, the scripted double where it names scripts.
+//! Opens the engine of a plan: the one over llama.cpp if the plan names model files, or the scripted one if it names scripts.
 //!
-//! With [`super::llama`], this is the only place outside `engine/` that knows which engines there are.
+//! Outside of `engine/`, only this file and [`super::llama`] know which engines there are.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
@@ -17,7 +17,7 @@ use crate::event::Event;
 /// used again. It is empty for a new run.
 ///
 /// # Errors
-/// [`RunError::ModelFile`] and [`RunError::Engine`]; [`RunError::Interrupted`] where `interrupted` was set meanwhile.
+/// [`RunError::ModelFile`] or [`RunError::Engine`] if a model cannot be used, and [`RunError::Interrupted`] if `interrupted` is set.
 pub fn open_engine(
     plan: &Plan,
     recorded: &BTreeMap<String, String>,
@@ -27,11 +27,10 @@ pub fn open_engine(
     Ok(open_with_memory(plan, recorded, interrupted, listener)?.engine)
 }
 
-/// An opened engine.
+/// An engine with its models loaded.
 pub(super) struct Opened {
-    /// The engine.
     pub(super) engine: Box<dyn Engine>,
-    /// How its models share the machine's memory, and what the machine has. None for the scripted engine.
+    /// How the models share the machine's memory, and the memory that they may take. None for the scripted engine.
     pub(super) memory: Option<(MemoryPlan, Machine)>,
 }
 
@@ -46,7 +45,12 @@ pub(super) fn open_with_memory(
     let has_files = plan.models.iter().any(|model| matches!(model.source, ModelSource::Llama { .. }));
     let opened = if has_files {
         #[cfg(feature = "llama")]
-        let opened = super::llama::open(plan, recorded, interrupted, listener)?;
+        let opened = {
+            let llama = super::llama::open(plan, recorded, interrupted, listener)?;
+            let (memory, machine) = llama.memory();
+            let memory = Some((memory.clone(), machine.clone()));
+            Opened { engine: Box::new(llama), memory }
+        };
         #[cfg(not(feature = "llama"))]
         let opened = without_llama(plan, recorded, interrupted)?;
         opened
@@ -62,7 +66,7 @@ pub(super) fn open_with_memory(
     Ok(opened)
 }
 
-/// Refuses model files: this build has no llama.cpp.
+/// Returns the error of a plan that names model files: this build has no llama.cpp. A file that does not exist is reported first.
 #[cfg(not(feature = "llama"))]
 fn without_llama(plan: &Plan, _: &BTreeMap<String, String>, _: &AtomicBool) -> Result<Opened, RunError> {
     for model in &plan.models {
@@ -77,7 +81,7 @@ fn without_llama(plan: &Plan, _: &BTreeMap<String, String>, _: &AtomicBool) -> R
     ))
 }
 
-/// What the kernels of this build use, as llama.cpp lists them. Says so where the build has no llama.cpp.
+/// Returns the versions of llama.cpp and the instruction sets and back ends of this build, or "without llama.cpp".
 #[must_use]
 pub fn build_features() -> String {
     #[cfg(feature = "llama")]
@@ -86,7 +90,7 @@ pub fn build_features() -> String {
     return "without llama.cpp".to_owned();
 }
 
-/// The devices that llama.cpp finds. Empty where the build has no llama.cpp.
+/// Returns the devices that llama.cpp finds. It is empty if this build has no llama.cpp.
 #[must_use]
 pub fn devices() -> Vec<crate::engine::settings::Device> {
     #[cfg(feature = "llama")]

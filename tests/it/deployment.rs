@@ -41,7 +41,7 @@ fn qwen3_8b(weights: u64) -> Header {
 
 fn row(file: &str, weights: u64, what: &str, ram: u64, gpu: Option<u64>) -> String {
     let machine = Machine { ram: ram * GB / 8 * 7, gpu: gpu.map(|gpu| gpu * GB) };
-    let need = Need::of("task", &qwen3_8b(weights), Settings::CHUNK, 8192);
+    let need = Need::from_header("task", &qwen3_8b(weights), Settings::CHUNK, 8192);
     let plan = plan(&[need], &machine).unwrap();
     let share = &plan.shares[0];
     format!(

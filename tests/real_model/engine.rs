@@ -1,42 +1,27 @@
-//! A real GGUF through llama.cpp: SmolLM2-135M-Instruct, which `scripts/test` fetches.
+//! The engine over llama.cpp with a real GGUF file, SmolLM2-135M-Instruct, which `scripts/test` fetches.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
 
+use crate::models::{SETTINGS, answer, model_file, test_model, texts};
 use crate::support::{Task, model, result};
 use gepard::engine::llama::Llama;
-use gepard::engine::settings::{GpuLayers, ModelFile, Preparation, Settings};
+use gepard::engine::settings::{LoadProgress, Preparation, Settings};
 use gepard::engine::{Completion, Decoding, Ended, Engine, EngineError, Grammar, Message, ModelId, Request, Role, Shape, Usage};
 
-/// The small task with a real model in the place of the scripted one.
+/// Returns the small task with a real model instead of the scripted one.
 fn real_task() -> Task {
     let task = Task::new();
     task.edit("engine = \"scripted\"\nscript = \"script.jsonl\"", &format!("gguf = \"{}\"\ncontext = 2048", model().display()));
     task
 }
 
-const SETTINGS: Settings = Settings { threads: Some(2), sequences: 4, chunk: Some(64), memory: None, drafts: true };
-
 fn engine() -> Llama {
-    engine_of(1024)
-}
-
-fn engine_of(context: usize) -> Llama {
-    engine_with(context, SETTINGS)
+    engine_with(1024, SETTINGS)
 }
 
 fn engine_with(context: usize, settings: Settings) -> Llama {
-    let file = ModelFile {
-        name: "task".into(),
-        path: model(),
-        gpu_layers: GpuLayers::Auto,
-        context: Some(context),
-        cache: None,
-        thinking: 0,
-        tuning: None,
-        recoded: None,
-    };
-    Llama::open(&[file], settings).unwrap()
+    Llama::open(&[test_model("task", context)], settings).unwrap()
 }
 
 fn request(question: &str, max_tokens: u32) -> Request {
@@ -64,28 +49,24 @@ fn questions() -> Vec<Request> {
     .collect()
 }
 
-fn ask(engine: &mut Llama, requests: &[Request]) -> Vec<Completion> {
-    engine.generate(requests, &mut |_| ControlFlow::Continue(())).unwrap()
-}
-
 #[test]
-fn it_answers() {
-    let answers = ask(&mut engine(), &[request("What is the capital of France?", 24)]);
+fn a_question_is_answered() {
+    let answers = answer(&mut engine(), &[request("What is the capital of France?", 24)]);
     assert!(answers[0].text.contains("Paris"), "{}", answers[0].text);
     assert_eq!(answers[0].ended, Ended::Stop);
 }
 
 #[test]
-fn a_wave_says_the_same_whatever_ran_before_and_in_another_engine() {
+fn a_wave_has_the_same_answers_after_another_wave_and_in_another_engine() {
     let mut first = engine();
-    let cold = ask(&mut first, &questions());
-    ask(&mut first, &[request("Tell me a long story about a cheetah.", 60)]);
-    assert_eq!(ask(&mut first, &questions()), cold);
+    let cold = answer(&mut first, &questions());
+    answer(&mut first, &[request("Tell me a long story about a cheetah.", 60)]);
+    assert_eq!(answer(&mut first, &questions()), cold);
     drop(first);
-    assert_eq!(ask(&mut engine(), &questions()), cold);
+    assert_eq!(answer(&mut engine(), &questions()), cold);
 }
 
-/// Requests of one wave under different grammars, and one under none.
+/// Returns the requests of one wave: some have grammars, and one has none.
 fn under_grammars() -> Vec<Request> {
     let values = Shape::Values(vec!["yes".into(), "no".into(), "it is hard to say".into()]);
     let schema = serde_json::json!({
@@ -102,39 +83,38 @@ fn under_grammars() -> Vec<Request> {
         None,
         Some(Grammar::value(&values)),
     ];
-    let of = |(place, grammar): (usize, Option<Grammar>)| {
+    let with_grammar = |(index, grammar): (usize, Option<Grammar>)| {
         let mut request = request("Is Paris the capital of France?", 60);
         request.decoding.grammar = grammar;
-        request.decoding.temperature = if place == 4 { 1.0 } else { 0.0 };
+        request.decoding.temperature = if index == 4 { 1.0 } else { 0.0 };
         request
     };
-    grammars.into_iter().enumerate().map(of).collect()
+    grammars.into_iter().enumerate().map(with_grammar).collect()
 }
 
 #[test]
 fn answers_follow_their_grammars_in_one_wave() {
     let mut engine = engine();
-    let answers = ask(&mut engine, &under_grammars());
-    let text = |place: usize| answers[place].text.trim();
-    for place in [0, 4] {
-        assert!(["yes", "no", "it is hard to say"].contains(&text(place)), "{:?}", answers[place]);
+    let answers = answer(&mut engine, &under_grammars());
+    let text = |index: usize| answers[index].text.trim();
+    for index in [0, 4] {
+        assert!(["yes", "no", "it is hard to say"].contains(&text(index)), "{:?}", answers[index]);
     }
     let json: serde_json::Value = serde_json::from_str(text(1)).unwrap_or_else(|e| panic!("{e}: {}", text(1)));
     assert!(json["city"].is_string() && json["big"].is_boolean(), "{json}");
     let (sure, years) = text(2).split_once('\n').unwrap_or_else(|| panic!("{}", text(2)));
     assert!(matches!(sure, "sure: true" | "sure: false") && years.starts_with("years: "), "{}", text(2));
     assert!(years["years: ".len()..].parse::<f64>().is_ok(), "{years}");
-    for (place, ended) in [(0, Ended::Grammar), (1, Ended::Grammar), (3, Ended::Stop), (4, Ended::Grammar)] {
-        assert_eq!(answers[place].ended, ended, "{:?}", answers[place]);
+    for (index, ended) in [(0, Ended::Grammar), (1, Ended::Grammar), (3, Ended::Stop), (4, Ended::Grammar)] {
+        assert_eq!(answers[index].ended, ended, "{:?}", answers[index]);
     }
-    let texts = |answers: &[Completion]| answers.iter().map(|answer| answer.text.clone()).collect::<Vec<_>>();
-    assert_eq!(texts(&ask(&mut engine, &under_grammars())), texts(&answers), "and the same again");
+    assert_eq!(texts(&answer(&mut engine, &under_grammars())), texts(&answers), "the second time");
 }
 
 #[test]
 fn the_common_prefix_is_computed_once() {
     let mut usage = Usage::default();
-    for answer in ask(&mut engine(), &questions()) {
+    for answer in answer(&mut engine(), &questions()) {
         usage += answer.usage;
     }
     assert!(usage.reused > usage.prefilled / 2, "{usage:?}");
@@ -142,8 +122,8 @@ fn the_common_prefix_is_computed_once() {
     assert!(usage.prefilled as f64 <= 1.1 * usage.unique as f64, "{usage:?}");
 }
 
-/// Requests of three candidates, each on the same examples.
-fn of_candidates() -> Vec<Request> {
+/// Returns the requests of three candidates on the same four examples.
+fn requests_of_candidates() -> Vec<Request> {
     let candidate = |manner: &str| {
         let instruction =
             format!("Answer the question below in one short sentence. Do so {}\n\n", format!("{manner} ").repeat(12));
@@ -157,8 +137,7 @@ fn of_candidates() -> Vec<Request> {
 }
 
 #[test]
-fn every_candidate_s_prefix_is_computed_once_and_the_first_stays_for_the_next_wave() {
-    let texts = |answers: &[Completion]| answers.iter().map(|a| a.text.clone()).collect::<Vec<_>>();
+fn the_prefix_of_each_candidate_is_computed_once_and_the_first_is_kept_for_the_next_wave() {
     let usage = |answers: &[Completion]| {
         answers.iter().fold(Usage::default(), |mut sum, a| {
             sum += a.usage;
@@ -166,40 +145,39 @@ fn every_candidate_s_prefix_is_computed_once_and_the_first_stays_for_the_next_wa
         })
     };
     let mut engine = engine();
-    let cold = ask(&mut engine, &of_candidates());
+    let cold = answer(&mut engine, &requests_of_candidates());
     assert!(usage(&cold).prefilled as f64 <= 1.05 * usage(&cold).unique as f64, "{:?}", usage(&cold));
-    // Again: the same text, and less to compute.
-    let warm = ask(&mut engine, &of_candidates());
+    // The same wave again has the same texts, and less is computed.
+    let warm = answer(&mut engine, &requests_of_candidates());
     assert_eq!(texts(&warm), texts(&cold));
     assert!(usage(&warm).prefilled < usage(&cold).prefilled, "{:?}", usage(&warm));
-    // One candidate alone is another wave: it too says the same, warm and cold.
-    let alone = texts(&ask(&mut engine, &of_candidates()[4..8]));
-    let again = ask(&mut engine, &of_candidates()[4..8]);
+    // A wave of one candidate has the same texts with and without a kept prefix.
+    let alone = texts(&answer(&mut engine, &requests_of_candidates()[4..8]));
+    let again = answer(&mut engine, &requests_of_candidates()[4..8]);
     assert_eq!(texts(&again), alone);
     assert!(usage(&again).prefilled * 3 < usage(&again).unique * 2, "{:?}", usage(&again));
-    assert_eq!(texts(&ask(&mut self::engine(), &of_candidates()[4..8])), alone);
-    ask(&mut engine, &questions());
-    assert_eq!(texts(&ask(&mut engine, &of_candidates())), texts(&cold));
+    assert_eq!(texts(&answer(&mut self::engine(), &requests_of_candidates()[4..8])), alone);
+    answer(&mut engine, &questions());
+    assert_eq!(texts(&answer(&mut engine, &requests_of_candidates())), texts(&cold));
 }
 
-/// A greedy answer is a function of its request alone: together with others or by itself, whatever is shared or computed anew.
+/// A greedy answer depends on its request alone, not on the other requests of its wave.
 #[test]
-fn a_greedy_answer_is_the_same_in_any_company() {
-    let texts = |answers: &[Completion]| answers.iter().map(|a| a.text.clone()).collect::<Vec<_>>();
-    let requests: Vec<Request> = of_candidates().into_iter().chain(questions()).collect();
+fn a_greedy_answer_is_the_same_alone_and_in_any_wave() {
+    let requests: Vec<Request> = requests_of_candidates().into_iter().chain(questions()).collect();
     let mut engine = engine();
-    let together = texts(&ask(&mut engine, &requests));
+    let together = texts(&answer(&mut engine, &requests));
     let alone: Vec<String> =
-        requests.iter().map(|request| ask(&mut engine, std::slice::from_ref(request)).remove(0).text).collect();
+        requests.iter().map(|request| answer(&mut engine, std::slice::from_ref(request)).remove(0).text).collect();
     assert_eq!(alone, together);
     let backwards: Vec<Request> = requests.iter().rev().cloned().collect();
-    let mut again = texts(&ask(&mut engine, &backwards));
+    let mut again = texts(&answer(&mut engine, &backwards));
     again.reverse();
     assert_eq!(again, together);
 }
 
 #[test]
-fn guessing_an_answer_ahead_saves_steps_and_changes_no_letter() {
+fn drafts_save_steps_and_do_not_change_the_answer() {
     let again = "Write this line again, word for word, three times: the red fox and the grey wolf met the old bear by the river.";
     let steps = |drafts| {
         let mut engine = engine_with(1024, Settings { drafts, ..SETTINGS });
@@ -211,29 +189,28 @@ fn guessing_an_answer_ahead_saves_steps_and_changes_no_letter() {
         let answers = engine.generate(&[request(again, 80)], &mut count).unwrap();
         (answers[0].text.clone(), steps)
     };
-    let ((guessed, few), (plain, many)) = (steps(true), steps(false));
-    assert_eq!(guessed, plain);
-    assert!(few < many, "{few} steps with guesses, {many} without");
+    let ((drafted, few), (plain, many)) = (steps(true), steps(false));
+    assert_eq!(drafted, plain);
+    assert!(few < many, "{few} steps with drafts, {many} without");
 }
 
 #[test]
-fn a_wave_whose_prefixes_do_not_fit_at_once_is_answered_and_says_the_same() {
-    let texts = |answers: &[Completion]| answers.iter().map(|a| a.text.clone()).collect::<Vec<_>>();
-    // Three candidates of about 60 tokens with four examples each, some drafting: more than 256 cells hold.
-    let requests: Vec<Request> = of_candidates().into_iter().chain(questions()).collect();
-    let whole = texts(&ask(&mut engine(), &requests));
-    let mut small = engine_of(256);
-    let answers = ask(&mut small, &requests);
+fn a_wave_whose_prefixes_do_not_fit_the_cache_has_the_same_answers() {
+    // Three candidates of about 60 tokens with four examples each, some with drafts, need more than 256 cells.
+    let requests: Vec<Request> = requests_of_candidates().into_iter().chain(questions()).collect();
+    let whole = texts(&answer(&mut engine(), &requests));
+    let mut small = engine_with(256, SETTINGS);
+    let answers = answer(&mut small, &requests);
     assert!(answers.iter().all(|answer| !matches!(answer.ended, Ended::Refused(_))), "{answers:?}");
     assert_eq!(texts(&answers), whole);
     let prompts = |answers: &[Completion]| answers.iter().map(|a| a.usage.prefilled + a.usage.reused).sum::<u64>();
     assert!(prompts(&answers) > 512, "{}", prompts(&answers));
-    assert_eq!(texts(&ask(&mut small, &requests)), whole, "and the same again");
+    assert_eq!(texts(&answer(&mut small, &requests)), whole, "the second time");
 }
 
-/// What packing and `doctor` count without weights is what the model reads.
+/// The tokens that are counted without weights, for packing and `doctor`, are those of the prompt.
 #[test]
-fn tokens_counted_without_weights_are_those_that_the_model_reads() {
+fn tokens_counted_without_weights_are_those_of_the_prompt() {
     let texts = [
         "word",
         "The quick brown fox, 1234567 of them; it's 3.14 — isn't it?",
@@ -248,13 +225,14 @@ fn tokens_counted_without_weights_are_those_that_the_model_reads() {
     ];
     let long = "Ein langer Satz, 漢字 and 🙂 numbers 42; ".repeat(40) + "end";
     let mut engine = engine();
-    let asked = |text: &str| Request { messages: vec![Message::user(text.to_owned())], breakpoints: vec![], ..request("", 1) };
-    let requests: Vec<Request> = texts.iter().copied().chain([long.as_str()]).map(asked).collect();
+    let request_of =
+        |text: &str| Request { messages: vec![Message::user(text.to_owned())], breakpoints: vec![], ..request("", 1) };
+    let requests: Vec<Request> = texts.iter().copied().chain([long.as_str()]).map(request_of).collect();
     let tokens = |answer: &Completion| usize::try_from(answer.usage.prefilled + answer.usage.reused).unwrap();
-    let read: Vec<usize> = ask(&mut engine, &requests).iter().map(tokens).collect();
+    let read: Vec<usize> = answer(&mut engine, &requests).iter().map(tokens).collect();
     let counted: Vec<usize> =
         requests.iter().map(|request| engine.count_tokens(ModelId(0), &request.messages[0].content)).collect();
-    // The template's own, the same around each text.
+    // The template adds the same tokens to each text.
     let frame = read[0] - counted[0];
     assert_eq!(read, counted.iter().map(|count| count + frame).collect::<Vec<_>>());
     assert!(counted[1..].iter().all(|count| *count > 10), "{counted:?}");
@@ -263,49 +241,39 @@ fn tokens_counted_without_weights_are_those_that_the_model_reads() {
 #[test]
 fn one_request_and_many_are_answered_in_order() {
     let mut engine = engine();
-    // Of different lengths, so that they are not worked on in the order in which they were asked.
+    // They have different lengths, so that they are not decoded in the order of the requests.
     let many: Vec<Request> = (0..30).map(|n| request(&format!("What is this?{}", " word".repeat(n * 7 % 30)), 6)).collect();
-    let answers = ask(&mut engine, &many);
+    let answers = answer(&mut engine, &many);
     let lengths: Vec<u64> = answers.iter().map(|a| a.usage.prefilled + a.usage.reused).collect();
     assert!(lengths.iter().enumerate().all(|(n, length)| *length == lengths[0] + n as u64 * 7 % 30), "{lengths:?}");
-    assert!(ask(&mut engine, &[]).is_empty());
+    assert!(answer(&mut engine, &[]).is_empty());
 }
 
 /// Bytes that hold the test model once, but not twice.
 const ROOM_FOR_ONE: u64 = 180_000_000;
 
 #[test]
-fn models_that_do_not_fit_together_take_turns_and_say_the_same() {
-    let file = |name: &str, context: usize| ModelFile {
-        name: name.into(),
-        path: model(),
-        gpu_layers: GpuLayers::Auto,
-        context: Some(context),
-        cache: None,
-        thinking: 0,
-        tuning: None,
-        recoded: None,
-    };
-    let files = [file("task", 1024), file("teacher", 512)];
+fn models_that_do_not_fit_together_take_turns_and_have_the_same_answers() {
+    let files = [test_model("task", 1024), test_model("teacher", 512)];
     let requests: Vec<Request> = [0, 1, 0].map(|model| Request { model: ModelId(model), ..request("Name a fruit.", 12) }).into();
     let mut together = Llama::open(&files, SETTINGS).unwrap();
-    let wanted = ask(&mut together, &requests);
+    let wanted = answer(&mut together, &requests);
     let tight = Settings { memory: Some(ROOM_FOR_ONE), ..SETTINGS };
     let mut engine = Llama::open(&files, tight).unwrap();
     let in_turns = |engine: &Llama| engine.memory().0.in_turns;
     assert_eq!((in_turns(&together), in_turns(&engine), engine.memory().1.ram), (false, true, ROOM_FOR_ONE));
     for _ in 0..2 {
-        assert_eq!(ask(&mut engine, &requests), wanted);
+        assert_eq!(answer(&mut engine, &requests), wanted);
     }
     let error = Llama::open(&files, Settings { memory: Some(90_000_000), ..SETTINGS }).err().unwrap().to_string();
     assert!(error.contains("alone needs") && error.contains("models may have 90 MB"), "{error}");
 }
 
 #[test]
-fn too_long_a_request_is_refused_and_the_others_are_answered() {
+fn a_request_that_is_too_long_is_refused_and_the_others_are_answered() {
     let mut engine = engine();
     let requests = [request("What is the capital of France?", 24), request(&"long ".repeat(3000), 24)];
-    let answers = ask(&mut engine, &requests);
+    let answers = answer(&mut engine, &requests);
     assert!(answers[0].text.contains("Paris"));
     assert!(
         matches!(&answers[1].ended, Ended::Refused(why) if why.contains("exceeds the context of 1024")),
@@ -314,24 +282,15 @@ fn too_long_a_request_is_refused_and_the_others_are_answered() {
     );
 }
 
-/// llama.cpp has 256 sequences; requests, nodes and what stands beside them share these.
+/// llama.cpp has 256 sequences for requests, nodes, padding and retired cells.
 #[test]
-fn the_most_sequences_that_a_plan_may_ask_for_can_be_had() {
-    let file = ModelFile {
-        name: "task".into(),
-        path: model(),
-        gpu_layers: GpuLayers::Auto,
-        context: Some(512),
-        cache: None,
-        thinking: 0,
-        tuning: None,
-        recoded: None,
-    };
-    // Small batches as well: llama.cpp ends the process where it has more sequences than a batch has rows.
+fn a_plan_can_have_the_most_sequences() {
+    let file = test_model("task", 512);
+    // Small batches as well: llama.cpp aborts the process if it has more sequences than a batch may have rows.
     for (sequences, chunk) in [(253, 253), (32, 32), (64, 64)] {
         let settings = Settings { sequences, chunk: Some(chunk), ..SETTINGS };
         let mut engine = Llama::open(std::slice::from_ref(&file), settings).unwrap();
-        let answers = ask(&mut engine, &questions());
+        let answers = answer(&mut engine, &questions());
         assert!(answers[0].text.contains("Paris"), "{}", answers[0].text);
     }
 }
@@ -340,24 +299,24 @@ fn the_most_sequences_that_a_plan_may_ask_for_can_be_had() {
 fn answers_end_at_their_length_and_at_stop_strings() {
     let mut engine = engine();
     let mut stopped = request("Count from one to ten in words.", 40);
-    let whole = ask(&mut engine, &[stopped.clone()]).remove(0);
-    let cut = ask(&mut engine, &[request("Count from one to ten in words.", 3)]).remove(0);
+    let whole = answer(&mut engine, &[stopped.clone()]).remove(0);
+    let cut = answer(&mut engine, &[request("Count from one to ten in words.", 3)]).remove(0);
     assert_eq!((cut.ended, cut.usage.decoded), (Ended::Length, 3));
     let word = whole.text.split_whitespace().nth(2).unwrap().to_owned();
     stopped.decoding.stop = vec![word.clone()];
-    let ended = ask(&mut engine, &[stopped]).remove(0);
+    let ended = answer(&mut engine, &[stopped]).remove(0);
     assert!(whole.text.starts_with(&ended.text) && !ended.text.contains(&word), "{:?}", ended.text);
     assert_eq!(ended.ended, Ended::Stop);
 }
 
 #[test]
-fn sampling_is_repeated_by_its_seed() {
+fn sampling_is_repeatable_by_its_seed() {
     let mut engine = engine();
     let mut sampled = request("Write a line of a poem.", 24);
     sampled.decoding.temperature = 1.0;
-    let first = ask(&mut engine, &[sampled.clone()]).remove(0).text;
-    assert_eq!(ask(&mut engine, &[sampled.clone()]).remove(0).text, first);
-    let others = (2..6).map(|seed| ask(&mut engine, &[Request { seed, ..sampled.clone() }]).remove(0).text);
+    let first = answer(&mut engine, &[sampled.clone()]).remove(0).text;
+    assert_eq!(answer(&mut engine, &[sampled.clone()]).remove(0).text, first);
+    let others = (2..6).map(|seed| answer(&mut engine, &[Request { seed, ..sampled.clone() }]).remove(0).text);
     assert!(others.into_iter().any(|text| text != first));
 }
 
@@ -365,12 +324,12 @@ fn sampling_is_repeated_by_its_seed() {
 fn an_answer_that_was_begun_is_continued() {
     let mut begun = request("What is the capital of France?", 8);
     begun.messages.push(Message { role: Role::Assistant, content: "The capital of France is".into() });
-    let answer = ask(&mut engine(), &[begun]).remove(0);
+    let answer = answer(&mut engine(), &[begun]).remove(0);
     assert!(answer.text.trim_start().starts_with("Paris"), "{}", answer.text);
 }
 
 #[test]
-fn an_interruption_is_felt_within_a_step_and_the_engine_lives_on() {
+fn an_interrupt_takes_effect_within_a_step_and_the_engine_can_be_used_again() {
     let mut engine = engine();
     let mut steps = 0;
     let result = engine.generate(&questions(), &mut |_| {
@@ -378,57 +337,39 @@ fn an_interruption_is_felt_within_a_step_and_the_engine_lives_on() {
         if steps > 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     assert!(matches!(result, Err(EngineError::Interrupted)));
-    assert!(ask(&mut engine, &[request("What is the capital of France?", 24)])[0].text.contains("Paris"));
+    assert!(answer(&mut engine, &[request("What is the capital of France?", 24)])[0].text.contains("Paris"));
 }
 
 #[test]
-fn what_takes_long_at_the_start_can_be_broken_off() {
-    let file = ModelFile {
-        name: "task".into(),
-        path: model(),
-        gpu_layers: GpuLayers::Auto,
-        context: Some(256),
-        cache: None,
-        thinking: 0,
-        tuning: None,
-        recoded: None,
-    };
+fn each_step_of_opening_can_be_interrupted() {
+    let file = test_model("task", 256);
     for stage in [Preparation::Hashing, Preparation::Loading] {
         let mut reached = false;
-        let mut hears = |begun: Option<(Preparation, &str, u64)>| {
-            assert!(!reached, "asked again after it was broken off");
-            reached = matches!(begun, Some((begun, ..)) if begun == stage);
+        let mut on_progress = |progress: LoadProgress<'_>| {
+            assert!(!reached, "called again after it broke off");
+            reached = matches!(progress, LoadProgress::Started { step, .. } if step == stage);
             if reached { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let opened = Llama::open_and_tell(std::slice::from_ref(&file), SETTINGS, &mut hears);
+        let opened = Llama::open_with_progress(std::slice::from_ref(&file), SETTINGS, &mut on_progress);
         assert!(matches!(opened.err(), Some(EngineError::Interrupted)));
         assert!(reached);
     }
 }
 
 #[test]
-fn roles_with_the_same_file_share_one_copy() {
-    let file = |name: &str| ModelFile {
-        name: name.into(),
-        path: model(),
-        gpu_layers: GpuLayers::Auto,
-        context: Some(512),
-        cache: None,
-        thinking: 0,
-        tuning: None,
-        recoded: None,
-    };
+fn models_with_the_same_file_share_one_copy() {
     let before = resident();
-    let mut engine = Llama::open(&[file("task"), file("teacher")], Settings { sequences: 2, ..SETTINGS }).unwrap();
+    let mut engine =
+        Llama::open(&[test_model("task", 512), test_model("teacher", 512)], Settings { sequences: 2, ..SETTINGS }).unwrap();
     let mut second = request("What is the capital of France?", 24);
     second.model = ModelId(1);
-    assert!(ask(&mut engine, &[second])[0].text.contains("Paris"));
+    assert!(answer(&mut engine, &[second])[0].text.contains("Paris"));
     let size = std::fs::metadata(model()).unwrap().len();
     let grown = resident().saturating_sub(before);
     assert!(grown < size * 7 / 2, "{grown} bytes for a file of {size}");
 }
 
-/// Bytes of this process in memory.
+/// Returns the bytes of this process in memory.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
@@ -436,36 +377,25 @@ fn resident() -> u64 {
 }
 
 #[test]
-fn files_that_are_no_models_are_refused_with_what_to_do() {
+fn files_that_are_not_models_are_errors_with_a_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let whole = std::fs::read(model()).unwrap();
     std::fs::write(folder.path().join("short.gguf"), &whole[..whole.len() / 2]).unwrap();
     std::fs::write(folder.path().join("text.gguf"), "hello").unwrap();
-    for (name, says) in [("short.gguf", "download"), ("text.gguf", "GGUF"), ("nowhere.gguf", "nowhere.gguf")] {
-        let file = ModelFile {
-            name: "task".into(),
-            path: folder.path().join(name),
-            gpu_layers: GpuLayers::Auto,
-            context: None,
-            cache: None,
-            thinking: 0,
-            tuning: None,
-            recoded: None,
-        };
-        let Err(error) =
-            Llama::open(&[file], Settings { threads: Some(1), sequences: 1, chunk: Some(32), memory: None, drafts: true })
-        else {
+    for (name, words) in [("short.gguf", "download"), ("text.gguf", "GGUF"), ("nowhere.gguf", "nowhere.gguf")] {
+        let file = model_file("task", folder.path().join(name));
+        let Err(error) = Llama::open(&[file], Settings { threads: Some(1), sequences: 1, chunk: Some(32), ..SETTINGS }) else {
             panic!("{name}")
         };
         assert!(matches!(error, EngineError::Model { .. }));
-        assert!(error.to_string().contains(says), "{error}");
+        assert!(error.to_string().contains(words), "{error}");
     }
 }
 
-/// Ctrl-C in the middle of a step: exit code 130 soon, and the same command goes on.
+/// After Ctrl-C in the middle of a step, the program soon ends with exit code 130, and the same command resumes the run.
 #[test]
 #[cfg(unix)]
-fn ctrl_c_ends_a_run_with_its_journal_whole() {
+fn a_run_ended_by_ctrl_c_can_be_resumed() {
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
 
@@ -485,7 +415,7 @@ fn ctrl_c_ends_a_run_with_its_journal_whole() {
         command
     };
     let child = gepard().spawn().unwrap();
-    // The header is written when the models are loaded and the work begins.
+    // The journal's header is written after the models were loaded.
     let journal = task.path("run/journal.jsonl");
     let started = Instant::now();
     while !journal.exists() && started.elapsed() < Duration::from_secs(60) {
@@ -502,26 +432,26 @@ fn ctrl_c_ends_a_run_with_its_journal_whole() {
 }
 
 #[test]
-fn doctor_tells_how_memory_is_shared_and_refuses_what_cannot_fit() {
+fn doctor_prints_the_memory_plan_and_fails_if_nothing_fits() {
     let task = real_task();
     let doctor = |settings: &[&str]| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_gepard"));
         command.args(["doctor", "gepard.toml"]).args(settings).current_dir(task.folder.path()).output().unwrap()
     };
     let output = doctor(&[]);
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     for words in
         ["model     task: 97 MB of weights, 48 MB for 2048 tokens of context (f16)", "all models together", "rollouts a second"]
     {
-        assert!(said.contains(words), "{words} not in:\n{said}");
+        assert!(printed.contains(words), "{words} not in:\n{printed}");
     }
     let output = doctor(&["--set", "engine.memory=90"]);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!((output.status.code(), said.contains("`task` alone needs")), (Some(4), true), "{said}");
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((output.status.code(), printed.contains("`task` alone needs")), (Some(4), true), "{printed}");
 }
 
-/// The whole loop, self-reflection included, twice over: the same candidates, rollouts and scores.
+/// A whole search, in which the task model is its own reflector, has the same candidates, rollouts and scores both times.
 #[test]
 fn two_runs_with_a_real_model_are_the_same() {
     let task = real_task();

@@ -1,4 +1,4 @@
-//! `gepard export --format llama-server` under a real llama-server: it reads the tokens that the run read.
+//! The export for llama-server, under a real llama-server: the server's prompts have the tokens that the run's prompts had.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -6,22 +6,23 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use crate::models::{SETTINGS, test_model};
 use crate::support::unchecked::not_checked;
 use crate::support::{Task, model};
 use gepard::engine::ModelId;
 use gepard::engine::llama::Llama;
-use gepard::engine::settings::{GpuLayers, ModelFile, Settings};
+use gepard::engine::settings::Settings;
 use gepard::report::export;
 use serde_json::{Value, json};
 
-/// Killed with the test.
+/// A running llama-server. It is killed when this is dropped.
 struct Server {
     child: Child,
     port: u16,
 }
 
 impl Server {
-    /// The server of an export, on a port that is free.
+    /// Starts the server of an export on a free port.
     fn start(program: &str, export: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let command = export.lines().find_map(|line| line.strip_prefix("llama-server ")).unwrap();
@@ -49,7 +50,7 @@ impl Server {
         serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()
     }
 
-    /// The ids of the tokens that a chat is read as.
+    /// Returns the ids of the tokens of a chat's prompt.
     fn tokens(&self, body: &Value) -> Vec<i32> {
         let prompt = self.ask("POST", "/apply-template", &body.to_string()).unwrap()["prompt"].clone();
         let read = json!({ "content": prompt, "add_special": true, "parse_special": true });
@@ -65,20 +66,11 @@ impl Drop for Server {
 }
 
 fn engine() -> Llama {
-    let file = ModelFile {
-        name: "task".into(),
-        path: model(),
-        gpu_layers: GpuLayers::Auto,
-        context: Some(2048),
-        cache: None,
-        thinking: 0,
-        tuning: None,
-        recoded: None,
-    };
-    Llama::open(&[file], Settings { threads: Some(1), sequences: 1, chunk: Some(64), memory: None, drafts: false }).unwrap()
+    let settings = Settings { threads: Some(1), sequences: 1, drafts: false, ..SETTINGS };
+    Llama::open(&[test_model("task", 2048)], settings).unwrap()
 }
 
-/// A run of the seed alone, with worked examples.
+/// Runs the seed alone, with demonstrations, and returns its export for llama-server.
 fn run(task: &Task, layout: &[&str]) -> String {
     task.edit("engine = \"scripted\"\nscript = \"script.jsonl\"", &format!("gguf = \"{}\"\ncontext = 2048", model().display()));
     task.edit("max_tokens = 8", "max_tokens = 8\ndemonstrations = [\"train-1\", \"train-2\"]");
@@ -94,7 +86,7 @@ fn run(task: &Task, layout: &[&str]) -> String {
 }
 
 #[test]
-fn the_server_reads_the_tokens_of_the_rollouts() {
+fn the_server_has_the_tokens_of_the_rollouts() {
     let Ok(program) = std::env::var("LLAMA_SERVER") else {
         not_checked("no llama-server; set LLAMA_SERVER to one");
         return;

@@ -1,18 +1,18 @@
-//! Reasoning with a budget, on a real GGUF whose chat template has been made one that marks reasoning.
+//! Reasoning with a budget, on the test model with a chat template that marks reasoning.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use crate::models::{SETTINGS, answer, model_file};
 use crate::support::model;
 use gepard::engine::llama::Llama;
-use gepard::engine::settings::{GpuLayers, ModelFile, Settings};
-use gepard::engine::{Completion, Decoding, Ended, Engine, Grammar, Message, ModelId, Request, Role, Shape};
+use gepard::engine::settings::ModelFile;
+use gepard::engine::{Decoding, Ended, Engine, Grammar, Message, ModelId, Request, Role, Shape};
 
-/// As Qwen3's: it closes the reasoning by itself where none is wanted.
+/// A template like Qwen3's: it closes the reasoning itself if none is wanted.
 const TEMPLATE: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n\
                         {% if not enable_thinking %}<think>\n\n</think>\n\n{% endif %}";
 
-/// The test model with another template of the same length.
+/// Writes a copy of the test model with another template, padded to the same length.
 fn reasoner(folder: &Path) -> PathBuf {
     let mut bytes = std::fs::read(model()).unwrap();
     let key = b"tokenizer.chat_template";
@@ -28,30 +28,15 @@ fn reasoner(folder: &Path) -> PathBuf {
 }
 
 fn file(path: PathBuf, name: &str, thinking: u32) -> ModelFile {
-    ModelFile {
-        name: name.into(),
-        path,
-        gpu_layers: GpuLayers::Auto,
-        context: Some(512),
-        cache: None,
-        thinking,
-        tuning: None,
-        recoded: None,
-    }
+    ModelFile { context: Some(512), thinking, ..model_file(name, path) }
 }
 
-const SETTINGS: Settings = Settings { threads: Some(2), sequences: 4, chunk: Some(64), memory: None, drafts: true };
-
-fn request(model: usize, begun: &str, decoding: Decoding) -> Request {
+fn request(model: usize, answer_start: &str, decoding: Decoding) -> Request {
     let mut messages = vec![Message::user("Name the capital of France.")];
-    if !begun.is_empty() {
-        messages.push(Message { role: Role::Assistant, content: begun.into() });
+    if !answer_start.is_empty() {
+        messages.push(Message { role: Role::Assistant, content: answer_start.into() });
     }
     Request { model: ModelId(model), messages, breakpoints: vec![], decoding, seed: 1 }
-}
-
-fn ask(engine: &mut Llama, requests: &[Request]) -> Vec<Completion> {
-    engine.generate(requests, &mut |_| ControlFlow::Continue(())).unwrap()
 }
 
 #[test]
@@ -68,7 +53,7 @@ fn reasoning_ends_at_its_budget_and_the_answer_follows() {
         request(0, "", bound),
         request(1, "The capital of France is", Decoding::greedy(6)),
     ];
-    let answers = ask(&mut engine, &requests);
+    let answers = answer(&mut engine, &requests);
     for answer in &answers[..3] {
         let thought = answer.reasoning.as_deref().unwrap();
         assert!(!thought.is_empty() && !thought.contains("think>") && !answer.text.contains("think>"), "{answer:?}");
@@ -79,15 +64,15 @@ fn reasoning_ends_at_its_budget_and_the_answer_follows() {
     assert!(["Rome", "Paris"].contains(&answers[2].text.trim()), "{:?}", answers[2]);
     assert_eq!((answers[3].reasoning.as_deref(), answers[3].usage.reasoned), (None, 0));
     assert!(answers[3].text.contains("Paris"), "{:?}", answers[3]);
-    // In any company the same, as all greedy answers.
-    for (request, answer) in requests.iter().zip(&answers) {
-        let alone = &ask(&mut engine, std::slice::from_ref(request))[0];
-        assert_eq!((&alone.text, &alone.reasoning), (&answer.text, &answer.reasoning));
+    // Greedy answers are the same alone and in a wave.
+    for (request, in_wave) in requests.iter().zip(&answers) {
+        let alone = &answer(&mut engine, std::slice::from_ref(request))[0];
+        assert_eq!((&alone.text, &alone.reasoning), (&in_wave.text, &in_wave.reasoning));
     }
 }
 
 #[test]
-fn a_model_whose_template_marks_no_reasoning_is_told() {
+fn thinking_that_the_template_or_the_context_does_not_allow_is_an_error() {
     let error = Llama::open(&[file(model(), "task", 12)], SETTINGS).err().unwrap().to_string();
     assert!(error.contains("`thinking` is set") && error.contains("leave it out"), "{error}");
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! How many threads and how large batches suit a model: found by a short measurement at its first use on a machine, and kept
-//! beside the models. What was found is part of a run's fingerprint, because answers depend on it; a run that goes on keeps its own.
+//! Chooses the threads and the batch size of a model. They are measured once for a model on a machine, and kept in the cache
+//! folder. They belong to the fingerprint of a run, because answers depend on them; a resumed run keeps those it had.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,175 +12,207 @@ use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::token::LlamaToken;
 
-use super::loaded::Loaded;
-use super::worker::{context_params, stored_as};
+use super::backend::build_features;
+use super::context::{CacheTypes, ContextSize};
 use crate::engine::memory::CacheType;
 use crate::engine::settings::{Settings, Tuning};
-use crate::{models, whole_file};
+use crate::whole_file;
 
-/// The record of what was measured, in the folder of the models.
+/// The record of measured tunings, in the cache folder.
 const RECORD: &str = "tuned.json";
 
-/// A setting takes the place of the usual one only if it is faster by more than this share: less is noise.
-const CLEARLY: f64 = 0.1;
+/// The share of the time by which a tuning must be faster than the usual one to replace it. Smaller differences are noise.
+const LEAST_GAIN: f64 = 0.1;
 
-/// The tuning of a model whose weights are loaded: what the settings say, else what its run had, else what was measured before,
-/// else what is measured now, of which `measures` hears before. A measurement that is `cancelled` finds what is usual.
-pub(super) fn find(
-    backend: &LlamaBackend,
-    model: &LlamaModel,
-    loaded: &Loaded,
-    settings: Settings,
-    measures: &dyn Fn(),
-    cancelled: &AtomicBool,
-) -> Tuning {
-    match (settings.threads, settings.chunk) {
-        (Some(threads), Some(chunk)) => Tuning { threads, chunk },
-        (threads, chunk) => {
-            let free = loaded.file.tuning.unwrap_or_else(|| kept_or_measured(backend, model, loaded, measures, cancelled));
-            Tuning { threads: threads.unwrap_or(free.threads), chunk: chunk.unwrap_or(free.chunk.max(settings.sequences)) }
-        }
+/// A model whose weights are loaded, as far as its speed depends on it.
+pub(super) struct TunedModel<'a> {
+    pub(super) backend: &'a LlamaBackend,
+    pub(super) model: &'a LlamaModel,
+    /// The SHA-256 of the model file.
+    pub(super) sha256: &'a str,
+    /// Whether the weights were loaded from a recoded copy.
+    pub(super) is_recoded: bool,
+    /// Layers on the GPU.
+    pub(super) gpu_layers: u32,
+    /// Whether the attention keeps keys and values in the same cells.
+    pub(super) has_latent_attention: bool,
+    /// The tuning of the resumed run. None if there is none.
+    pub(super) recorded: Option<Tuning>,
+}
+
+/// The tuning that was chosen for a model.
+pub(super) struct ChosenTuning {
+    pub(super) tuning: Tuning,
+    /// How long it was measured, in seconds. None if it was known before.
+    pub(super) measured_seconds: Option<f64>,
+}
+
+impl From<Tuning> for ChosenTuning {
+    fn from(tuning: Tuning) -> Self {
+        Self { tuning, measured_seconds: None }
     }
 }
 
-fn kept_or_measured(
-    backend: &LlamaBackend,
-    model: &LlamaModel,
-    loaded: &Loaded,
-    measures: &dyn Fn(),
-    cancelled: &AtomicBool,
-) -> Tuning {
-    let record = models::cache_dir().ok().map(|folder| folder.join(RECORD));
-    let mut known = record.as_deref().map(read).unwrap_or_default();
-    let key = key(loaded);
-    if let Some(tuning) = known.get(&key) {
-        return *tuning;
+/// Chooses the tuning of a model. The settings come first, then the tuning of the resumed run, then the record, and then a
+/// measurement, before which `on_measure` is called. If `cancelled` is set meanwhile, the usual tuning is chosen.
+pub(super) fn choose(model: &TunedModel<'_>, settings: &Settings, on_measure: &dyn Fn(), cancelled: &AtomicBool) -> ChosenTuning {
+    if let (Some(threads), Some(chunk)) = (settings.threads, settings.chunk) {
+        return Tuning { threads, chunk }.into();
     }
-    measures();
-    let started = Instant::now();
-    // A measurement that fails says nothing; loading will say what is wrong.
-    let Some(tuning) = Meter::new(backend, model, loaded, cancelled).and_then(|meter| meter.fastest()) else {
-        return usual();
+    let ChosenTuning { tuning: free, measured_seconds } = match model.recorded {
+        Some(recorded) => recorded.into(),
+        None => look_up_or_measure(model, settings.cache_folder.as_deref(), on_measure, cancelled),
     };
-    let _ = loaded.measured.set(started.elapsed().as_secs_f64());
-    known.insert(key, tuning);
-    if let Some(record) = record {
-        keep(&record, &known);
-    }
-    tuning
+    let tuning = Tuning {
+        threads: settings.threads.unwrap_or(free.threads),
+        chunk: settings.chunk.unwrap_or(free.chunk.max(settings.sequences)),
+    };
+    ChosenTuning { tuning, measured_seconds }
 }
 
-/// What a measurement is of: weights, where they lie, the kernels, the machine.
-fn key(loaded: &Loaded) -> String {
-    let weights = if loaded.recoded { " recoded" } else { "" };
+/// Returns the tuning of the record in the cache folder, or measures it and adds it to the record.
+fn look_up_or_measure(
+    model: &TunedModel<'_>,
+    cache_folder: Option<&Path>,
+    on_measure: &dyn Fn(),
+    cancelled: &AtomicBool,
+) -> ChosenTuning {
+    let record = cache_folder.map(|folder| folder.join(RECORD));
+    let mut tunings = record.as_deref().map(read_record).unwrap_or_default();
+    let key = record_key(model);
+    if let Some(&tuning) = tunings.get(&key) {
+        return tuning.into();
+    }
+    on_measure();
+    let started = Instant::now();
+    // The cause of a failed measurement is not reported here: creating the context fails for the same cause.
+    let Some(tuning) = Measurement::new(model, cancelled).and_then(|measurement| measurement.fastest()) else {
+        return usual().into();
+    };
+    let measured_seconds = Some(started.elapsed().as_secs_f64());
+    tunings.insert(key, tuning);
+    if let Some(record) = record {
+        write_record(&record, &tunings);
+    }
+    ChosenTuning { tuning, measured_seconds }
+}
+
+/// Returns the name of a measurement in the record: the weights, where they are, the machine and the kernels.
+fn record_key(model: &TunedModel<'_>) -> String {
+    let &TunedModel { sha256, is_recoded, gpu_layers, .. } = model;
+    let recoded = if is_recoded { " recoded" } else { "" };
     let mut system = sysinfo::System::new();
     system.refresh_cpu_list(sysinfo::CpuRefreshKind::nothing());
     let brand = system.cpus().first().map_or("", |cpu| cpu.brand()).trim();
-    let layers = loaded.gpu_layers;
-    format!("{}{weights}, {layers} layers on a GPU, {} x {brand}, {}", loaded.sha256, cores(), super::build_features())
+    format!("{sha256}{recoded}, {gpu_layers} layers on a GPU, {} x {brand}, {}", cores(), build_features())
 }
 
+/// Returns how many threads this process can run at once. It is 1 if the operating system does not tell.
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// What stands unless another setting is clearly faster.
+/// Returns the tuning that is chosen unless another one is clearly faster.
 fn usual() -> Tuning {
     Tuning { threads: cores(), chunk: Settings::CHUNK }
 }
 
-/// A record that cannot be read is as good as none: all is measured again.
-fn read(record: &Path) -> BTreeMap<String, Tuning> {
-    let sound = |tuning: &Tuning| (1..=1024).contains(&tuning.threads) && (1..=4096).contains(&tuning.chunk);
+/// Reads the record. It is empty if it cannot be read, so that everything is measured again.
+fn read_record(record: &Path) -> BTreeMap<String, Tuning> {
     let text = fs::read_to_string(record).unwrap_or_default();
-    let mut known: BTreeMap<String, Tuning> = serde_json::from_str(&text).unwrap_or_default();
-    known.retain(|_, tuning| sound(tuning));
-    known
+    let mut tunings: BTreeMap<String, Tuning> = serde_json::from_str(&text).unwrap_or_default();
+    tunings.retain(|_, tuning| tuning.is_valid());
+    tunings
 }
 
-/// Where it cannot be written, it is measured again the next time.
-fn keep(record: &Path, known: &BTreeMap<String, Tuning>) {
+/// Writes the record. If it cannot be written, the tuning is measured again at the next start.
+fn write_record(record: &Path, tunings: &BTreeMap<String, Tuning>) {
     let Some(folder) = record.parent() else { return };
-    let Ok(bytes) = serde_json::to_vec_pretty(known) else { return };
+    let Ok(bytes) = serde_json::to_vec_pretty(tunings) else { return };
     if fs::create_dir_all(folder).is_ok() {
         drop(whole_file::write(record, &bytes));
     }
 }
 
-/// Times a small likeness of a sub-wave.
-struct Meter<'a> {
-    backend: &'a LlamaBackend,
-    model: &'a LlamaModel,
-    /// Layers offloaded.
-    gpu_layers: u32,
-    is_latent: bool,
+/// Times work like that of a small sub-wave.
+struct Measurement<'a> {
+    model: &'a TunedModel<'a>,
     cancelled: &'a AtomicBool,
-    /// Tokens of the prompt that is computed: fewer where the model is slow.
+    /// Tokens of the prompt that is computed: [`LONG_PROMPT`], or [`SHORT_PROMPT`] if the model is slow.
     prompt: i32,
 }
 
-/// Tokens of the longest prompt that is timed: it fills a batch.
-const PROMPT: i32 = Settings::CHUNK as i32;
+/// A tuning and the seconds that the work took with it.
+#[derive(Clone, Copy)]
+struct Timed {
+    tuning: Tuning,
+    seconds: f64,
+}
 
-/// Tokens of the shortest.
-const SHORT: i32 = 64;
+/// Tokens of the long prompt. They fill a batch.
+const LONG_PROMPT: i32 = Settings::CHUNK as i32;
 
-/// Sequences that get a token each in every step of decoding.
+/// Tokens of the short prompt.
+const SHORT_PROMPT: i32 = 64;
+
+/// The sequences that get one token each in a step of decoding.
 const SEQUENCES: i32 = 16;
 
-impl<'a> Meter<'a> {
-    /// Reads the weights once, and sees how fast the model is: a measurement of it takes about two seconds, or as long as the
-    /// shortest prompt does.
-    fn new(backend: &'a LlamaBackend, model: &'a LlamaModel, loaded: &Loaded, cancelled: &'a AtomicBool) -> Option<Self> {
-        let Loaded { gpu_layers, is_latent, .. } = *loaded;
-        let meter = Self { backend, model, gpu_layers, is_latent, cancelled, prompt: SHORT };
-        meter.seconds(usual())?;
-        let seconds = meter.seconds(usual())?;
-        let prompt = if seconds * f64::from(PROMPT / SHORT) < 2.0 { PROMPT } else { SHORT };
-        Some(Self { prompt, ..meter })
+/// The seconds that computing the long prompt may take for it to be used.
+const MAX_SECONDS: f64 = 2.0;
+
+impl<'a> Measurement<'a> {
+    /// Chooses the prompt by the speed of the model, so that one timing takes about two seconds, or as long as the short prompt
+    /// does. The first timing only reads the weights into memory.
+    fn new(model: &'a TunedModel<'a>, cancelled: &'a AtomicBool) -> Option<Self> {
+        let short = Self { model, cancelled, prompt: SHORT_PROMPT };
+        short.seconds(usual())?;
+        let seconds = short.seconds(usual())? * f64::from(LONG_PROMPT / SHORT_PROMPT);
+        Some(if seconds < MAX_SECONDS { Self { prompt: LONG_PROMPT, ..short } } else { short })
     }
 
-    /// The usual tuning, or one that is clearly faster.
+    /// Returns the usual tuning, or one that is clearly faster. None if nothing could be measured.
     fn fastest(&self) -> Option<Tuning> {
         let usual = usual();
         let physical = sysinfo::System::physical_core_count().unwrap_or(usual.threads).min(usual.threads).max(1);
-        let mut best = (usual, self.seconds(usual)?.min(self.seconds(usual)?));
+        let mut best = Timed { tuning: usual, seconds: self.seconds(usual)?.min(self.seconds(usual)?) };
         let threads = [physical, (physical * 3).div_ceil(4), physical.div_ceil(2)];
         let others = threads.iter().map(|&threads| Tuning { threads, ..usual }).filter(|&other| other != usual);
         for other in others {
             best = self.better(best, other)?;
         }
-        if self.prompt == PROMPT {
-            best = self.better(best, Tuning { chunk: usual.chunk / 2, ..best.0 })?;
+        if self.prompt == LONG_PROMPT {
+            best = self.better(best, Tuning { chunk: usual.chunk / 2, ..best.tuning })?;
         }
-        Some(best.0)
+        Some(best.tuning)
     }
 
-    /// The better of two; the first, unless the other is clearly faster twice.
-    fn better(&self, best: (Tuning, f64), other: Tuning) -> Option<(Tuning, f64)> {
+    /// Returns the other tuning if it is clearly faster than the best one twice, with the longer of the two times; otherwise the
+    /// best one.
+    fn better(&self, best: Timed, other: Tuning) -> Option<Timed> {
         let mut slowest: f64 = 0.0;
         for _ in 0..2 {
             slowest = slowest.max(self.seconds(other)?);
-            if slowest > best.1 * (1.0 - CLEARLY) {
+            if slowest > best.seconds * (1.0 - LEAST_GAIN) {
                 return Some(best);
             }
         }
-        Some((other, slowest))
+        Some(Timed { tuning: other, seconds: slowest })
     }
 
-    /// Seconds for a prompt, and for a step of decoding for every 64 tokens of it; None where nothing could be measured, or
-    /// need not be any more.
+    /// Returns the seconds for computing the prompt, and then one step of decoding for every 64 of its tokens. None if it could
+    /// not be measured or was cancelled.
     fn seconds(&self, tuning: Tuning) -> Option<f64> {
         if self.cancelled.load(Ordering::Relaxed) {
             return None;
         }
-        let cells = usize::try_from(self.prompt + SEQUENCES * self.prompt / SHORT).ok()?.next_multiple_of(256);
-        let stored = stored_as(CacheType::F16, self.gpu_layers, self.is_latent);
-        let params = context_params(cells, usize::try_from(SEQUENCES).ok()?, stored, tuning);
-        let params = params.with_op_offload(self.gpu_layers > 0);
-        let mut context = self.model.new_context(self.backend, params).ok()?;
+        let TunedModel { backend, model, gpu_layers, has_latent_attention, .. } = *self.model;
+        let cells = usize::try_from(self.prompt + SEQUENCES * self.prompt / SHORT_PROMPT).ok()?.next_multiple_of(256);
+        let size = ContextSize { cells, sequences: usize::try_from(SEQUENCES).ok()?, tuning };
+        let params = size.params(CacheTypes::new(CacheType::F16, gpu_layers, has_latent_attention), gpu_layers).ok()?;
+        let mut context = model.new_context(backend, params).ok()?;
         let mut batch = LlamaBatch::new(tuning.chunk, 1);
-        let vocabulary = self.model.n_vocab().max(2);
+        let vocabulary = model.n_vocab().max(2);
         let token = |n: i32| LlamaToken(n.wrapping_mul(7919).rem_euclid(vocabulary));
         let started = Instant::now();
         let positions: Vec<i32> = (0..self.prompt).collect();
@@ -191,7 +223,7 @@ impl<'a> Meter<'a> {
             }
             context.decode(&mut batch).ok()?;
         }
-        for step in 0..self.prompt / SHORT {
+        for step in 0..self.prompt / SHORT_PROMPT {
             batch.clear();
             for sequence in 0..SEQUENCES {
                 let position = if sequence == 0 { self.prompt + step } else { step };
@@ -209,24 +241,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_is_kept_and_a_broken_one_is_none() {
+    fn a_record_is_read_back_and_a_broken_one_is_empty() {
         let folder = tempfile::tempdir().unwrap();
         let record = folder.path().join("not there yet").join(RECORD);
-        assert!(read(&record).is_empty());
-        let known = BTreeMap::from([("a model".to_owned(), Tuning { threads: 3, chunk: 128 })]);
-        keep(&record, &known);
-        assert_eq!(read(&record), known);
+        assert!(read_record(&record).is_empty());
+        let tunings = BTreeMap::from([("a model".to_owned(), Tuning { threads: 3, chunk: 128 })]);
+        write_record(&record, &tunings);
+        assert_eq!(read_record(&record), tunings);
         fs::write(&record, r#"{"a": {"threads": 0, "chunk": 128}, "b": {"threads": 2, "chunk": 64}}"#).unwrap();
-        assert_eq!(read(&record).into_keys().collect::<Vec<_>>(), ["b"]);
+        assert_eq!(read_record(&record).into_keys().collect::<Vec<_>>(), ["b"]);
         fs::write(&record, "{").unwrap();
-        assert!(read(&record).is_empty());
-    }
-
-    #[test]
-    fn a_run_remembers_its_tuning() {
-        let pairs = [(threads_key("task"), "3".to_owned()), (chunk_key("task"), "64".to_owned())];
-        let fingerprint = BTreeMap::from(pairs);
-        assert_eq!(Tuning::of_run(&fingerprint, "task"), Some(Tuning { threads: 3, chunk: 64 }));
-        assert_eq!(Tuning::of_run(&fingerprint, "teacher"), None);
+        assert!(read_record(&record).is_empty());
     }
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
 
+use super::backend::backend;
+use super::deep_stack::on_deep_stack;
 use crate::gguf::Header;
 use crate::tokenizer::Tokenizer;
 
@@ -18,7 +20,7 @@ impl Vocabulary {
     #[must_use]
     pub fn open(path: &Path) -> Option<Self> {
         let params = LlamaModelParams::default().with_vocab_only(true);
-        Some(Self { model: LlamaModel::load_from_file(super::backend().ok()?, path, &params).ok()? })
+        Some(Self { model: LlamaModel::load_from_file(backend().ok()?, path, &params).ok()? })
     }
 
     /// Returns the ids of the tokens of a text. The spelling of a special token is that token, and no token is added at the
@@ -48,6 +50,6 @@ pub fn checked_tokenizer(header: &Header, reference: &dyn Fn(&str) -> Vec<u32>) 
 
 /// Returns the ids of the tokens of a text by llama.cpp.
 pub(super) fn tokenize(model: &LlamaModel, text: &str) -> Vec<u32> {
-    let tokens = super::on_deep_stack(text.len(), || model.vocab().tokenize(text.as_bytes(), false, true));
+    let tokens = on_deep_stack(text.len(), || model.vocab().tokenize(text.as_bytes(), false, true));
     tokens.into_iter().filter_map(|token| u32::try_from(token.0).ok()).collect()
 }

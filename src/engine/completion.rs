@@ -1,0 +1,63 @@
+//! What a model answers to one request, and what the answer cost.
+
+use serde::{Deserialize, Serialize};
+
+/// Why an answer ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ended {
+    /// The model ended it, or a stop string did.
+    #[default]
+    Stop,
+    /// It reached `max_tokens`.
+    Length,
+    /// It is complete under its grammar, which allows no further token.
+    Grammar,
+    /// It was not decoded, or not to its end, for this reason (for example a prompt longer than the context).
+    Refused(String),
+}
+
+/// The tokens that an answer cost. The sum over a wave's requests is the cost of the wave.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Prompt tokens that were computed for this request.
+    pub prefilled: u64,
+    /// Prompt tokens whose prefix no earlier request of the wave has: what an ideal prefix tree would compute.
+    pub unique: u64,
+    /// Prompt tokens that had been computed for another request.
+    pub reused: u64,
+    /// Tokens of the answer and of the reasoning before it.
+    pub decoded: u64,
+    /// Tokens of the reasoning alone; they are counted in `decoded` as well.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reasoned: u64,
+}
+
+/// Returns whether a count is 0. It takes a reference because serde's `skip_serializing_if` passes one.
+pub(crate) fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl std::ops::AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        self.prefilled += other.prefilled;
+        self.unique += other.unique;
+        self.reused += other.reused;
+        self.decoded += other.decoded;
+        self.reasoned += other.reasoned;
+    }
+}
+
+/// The answer to one request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Completion {
+    /// The answer, without reasoning, and without the beginning that the request gave.
+    pub text: String,
+    /// The reasoning before the answer, without its tags. None if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<String>,
+    /// Why the answer ended.
+    pub ended: Ended,
+    /// The tokens that the answer cost.
+    pub usage: Usage,
+}
