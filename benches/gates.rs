@@ -116,7 +116,7 @@ fn search(choices: &[&str], validation: u64, budget: u64, world: u64) -> Outcome
         (if right { "yes" } else { "no" }.into(), Ended::Stop)
     });
     let splits = split::load(&gepard::run::files(&plan), &["text".into(), "label".into()], &["text".into()]).unwrap();
-    let (program, metric) = (plan.program(Vec::new()), gepard::run::metric(&plan));
+    let (program, metric) = (gepard::run::program(&plan).unwrap(), gepard::run::metric(&plan));
     let mut journal = Journal::open(&task.path("run"), &plan.fingerprint()).unwrap();
     let evaluator = Evaluator::new(&program, &*metric, &mut engine);
     let (interrupted, mut listener) = (AtomicBool::new(false), |_: &_| {});

@@ -34,7 +34,7 @@ fn pool(levels: u32) -> Vec<Member> {
 
 fn selection(criterion: &mut Criterion) {
     for (name, levels) in [("right or wrong", 2), ("thirds", 4), ("thousandths", 1001)] {
-        let (members, plan) = (pool(levels), OptimizePlan::of(Preset::Paper));
+        let (members, plan) = (pool(levels), OptimizePlan::from_preset(Preset::Paper));
         criterion.bench_function(&format!("select of {CANDIDATES} candidates on {EXAMPLES} examples, {name}"), |bench| {
             bench.iter(|| {
                 let weights = select::weights(&plan, &members);

@@ -1,28 +1,28 @@
-//! Names for content: hashes that go into fingerprints, cache keys and seeds.
+//! Hashes of content, for fingerprints, cache keys and seeds.
 
 use std::io::{self, Read};
 
 use sha2::{Digest, Sha256};
 
-/// The SHA-256 of `bytes`.
+/// Returns the SHA-256 of `bytes`.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// The SHA-256 of `bytes` in hexadecimal.
+/// Returns the SHA-256 of `bytes`, in hexadecimal.
 #[must_use]
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// Bytes that are read at a time.
+/// The number of bytes that are read at a time.
 const PIECE: usize = 1 << 20;
 
-/// Gives each piece of what is read to `then`; returns the SHA-256 of the whole in hexadecimal, and its size in bytes.
+/// Reads `from` to its end and calls `then` with each piece. Returns the SHA-256 of all bytes, in hexadecimal, and their number.
 ///
 /// # Errors
-/// That of `then`, and what `failed` makes of one in reading.
+/// The first error of `then`. An error in reading is converted by `failed`.
 pub fn each_piece<E>(
     mut from: impl Read,
     failed: impl FnOnce(io::Error) -> E,
@@ -46,14 +46,14 @@ pub fn each_piece<E>(
     Ok((hex(&digest.finalize()), bytes))
 }
 
-/// Bytes in lower-case hexadecimal.
+/// Returns the bytes in lower-case hexadecimal.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A 64-bit number that depends on every part and on where each ends: the first eight bytes of
-/// the SHA-256 over the parts, each preceded by its length.
+/// Returns a 64-bit hash of several texts that depends on where each of them ends: the first eight bytes, big-endian, of the
+/// SHA-256 over the texts, each preceded by its length as 64 bits, little-endian.
 #[must_use]
 pub fn number(parts: &[&str]) -> u64 {
     let mut hasher = Sha256::new();

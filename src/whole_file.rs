@@ -1,4 +1,4 @@
-//! Files that are there as a whole or not at all.
+//! Files that are written completely or not at all.
 
 use std::fs::Permissions;
 use std::io::{self, Write};
@@ -7,7 +7,8 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-/// Writes a file so that it is there as a whole or not at all; what was there before gives way. Its folder must exist.
+/// Writes a file under a temporary name and renames it when it is complete. An existing file at `path` is replaced. The folder
+/// must exist.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = unfinished(path.parent().unwrap_or(path), ".writing-")?;
     file.as_file_mut().write_all(bytes)?;
@@ -16,14 +17,14 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// A file in `folder` that is gone again unless it gets a name. Temporary files are private; this one is as readable as the
-/// user's umask lets files be.
+/// Creates a temporary file in `folder`. It is removed when it is dropped, unless it was given a name. It has the permissions that
+/// the user's umask allows, because `tempfile` would make it readable by its owner only.
 pub(crate) fn unfinished(folder: &Path, prefix: &str) -> io::Result<NamedTempFile> {
     let file = tempfile::Builder::new().prefix(prefix).permissions(Permissions::from_mode(0o666)).tempfile_in(folder);
     file.map_err(without_name)
 }
 
-/// The same error without the name of a file that nobody asked for, which `tempfile` puts behind it.
+/// Removes the name of the temporary file, which `tempfile` appends to the error's message.
 fn without_name(error: io::Error) -> io::Error {
     match error.to_string().split_once(" at path ") {
         Some((cause, _)) => io::Error::new(error.kind(), cause),
@@ -36,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_old_file_gives_way_and_nothing_else_is_left() {
+    fn the_old_file_is_replaced_and_no_temporary_file_is_left() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         for bytes in [&b"one"[..], b"two"] {

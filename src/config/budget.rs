@@ -1,28 +1,28 @@
-//! When a run must stop: a number of rollouts, a time, or both.
+//! The budget of a search: a number of rollouts, a time, or both.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// When a run must stop. With two limits, the first that is reached.
+/// The budget of a search. With two limits, the search stops at the one that it reaches first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
-    /// The most rollouts.
+    /// The most rollouts. None: any number.
     pub rollouts: Option<Rollouts>,
-    /// The most time; the sub-wave that is under way then is finished.
+    /// The most time. The sub-wave that is running then is finished. None: any time.
     pub time: Option<Duration>,
 }
 
-/// The most rollouts of a run.
+/// The most rollouts of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rollouts {
-    /// So many.
+    /// This number.
     Count(u64),
-    /// As many as DSPy gives a program of this size.
+    /// A number that depends on the size of the program and of the validation data.
     Auto(Auto),
 }
 
-/// DSPy's presets.
+/// The budgets that DSPy calls `auto`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Auto {
     /// About 6 candidates.
@@ -34,14 +34,18 @@ pub enum Auto {
 }
 
 impl Auto {
-    const ALL: [(&'static str, Self); 3] = [("light", Self::Light), ("medium", Self::Medium), ("heavy", Self::Heavy)];
+    const ALL: [Self; 3] = [Self::Light, Self::Medium, Self::Heavy];
 
     fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(_, auto)| *auto == self).map_or("", |(name, _)| name)
+        match self {
+            Self::Light => "light",
+            Self::Medium => "medium",
+            Self::Heavy => "heavy",
+        }
     }
 
-    /// Rollouts for a program of so many modules and validation examples: the formula of `auto_budget`
-    /// in DSPy 3.4 (`dspy/teleprompt/gepa/gepa.py`), with its minibatch of 35 between full validations.
+    /// Returns the number of rollouts for a program with `modules` modules and for `validation` validation examples. This is the
+    /// formula of `auto_budget` in DSPy 3.4 (`dspy/teleprompt/gepa/gepa.py`), with minibatches of 35 examples.
     #[must_use]
     pub fn rollouts(self, modules: usize, validation: usize) -> u64 {
         let candidates: f64 = match self {
@@ -57,16 +61,17 @@ impl Auto {
 }
 
 impl Budget {
-    /// What is taken where the task file says nothing.
+    /// The budget of a task file that names none.
     pub const DEFAULT: Self = Self { rollouts: Some(Rollouts::Count(300)), time: None };
 
-    /// A budget in rollouts.
+    /// Returns a budget of `count` rollouts.
     #[must_use]
     pub fn rollouts(count: u64) -> Self {
         Self { rollouts: Some(Rollouts::Count(count)), time: None }
     }
 
-    /// Reads `300`, `30m`, `2h`, `90s`, `light`, or one of the first and a time: `300, 30m`.
+    /// Reads a number of rollouts (`300`), a time (`30m`, `2h`, `90s`), a name (`light`), or a number or name with a time
+    /// (`300, 30m`). None if the text is no budget.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut budget = Self { rollouts: None, time: None };
@@ -80,7 +85,8 @@ impl Budget {
         Some(budget)
     }
 
-    /// The most rollouts for a program of so many modules and validation examples.
+    /// Returns the most rollouts for a program with `modules` modules and for `validation` validation examples. None if only the
+    /// time is limited.
     #[must_use]
     pub fn most_rollouts(&self, modules: usize, validation: usize) -> Option<u64> {
         self.rollouts.map(|rollouts| match rollouts {
@@ -91,8 +97,8 @@ impl Budget {
 }
 
 fn read_rollouts(text: &str) -> Option<Rollouts> {
-    match Auto::ALL.iter().find(|(name, _)| *name == text) {
-        Some((_, auto)) => Some(Rollouts::Auto(*auto)),
+    match Auto::ALL.into_iter().find(|auto| auto.name() == text) {
+        Some(auto) => Some(Rollouts::Auto(auto)),
         None => text.parse().ok().filter(|&count| count > 0).map(Rollouts::Count),
     }
 }
@@ -137,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn budgets_are_read_and_written_alike() {
+    fn a_budget_is_written_in_the_form_in_which_it_is_read() {
         for text in ["300", "30m", "90s", "120m", "300, 30m", "light", "heavy, 90s"] {
             assert_eq!(Budget::parse(text).unwrap().to_string(), text);
         }
@@ -164,7 +170,7 @@ mod tests {
         }
     }
 
-    /// The figures of the reference for one module and 100 validation examples.
+    /// The expected numbers were computed with DSPy for one module and 100 validation examples.
     #[test]
     fn presets_are_those_of_dspy() {
         assert_eq!([Auto::Light, Auto::Medium, Auto::Heavy].map(|auto| auto.rollouts(1, 100)), [780, 1190, 1735]);

@@ -1,254 +1,310 @@
 //! `[metric]`: how answers are judged.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use regex::Regex;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 
-use super::metric_plan::{ConstraintPlan, MetricPlan, PartPlan, Pattern};
-use super::named::{Named, choice};
-use super::plan::ModulePlan;
-use super::section::{Section, nearest};
-use super::steps::{StepKind, StepPlan};
-use super::{code, command, judge, privacy};
-use crate::metric::{Constraint, Counting, Fetched};
+use super::command::{self, CommandPlan};
+use super::fingerprint::Keys;
+use super::model::ModelRef;
+use crate::metric::{CodeSettings, Counting, Fetched, Kind};
 
-impl Named for Counting {
-    const NAMES: &'static [(&'static str, Self)] =
-        &[("loose", Self::Loose), ("strict", Self::Strict), ("loose-all", Self::LooseAll), ("strict-all", Self::StrictAll)];
+/// `[metric]`
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum MetricPlan {
+    /// An output must be the expected label.
+    Label {
+        /// The field of the row with the expected label.
+        field: String,
+        /// The output that is compared with it; left out: the output of the same name.
+        output: String,
+    },
+    /// An output must be the expected number.
+    Number {
+        /// The field of the row with the expected number. It must be one number and nothing else, apart from a currency, a unit
+        /// or a percent sign, or a worked solution that ends with `#### 42`.
+        field: String,
+        /// The output that is compared with it; left out: the output of the same name.
+        output: String,
+        /// A field of the row with a worked solution, for the feedback and for demonstrations; left out: none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        solution: Option<String>,
+    },
+    /// Several fields are compared, with weights.
+    Json {
+        /// The name of the row's field with an object, and of the output that holds JSON; None: each field is an output.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        field: Option<String>,
+        /// The weights of the fields, like `{ team = 2, order = 1 }`; left out: equal weights for all fields of the row's object,
+        /// or for all outputs of the last module.
+        weights: BTreeMap<String, f64>,
+    },
+    /// An output must be the expected text. Case, punctuation and articles do not count, unless the expected text has nothing
+    /// else (`A`, `+`).
+    Exact {
+        /// The field of the row with the expected text, or with a list of texts of which one is enough.
+        field: String,
+        /// The output that is compared with it; left out: the output of the same name.
+        output: String,
+    },
+    /// The words of an output are compared with the words of the expected text.
+    F1 {
+        /// The field of the row with the expected text, or with a list of texts of which the best counts.
+        field: String,
+        /// The output that is compared with it; left out: the output of the same name.
+        output: String,
+    },
+    /// Texts must occur in an output.
+    Contains {
+        /// The field of the row with a text, or with a list of texts.
+        field: String,
+        /// The output in which they must occur; left out: the output of the same name.
+        output: String,
+    },
+    /// A regular expression must match a part of an output.
+    Regex {
+        /// The field of the row with a regular expression. Give this or `pattern`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        field: Option<String>,
+        /// A regular expression for all rows.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pattern: Option<Pattern>,
+        /// The output that is searched; left out: the last output of the last module.
+        output: String,
+    },
+    /// An output must meet constraints on its form.
+    Constraints {
+        /// The output that is checked; left out: the last output of the last module.
+        output: String,
+        /// Two fields of the row: a list of kinds, and a list of their arguments; left out: `["instruction_id_list", "kwargs"]`
+        /// if there is no `constraint`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fields: Option<[String; 2]>,
+        /// How the constraints are counted.
+        score: Counting,
+        /// `[[metric.constraint]]`: a constraint on every answer, with its `kind` and arguments; left out: none.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        constraint: Vec<ConstraintPlan>,
+    },
+    /// Steps must retrieve the expected rows.
+    Retrieval {
+        /// The field of the row with the keys of the rows that should be retrieved.
+        field: String,
+        /// The steps that are counted; left out: all steps that retrieve.
+        steps: Vec<String>,
+        /// How the retrieved rows are counted.
+        score: Fetched,
+    },
+    /// Leakage of personal data is weighed against quality.
+    Privacy(PrivacyPlan),
+    /// A model grades an output.
+    Judge(JudgePlan),
+    /// An outside program scores the answers.
+    Command(CommandPlan),
+    /// Tests are run on code.
+    Code(CodeSettings),
+    /// Several metrics are added, with weights.
+    Sum {
+        /// `[[metric.part]]`, two or more. Each has `kind` and the keys of that kind, a `name` (left out: the kind) and a
+        /// `weight` (left out: 1).
+        part: Vec<PartPlan>,
+    },
 }
 
-impl Named for Fetched {
-    const NAMES: &'static [(&'static str, Self)] = &[("recall", Self::Recall), ("f1", Self::F1)];
+/// The keys of all kinds of metrics. The tables of `part` and `quality` are metrics again.
+pub(super) static KEYS: Keys = Keys {
+    inside: "kind field output solution weights pattern fields score constraint steps",
+    tables: &[("part", &PART_KEYS), ("quality", &KEYS)],
+    same_table: &[&PRIVACY_KEYS, &JUDGE_KEYS, &command::KEYS, &CODE_KEYS],
+    ..Keys::NONE
+};
+
+/// The keys of [`CodeSettings`] that no other kind has.
+static CODE_KEYS: Keys = Keys { inside: "setup entry python build file test_file memory prints disk read unsafe", ..Keys::NONE };
+
+/// `[[metric.constraint]]`
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ConstraintPlan {
+    /// The kind of the constraint.
+    pub kind: String,
+    /// The arguments of the constraint.
+    #[serde(flatten)]
+    pub arguments: Map<String, Value>,
 }
 
-/// The kinds, for who mistypes one.
-const KINDS: [&str; 14] = [
-    "label",
-    "number",
-    "json",
-    "exact",
-    "f1",
-    "contains",
-    "regex",
-    "constraints",
-    "retrieval",
-    "code",
-    "privacy",
-    "judge",
-    "command",
-    "sum",
-];
-
-pub(super) fn read(
-    root: &Section<'_>,
-    (modules, steps): (&[ModulePlan], &[StepPlan]),
-    models: &[&str],
-    base: &Path,
-) -> MetricPlan {
-    let Some(section) = root.table("metric") else {
-        root.problem("metric", "is missing; say how answers are judged: [metric] kind = \"label\"");
-        return MetricPlan::nothing();
-    };
-    let reader = Reader { section: &section, modules, steps, models, base };
-    let plan = match section.required_text("kind").as_str() {
-        "sum" => Some(reader.sum()),
-        kind => reader.metric(kind),
-    };
-    // Of a kind that is not known, no key is.
-    let Some(plan) = plan else { return MetricPlan::nothing() };
-    section.finish();
-    plan
+/// `[[metric.part]]`
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PartPlan {
+    /// The name of the part, which is an objective of the sum.
+    pub name: String,
+    /// The weight of the part in the sum.
+    pub weight: f64,
+    /// The metric of the part.
+    #[serde(flatten)]
+    pub metric: MetricPlan,
 }
 
-/// A metric's table, and what it may speak of.
-pub(super) struct Reader<'s, 'a> {
-    pub(super) section: &'s Section<'a>,
-    pub(super) modules: &'s [ModulePlan],
-    pub(super) steps: &'s [StepPlan],
-    /// The names of all models.
-    pub(super) models: &'s [&'s str],
-    /// The task file's folder.
-    pub(super) base: &'s Path,
+static PART_KEYS: Keys = Keys { inside: "name weight", same_table: &[&KEYS], ..Keys::NONE };
+
+/// `[metric]` with `kind = "privacy"`
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PrivacyPlan {
+    /// The output that is searched for personal data. Give this or `sent_to`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// The module or step whose inputs are searched for personal data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent_to: Option<String>,
+    /// The field of the row with a list of texts that must not leak; left out: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listed: Option<String>,
+    /// The fields of the row in which personal data is detected; left out: the fields that the program reads.
+    pub fields: Vec<String>,
+    /// The kinds of personal data that are detected; left out: all of these.
+    pub detect: Vec<Kind>,
+    /// `[metric.quality]`: a metric for the quality of the answers; None: only leakage counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Box<MetricPlan>>,
 }
 
-impl Reader<'_, '_> {
-    /// A metric that is no sum; None where there is no such kind.
-    pub(super) fn metric(&self, kind: &str) -> Option<MetricPlan> {
-        let section = self.section;
-        Some(match kind {
-            "label" => {
-                let (field, output) = self.field_and_output();
-                MetricPlan::Label { field, output }
-            }
-            "number" => {
-                let (field, output) = self.field_and_output();
-                MetricPlan::Number { field, output, solution: section.text("solution") }
-            }
-            "json" => self.json(),
-            "exact" => {
-                let (field, output) = self.field_and_output();
-                MetricPlan::Exact { field, output }
-            }
-            "f1" => {
-                let (field, output) = self.field_and_output();
-                MetricPlan::F1 { field, output }
-            }
-            "contains" => {
-                let (field, output) = self.field_and_output();
-                MetricPlan::Contains { field, output }
-            }
-            "regex" => self.regex(),
-            "constraints" => self.constraints(),
-            "retrieval" => self.retrieval(),
-            "privacy" => MetricPlan::Privacy(privacy::read(self)),
-            "judge" => MetricPlan::Judge(judge::read(self)),
-            "command" => MetricPlan::Command(command::read(section, self.base)),
-            "code" => MetricPlan::Code(code::read(section, self.base, self.output())),
-            "" => MetricPlan::nothing(),
-            other => {
-                section.problem("kind", format!("there is no metric `{other}`; {}", nearest(other, &KINDS)));
-                return None;
-            }
-        })
-    }
+static PRIVACY_KEYS: Keys = Keys { inside: "sent_to listed detect", ..Keys::NONE };
 
-    pub(super) fn outputs(&self) -> Vec<String> {
-        let of_modules = self.modules.iter().flat_map(|m| m.outputs.iter().map(|output| output.name.clone()));
-        of_modules.chain(self.steps.iter().flat_map(StepPlan::outputs)).collect()
-    }
+/// `[metric]` with `kind = "judge"`
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct JudgePlan {
+    /// The `[model.NAME]` that grades.
+    pub model: ModelRef,
+    /// What makes a grade good or bad, here or in a file.
+    pub rubric: String,
+    /// Fields of the row, or outputs of the program, that the judge reads besides the graded output; left out: none.
+    pub inputs: Vec<String>,
+    /// The output that is graded; left out: the last output of the last module.
+    pub output: String,
+    /// The highest grade. The lowest is 1.
+    pub scale: u32,
+    /// The number of grades for each answer. It must be odd, because their median counts.
+    pub samples: usize,
+    /// The temperature of the judge's answers; left out: 0, or 0.7 with several samples.
+    pub temperature: f32,
+    /// The most tokens of one answer of the judge.
+    pub max_tokens: u32,
+    /// The field of the row with a grade from somebody else. `eval` and `doctor` report how well the judge agrees with it; left
+    /// out: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<String>,
+    /// The field of the row with the text that has this grade; left out: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labelled: Option<String>,
+}
 
-    pub(super) fn check_output(&self, key: &str, name: &str) {
-        let outputs = self.outputs();
-        let outputs: Vec<&str> = outputs.iter().map(String::as_str).collect();
-        if !name.is_empty() && !outputs.contains(&name) {
-            self.section.problem(key, format!("no module writes `{name}`; {}", nearest(name, &outputs)));
-        }
-    }
+static JUDGE_KEYS: Keys =
+    Keys { inside: "model rubric inputs scale samples temperature max_tokens labels labelled", ..Keys::NONE };
 
-    /// The example's field, and the output that is compared with it: of the same name unless said otherwise.
-    fn field_and_output(&self) -> (String, String) {
-        let field = self.section.required_text("field");
-        let output = self.section.text("output").unwrap_or_else(|| field.clone());
-        self.check_output(if self.section.has("output") { "output" } else { "field" }, &output);
-        (field, output)
-    }
+/// A regular expression. Two are equal if their texts are equal.
+#[derive(Debug, Clone)]
+pub struct Pattern(pub Regex);
 
-    /// The output that is judged: the last module's, unless said otherwise.
-    pub(super) fn output(&self) -> String {
-        let last = || self.modules.last().and_then(|m| m.outputs.last()).map(|output| output.name.clone()).unwrap_or_default();
-        let output = self.section.text("output").unwrap_or_else(last);
-        self.check_output("output", &output);
-        output
-    }
-
-    fn json(&self) -> MetricPlan {
-        let section = self.section;
-        let field = section.text("field");
-        let mut weights: BTreeMap<String, f64> = section.numbers("weights").unwrap_or_default().into_iter().collect();
-        match &field {
-            Some(field) => self.check_output("field", field),
-            None if weights.is_empty() => {
-                let last = self.modules.last().map(|m| m.outputs.clone()).unwrap_or_default();
-                weights = last.into_iter().map(|output| (output.name, 1.0)).collect();
-            }
-            None => weights.keys().for_each(|name| self.check_output("weights", name)),
-        }
-        if weights.values().any(|w| !w.is_finite() || *w < 0.0) || (!weights.is_empty() && weights.values().sum::<f64>() <= 0.0) {
-            section.problem("weights", "must not be negative, and at least one must be above 0");
-        }
-        MetricPlan::Json { field, weights }
-    }
-
-    fn regex(&self) -> MetricPlan {
-        let section = self.section;
-        let (field, pattern) = (section.text("field"), section.text("pattern"));
-        if field.is_some() == pattern.is_some() {
-            section.problem("pattern", "give either `pattern`, or `field` where each example has its own");
-        }
-        let wrong = |error: &regex::Error| section.problem("pattern", format!("is no regular expression: {error}"));
-        let pattern = pattern.and_then(|pattern| Regex::new(&pattern).inspect_err(wrong).ok()).map(Pattern);
-        MetricPlan::Regex { field, pattern, output: self.output() }
-    }
-
-    fn constraints(&self) -> MetricPlan {
-        let section = self.section;
-        let constraint: Vec<ConstraintPlan> = section.list_of_tables("constraint").into_iter().map(read_constraint).collect();
-        let fields = match section.texts("fields").map(<[String; 2]>::try_from) {
-            Some(Ok(fields)) => Some(fields),
-            Some(Err(_)) => {
-                section.problem("fields", "must be two: the field with the kinds, and the one with their arguments");
-                None
-            }
-            None if constraint.is_empty() => Some(["instruction_id_list".into(), "kwargs".into()]),
-            None => None,
-        };
-        let score = choice(section, "score", Counting::Loose);
-        MetricPlan::Constraints { output: self.output(), fields, score, constraint }
-    }
-
-    fn retrieval(&self) -> MetricPlan {
-        let section = self.section;
-        let fetching: Vec<&str> = self
-            .steps
-            .iter()
-            .filter(|step| !matches!(step.does, StepKind::Template { .. }))
-            .map(|step| step.name.as_str())
-            .collect();
-        let steps = section.texts("steps").unwrap_or_else(|| {
-            let retrieve = self.steps.iter().filter(|step| matches!(step.does, StepKind::Retrieve { .. }));
-            retrieve.map(|step| step.name.clone()).collect()
-        });
-        if steps.is_empty() {
-            section.problem("steps", "must name a step that retrieves; there is no [[step]] with kind = \"retrieve\"");
-        }
-        for step in steps.iter().filter(|step| !fetching.contains(&step.as_str())) {
-            section.problem("steps", format!("no step `{step}` retrieves; {}", nearest(step, &fetching)));
-        }
-        let score = choice(section, "score", Fetched::Recall);
-        MetricPlan::Retrieval { field: section.required_text("field"), steps, score }
-    }
-
-    pub(super) fn sum(&self) -> MetricPlan {
-        let sections = self.section.list_of_tables("part");
-        if sections.len() < 2 {
-            self.section.problem("part", "must be two [[metric.part]] or more, each with a kind of its own");
-        }
-        let mut part: Vec<PartPlan> = Vec::new();
-        for section in sections {
-            let kind = section.required_text("kind");
-            let name = section.text("name").unwrap_or_else(|| kind.clone());
-            if part.iter().any(|other| other.name == name) {
-                section.problem("name", format!("`{name}` stands twice; each part needs a name of its own"));
-            }
-            let weight = section.number("weight", 0.0..=1e6).unwrap_or(1.0);
-            let reader = Reader { section: &section, ..*self };
-            let metric = match kind.as_str() {
-                "sum" => {
-                    section.problem("kind", "a sum cannot be a part of a sum");
-                    continue;
-                }
-                kind => reader.metric(kind),
-            };
-            if let Some(metric) = metric {
-                section.finish();
-                part.push(PartPlan { name, weight, metric });
-            }
-        }
-        if !part.is_empty() && part.iter().map(|part| part.weight).sum::<f64>() <= 0.0 {
-            self.section.problem("part", "at least one `weight` must be above 0");
-        }
-        MetricPlan::Sum { part }
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
     }
 }
 
-fn read_constraint(section: Section<'_>) -> ConstraintPlan {
-    let kind = section.required_text("kind");
-    let arguments = section.all_but("kind");
-    if !kind.is_empty()
-        && let Err(problem) = Constraint::read_written(&kind, &arguments)
-    {
-        section.problem("kind", problem);
+impl Serialize for Pattern {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.as_str())
     }
-    ConstraintPlan { kind, arguments }
+}
+
+impl MetricPlan {
+    /// Whether the scores of this metric can have objectives.
+    #[must_use]
+    pub fn names_objectives(&self) -> bool {
+        match self {
+            Self::Json { .. } | Self::Constraints { .. } | Self::Retrieval { .. } | Self::Code(_) | Self::Sum { .. } => true,
+            // An outside program may name objectives or not. This is checked on the seed's verdicts.
+            Self::Privacy(_) | Self::Judge(_) | Self::Command(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Returns the names of the outputs that are judged.
+    #[must_use]
+    pub fn outputs(&self) -> Vec<&str> {
+        match self {
+            Self::Label { output, .. }
+            | Self::Number { output, .. }
+            | Self::Exact { output, .. }
+            | Self::F1 { output, .. }
+            | Self::Contains { output, .. }
+            | Self::Regex { output, .. }
+            | Self::Constraints { output, .. } => vec![output],
+            Self::Judge(judge) => vec![&judge.output],
+            Self::Code(settings) => vec![&settings.output],
+            Self::Json { field: Some(field), .. } => vec![field],
+            Self::Json { weights, .. } => weights.keys().map(String::as_str).collect(),
+            Self::Sum { part } => part.iter().flat_map(|part| part.metric.outputs()).collect(),
+            Self::Retrieval { .. } | Self::Privacy(_) | Self::Command(_) => Vec::new(),
+        }
+    }
+
+    /// Returns the judges in the metric and its parts.
+    #[must_use]
+    pub fn judges(&self) -> Vec<&JudgePlan> {
+        match self {
+            Self::Judge(judge) => vec![judge],
+            Self::Privacy(plan) => plan.quality.iter().flat_map(|quality| quality.judges()).collect(),
+            Self::Sum { part } => part.iter().flat_map(|part| part.metric.judges()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Returns the judges in the metric and its parts, to be changed.
+    pub(super) fn judges_mut(&mut self) -> Vec<&mut JudgePlan> {
+        match self {
+            Self::Judge(judge) => vec![judge],
+            Self::Privacy(plan) => plan.quality.iter_mut().flat_map(|quality| quality.judges_mut()).collect(),
+            Self::Sum { part } => part.iter_mut().flat_map(|part| part.metric.judges_mut()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Returns the field of the row that each output is compared with, for outputs with another name than that field.
+    pub(super) fn labels(&self) -> BTreeMap<String, String> {
+        match self {
+            Self::Label { field, output }
+            | Self::Number { field, output, .. }
+            | Self::Exact { field, output }
+            | Self::F1 { field, output }
+                if field != output =>
+            {
+                BTreeMap::from([(output.clone(), field.clone())])
+            }
+            Self::Privacy(PrivacyPlan { quality: Some(quality), .. }) => quality.labels(),
+            Self::Sum { part } => part.iter().flat_map(|part| part.metric.labels()).collect(),
+            _ => BTreeMap::new(),
+        }
+    }
+
+    /// Whether the metric or a part of it counts what the step called `step` retrieves.
+    #[must_use]
+    pub fn counts(&self, step: &str) -> bool {
+        match self {
+            Self::Retrieval { steps, .. } => steps.iter().any(|name| name == step),
+            Self::Privacy(PrivacyPlan { quality: Some(quality), .. }) => quality.counts(step),
+            Self::Sum { part } => part.iter().any(|part| part.metric.counts(step)),
+            _ => false,
+        }
+    }
+}
+
+impl JudgePlan {
+    /// Returns the inputs of the judge that every example must have, because no module or step writes them.
+    #[must_use]
+    pub fn reads(&self, is_written: impl Fn(&str) -> bool) -> Vec<String> {
+        self.inputs.iter().filter(|name| !is_written(name)).cloned().collect()
+    }
 }

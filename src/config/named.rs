@@ -1,28 +1,44 @@
-//! Values that a task file gives by name.
+//! The names of choices in a task file.
 
-use super::section::{Section, nearest};
+use crate::engine::memory::CacheType;
+use crate::metric::{Counting, Fetched, Passing};
+use crate::program::layout::{Cue, Examples, Fields, Turn};
 
-/// A choice with a name for each possibility.
-pub(super) trait Named: Copy + PartialEq + 'static {
+/// An enum whose values a task file gives by name.
+pub(super) trait Named: Copy + 'static {
+    /// All names with their values.
     const NAMES: &'static [(&'static str, Self)];
-
-    fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(_, value)| *value == self).map_or("", |(name, _)| name)
-    }
 }
 
-/// The choice at `key`, or `default`; an unknown name is a problem.
-pub(super) fn choice<T: Named>(section: &Section<'_>, key: &'static str, default: T) -> T {
-    given(section, key).unwrap_or(default)
+impl Named for CacheType {
+    const NAMES: &'static [(&'static str, Self)] = &[("f16", Self::F16), ("q8_0", Self::Q8)];
 }
 
-/// The choice at `key`, where there is one; an unknown name is a problem.
-pub(super) fn given<T: Named>(section: &Section<'_>, key: &'static str) -> Option<T> {
-    let text = section.text(key)?;
-    let known = T::NAMES.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
-    if known.is_none() {
-        let names: Vec<&str> = T::NAMES.iter().map(|(name, _)| *name).collect();
-        section.problem(key, format!("there is no `{text}`; {}", nearest(&text, &names)));
-    }
-    known
+impl Named for Counting {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("loose", Self::Loose), ("strict", Self::Strict), ("loose-all", Self::LooseAll), ("strict-all", Self::StrictAll)];
+}
+
+impl Named for Fetched {
+    const NAMES: &'static [(&'static str, Self)] = &[("recall", Self::Recall), ("f1", Self::F1)];
+}
+
+impl Named for Passing {
+    const NAMES: &'static [(&'static str, Self)] = &[("share", Self::Share), ("all", Self::All)];
+}
+
+impl Named for Turn {
+    const NAMES: &'static [(&'static str, Self)] = &[("user", Self::User), ("system", Self::System), ("below", Self::Below)];
+}
+
+impl Named for Fields {
+    const NAMES: &'static [(&'static str, Self)] = &[("labelled", Self::Labelled), ("bare", Self::Bare)];
+}
+
+impl Named for Cue {
+    const NAMES: &'static [(&'static str, Self)] = &[("label", Self::Label), ("begun", Self::Begun), ("none", Self::None)];
+}
+
+impl Named for Examples {
+    const NAMES: &'static [(&'static str, Self)] = &[("turns", Self::Turns), ("text", Self::Text)];
 }

@@ -1,37 +1,37 @@
-//! The operators that a task file can name.
+//! The operators of GEPA that a task file can name.
 
 use serde::Serialize;
 
-/// A way to change a text.
+/// A way to change a module's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Operator {
-    /// Adds general advice on how to write what is no closed set of values. No model is asked.
+    /// Adds general advice on writing an output that is not one of a few values. Asks no model.
     Advice,
-    /// Adds what the training data says of the outputs. No model is asked.
+    /// Adds what the training data shows about the form of the outputs. Asks no model.
     Format,
-    /// Adds worked examples, or swaps some: labels of the training data, or calls of the search with what was right. No model is asked.
+    /// Adds or exchanges demonstrations, from the training data or from rollouts of the search with right answers. Asks no model.
     Examples,
-    /// Lets the student reason before it answers, or no longer. No model is asked.
+    /// Turns reasoning before the answer on or off. Asks no model.
     Reason,
-    /// Moves one part of the chat: the instruction, the worked examples, or what leads to the answer. No model is asked.
+    /// Moves one part of the chat: the instruction, the demonstrations, or the beginning of the answer. Asks no model.
     Layout,
-    /// Adds a few words on each value of a closed set, written from its training examples.
+    /// Adds a short description of each value of an output, written from training examples with that value.
     Describe,
-    /// Adds the rules that the failures teach.
+    /// Adds rules that a reflector infers from failures.
     Rule,
-    /// Writes the whole instruction anew.
+    /// Replaces the whole instruction by a new one from a reflector.
     Rewrite,
-    /// Leaves a sentence out. No model is asked.
+    /// Removes one sentence. Asks no model.
     Drop,
-    /// Says the same in fewer and simpler words.
+    /// Replaces the instruction by a shorter one with the same content.
     Shorten,
-    /// Writes the whole instruction anew, as the Python package `gepa` asks for it and reads it.
+    /// Replaces the whole instruction, with the prompt of the Python package `gepa`.
     Paper,
 }
 
 impl Operator {
-    /// All but the paper's, in the order in which they are first tried: the cheap ones first.
+    /// All operators but [`Operator::Paper`], in the order in which they are first tried: the cheap ones first.
     pub const ALL: [Self; 10] = [
         Self::Advice,
         Self::Format,
@@ -45,7 +45,7 @@ impl Operator {
         Self::Shorten,
     ];
 
-    /// Its name in a task file and in the summary.
+    /// Returns the name of the operator in a task file and in the summary.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -1,77 +1,90 @@
-//! `[optimize]`: how to look for a better candidate.
+//! `[optimize]`: how a better candidate is searched for.
 
 use serde::{Serialize, Serializer};
 
 use super::budget::Budget;
-use super::named::{Named, choice};
+use super::fingerprint::Keys;
+use super::model::ModelRef;
+use super::named::Named;
 use super::operator::Operator;
-use super::section::{Section, nearest};
 
 /// `[optimize]`
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OptimizePlan {
-    /// The method; see docs/optimizers.md; left out: `"gepa"`.
-    // A run from before there was a choice has no such key, and is GEPA's.
+    /// The optimizer. See docs/optimizers.md; left out: `"gepa"`.
+    // The key is left out for GEPA, so that run directories from before there was a choice keep their fingerprint.
     #[serde(skip_serializing_if = "Method::is_gepa")]
     pub optimizer: Method,
-    /// What stands for all that is left out.
+    /// The defaults of all keys that are left out.
     pub preset: Preset,
-    /// Models that write prompts; of several, the one that wins more for its cost is asked more often; left out: the first
-    /// module's own.
-    pub reflectors: Vec<String>,
-    /// When to stop at the latest: rollouts, `"300"`; time, `"30m"`; both; or `"light"`, `"medium"`, `"heavy"`, which for one
-    /// module and 100 validation rows are 780, 1190 and 1735 rollouts.
+    /// The models that write prompts. Of several, the one whose proposals gain more for their cost is asked more often; left
+    /// out: the model of the first module.
+    pub reflectors: Vec<ModelRef>,
+    /// When the search stops at the latest: after a number of rollouts, `"300"`; after a time, `"30m"`; or at the first of both,
+    /// `"300, 30m"`. `"light"`, `"medium"` and `"heavy"` depend on the size of the task: for one module and 100 validation rows
+    /// they are 780, 1190 and 1735 rollouts.
     pub budget: Budget,
-    /// Of all randomness.
+    /// The seed of all random numbers. Two runs with the same seed are equal.
     pub seed: u64,
-    /// Training rows that a reflection reads and a child must win on.
+    /// The number of training rows that one iteration uses: a reflector reads the rollouts on them, and the gate compares parent
+    /// and child on them.
     pub minibatch: usize,
-    /// Which candidate is improved next.
+    /// How the candidate that is improved next is selected.
     pub candidate_selection: CandidateSelection,
-    /// With epsilon-greedy: the chance of any candidate rather than the best, from 0 to 1; None: 0.1.
+    /// With epsilon-greedy: the probability of any candidate instead of the best, from 0 to 1; None: 0.1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epsilon: Option<f64>,
-    /// With top-k-pareto: how many of the best are drawn from; None: 5.
+    /// With top-k-pareto: the number of best candidates that are drawn from; None: 5.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_k: Option<usize>,
-    /// Which of its modules are rewritten.
+    /// Which modules of the candidate are changed.
     pub module_selection: ModuleSelection,
-    /// What candidates are compared on, one front for each.
+    /// What the Pareto fronts are over.
     pub frontier: Frontier,
-    /// When a child may cost a validation, and how much of one.
+    /// Which children are validated, and how.
     pub gate: Gate,
-    /// Children of an iteration.
+    /// The number of children in one iteration.
     pub proposals: usize,
-    /// With several proposals: whether they have one parent; None: `"same"`.
+    /// With several proposals: whether all children of an iteration have the same parent; None: `"same"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parents: Option<Parents>,
-    /// With several proposals: which children are kept; None: `"best"`.
+    /// With several proposals: which children of an iteration are accepted; None: `"best"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep: Option<Keep>,
-    /// Whether two candidates of a program with several modules are crossed.
+    /// Whether candidates of a program with several modules are merged.
     pub merge: bool,
-    /// Merged candidates that are accepted at most.
+    /// The most merged candidates that are accepted.
     pub max_merges: u64,
-    /// A validation score that is enough, from 0 to 1.
+    /// The search stops when a candidate has this mean score on the validation rows, from 0 to 1.
     pub stop_at_score: f64,
-    /// Iterations without a better candidate that are enough; None: they go on.
+    /// The search stops after this number of iterations without a better candidate; None: it goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<u64>,
-    /// A cap on proposals that reflectors are asked for, second times among them; of a rival, on its questions; None:
-    /// with `gepa` and a budget in rollouts, budget / minibatch × proposals × modules at once, else no cap.
+    /// The most questions to reflectors, repeated ones included; None: with `gepa` and a budget in rollouts,
+    /// budget / minibatch × proposals × modules at once, else no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_reflections: Option<u64>,
-    /// The ways in which a text is changed; left out: all but `paper`.
+    /// The operators that change a module's text; left out: all but `paper`.
     pub operators: Vec<Operator>,
-    /// The most tokens of a module's instruction and worked examples; None: a third of its model's context.
+    /// The most tokens of a module's instruction and demonstrations together; None: a third of its model's context.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_instruction_tokens: Option<usize>,
     /// The most tokens of a reflector's answer.
     pub reflection_tokens: u32,
-    /// The temperature of reflections.
+    /// The temperature of a reflector's answers.
     pub reflection_temperature: f32,
 }
 
+/// Stop rules are outside: a finished run goes on if they are relaxed.
+pub(super) static KEYS: Keys = Keys {
+    inside: "optimizer preset reflectors seed minibatch candidate_selection epsilon top_k module_selection \
+        frontier gate proposals parents keep merge max_merges operators max_instruction_tokens \
+        reflection_tokens reflection_temperature",
+    outside: "budget max_reflections stop_at_score patience",
+    ..Keys::NONE
+};
+
+/// Defines an enum whose variants have names in a task file.
 macro_rules! named {
     ($(#[$about:meta])* $type:ident { $($(#[$doc:meta])* $variant:ident = $name:literal),+ $(,)? }) => {
         $(#[$about])*
@@ -79,13 +92,15 @@ macro_rules! named {
         pub enum $type { $($(#[$doc])* $variant),+ }
 
         impl $type {
-            /// All, in the order of the enum.
+            /// All variants, in the order of the enum.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// Its name in a task file.
+            /// Returns the name of the variant in a task file.
             #[must_use]
             pub fn name(self) -> &'static str {
-                Named::name(self)
+                match self {
+                    $(Self::$variant => $name),+
+                }
             }
         }
 
@@ -102,27 +117,27 @@ macro_rules! named {
 }
 
 named! {
-    /// How better candidates are looked for; docs/optimizers.md has who does what.
+    /// The algorithm that searches for a better candidate. docs/optimizers.md compares them.
     Method {
         /// Reflective prompt evolution (arXiv 2507.19457).
         Gepa = "gepa",
-        /// The best of n reflections on the seed: no selection, no population. The control.
+        /// The best of several reflections on the seed, without selection or population. This is the control.
         Random = "random",
-        /// Instructions induced from examples, and paraphrases of the best (arXiv 2211.01910).
+        /// Instructions that a model infers from examples, and paraphrases of the best of them (arXiv 2211.01910).
         Ape = "ape",
-        /// A model that reads what was scored, the best last (arXiv 2309.03409).
+        /// A model reads earlier instructions with their scores, the best last, and writes new ones (arXiv 2309.03409).
         Opro = "opro",
         /// A genetic algorithm (arXiv 2309.08532).
         EvopromptGa = "evoprompt-ga",
         /// Differential evolution (arXiv 2309.08532).
         EvopromptDe = "evoprompt-de",
-        /// Task prompts and the prompts that change them evolve together (arXiv 2309.16797).
+        /// Instructions evolve together with the prompts that change them (arXiv 2309.16797).
         Promptbreeder = "promptbreeder",
-        /// Single answers are attempted again with what went wrong in mind (arXiv 2303.11366).
+        /// Each answer is attempted again, with a reflection on what went wrong (arXiv 2303.11366).
         Reflexion = "reflexion",
-        /// Critiques carried back through the program (arXiv 2406.07496).
+        /// Critiques are propagated backwards through the program (arXiv 2406.07496).
         Textgrad = "textgrad",
-        /// Worked examples and instructions of all modules, chosen together by TPE (arXiv 2406.11695).
+        /// Demonstrations and instructions of all modules are chosen together by TPE (arXiv 2406.11695).
         Miprov2 = "miprov2",
     }
 }
@@ -132,7 +147,7 @@ impl Method {
         *self == Self::Gepa
     }
 
-    /// Whether it is made for a single prompt, and so changes one module of a program at a time.
+    /// Whether the method was designed for a single prompt. It then changes one module of a program at a time.
     #[must_use]
     pub fn is_for_one_prompt(self) -> bool {
         match self {
@@ -143,204 +158,107 @@ impl Method {
 }
 
 named! {
-    /// What stands for whatever the task file leaves out.
+    /// The defaults of all keys that a task file leaves out.
     Preset {
-        /// What was measured to be best with small models.
+        /// The settings that were measured to be best with small models.
         Default = "default",
-        /// The paper's: minibatches of three, a strict gate, whole rewrites, the Python package's prompt.
+        /// The settings of the paper: minibatches of three, a strict gate, whole rewrites, the prompt of the Python package.
         Paper = "paper",
     }
 }
 
 named! {
-    /// Which candidate is improved next.
+    /// How the candidate that is improved next is selected.
     CandidateSelection {
-        /// Drawn by the fronts that hold it, the dominated left out (arXiv 2507.19457, algorithm 2).
+        /// Drawn with a probability in proportion to the fronts that it is on. Dominated candidates are left out (arXiv
+        /// 2507.19457, algorithm 2).
         Pareto = "pareto",
-        /// The best on validation.
+        /// The candidate with the best mean score on the validation rows.
         CurrentBest = "current-best",
-        /// The best, or with a small chance any.
+        /// The best, or any candidate with the probability `epsilon`.
         EpsilonGreedy = "epsilon-greedy",
-        /// Pareto among the best few.
+        /// As `pareto`, among the `top_k` best candidates.
         TopKPareto = "top-k-pareto",
     }
 }
 
 named! {
-    /// Which modules of a candidate are rewritten.
+    /// Which modules of the candidate are changed.
     ModuleSelection {
-        /// One, each in its turn; every candidate has a turn of its own.
+        /// One module, the next one each time a candidate is improved. Every candidate keeps count for itself.
         RoundRobin = "round-robin",
-        /// All at once.
+        /// All modules.
         All = "all",
-        /// All at once at the seed's first turn, then each in its own, the last first; a child goes on where its parent was.
+        /// All modules when the seed is first improved, then one at a time, the last module first. A child continues where its
+        /// parent stopped.
         Mixed = "mixed",
     }
 }
 
 named! {
-    /// What candidates are compared on, one front for each.
+    /// What the Pareto fronts are over.
     Frontier {
-        /// Validation examples.
+        /// One front for each validation example.
         Example = "example",
-        /// Objectives that the metric names, by their means: a field of `json`, a part of `sum`, `strict` and `loose` of
+        /// One front for the mean of each objective of the metric: a field of `json`, a part of `sum`, `strict` and `loose` of
         /// `constraints`, `privacy` and `quality`, `share` and `all` of `code`, `recall` and `f1` of `retrieval`, `grade` of `judge`,
         /// what a `command` names.
         Objective = "objective",
-        /// Examples and objectives.
+        /// The fronts of `example` and of `objective`.
         Hybrid = "hybrid",
-        /// Every objective on every example.
+        /// One front for each objective on each validation example.
         Cartesian = "cartesian",
     }
 }
 
 named! {
-    /// When a child may cost a validation, and how much of one.
+    /// Which children are validated, and how.
     Gate {
-        /// Its sum on the minibatch is above its parent's.
+        /// A child is validated if its sum on the minibatch is greater than its parent's.
         Strict = "strict",
-        /// Its sum is not below.
+        /// A child is validated if its sum on the minibatch is not less than its parent's.
         OrEqual = "or-equal",
-        /// As strict, and validation goes in growing shares, given up once the child is behind the best: better under any
-        /// budget that was simulated (ARCHITECTURE.md, "GEPA"). Of the seed's children on examples that it was run on to gather
-        /// worked examples, whoever is not plainly worse may begin.
+        /// As strict, but validation runs in growing shares and ends as soon as the child is behind the best. In simulations this
+        /// was better under every budget (ARCHITECTURE.md, "GEPA"). The first children of the seed may share its rollouts that
+        /// were run to gather demonstrations; of these, every child that is not clearly worse may begin its validation.
         Confident = "confident",
     }
 }
 
 named! {
-    /// Whether the children of an iteration have one parent.
+    /// Whether all children of an iteration have the same parent.
     Parents {
-        /// All are children of the candidate that was drawn.
+        /// All children have the candidate that was selected as their parent.
         Same = "same",
-        /// A candidate is drawn for each.
+        /// A parent is selected for each child.
         Several = "several",
     }
 }
 
 named! {
-    /// Which children of an iteration are kept, of those that pass the gate.
+    /// Which children of an iteration are accepted, of those that pass the gate.
     Keep {
-        /// The one with the largest gain on the minibatch, or with the confident gate the one that wins the race over
-        /// the validation examples.
+        /// The child with the largest gain on the minibatch. With the confident gate, the child that wins the race over the
+        /// validation rows.
         Best = "best",
-        /// All.
+        /// All of them.
         All = "all",
     }
 }
 
-/// The chance that epsilon-greedy leaves the best.
-const EPSILON: f64 = 0.1;
-
-/// The candidates that top-k-pareto draws from.
-const TOP_K: usize = 5;
-
-/// Reads `[optimize]`. `models` are those of the task file, `own` is the first module's.
-pub(super) fn read(root: &Section<'_>, models: &[&str], own: &str) -> OptimizePlan {
-    let section = root.table_or_empty("optimize");
-    let candidate_selection = choice(&section, "candidate_selection", CandidateSelection::Pareto);
-    let epsilon = section.number("epsilon", 0.0..=1.0);
-    let top_k = section.integer("top_k", 1..=100_000);
-    let greedy = candidate_selection == CandidateSelection::EpsilonGreedy;
-    let top = candidate_selection == CandidateSelection::TopKPareto;
-    only_with(&section, "epsilon", "candidate_selection = \"epsilon-greedy\"", greedy);
-    only_with(&section, "top_k", "candidate_selection = \"top-k-pareto\"", top);
-    let preset = choice(&section, "preset", Preset::Default);
-    let of = OptimizePlan::of(preset);
-    let proposals = section.integer("proposals", 1..=64).unwrap_or(of.proposals);
-    let several = proposals > 1;
-    let parents = choice(&section, "parents", Parents::Same);
-    let keep = choice(&section, "keep", Keep::Best);
-    only_with(&section, "parents", "`proposals` above 1", several);
-    only_with(&section, "keep", "`proposals` above 1", several);
-    let plan = OptimizePlan {
-        optimizer: choice(&section, "optimizer", of.optimizer),
-        preset,
-        reflectors: read_reflectors(&section, models, own),
-        budget: read_budget(&section),
-        seed: section.integer("seed", 0..=i64::MAX).map_or(of.seed, i64::unsigned_abs),
-        minibatch: section.integer("minibatch", 1..=1000).unwrap_or(of.minibatch),
-        candidate_selection,
-        epsilon: greedy.then_some(epsilon.unwrap_or(EPSILON)),
-        top_k: top.then_some(top_k.unwrap_or(TOP_K)),
-        module_selection: choice(&section, "module_selection", of.module_selection),
-        frontier: choice(&section, "frontier", of.frontier),
-        gate: choice(&section, "gate", of.gate),
-        proposals,
-        parents: several.then_some(parents),
-        keep: several.then_some(keep),
-        merge: section.flag("merge").unwrap_or(of.merge),
-        max_merges: section.integer("max_merges", 0..=100_000).unwrap_or(of.max_merges),
-        stop_at_score: section.number("stop_at_score", 0.0..=1.0).unwrap_or(of.stop_at_score),
-        patience: section.integer("patience", 1..=1_000_000),
-        max_reflections: section.integer("max_reflections", 1..=1_000_000),
-        operators: read_operators(&section, &of.operators),
-        max_instruction_tokens: section.integer("max_instruction_tokens", 1..=1_000_000),
-        reflection_tokens: section.integer("reflection_tokens", 16..=100_000).unwrap_or(of.reflection_tokens),
-        reflection_temperature: section
-            .number("reflection_temperature", 0.0..=2.0)
-            .map_or(of.reflection_temperature, |t| t as f32),
-    };
-    section.finish();
-    plan
-}
-
-fn read_operators(section: &Section<'_>, default: &[Operator]) -> Vec<Operator> {
-    let Some(names) = section.texts("operators") else {
-        return default.to_vec();
-    };
-    let all = || Operator::ALL.into_iter().chain([Operator::Paper]);
-    let known: Vec<&str> = all().map(Operator::name).collect();
-    let mut operators = Vec::new();
-    for name in &names {
-        match all().find(|operator| operator.name() == name) {
-            Some(operator) => operators.push(operator),
-            None => section.problem("operators", format!("there is no `{name}`; {}", nearest(name, &known))),
-        }
-    }
-    if names.is_empty() {
-        section.problem("operators", "must name at least one; leave it out for all");
-    }
-    operators
-}
-
-fn read_reflectors(section: &Section<'_>, models: &[&str], own: &str) -> Vec<String> {
-    let reflectors = section.texts("reflectors").unwrap_or_else(|| vec![own.to_owned()]);
-    for name in reflectors.iter().filter(|_| !models.is_empty()) {
-        if !models.contains(&name.as_str()) {
-            section.problem("reflectors", format!("there is no [model.{name}]; {}", nearest(name, models)));
-        }
-    }
-    if reflectors.is_empty() {
-        section.problem("reflectors", "must name a model; leave it out and the task model reflects on itself");
-    }
-    reflectors
-}
-
-fn read_budget(section: &Section<'_>) -> Budget {
-    let Some(text) = section.text_or_number("budget") else {
-        return Budget::DEFAULT;
-    };
-    Budget::parse(&text).unwrap_or_else(|| {
-        let forms = "\"300\", a time, \"30m\", both, \"300, 30m\", or one of \"light\", \"medium\", \"heavy\"";
-        section.problem("budget", format!("must be a number of rollouts, like {forms}"));
-        Budget::DEFAULT
-    })
-}
-
-/// The part of a context that instruction and worked examples may take, where the plan does not say: one in so many.
-const SHARE_OF_CONTEXT: usize = 3;
+/// The default of `max_instruction_tokens` is the context divided by this number.
+const CONTEXT_DIVISOR: usize = 3;
 
 impl OptimizePlan {
-    /// The most tokens of the instruction and the worked examples of a module whose model has a context of so many.
+    /// Returns the most tokens of the instruction and the demonstrations of a module whose model has `context` tokens.
     #[must_use]
     pub fn most_instruction_tokens(&self, context: usize) -> usize {
-        self.max_instruction_tokens.unwrap_or(context / SHARE_OF_CONTEXT)
+        self.max_instruction_tokens.unwrap_or(context / CONTEXT_DIVISOR)
     }
 
-    /// What a preset says, without reflectors.
+    /// Returns the values of a preset. There are no reflectors in it.
     #[must_use]
-    pub fn of(preset: Preset) -> Self {
+    pub fn from_preset(preset: Preset) -> Self {
         let default = Self {
             optimizer: Method::Gepa,
             preset,
@@ -379,12 +297,5 @@ impl OptimizePlan {
                 ..default
             },
         }
-    }
-}
-
-/// A key that is given must have an effect.
-fn only_with(section: &Section<'_>, key: &str, with: &str, is: bool) {
-    if section.has(key) && !is {
-        section.problem(key, format!("has an effect only with {with}"));
     }
 }

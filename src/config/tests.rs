@@ -1,5 +1,15 @@
-use super::*;
+use std::path::Path;
+
 use proptest::prelude::*;
+
+use super::budget::Budget;
+use super::error::ConfigError;
+use super::load::load;
+use super::metric::MetricPlan;
+use super::model::ModelSource;
+use super::optimize::{Frontier, Gate, Keep, Parents};
+use super::plan::Plan;
+use crate::engine::Shape;
 
 const TASK: &str = r#"
 [data]
@@ -27,6 +37,10 @@ fn load_with(source: &str, settings: &[&str]) -> Result<Plan, ConfigError> {
     load(&path, &settings)
 }
 
+fn reflectors(plan: &Plan) -> Vec<&str> {
+    plan.optimize.reflectors.iter().map(|model| model.name.as_str()).collect()
+}
+
 fn problems(source: &str, settings: &[&str]) -> Vec<(Option<usize>, String, String)> {
     match load_with(source, settings) {
         Err(ConfigError::Invalid { problems, .. }) => problems.into_iter().map(|p| (p.line, p.key, p.message)).collect(),
@@ -37,9 +51,9 @@ fn problems(source: &str, settings: &[&str]) -> Vec<(Option<usize>, String, Stri
 #[test]
 fn defaults_are_filled_in() {
     let plan = load_with(TASK, &[]).unwrap();
-    assert_eq!(plan.optimize.reflectors, ["task"]);
+    assert_eq!(reflectors(&plan), ["task"]);
     assert_eq!(plan.optimize.budget, Budget::DEFAULT);
-    assert_eq!(plan.modules[0].model, "task");
+    assert_eq!(plan.modules[0].model.name, "task");
     assert!(plan.data.train.is_absolute());
     assert_eq!(plan.metric, MetricPlan::Label { field: "urgency".into(), output: "urgency".into() });
 }
@@ -76,7 +90,7 @@ fn a_plan_with_every_choice_is_a_task_file_again() {
 }
 
 #[test]
-fn a_choice_without_effect_is_a_problem() {
+fn a_setting_without_effect_is_a_problem() {
     let alone = problems(TASK, &["optimize.proposals=1", "optimize.keep=all"]);
     assert!(alone.iter().any(|(_, _, message)| message == "has an effect only with `proposals` above 1"), "{alone:?}");
     for (setting, words) in [
@@ -92,7 +106,7 @@ fn a_choice_without_effect_is_a_problem() {
 }
 
 #[test]
-fn every_problem_is_told_with_its_line() {
+fn every_problem_has_its_line() {
     let source =
         TASK.replace("inputs", "input").replace("kind = \"label\"", "kind = \"lable\"").replace("[data]", "[data]\nseed = 3");
     let found = problems(&source, &[]);
@@ -112,7 +126,7 @@ fn every_problem_is_told_with_its_line() {
 }
 
 #[test]
-fn settings_reach_everything() {
+fn settings_replace_values_of_every_table() {
     let plan =
         load_with(TASK, &["model.task.gguf=other.gguf", "optimize.seed=7", "module.triage.max_tokens=5", "engine.threads=3"])
             .unwrap();
@@ -124,7 +138,7 @@ fn settings_reach_everything() {
 }
 
 #[test]
-fn bad_settings_say_so() {
+fn bad_settings_are_refused() {
     for setting in ["seed", "=3", "optimize..seed=1", "module.nobody.max_tokens=3", "data.train.x=1"] {
         assert!(matches!(load_with(TASK, &[setting]), Err(ConfigError::Set { .. })), "{setting}");
     }
@@ -136,16 +150,16 @@ fn bad_settings_say_so() {
 }
 
 #[test]
-fn a_message_goes_on_from_its_key_or_stands_behind_a_colon() {
-    let said = |setting: &str| load_with(TASK, &[setting]).unwrap_err().to_string();
-    let gate = said("optimize.gate=foo");
+fn a_message_begins_with_a_verb_or_stands_behind_a_colon() {
+    let message = |setting: &str| load_with(TASK, &[setting]).unwrap_err().to_string();
+    let gate = message("optimize.gate=foo");
     assert!(gate.contains(": `optimize.gate`: there is no `foo`; known are `confident`, `or-equal`, `strict`"), "{gate}");
-    let minibatch = said("optimize.minibatch=0");
+    let minibatch = message("optimize.minibatch=0");
     assert!(minibatch.contains(": `optimize.minibatch` must be from 1 to 1000, not 0"), "{minibatch}");
 }
 
 #[test]
-fn a_setting_that_names_a_whole_table_says_so() {
+fn a_setting_that_names_a_whole_table_is_refused() {
     for (setting, cause) in [
         ("module.triage=5", "`module.triage` is a whole table; name one of its keys"),
         ("module.nobody=5", "no module is called `nobody`; known: `triage`"),
@@ -162,7 +176,7 @@ fn broken_toml_names_its_line() {
 }
 
 #[test]
-fn values_of_a_wrong_kind_or_size_are_told() {
+fn values_of_a_wrong_type_or_size_are_problems() {
     let source = TASK.to_owned()
         + "gpu_layers = \"most\"\n[optimize]\nseed = -1\nminibatch = \"3\"\nbudget = \"soon\"\nreflectors = [\"techer\"]\n[engine]\nsequences = 300";
     let keys: Vec<String> = problems(&source, &[]).into_iter().map(|p| p.1).collect();
@@ -200,7 +214,7 @@ fn an_empty_file_names_what_is_missing() {
 }
 
 #[test]
-fn the_budget_is_no_part_of_the_fingerprint() {
+fn the_budget_is_not_in_the_fingerprint() {
     let a = load_with(TASK, &["optimize.budget=10"]).unwrap().fingerprint();
     let b = load_with(TASK, &["optimize.budget=1h"]).unwrap().fingerprint();
     let c = load_with(TASK, &["optimize.seed=1"]).unwrap().fingerprint();
@@ -210,14 +224,14 @@ fn the_budget_is_no_part_of_the_fingerprint() {
 }
 
 #[test]
-fn the_reflector_is_the_models_own_unless_another_is_named() {
+fn the_default_reflector_is_the_model_of_the_first_module() {
     let source = TASK.replace("[model.task]", "[model.student]").replace("instruction =", "model = \"student\"\ninstruction =");
-    assert_eq!(load_with(&source, &[]).unwrap().optimize.reflectors, ["student"]);
-    assert_eq!(load_with(&source, &["optimize.seed=1"]).unwrap().optimize.reflectors, ["student"]);
+    assert_eq!(reflectors(&load_with(&source, &[]).unwrap()), ["student"]);
+    assert_eq!(reflectors(&load_with(&source, &["optimize.seed=1"]).unwrap()), ["student"]);
 }
 
 #[test]
-fn an_instruction_file_must_hold_something() {
+fn an_instruction_file_must_not_be_empty() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gepard.toml");
     std::fs::write(&path, TASK.replace("instruction = \"Say how urgent it is.\"", "instruction_file = \"i.txt\"")).unwrap();
@@ -230,7 +244,7 @@ fn an_instruction_file_must_hold_something() {
 }
 
 #[test]
-fn a_model_that_nobody_asks_is_not_in_the_plan() {
+fn a_model_that_is_never_asked_is_not_in_the_plan() {
     let source = TASK.to_owned() + "\n[model.teacher]\ngguf = \"teacher.gguf\"\n";
     let names = |settings: &[&str]| load_with(&source, settings).unwrap().models.into_iter().map(|m| m.name).collect::<Vec<_>>();
     assert_eq!(names(&[]), ["task"]);
@@ -238,7 +252,7 @@ fn a_model_that_nobody_asks_is_not_in_the_plan() {
 }
 
 #[test]
-fn outputs_can_say_what_they_must_be_and_a_plan_says_it_again() {
+fn outputs_with_shapes_are_read_and_written() {
     let outputs = r#"outputs = ["urgency", { name = "team", values = ["a", "b c"] }, { name = "sum", kind = "number" },
         { name = "late", kind = "flag" }, { name = "all", schema = '{"type": "object", "properties": {"x": {"enum": [null, 1]}}}' },
         { name = "tags", kind = "list", values = ["a", "b"] }, { name = "words", kind = "list" }]"#;
@@ -249,11 +263,11 @@ fn outputs_can_say_what_they_must_be_and_a_plan_says_it_again() {
     assert_eq!(shapes[5..], [&Shape::List(vec!["a".into(), "b".into()]), &Shape::List(Vec::new())]);
     let written = toml::to_string(&plan).unwrap();
     assert_eq!(load_with(&written, &[]).unwrap(), plan, "{written}");
-    assert_eq!(plan.program(Vec::new()).modules[0].shapes.len(), 6);
+    assert_eq!(plan.program_modules().next().unwrap().shapes.len(), 6);
 }
 
 #[test]
-fn outputs_that_cannot_be_are_told() {
+fn outputs_with_impossible_shapes_are_problems() {
     for (output, told) in [
         (r#"{ name = "urgency", kind = "flagg" }"#, "there is no kind `flagg`; did you mean `flag`?"),
         (r#"{ name = "urgency", values = [] }"#, "must name at least one"),
@@ -269,8 +283,8 @@ fn outputs_that_cannot_be_are_told() {
     }
 }
 
-/// The task with worked examples; its folder has a file of them, and training rows.
-fn with_demonstrations(value: &str) -> Result<Plan, ConfigError> {
+/// Loads the task with demonstrations. Its folder has files of demonstrations, and training rows.
+fn load_with_demonstrations(value: &str) -> Result<Plan, ConfigError> {
     let folder = tempfile::tempdir().unwrap();
     let rows = "{\"id\": \"t1\", \"message\": \"fire\", \"urgency\": \"high\"}\n{\"id\": 2, \"message\": \"tea\"}";
     std::fs::write(folder.path().join("train.jsonl"), rows).unwrap();
@@ -282,9 +296,9 @@ fn with_demonstrations(value: &str) -> Result<Plan, ConfigError> {
 }
 
 #[test]
-fn worked_examples_come_from_a_file_from_training_rows_or_from_the_task_file() {
+fn demonstrations_come_from_a_file_from_training_rows_or_from_the_task_file() {
     let shown = |value: &str| {
-        let plan = with_demonstrations(value).unwrap();
+        let plan = load_with_demonstrations(value).unwrap();
         let written = toml::to_string(&plan).unwrap();
         assert_eq!(load_with(&written, &[]).unwrap(), plan, "{written}");
         let text = plan.seed_candidate().0.remove(0);
@@ -299,9 +313,9 @@ fn worked_examples_come_from_a_file_from_training_rows_or_from_the_task_file() {
 }
 
 #[test]
-fn worked_examples_that_cannot_be_shown_are_told() {
+fn demonstrations_that_cannot_be_used_are_problems() {
     for (value, told) in [
-        ("[\"t1\", \"2\"]", "`2` has no `urgency`; a worked example needs all inputs and outputs of its module"),
+        ("[\"t1\", \"2\"]", "`2` has no `urgency`; a demonstration needs all inputs and outputs of its module"),
         ("[\"t3\"]", "train.jsonl has no row with the id `t3`"),
         ("[\"t1\", \"t1\"]", "`t1` stands twice"),
         ("[{ message = \"tea\" }]", "`demonstration-1` has no `urgency`"),
@@ -309,7 +323,7 @@ fn worked_examples_that_cannot_be_shown_are_told() {
         ("\"absent.jsonl\"", "cannot read"),
         ("3", "must be a list of texts or tables, not a whole number"),
     ] {
-        let Err(ConfigError::Invalid { problems, .. }) = with_demonstrations(value) else { panic!("{value}") };
+        let Err(ConfigError::Invalid { problems, .. }) = load_with_demonstrations(value) else { panic!("{value}") };
         let [problem] = problems.as_slice() else { panic!("{problems:?}") };
         assert_eq!((problem.key.as_str(), problem.line), ("module.demonstrations", Some(11)), "{problem:?}");
         assert!(problem.message.contains(told), "{value}: {problem:?}");
@@ -317,7 +331,7 @@ fn worked_examples_that_cannot_be_shown_are_told() {
 }
 
 #[test]
-fn a_worked_example_is_kept_whole() {
+fn all_fields_of_a_demonstration_are_in_plan_and_fingerprint() {
     let source = TASK.replace("[\"urgency\"]", "[\"urgency\", \"team\"]").replace(
         "[metric]",
         "demonstrations = [{ name = \"x\", message = \"m\", urgency = \"high\", team = \"a\", reasoning = \"so\" }, { name = \"x\", \
@@ -361,7 +375,7 @@ fn the_metric_code_in_full_is_a_task_file_again() {
     }
 }
 
-/// Two modules in a loop, and one behind it.
+/// A program with two modules in a loop, and one behind it.
 const LOOP: &str = r#"
 [data]
 train = "train.jsonl"
@@ -397,7 +411,7 @@ gguf = "some.gguf"
 "#;
 
 #[test]
-fn no_condition_is_on_what_only_something_later_writes() {
+fn a_condition_cannot_read_a_field_that_is_written_later() {
     let with = |line: &str, condition: &str| LOOP.replace(line, &format!("{line}\n{condition}"));
     let (plan, solve, repeat) = ("instruction = \"Plan.\"", "instruction = \"Solve.\"", "repeat = 12");
     for (line, condition, key, told) in [
@@ -418,7 +432,7 @@ fn no_condition_is_on_what_only_something_later_writes() {
 }
 
 #[test]
-fn loops_that_would_be_stopped_before_their_end_are_told() {
+fn loops_with_too_many_steps_are_problems() {
     let nested = |repeat: u32| format!("{LOOP}\n[[loop]]\nover = [\"plan\", \"solve\", \"check\"]\nrepeat = {repeat}\n");
     assert_eq!(load_with(&nested(8), &[]).unwrap().loops.len(), 2);
     let found = problems(&nested(9), &[]);
@@ -427,7 +441,7 @@ fn loops_that_would_be_stopped_before_their_end_are_told() {
 }
 
 #[test]
-fn outputs_that_an_answer_could_not_tell_apart_are_told() {
+fn outputs_with_the_same_label_are_problems() {
     let with = |outputs: &str, reasoning: bool| {
         TASK.replace("outputs = [\"urgency\"]", &format!("outputs = {outputs}\nreasoning = {reasoning}"))
     };
@@ -445,7 +459,7 @@ fn outputs_that_an_answer_could_not_tell_apart_are_told() {
 }
 
 #[test]
-fn a_worked_example_shows_only_what_an_output_can_be() {
+fn a_demonstration_must_have_possible_outputs() {
     let shown = |shape: &str, value: &str| {
         let source = TASK.replace("[\"urgency\"]", &format!("[{{ name = \"urgency\", {shape} }}]"));
         let shown = format!("demonstrations = [{{ message = \"m\", urgency = {value} }}]\n[metric]");
@@ -467,7 +481,7 @@ fn a_worked_example_shows_only_what_an_output_can_be() {
 }
 
 #[test]
-fn what_is_null_in_a_worked_example_is_nothing_to_read() {
+fn a_null_input_of_a_demonstration_is_an_empty_text() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("shown.jsonl"), "{\"message\": null, \"urgency\": \"low\"}\n").unwrap();
     let path = folder.path().join("gepard.toml");
@@ -477,7 +491,7 @@ fn what_is_null_in_a_worked_example_is_nothing_to_read() {
 }
 
 #[test]
-fn a_field_that_only_late_rows_of_a_corpus_have_is_no_slip() {
+fn a_field_that_only_late_rows_of_a_corpus_have_is_accepted() {
     let folder = tempfile::tempdir().unwrap();
     let rows = "{\"title\": \"t\", \"text\": \"x\"}\n".repeat(1000) + "{\"text\": \"x\", \"summary\": \"s\"}\n";
     std::fs::write(folder.path().join("corpus.jsonl"), rows).unwrap();
@@ -497,28 +511,28 @@ fn a_field_that_only_late_rows_of_a_corpus_have_is_no_slip() {
 }
 
 #[test]
-fn the_quality_beside_privacy_names_labels_too() {
+fn the_quality_of_a_privacy_metric_names_labels() {
     let metric = "kind = \"privacy\"\noutput = \"urgency\"\nlisted = \"names\"\n\n\
         [metric.quality]\nkind = \"exact\"\nfield = \"expected\"\noutput = \"urgency\"";
     let plan = load_with(&TASK.replace("kind = \"label\"\nfield = \"urgency\"", metric), &[]).unwrap();
-    assert_eq!(plan.module(0).unwrap().label("urgency"), "expected");
+    assert_eq!(plan.program_modules().next().unwrap().label("urgency"), "expected");
 }
 
 #[test]
-fn what_is_no_task_file_is_told() {
+fn a_file_that_is_no_task_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gepard.toml");
-    let said = |bytes: &[u8]| {
+    let message = |bytes: &[u8]| {
         std::fs::write(&path, bytes).unwrap();
         load(&path, &[]).unwrap_err().to_string()
     };
-    assert!(said(b"[data]\ntrain = \"\xff\"").contains("gepard.toml:2: is not UTF-8"));
-    assert!(said(&vec![b'#'; 2 << 20]).contains("gepard.toml: has more than 1 MB"));
+    assert!(message(b"[data]\ntrain = \"\xff\"").contains("gepard.toml:2: is not UTF-8"));
+    assert!(message(&vec![b'#'; 2 << 20]).contains("gepard.toml: has more than 1 MB"));
     assert!(load(folder.path(), &[]).unwrap_err().to_string().contains("Is a directory"));
 }
 
 proptest! {
-    /// Lines of task files in any order, with noise: a plan, or problems that name a line of the file.
+    /// Reads lines of task files in any order, with noise in between. The result is a plan, or problems with lines of the file.
     #[test]
     fn any_task_file_is_read_or_refused(
         lines in prop::collection::vec(prop_oneof![

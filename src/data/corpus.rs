@@ -1,8 +1,9 @@
 //! A corpus to retrieve from: JSONL rows, and a BM25 index over them that is built once and memory-mapped from then on.
 //!
-//! The index lies in the folder of the models, under `indexes/`, named by the corpus's content and the options; it can be removed
-//! at any time. Ranking is tantivy's BM25 (k1 = 1.2, b = 0.75); of rows that score the same, the one that stands first in the
-//! file comes first. Scripts that put no spaces between words are searched by pairs of their letters.
+//! The index lies in the folder of the models, under `indexes/`. Its name is a hash of the corpus's content and the options of
+//! indexing. It can be removed at any time and is built again. Ranking is tantivy's BM25 (k1 = 1.2, b = 0.75). Of rows with the
+//! same score, the one that stands first in the file is ranked first. Scripts without spaces between words are indexed by pairs
+//! of neighbouring letters.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -14,24 +15,27 @@ use tantivy::schema::{FAST, Field, IndexRecordOption, Schema, TextFieldIndexing,
 use tantivy::tokenizer::{Language, LowerCaser, RemoveLongFilter, SimpleTokenizer, Stemmer, StopWordFilter, TextAnalyzer};
 use tantivy::{Index, Searcher, TantivyDocument, TantivyError, Term};
 
-use super::{DataError, Dataset, Example, listed};
+use super::dataset::Dataset;
+use super::error::DataError;
+use super::example::Example;
+use super::wording::listed;
 use crate::hash::sha256_hex;
 
-/// Counted up whenever an index of the same corpus and options would hold something else.
-const VERSION: u32 = 2;
+/// The version of the index's content. It is increased whenever the same corpus and options would give another index.
+const INDEX_VERSION: u32 = 2;
 
-/// How text becomes terms, and which text.
+/// Which fields of a corpus are searched, and how their text becomes search terms.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Indexing {
-    /// What of a row is searched; left out: `["title", "text"]`.
+    /// The fields of a row that are searched; left out: `["title", "text"]`.
     pub fields: Vec<String>,
-    /// Whether English words are cut down to their stems.
+    /// Whether English words are reduced to their stems.
     pub stem: bool,
-    /// Whether words like "the" are left out.
+    /// Whether frequent English words like "the" are not searched.
     pub stop_words: bool,
 }
 
-/// A corpus that can be searched, from many threads.
+/// A corpus with its index. It can be searched from several threads at once.
 pub struct Corpus {
     rows: Dataset,
     searcher: Searcher,
@@ -46,18 +50,20 @@ impl std::fmt::Debug for Corpus {
     }
 }
 
-/// The name of the tokenizer in the index.
+/// The name under which the index knows the tokenizer.
 const TOKENIZER: &str = "gepard";
 
-/// Bytes that building an index may take.
-const BUILDING: usize = 200_000_000;
+/// The most memory for building an index, in bytes.
+const BUILDING_MEMORY: usize = 200_000_000;
 
-/// Terms longer than this many bytes are no words.
+/// The most bytes of a term. Longer terms are not indexed.
 const LONGEST_TERM: usize = 64;
 
-/// More rows than asked for that are ranked, so that equal ones can be put into the file's order.
-const SPARE: usize = 32;
+/// How many rows are fetched from the index beyond those that are wanted. Rows with equal scores among them are then sorted by
+/// their order in the file.
+const EXTRA_ROWS: usize = 32;
 
+/// Returns the tokenizer for these options.
 fn analyzer(indexing: &Indexing) -> TextAnalyzer {
     let mut analyzer = TextAnalyzer::builder(SimpleTokenizer::default())
         .filter(RemoveLongFilter::limit(LONGEST_TERM))
@@ -72,15 +78,15 @@ fn analyzer(indexing: &Indexing) -> TextAnalyzer {
     analyzer.build()
 }
 
-/// Whether a letter is of a script that puts no spaces between words: Thai, Lao, Burmese, Khmer, Kana, Han.
+/// Whether a letter belongs to a script without spaces between words: Thai, Lao, Burmese, Khmer, Kana or Han.
 fn is_unspaced(letter: char) -> bool {
     matches!(letter, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3040}'..='\u{30ff}'
         | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
         && letter.is_alphanumeric()
 }
 
-/// A text with spaces between words where its script has none: each two neighbours are a word, and a letter that stands alone.
-/// What finds words would take a whole sentence for one.
+/// Returns a text in which letters of scripts without spaces are replaced by pairs of neighbours, with spaces around them. A
+/// letter without such a neighbour stays alone. Otherwise the tokenizer would take a whole sentence for one word.
 fn in_pairs(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unspaced) {
         return Cow::Borrowed(text);
@@ -110,17 +116,17 @@ fn in_pairs(text: &str) -> Cow<'_, str> {
 }
 
 impl Corpus {
-    /// Opens a corpus; its index is built in `folder` if it is not there.
+    /// Opens the corpus at `path`. Its index is built in `folder` if it is not there yet.
     ///
     /// # Errors
-    /// [`DataError`] for a row that cannot be used, an empty corpus, or an index that cannot be written.
+    /// [`DataError`] if a row cannot be used, the corpus is empty, or the index cannot be written or opened.
     pub fn open(path: &Path, indexing: &Indexing, folder: &Path) -> Result<Self, DataError> {
         let rows = Dataset::open(path, None)?;
         if rows.is_empty() {
             return Err(DataError::Empty { path: path.to_owned(), need: "a corpus needs rows to retrieve" });
         }
         let sha256 = rows.sha256()?;
-        let options = serde_json::json!({ "version": VERSION, "corpus": sha256, "indexing": indexing }).to_string();
+        let options = serde_json::json!({ "version": INDEX_VERSION, "corpus": sha256, "indexing": indexing }).to_string();
         let target = folder.join(&sha256_hex(options.as_bytes())[..32]);
         let failed = |cause: TantivyError| DataError::Index { path: target.clone(), cause: cause.to_string() };
         let analyzer = analyzer(indexing);
@@ -138,16 +144,16 @@ impl Corpus {
         Ok(Self { rows, searcher, analyzer, text, sha256 })
     }
 
-    /// The SHA-256 of the file.
+    /// Returns the SHA-256 of the corpus's file, in hexadecimal.
     #[must_use]
     pub fn sha256(&self) -> &str {
         &self.sha256
     }
 
-    /// The `k` best rows for a query, the best first; fewer where fewer have any of its words.
+    /// Returns the `k` rows that fit the query best, the best first. There are fewer where fewer rows have a word of the query.
     ///
     /// # Errors
-    /// What the index says, in words.
+    /// A message if the index or a row cannot be read.
     pub fn search(&self, query: &str, k: usize) -> Result<Vec<Example>, String> {
         let mut terms: Vec<Term> = Vec::new();
         let mut analyzer = self.analyzer.clone();
@@ -161,7 +167,8 @@ impl Corpus {
             (Occur::Should, Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)))
         };
         let query = BooleanQuery::new(terms.into_iter().map(clause).collect());
-        let best = self.searcher.search(&query, &TopDocs::with_limit(k + SPARE).order_by_score()).map_err(|e| e.to_string())?;
+        let best =
+            self.searcher.search(&query, &TopDocs::with_limit(k + EXTRA_ROWS).order_by_score()).map_err(|e| e.to_string())?;
         let mut ranked: Vec<(f32, u64)> = Vec::with_capacity(best.len());
         for (score, address) in best {
             let rows = self.searcher.segment_reader(address.segment_ord).fast_fields().u64("row").map_err(|e| e.to_string())?;
@@ -177,7 +184,7 @@ impl Corpus {
     }
 }
 
-/// Builds an index, which appears whole or not at all.
+/// Builds an index in a temporary folder and renames it to `target` when it is complete.
 fn build(rows: &Dataset, indexing: &Indexing, analyzer: &TextAnalyzer, target: &Path) -> Result<(), DataError> {
     let failed = |cause: String| DataError::Index { path: target.to_owned(), cause };
     let folder = target.parent().map(PathBuf::from).unwrap_or_default();
@@ -191,8 +198,8 @@ fn build(rows: &Dataset, indexing: &Indexing, analyzer: &TextAnalyzer, target: &
     let tantivy = |e: TantivyError| failed(e.to_string());
     let index = Index::create_in_dir(unfinished.path(), schema.build()).map_err(tantivy)?;
     index.tokenizers().register(TOKENIZER, analyzer.clone());
-    // One thread, so that rows stay in their order.
-    let mut writer = index.writer_with_num_threads(1, BUILDING).map_err(tantivy)?;
+    // With one thread, the rows stay in the order of the file.
+    let mut writer = index.writer_with_num_threads(1, BUILDING_MEMORY).map_err(tantivy)?;
     for number in 0..rows.len() {
         let example = rows.get(number)?;
         let mut document = TantivyDocument::default();
@@ -208,7 +215,7 @@ fn build(rows: &Dataset, indexing: &Indexing, analyzer: &TextAnalyzer, target: &
     writer.wait_merging_threads().map_err(tantivy)?;
     match std::fs::rename(unfinished.path(), target) {
         Ok(()) => Ok(()),
-        // Another process was faster: its index is the same.
+        // Another process has built the same index meanwhile.
         Err(_) if target.join("meta.json").is_file() => Ok(()),
         Err(error) => Err(failed(error.to_string())),
     }

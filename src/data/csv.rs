@@ -1,4 +1,4 @@
-//! CSV and TSV: the first row names the fields, all values are text.
+//! CSV and TSV files: the first row names the fields, and all values are text.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -9,20 +9,37 @@ use std::rc::Rc;
 use csv::{ByteRecord, Reader, ReaderBuilder, StringRecord};
 use serde_json::{Map, Value};
 
-use super::counted;
-use super::dataset::{LONGEST_ROW, Row};
+use super::row::{LONGEST_ROW, Row};
 use super::source::Source;
+use super::wording::counted;
 
-/// The header of a file.
+/// How the rows of a CSV file are read: its separator and the names of its fields.
 #[derive(Debug)]
 pub(super) struct Csv {
     separator: u8,
     fields: Vec<String>,
 }
 
-/// A line of the file, from 1, and what is wrong there.
-type Wrong = (usize, String);
+/// Why the rows of a file cannot be found.
+pub(super) enum CsvError {
+    /// The file cannot be read.
+    Read(io::Error),
+    /// A row cannot be used.
+    Row {
+        /// The line of the row, counted from 1.
+        line: usize,
+        /// What is wrong with the row, and what would be right.
+        cause: String,
+    },
+}
 
+impl From<io::Error> for CsvError {
+    fn from(error: io::Error) -> Self {
+        Self::Read(error)
+    }
+}
+
+/// Returns a reader that accepts rows with any number of values.
 fn reader<R: Read>(separator: u8, capacity: usize, from: R) -> Reader<R> {
     ReaderBuilder::new()
         .has_headers(false)
@@ -33,7 +50,7 @@ fn reader<R: Read>(separator: u8, capacity: usize, from: R) -> Reader<R> {
 }
 
 impl Csv {
-    /// What stands between two values, where the name of a file says that it is of this kind.
+    /// Returns the separator of a file with the ending `.csv` or `.tsv`. None for any other ending.
     pub(super) fn separator(path: &Path) -> Option<u8> {
         let ending = path.extension()?.to_str()?.to_ascii_lowercase();
         match ending.as_str() {
@@ -43,49 +60,41 @@ impl Csv {
         }
     }
 
-    /// The header that stands at `start`, and where the first `limit` rows below it are. Their values are not read.
+    /// Reads the header, which begins at the byte `start`, and finds the first `limit` rows below it. The values of these rows are
+    /// not read.
     ///
     /// # Errors
-    /// Why the first row cannot name fields, or the file cannot be read.
-    pub(super) fn read(
-        separator: u8,
-        source: &Source,
-        start: usize,
-        limit: usize,
-    ) -> io::Result<Result<(Self, Vec<Row>), Wrong>> {
-        let first = match find_rows(separator, source, start, 1)? {
-            Ok(first) => first,
-            Err(wrong) => return Ok(Err(wrong)),
-        };
+    /// [`CsvError`] if the file cannot be read, its first row cannot name fields, or a row is too long.
+    pub(super) fn read(separator: u8, source: &Source, start: usize, limit: usize) -> Result<(Self, Vec<Row>), CsvError> {
+        let first = find_rows(separator, source, start, 1)?;
         let header = first.first().map(|&Row { start, end, .. }| source.bytes(start, end)).transpose()?;
-        // Spreadsheets of half of Europe write semicolons.
+        // Where the comma is the decimal mark, as in much of Europe, spreadsheets separate the values by semicolons.
         let has_semicolons = header.as_ref().is_some_and(|names| names.contains(&b';') && !names.contains(&b','));
         let separator = if separator == b',' && has_semicolons { b';' } else { separator };
-        let rows = match find_rows(separator, source, start, limit.saturating_add(1))? {
-            Ok(rows) => rows,
-            Err(wrong) => return Ok(Err(wrong)),
-        };
-        Ok(Self::named(separator, rows, header.as_deref()))
+        let rows = find_rows(separator, source, start, limit.saturating_add(1))?;
+        Self::from_header(separator, rows, header.as_deref())
     }
 
-    fn named(separator: u8, mut rows: Vec<Row>, header: Option<&[u8]>) -> Result<(Self, Vec<Row>), Wrong> {
+    /// Takes the header from the front of `rows`.
+    fn from_header(separator: u8, mut rows: Vec<Row>, header: Option<&[u8]>) -> Result<(Self, Vec<Row>), CsvError> {
         let Some(header) = header else {
             return Ok((Self { separator, fields: Vec::new() }, rows));
         };
         let line = rows.remove(0).line;
-        let header = std::str::from_utf8(header).map_err(|_| (line, NOT_UTF8.to_owned()))?;
-        let wrong = |cause: String| (line, cause);
-        let fields: Vec<String> = record(separator, header).map_err(wrong)?.iter().map(|name| name.trim().to_owned()).collect();
-        check_names(separator, &fields).map_err(wrong)?;
+        let bad_header = |cause: String| CsvError::Row { line, cause };
+        let header = std::str::from_utf8(header).map_err(|_| bad_header(NOT_UTF8.to_owned()))?;
+        let names = record(separator, header).map_err(bad_header)?;
+        let fields: Vec<String> = names.iter().map(|name| name.trim().to_owned()).collect();
+        check_names(separator, &fields).map_err(bad_header)?;
         Ok((Self { separator, fields }, rows))
     }
 
-    /// The fields of a row.
+    /// Returns the fields of a row.
     ///
     /// # Errors
-    /// Why it has not one value for each field.
+    /// A message if the row does not have one value for each field.
     pub(super) fn fields(&self, text: &str) -> Result<Map<String, Value>, String> {
-        // A quote too many swallows the lines below it.
+        // After an odd number of quotes, the reader takes the lines below for a part of this row.
         if text.contains('\n') && text.matches('"').count() % 2 == 1 {
             return Err("a double quote that is opened in this row is not closed; write `\"\"` for one inside quotes".into());
         }
@@ -112,13 +121,14 @@ impl Csv {
 
 const NOT_UTF8: &str = "the names of the fields are not UTF-8; save the file as UTF-8";
 
-/// The values of one row.
+/// Returns the values of one row.
 fn record(separator: u8, text: &str) -> Result<StringRecord, String> {
     let mut record = StringRecord::new();
     reader(separator, text.len(), text.as_bytes()).read_record(&mut record).map_err(|error| error.to_string())?;
     Ok(record)
 }
 
+/// Refuses a header without names, with the same name twice, or with another separator.
 fn check_names(separator: u8, fields: &[String]) -> Result<(), String> {
     if let [only] = fields
         && let Some(other) = [';', '\t', ','].into_iter().find(|&other| other != char::from(separator) && only.contains(other))
@@ -130,73 +140,73 @@ fn check_names(separator: u8, fields: &[String]) -> Result<(), String> {
         };
         return Err(format!("the first row names one field, `{only}`; if {other:?} stands between the values, {remedy}"));
     }
-    for (place, name) in fields.iter().enumerate() {
+    for (index, name) in fields.iter().enumerate() {
         if name.is_empty() {
-            return Err(format!("column {} has no name; the first row must name all fields", place + 1));
+            return Err(format!("column {} has no name; the first row must name all fields", index + 1));
         }
-        if fields[..place].contains(name) {
+        if fields[..index].contains(name) {
             return Err(format!("two columns are called `{name}`; rename one of them"));
         }
     }
     Ok(())
 }
 
-/// Keeps what was read since the last row's end, so that no row is read twice, and no more than the longest row may have.
-struct Keeping<R> {
+/// A reader that also stores the bytes that were read since the end of the last row. So no row has to be read twice to know its
+/// content. It fails as soon as a row is longer than [`LONGEST_ROW`].
+struct RecordingReader<R> {
     from: R,
-    kept: Rc<RefCell<VecDeque<u8>>>,
+    recorded: Rc<RefCell<VecDeque<u8>>>,
 }
 
-impl<R: Read> Read for Keeping<R> {
+impl<R: Read> Read for RecordingReader<R> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let mut kept = self.kept.borrow_mut();
-        if is_too_long(&kept) {
+        let mut recorded = self.recorded.borrow_mut();
+        if is_too_long(&recorded) {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         let count = self.from.read(bytes)?;
-        kept.extend(&bytes[..count]);
+        recorded.extend(&bytes[..count]);
         Ok(count)
     }
 }
 
-fn is_too_long(kept: &VecDeque<u8>) -> bool {
-    kept.len() > LONGEST_ROW + (1 << 17)
+/// Whether the bytes are more than one row can have. The reader's buffer may hold 128 KB beyond the row.
+fn is_too_long(recorded: &VecDeque<u8>) -> bool {
+    recorded.len() > LONGEST_ROW + (1 << 17)
 }
 
-/// Where the rows are, the header among them. Line breaks inside of quotes end none; blank lines are none.
-fn find_rows(separator: u8, source: &Source, start: usize, limit: usize) -> io::Result<Result<Vec<Row>, Wrong>> {
+/// Finds the first `limit` rows, the header included. A line break inside quotes does not end a row. Blank lines are no rows.
+fn find_rows(separator: u8, source: &Source, start: usize, limit: usize) -> Result<Vec<Row>, CsvError> {
     let mut rows: Vec<Row> = Vec::new();
-    let kept = Rc::new(RefCell::new(VecDeque::new()));
-    let mut reader = reader(separator, usize::MAX, Keeping { from: source.from(start), kept: Rc::clone(&kept) });
+    let recorded = Rc::new(RefCell::new(VecDeque::new()));
+    let recording = RecordingReader { from: source.reader_from(start), recorded: Rc::clone(&recorded) };
+    let mut reader = reader(separator, usize::MAX, recording);
     let mut record = ByteRecord::new();
     let (mut after, mut line) = (start, 1);
     let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
     while rows.len() < limit {
         let before = after;
-        // A flexible reader takes any number of values.
         match reader.read_byte_record(&mut record) {
             Ok(true) => {}
             Ok(false) => break,
-            Err(_) if is_too_long(&kept.borrow()) => {
-                let most = LONGEST_ROW >> 20;
-                return Ok(Err((
-                    line,
-                    format!("the row has more than {most} MB; is a double quote opened in it and not closed?"),
-                )));
+            Err(_) if is_too_long(&recorded.borrow()) => {
+                let megabytes = LONGEST_ROW >> 20;
+                let cause = format!("the row has more than {megabytes} MB; is a double quote opened in it and not closed?");
+                return Err(CsvError::Row { line, cause });
             }
-            Err(error) => return Err(io::Error::other(error)),
+            Err(error) => return Err(io::Error::other(error).into()),
         }
         after = start + usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
-        let row: Vec<u8> = kept.borrow_mut().drain(..after - before).collect();
+        let row: Vec<u8> = recorded.borrow_mut().drain(..after - before).collect();
         let leading = row.iter().take_while(|byte| is_break(byte)).count();
         let trailing = row[leading..].iter().rev().take_while(|byte| is_break(byte)).count();
-        let above = memchr::memchr_iter(b'\n', &row[..leading]).count();
+        let lines_above = memchr::memchr_iter(b'\n', &row[..leading]).count();
         if !row[leading..row.len() - trailing].iter().all(u8::is_ascii_whitespace) {
-            rows.push(Row { start: before + leading, end: after - trailing, line: line + above });
+            rows.push(Row { start: before + leading, end: after - trailing, line: line + lines_above });
         }
-        line += above + memchr::memchr_iter(b'\n', &row[leading..]).count();
+        line += lines_above + memchr::memchr_iter(b'\n', &row[leading..]).count();
     }
-    Ok(Ok(rows))
+    Ok(rows)
 }
 
 #[cfg(test)]
@@ -205,7 +215,8 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use crate::data::{DataError, Dataset};
+    use crate::data::dataset::Dataset;
+    use crate::data::error::DataError;
 
     fn dataset(ending: &str, content: &[u8], limit: Option<usize>) -> Result<Dataset, DataError> {
         let mut file = tempfile::Builder::new().suffix(ending).tempfile().unwrap();

@@ -1,4 +1,4 @@
-//! A file of examples: where its rows are is found at once, and a row is read when asked for.
+//! A file of examples. The positions of its rows are found when it is opened; a row is read when it is needed.
 
 use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind};
@@ -6,77 +6,70 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::csv::Csv;
+use super::csv::{Csv, CsvError};
+use super::error::DataError;
+use super::example::Example;
+use super::jsonl;
+use super::row::{LONGEST_ROW, Row};
 use super::source::Source;
-use super::{DataError, Example, jsonl, listed};
+use super::wording::listed;
 
-/// A file of examples and where its rows are: CSV or TSV by the ending of its name, else JSONL.
+/// A file of examples and the positions of its rows. A file is read as CSV or TSV if its name ends so, and as JSONL otherwise.
 #[derive(Debug)]
 pub struct Dataset {
     path: PathBuf,
     source: Source,
-    form: Form,
+    format: Format,
     rows: Vec<Row>,
 }
 
-/// How a row is written.
+/// The format of a file.
 #[derive(Debug)]
-enum Form {
+enum Format {
     Jsonl,
     Csv(Csv),
 }
 
-/// Where a row stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Row {
-    pub(super) start: usize,
-    pub(super) end: usize,
-    /// The line in the file that it begins in, from 1; blank lines count, though they are no rows.
-    pub(super) line: usize,
-}
-
-/// The most bytes of a row: far more than any model reads.
-pub(super) const LONGEST_ROW: usize = 16 << 20;
-
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl Dataset {
-    /// Opens `path` and finds its rows, the first `limit` of them if there is a limit. Blank lines
-    /// are no rows; a byte order mark and carriage returns are passed over.
+    /// Opens the file at `path` and finds its rows, or only the first `limit` of them. Blank lines are no rows. A byte order mark
+    /// and carriage returns are skipped.
     ///
     /// # Errors
-    /// [`DataError::Read`] where the file cannot be read; [`DataError::Row`] where the first row of a CSV file cannot name
-    /// fields.
+    /// [`DataError::Read`] if the file cannot be read. [`DataError::Row`] if the first row of a CSV file cannot name fields.
     pub fn open(path: &Path, limit: Option<usize>) -> Result<Self, DataError> {
-        let read = |cause| DataError::Read { path: path.to_owned(), cause };
-        // Asked before opening: opening a named pipe would wait for a writer.
-        let about = std::fs::metadata(path).map_err(read)?;
-        if !about.is_file() {
-            let kind = if about.is_dir() { ErrorKind::IsADirectory } else { ErrorKind::InvalidInput };
-            return Err(read(Error::new(kind, "it is no regular file; give a file of examples")));
+        let unreadable = |cause| DataError::Read { path: path.to_owned(), cause };
+        // Checked before opening, because opening a named pipe would wait for a writer.
+        let metadata = std::fs::metadata(path).map_err(unreadable)?;
+        if !metadata.is_file() {
+            let kind = if metadata.is_dir() { ErrorKind::IsADirectory } else { ErrorKind::InvalidInput };
+            return Err(unreadable(Error::new(kind, "it is no regular file; give a file of examples")));
         }
-        let source = Source::open(path).map_err(read)?;
-        let marked = source.beginning(BYTE_ORDER_MARK.len()).map_err(read)? == BYTE_ORDER_MARK;
-        let start = if marked { BYTE_ORDER_MARK.len() } else { 0 };
+        let source = Source::open(path).map_err(unreadable)?;
+        let has_mark = source.beginning(BYTE_ORDER_MARK.len()).map_err(unreadable)? == BYTE_ORDER_MARK;
+        let start = if has_mark { BYTE_ORDER_MARK.len() } else { 0 };
         let limit = limit.unwrap_or(usize::MAX);
-        let (form, rows) = match Csv::separator(path) {
-            None => (Form::Jsonl, jsonl::find_rows(source.from(start), start, limit).map_err(read)?),
+        let (format, rows) = match Csv::separator(path) {
+            None => (Format::Jsonl, jsonl::find_rows(source.reader_from(start), start, limit).map_err(unreadable)?),
             Some(separator) => {
-                let bad = |(line, cause)| DataError::Row { path: path.to_owned(), line, cause };
-                let (csv, rows) = Csv::read(separator, &source, start, limit).map_err(read)?.map_err(bad)?;
-                (Form::Csv(csv), rows)
+                let (csv, rows) = Csv::read(separator, &source, start, limit).map_err(|error| match error {
+                    CsvError::Read(cause) => unreadable(cause),
+                    CsvError::Row { line, cause } => DataError::Row { path: path.to_owned(), line, cause },
+                })?;
+                (Format::Csv(csv), rows)
             }
         };
-        Ok(Self { path: path.to_owned(), source, form, rows })
+        Ok(Self { path: path.to_owned(), source, format, rows })
     }
 
-    /// The file.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The number of rows.
+    /// Returns the number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.rows.len()
@@ -88,16 +81,16 @@ impl Dataset {
         self.rows.is_empty()
     }
 
-    /// The row at `index`, from 0.
+    /// Reads the row at `index`, counted from 0.
     ///
     /// # Errors
-    /// [`DataError::Row`] where it is no JSON object in UTF-8 or no row of CSV with a value for each field, has an `id` that is
-    /// neither text nor a number, or `index` is past the end.
+    /// [`DataError::Row`] if the row is not UTF-8, is no JSON object or does not have one CSV value for each field, if its `id` is
+    /// neither text nor a number, or if `index` is past the end.
     pub fn get(&self, index: usize) -> Result<Example, DataError> {
         let (line, text) = self.text(index)?;
-        let fields = match &self.form {
-            Form::Jsonl => jsonl::fields(&text, line),
-            Form::Csv(csv) => csv.fields(&text),
+        let fields = match &self.format {
+            Format::Jsonl => jsonl::fields(&text, line),
+            Format::Csv(csv) => csv.fields(&text),
         };
         let fields = fields.map_err(|cause| self.bad_row(line, cause))?;
         let id = match fields.get("id") {
@@ -111,12 +104,12 @@ impl Dataset {
         Ok(Example { id, fields })
     }
 
-    /// The id of the row at `index`: of JSONL, no other field is kept.
+    /// Reads the id of the row at `index`. Of a row of JSONL, no other field is built.
     ///
     /// # Errors
-    /// Those of [`Dataset::get`].
+    /// [`DataError::Row`] under the same conditions as in [`Dataset::get`].
     pub fn id(&self, index: usize) -> Result<String, DataError> {
-        if let Form::Jsonl = &self.form
+        if let Format::Jsonl = &self.format
             && let (_, text) = self.text(index)?
             && let Some(id) = jsonl::id(&text)
         {
@@ -125,7 +118,7 @@ impl Dataset {
         self.get(index).map(|example| example.id)
     }
 
-    /// The line and the text of a row.
+    /// Reads a row: its line, counted from 1, and its text.
     fn text(&self, index: usize) -> Result<(usize, String), DataError> {
         let Some(&Row { start, end, line }) = self.rows.get(index) else {
             return Err(self.bad_row(0, format!("there is no row {index} among {}", self.rows.len())));
@@ -143,8 +136,7 @@ impl Dataset {
         Ok((line, text))
     }
 
-    /// Reads every row once: each must parse, have all `required` fields, and an id of its own.
-    /// Returns the examples.
+    /// Reads and checks all rows: each must be readable, have all `required` fields, and an id that no row before it has.
     ///
     /// # Errors
     /// [`DataError::Row`] for the first row that breaks a rule.
@@ -152,14 +144,14 @@ impl Dataset {
         self.check_rows(0..self.rows.len(), required)
     }
 
-    /// The same of some rows, by their places; no others are read.
+    /// Reads and checks the rows at some indices only, by the rules of [`Dataset::check`].
     ///
     /// # Errors
     /// [`DataError::Row`] for the first row that breaks a rule.
-    pub fn check_rows(&self, places: impl IntoIterator<Item = usize>, required: &[String]) -> Result<Vec<Example>, DataError> {
+    pub fn check_rows(&self, indices: impl IntoIterator<Item = usize>, required: &[String]) -> Result<Vec<Example>, DataError> {
         let mut examples = Vec::new();
         let mut lines: BTreeMap<String, usize> = BTreeMap::new();
-        for index in places {
+        for index in indices {
             let example = self.get(index)?;
             let line = self.rows[index].line;
             for field in required {
@@ -177,15 +169,15 @@ impl Dataset {
         Ok(examples)
     }
 
-    /// The SHA-256 of the file's bytes, in hexadecimal.
+    /// Returns the SHA-256 of the file's bytes, in hexadecimal.
     ///
     /// # Errors
-    /// [`DataError::Read`] where the file cannot be read any more.
+    /// [`DataError::Read`] if the file can no longer be read.
     pub fn sha256(&self) -> Result<String, DataError> {
         self.source.sha256().map_err(|cause| DataError::Read { path: self.path.clone(), cause })
     }
 
-    /// That the row at `index` cannot be used.
+    /// Returns an error about the row at `index`.
     pub(super) fn unusable(&self, index: usize, cause: String) -> DataError {
         self.bad_row(self.rows.get(index).map_or(0, |row| row.line), cause)
     }

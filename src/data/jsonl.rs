@@ -1,4 +1,4 @@
-//! JSONL: a JSON object a line.
+//! JSONL files: each line is a JSON object.
 
 use std::borrow::Cow;
 use std::io::{self, BufRead};
@@ -6,9 +6,9 @@ use std::io::{self, BufRead};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::dataset::Row;
+use super::row::Row;
 
-/// The first `limit` rows of what is read from `start` on: all lines that are not blank.
+/// Finds the first `limit` rows: all lines that are not blank. `from` reads the file from the byte `start` on.
 pub(super) fn find_rows(mut from: impl BufRead, mut start: usize, limit: usize) -> io::Result<Vec<Row>> {
     let mut rows = Vec::new();
     let (mut line, mut end, mut is_blank) = (1, start, true);
@@ -20,12 +20,12 @@ pub(super) fn find_rows(mut from: impl BufRead, mut start: usize, limit: usize) 
             }
             break;
         }
-        let of_line = memchr::memchr(b'\n', buffer);
-        let read = of_line.unwrap_or(buffer.len());
+        let line_break = memchr::memchr(b'\n', buffer);
+        let read = line_break.unwrap_or(buffer.len());
         is_blank &= buffer[..read].iter().all(u8::is_ascii_whitespace);
         end += read;
-        from.consume(read + usize::from(of_line.is_some()));
-        if of_line.is_some() {
+        from.consume(read + usize::from(line_break.is_some()));
+        if line_break.is_some() {
             if !is_blank {
                 rows.push(Row { start, end, line });
             }
@@ -36,18 +36,19 @@ pub(super) fn find_rows(mut from: impl BufRead, mut start: usize, limit: usize) 
     Ok(rows)
 }
 
-/// The fields of the row in a line.
+/// Returns the fields of a row. `line` is its line in the file, counted from 1.
 ///
 /// # Errors
-/// Why it is no JSON object.
+/// A message if the text is not one JSON object.
 pub(super) fn fields(text: &str, line: usize) -> Result<Map<String, Value>, String> {
     serde_json::from_str(text).map_err(|error| not_an_object(text, line, &error))
 }
 
-/// The id of a row that has one as text without escapes, or as a whole number; None says nothing about the row.
+/// Returns the id of a row without building its other fields. None if the id is not text without escapes or a whole number; the
+/// whole row must be read then.
 pub(super) fn id(text: &str) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
-    struct Named<'a> {
+    struct WithId<'a> {
         #[serde(borrow)]
         id: Id<'a>,
     }
@@ -57,18 +58,19 @@ pub(super) fn id(text: &str) -> Option<Cow<'_, str>> {
         Text(&'a str),
         Number(i64),
     }
-    match serde_json::from_str::<Named<'_>>(text).ok()?.id {
+    match serde_json::from_str::<WithId<'_>>(text).ok()?.id {
         Id::Text(id) => Some(Cow::Borrowed(id)),
         Id::Number(id) => Some(Cow::Owned(id.to_string())),
     }
 }
 
+/// Explains why a row could not be read as one JSON object.
 fn not_an_object(text: &str, line: usize, error: &serde_json::Error) -> String {
     match serde_json::from_str::<Value>(text) {
         Ok(Value::Array(_)) => "a row must be one JSON object; this is an array (a .json file? write one object a line)".into(),
         Ok(_) => "a row must be one JSON object, like {\"id\": \"1\", \"text\": \"…\"}".into(),
         Err(_) => {
-            // serde_json says "at line 1 column N"; the line is ours to tell.
+            // The error ends in "at line 1 column N", which counts the lines of this row and not those of the file.
             let cause = error.to_string();
             let cause = cause.split(" at line ").next().unwrap_or_default();
             let is_table = line == 1 && !text.trim_start().starts_with(['{', '[']);

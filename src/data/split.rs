@@ -1,25 +1,27 @@
-//! Train, validation and test: which rows each has, and that test rows stand nowhere else.
+//! The splits of a task's data: training, validation and test examples. Test rows must not stand in the other splits.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::{DataError, Dataset, Example};
+use super::dataset::Dataset;
+use super::error::DataError;
+use super::example::Example;
 use crate::hash::{number, sha256_hex};
 
-/// The most rows that are taken from the training data for validation.
+/// The most rows that are split off from the training data for validation.
 const MOST_VALIDATION: usize = 100;
 
-/// Which data a rollout ran on. Part of every cache key: ids of two splits may be equal.
+/// The split of the data that an example belongs to. It is a part of every cache key, because two splits may have equal ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Split {
-    /// What reflection may read.
+    /// Training examples. Reflectors may read them.
     Train,
-    /// What selects candidates; never shown to a model that writes prompts.
+    /// Validation examples. Candidates are compared on them; no reflector reads them.
     Val,
-    /// What nothing but the final score sees.
+    /// Test examples. They are used for the final scores only.
     Test,
 }
 
@@ -33,23 +35,23 @@ impl std::fmt::Display for Split {
     }
 }
 
-/// All examples of a run.
+/// The examples of all splits.
 #[derive(Debug)]
 pub struct Splits {
-    /// Reflection reads these.
+    /// The training examples.
     pub train: Vec<Example>,
-    /// Selection reads these.
+    /// The validation examples.
     pub val: Vec<Example>,
-    /// The final score reads these; empty where the task has no test data.
+    /// The test examples. Empty if the task has no test data.
     pub test: Vec<Example>,
-    /// Whether `val` was taken from the training data.
+    /// Whether `val` was split off from the training data.
     pub val_from_train: bool,
-    /// Content hashes by split, for the journal's fingerprint.
+    /// The SHA-256 of each data file under a key of the run's fingerprint, like `data.train.sha256`.
     pub hashes: Vec<(String, String)>,
 }
 
 impl Splits {
-    /// The examples of a split.
+    /// Returns the examples of a split.
     #[must_use]
     pub fn of(&self, split: Split) -> &[Example] {
         match split {
@@ -60,25 +62,25 @@ impl Splits {
     }
 }
 
-/// Where the data is.
+/// The paths of a task's data files.
 #[derive(Debug, Clone)]
 pub struct Files {
-    /// Training data.
+    /// The file of the training rows.
     pub train: PathBuf,
-    /// Validation data; left out, it is taken from the training data.
+    /// The file of the validation rows. None: they are split off from the training rows.
     pub val: Option<PathBuf>,
-    /// Test data.
+    /// The file of the test rows. None: there is no test.
     pub test: Option<PathBuf>,
-    /// Whether test rows may stand in the other files.
+    /// Whether test rows may also stand in the other files.
     pub allow_overlap: bool,
 }
 
-/// Reads and checks all rows. `required` fields must be in every row; `inputs` are those by which
-/// two rows are the same question.
+/// Reads and checks the rows of all files. Every row must have the `required` fields. Two rows count as the same if their
+/// `inputs` are equal.
 ///
 /// # Errors
-/// [`DataError`] for the first file or row that cannot be used, an empty split, or test rows that
-/// stand in the other splits.
+/// [`DataError`] for the first file or row that cannot be used, for an empty split, and for test rows that also stand in another
+/// split.
 pub fn load(files: &Files, required: &[String], inputs: &[String]) -> Result<Splits, DataError> {
     let mut hashes = Vec::new();
     let mut read = |split: Split, path: &Path| {
@@ -109,36 +111,41 @@ pub fn load(files: &Files, required: &[String], inputs: &[String]) -> Result<Spl
     let val_from_train = val.is_none();
     let (train, val) = match val {
         Some(val) => (train, val),
-        None => carve(train, &files.train)?,
+        None => split_off_validation(train, &files.train)?,
     };
     Ok(Splits { train, val, test: test.unwrap_or_default(), val_from_train, hashes })
 }
 
-/// Takes a part of the rows for validation, by [`chosen`].
-fn carve(rows: Vec<Example>, path: &Path) -> Result<(Vec<Example>, Vec<Example>), DataError> {
-    let chosen = chosen(rows.len(), path, |index| Ok(rows[index].id.clone()))?;
+/// Divides the rows of a training file into training and validation examples, by [`validation_indices`].
+fn split_off_validation(rows: Vec<Example>, path: &Path) -> Result<(Vec<Example>, Vec<Example>), DataError> {
+    let validation = validation_indices(rows.len(), path, |index| Ok(rows[index].id.clone()))?;
     let (mut train, mut val) = (Vec::new(), Vec::new());
     for (index, row) in rows.into_iter().enumerate() {
-        if chosen.contains(&index) { val.push(row) } else { train.push(row) }
+        if validation.contains(&index) { val.push(row) } else { train.push(row) }
     }
     Ok((train, val))
 }
 
-/// The first `limit` rows of training (or of validation, where `split` says so) of a file that validation is taken from, as
-/// [`load`] divides it. Of the other rows nothing but the id is read, and they are not checked.
+/// Reads the first `limit` training or validation rows of a training file from which validation is split off, as [`load`] does.
+/// Of the other rows only the id is read; they are not checked.
 ///
 /// # Errors
-/// [`DataError`] for the first row that cannot be used, or too few of them.
-pub fn carved(path: &Path, split: Split, limit: Option<usize>, required: &[String]) -> Result<Vec<Example>, DataError> {
+/// [`DataError`] for the first row that cannot be used, and for a file of fewer than two rows.
+pub fn load_part_of_training(
+    path: &Path,
+    split: Split,
+    limit: Option<usize>,
+    required: &[String],
+) -> Result<Vec<Example>, DataError> {
     let data = Dataset::open(path, None)?;
-    let chosen = chosen(data.len(), path, |index| data.id(index))?;
-    let rows = (0..data.len()).filter(|index| chosen.contains(index) == (split == Split::Val));
+    let validation = validation_indices(data.len(), path, |index| data.id(index))?;
+    let rows = (0..data.len()).filter(|index| validation.contains(index) == (split == Split::Val));
     data.check_rows(rows.take(limit.unwrap_or(usize::MAX)), required)
 }
 
-/// Which of `count` rows are for validation: half of them, at most 100, those whose ids hash lowest, so that the choice depends
-/// on the data alone.
-fn chosen(
+/// Returns the indices of the rows that are split off for validation: of `count` rows, the half with the lowest hashes of their
+/// ids, but at most 100 rows. So the choice depends on the ids alone.
+fn validation_indices(
     count: usize,
     path: &Path,
     id: impl Fn(usize) -> Result<String, DataError> + Sync,
@@ -163,11 +170,12 @@ fn chosen(
     };
     let ranked: Result<_, DataError> =
         (0..count).into_par_iter().try_fold(BTreeSet::new, add).try_reduce(BTreeSet::new, |a, b| Ok(lowest(a, b)));
-    // Of several bad rows, the first is told, whichever thread was faster.
+    // The threads may find another bad row first, so the first one is searched for again.
     let ranked = ranked.map_err(|error| (0..count).find_map(|index| id(index).err()).unwrap_or(error))?;
     Ok(ranked.into_iter().map(|(_, index)| index).collect())
 }
 
+/// Refuses test rows whose `inputs` are equal to those of a row in the other file.
 fn refuse_overlap(
     test_path: &Path,
     test: &[Example],
@@ -179,8 +187,8 @@ fn refuse_overlap(
         let values: Vec<String> = inputs.iter().map(|f| example.input(f).unwrap_or_default()).collect();
         sha256_hex(serde_json::json!(values).to_string().as_bytes())
     };
-    let known: BTreeMap<String, ()> = other.iter().map(|e| (key(e), ())).collect();
-    let same: Vec<&Example> = test.iter().filter(|e| known.contains_key(&key(e))).collect();
+    let others: BTreeSet<String> = other.iter().map(key).collect();
+    let same: Vec<&Example> = test.iter().filter(|e| others.contains(&key(e))).collect();
     match same.first() {
         None => Ok(()),
         Some(first) => Err(DataError::Overlap {
@@ -203,11 +211,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn carving_depends_on_ids_alone(count in 2_u32..400) {
+        fn the_split_depends_on_ids_alone(count in 2_u32..400) {
             let forward: Vec<u32> = (0..count).collect();
             let backward: Vec<u32> = (0..count).rev().collect();
-            let (train, val) = carve(rows(&forward), Path::new("t")).unwrap();
-            let (_, val_backward) = carve(rows(&backward), Path::new("t")).unwrap();
+            let (train, val) = split_off_validation(rows(&forward), Path::new("t")).unwrap();
+            let (_, val_backward) = split_off_validation(rows(&backward), Path::new("t")).unwrap();
             prop_assert_eq!(val.len(), (count as usize / 2).min(100));
             prop_assert_eq!(train.len() + val.len(), count as usize);
             let ids = |v: &[Example]| v.iter().map(|e| e.id.clone()).collect::<std::collections::BTreeSet<_>>();
@@ -217,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_the_rows_is_the_same_as_of_all() {
+    fn a_part_of_the_rows_has_the_same_split_as_all() {
         let folder = tempfile::tempdir().unwrap();
         let train = folder.path().join("train.jsonl");
         let rows: Vec<String> = (0..300).map(|n| format!(r#"{{"q": "{n}", "id": "{}"}}"#, n * 7)).collect();
@@ -225,23 +233,23 @@ mod tests {
         let files = Files { train: train.clone(), val: None, test: None, allow_overlap: false };
         let whole = load(&files, &[], &["q".into()]).unwrap();
         for split in [Split::Train, Split::Val] {
-            assert_eq!(carved(&train, split, None, &[]).unwrap(), whole.of(split));
-            assert_eq!(carved(&train, split, Some(7), &[]).unwrap(), whole.of(split)[..7]);
+            assert_eq!(load_part_of_training(&train, split, None, &[]).unwrap(), whole.of(split));
+            assert_eq!(load_part_of_training(&train, split, Some(7), &[]).unwrap(), whole.of(split)[..7]);
         }
     }
 
     #[test]
-    fn of_bad_rows_the_first_is_told() {
+    fn the_error_names_the_first_bad_row() {
         let folder = tempfile::tempdir().unwrap();
         let train = folder.path().join("train.jsonl");
         let rows: Vec<String> = (0..300).map(|n| if n % 100 == 50 { "{".into() } else { format!(r#"{{"id": {n}}}"#) }).collect();
         std::fs::write(&train, rows.join("\n")).unwrap();
-        let error = carved(&train, Split::Val, Some(1), &[]).unwrap_err().to_string();
+        let error = load_part_of_training(&train, Split::Val, Some(1), &[]).unwrap_err().to_string();
         assert!(error.contains("train.jsonl:51: not valid JSON"), "{error}");
     }
 
     #[test]
     fn one_row_cannot_be_split() {
-        assert!(matches!(carve(rows(&[1]), Path::new("t")), Err(DataError::Empty { .. })));
+        assert!(matches!(split_off_validation(rows(&[1]), Path::new("t")), Err(DataError::Empty { .. })));
     }
 }

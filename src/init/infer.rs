@@ -1,4 +1,4 @@
-//! A first task from nothing but rows: which field is the answer, how it is judged, and which rows are for what.
+//! Infers a first task from the rows of a data file: the field with the answers, a metric that suits them, and the splits.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,8 +9,8 @@ use crate::metric::{Metric, Number};
 use crate::optimize::reflection::profile::{self, ValueKind};
 use crate::program::{Layout, Module};
 
-/// Names of fields that hold the answer, as data sets have them.
-const ANSWERS: [&str; 20] = [
+/// Usual names of the field with the answers, the likeliest first.
+const ANSWER_NAMES: [&str; 20] = [
     "label",
     "labels",
     "category",
@@ -33,56 +33,57 @@ const ANSWERS: [&str; 20] = [
     "translation",
 ];
 
-/// Rows without which there is nothing to split.
-const LEAST_ROWS: usize = 6;
+/// The fewest rows that can be split.
+const FEWEST_ROWS: usize = 6;
 
-/// The most rows for training and for validation each.
-const MOST: usize = 100;
+/// The most training rows, and the most validation rows.
+const MOST_TRAINING: usize = 100;
 
-/// The most rows for the test, which runs twice: more would take longer than the search and tell little more.
+/// The most test rows. The test runs twice, so with more of them it would take longer than the search.
 const MOST_TEST: usize = 200;
 
-/// What the rows look like.
+/// A task that suits the rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Guess {
-    /// What the program reads.
+pub struct InferredTask {
+    /// The fields that the program reads.
     pub inputs: Vec<String>,
     /// The field with the answers.
     pub output: String,
-    /// The kind of metric that suits it.
+    /// The `kind` of a metric that suits the answers.
     pub metric: &'static str,
-    /// What its values are, in words.
-    pub because: &'static str,
-    /// Tokens that hold its longest value with room to spare.
+    /// Why this metric suits them, as a clause: "it is a number".
+    pub reason: &'static str,
+    /// A number of tokens that is more than enough for the longest answer.
     pub max_tokens: usize,
 }
 
-/// The fields that rows have beside their ids, in the order in which they come up.
+/// Returns the names of all fields that the rows have, without `id`, in the order in which they first occur.
 #[must_use]
-pub fn fields(rows: &[Example]) -> Vec<&String> {
+pub fn field_names(rows: &[Example]) -> Vec<&String> {
     let mut seen = BTreeSet::new();
     rows.iter().flat_map(|row| row.fields.keys()).filter(|name| *name != "id" && seen.insert(*name)).collect()
 }
 
-/// Looks at the rows. `output` is the field with the answers and `inputs` are the others that are read, where their user says so.
+/// Infers a task from rows. `output` is the field with the answers, and `inputs` are the fields that the program reads. If `output`
+/// is None, or `inputs` is empty, they are inferred as well.
 ///
 /// # Errors
-/// Words about what is missing.
-pub fn guess(rows: &[Example], inputs: &[String], output: Option<&str>) -> Result<Guess, String> {
-    let fields = fields(rows);
+/// A message if there are too few rows or fields, or if the rows do not have the given fields.
+pub fn infer_task(rows: &[Example], inputs: &[String], output: Option<&str>) -> Result<InferredTask, String> {
+    let fields = field_names(rows);
     let in_all = |name: &str| rows.iter().all(|row| row.fields.contains_key(name));
     let in_most = |name: &str| rows.iter().filter(|row| row.fields.contains_key(name)).count() * 2 > rows.len();
-    if rows.len() < LEAST_ROWS {
-        return Err(format!("it has {}; {LEAST_ROWS} are the least that can be split", counted(rows.len(), "row")));
+    if rows.len() < FEWEST_ROWS {
+        return Err(format!("it has {}; {FEWEST_ROWS} are the least that can be split", counted(rows.len(), "row")));
     }
     if fields.len() < 2 {
         return Err("its rows have one field; an input and an answer are needed".into());
     }
-    let by_name = ANSWERS.iter().find_map(|name| fields.iter().find(|field| field.eq_ignore_ascii_case(name)));
+    let by_name = ANSWER_NAMES.iter().find_map(|name| fields.iter().find(|field| field.eq_ignore_ascii_case(name)));
     let output = match output {
         Some(wanted) if fields.iter().any(|field| *field == wanted) => wanted.to_owned(),
         Some(wanted) => return Err(format!("it has no field `{wanted}`; it has {}", listed(&fields))),
-        // A remark on a few rows is no answer.
+        // A field that few rows have is rather a remark than the answer.
         None => {
             let last = fields.iter().rfind(|name| in_most(name)).or(fields.last());
             by_name.or(last).map(|name| (*name).clone()).unwrap_or_default()
@@ -104,12 +105,18 @@ pub fn guess(rows: &[Example], inputs: &[String], output: Option<&str>) -> Resul
     if inputs.is_empty() {
         return Err(format!("its rows have no field in common but `{output}`; an input and an answer are needed"));
     }
-    let (metric, because) = kind(rows, &inputs, &output);
+    let SuitableMetric { kind: metric, reason } = suitable_metric(rows, &inputs, &output);
     let longest = rows.iter().filter_map(|row| row.text(&output)).map(|text| text.chars().count()).max().unwrap_or(0);
-    Ok(Guess { inputs, output, metric, because, max_tokens: (longest / 2 + 8).clamp(16, 1024) })
+    Ok(InferredTask { inputs, output, metric, reason, max_tokens: (longest / 2 + 8).clamp(16, 1024) })
 }
 
-fn kind(rows: &[Example], inputs: &[String], output: &str) -> (&'static str, &'static str) {
+struct SuitableMetric {
+    kind: &'static str,
+    reason: &'static str,
+}
+
+fn suitable_metric(rows: &[Example], inputs: &[String], output: &str) -> SuitableMetric {
+    // The profile needs a module. This one asks no model, so its other values do not matter.
     let module = Module {
         name: "m".into(),
         inputs: inputs.to_vec(),
@@ -124,7 +131,7 @@ fn kind(rows: &[Example], inputs: &[String], output: &str) -> (&'static str, &'s
         keep: Vec::new(),
         labels: BTreeMap::new(),
     };
-    match profile::profile_module(&module, rows).into_iter().next().map(|output| output.kind) {
+    let (kind, reason) = match profile::profile_module(&module, rows).into_iter().next().map(|output| output.kind) {
         Some(ValueKind::Text(_) | ValueKind::Span { .. }) if are_numbers(rows, output) => ("number", "it is a number"),
         Some(ValueKind::Set(_)) => ("label", "its values come from a small set"),
         Some(ValueKind::Flag) => ("label", "it is true or false"),
@@ -133,32 +140,34 @@ fn kind(rows: &[Example], inputs: &[String], output: &str) -> (&'static str, &'s
         Some(ValueKind::List(_)) => ("contains", "it is a list"),
         Some(ValueKind::Span { .. }) => ("exact", "it is copied from an input"),
         Some(ValueKind::Text(_)) | None => ("f1", "it is free text"),
-    }
+    };
+    SuitableMetric { kind, reason }
 }
 
-/// Whether the metric `number` can read all values of a field, and what stands beside the digits is the same everywhere: it does
-/// not compare units.
+/// Whether the metric `number` can read all values of a field, and all of them have the same unit. The metric does not compare
+/// units.
 fn are_numbers(rows: &[Example], field: &str) -> bool {
     let metric = Number::new(field, field, None);
     let is_unit = |c: &char| c.is_alphabetic() || matches!(c, '$' | '€' | '£' | '¥' | '₹' | '%');
-    // Of a worked solution, the number is what stands behind its mark.
+    // In a worked solution, the answer stands behind the last `####`.
     let unit = |text: String| text.rsplit("####").next().unwrap_or_default().chars().filter(is_unit).collect::<String>();
     let units: BTreeSet<String> = rows.iter().filter_map(|row| row.text(field)).map(unit).collect();
     units.len() == 1 && rows.iter().all(|row| metric.check(row).is_ok())
 }
 
-/// Reads the rows of a file.
+/// Reads all rows of a data file.
 ///
 /// # Errors
-/// [`DataError`]
-pub fn read(path: &std::path::Path) -> Result<Vec<Example>, DataError> {
+/// [`DataError`] if the file or a row cannot be used.
+pub fn read_rows(path: &std::path::Path) -> Result<Vec<Example>, DataError> {
     Dataset::open(path, None)?.check(&[])
 }
 
-/// Training, validation and test rows: two fifths, three tenths and the rest, as far as each may go, by a hash of what the program reads, so that rows
-/// with the same inputs stay together and the choice depends on the rows alone.
+/// Splits the rows into training, validation and test rows: two fifths, three tenths and the rest, but not more than
+/// [`MOST_TRAINING`] twice and [`MOST_TEST`]. Further rows are left out. The split is made by a hash of the inputs, so that rows with
+/// equal inputs stay together and the split depends on the rows alone.
 #[must_use]
-pub fn split(rows: Vec<Example>, inputs: &[String]) -> [Vec<Example>; 3] {
+pub fn split_rows(rows: Vec<Example>, inputs: &[String]) -> [Vec<Example>; 3] {
     let total = rows.len();
     let key = |row: &Example| {
         let texts: Vec<String> = inputs.iter().map(|field| row.text(field).unwrap_or_default()).collect();
@@ -166,15 +175,15 @@ pub fn split(rows: Vec<Example>, inputs: &[String]) -> [Vec<Example>; 3] {
     };
     let mut ranked: Vec<(u64, Example)> = rows.into_iter().map(|row| (key(&row), row)).collect();
     ranked.sort_by_key(|(key, _)| *key);
-    let sizes = [(total * 2 / 5).min(MOST), (total * 3 / 10).min(MOST), MOST_TEST];
+    let sizes = [(total * 2 / 5).min(MOST_TRAINING), (total * 3 / 10).min(MOST_TRAINING), MOST_TEST];
     let mut splits = [Vec::new(), Vec::new(), Vec::new()];
-    let (mut place, mut last) = (0, None);
+    let (mut current, mut last) = (0, None);
     for (key, row) in ranked {
-        if splits[place].len() >= sizes[place] && last != Some(key) {
-            place += 1;
+        if splits[current].len() >= sizes[current] && last != Some(key) {
+            current += 1;
         }
         last = Some(key);
-        match splits.get_mut(place) {
+        match splits.get_mut(current) {
             Some(split) => split.push(row),
             None => break,
         }
@@ -189,28 +198,28 @@ mod tests {
 
     use super::*;
 
-    fn rows(of: impl Fn(usize) -> Value, count: usize) -> Vec<Example> {
-        (0..count).map(|n| Example { id: n.to_string(), fields: of(n).as_object().unwrap().clone() }).collect()
+    fn rows(row: impl Fn(usize) -> Value, count: usize) -> Vec<Example> {
+        (0..count).map(|n| Example { id: n.to_string(), fields: row(n).as_object().unwrap().clone() }).collect()
     }
 
     #[test]
     fn the_answer_and_its_metric_are_found() {
-        let guessed = |of: fn(usize) -> Value| guess(&rows(of, 12), &[], None).unwrap();
-        let label = guessed(|n| json!({ "id": n, "Category": if n % 2 == 0 { "a" } else { "b" }, "text": format!("text {n}") }));
+        let inferred = |row: fn(usize) -> Value| infer_task(&rows(row, 12), &[], None).unwrap();
+        let label = inferred(|n| json!({ "id": n, "Category": if n % 2 == 0 { "a" } else { "b" }, "text": format!("text {n}") }));
         assert_eq!((label.output.as_str(), label.metric, label.inputs), ("Category", "label", vec!["text".to_owned()]));
-        let number = guessed(|n| json!({ "question": format!("{n} and {n}?"), "answer": (n * 7919).to_string() }));
+        let number = inferred(|n| json!({ "question": format!("{n} and {n}?"), "answer": (n * 7919).to_string() }));
         assert_eq!((number.output.as_str(), number.metric), ("answer", "number"));
-        let object = guessed(|n| json!({ "text": "t", "facts": { "n": n } }));
+        let object = inferred(|n| json!({ "text": "t", "facts": { "n": n } }));
         assert_eq!((object.output.as_str(), object.metric), ("facts", "json"), "the last field, where no name tells");
-        let span = guessed(|n| json!({ "text": format!("ask word{n}x now"), "answer": format!("word{n}x") }));
+        let span = inferred(|n| json!({ "text": format!("ask word{n}x now"), "answer": format!("word{n}x") }));
         assert_eq!(span.metric, "exact");
-        let text = guessed(|n| json!({ "text": "t", "summary": format!("Something was said by person {}", "x".repeat(n)) }));
+        let text = inferred(|n| json!({ "text": "t", "summary": format!("Something was said by person {}", "x".repeat(n)) }));
         assert_eq!(text.metric, "f1");
     }
 
     #[test]
     fn numbers_with_a_unit_are_numbers_where_all_have_the_same() {
-        let metric = |of: fn(usize) -> Value| guess(&rows(of, 12), &[], None).unwrap().metric;
+        let metric = |row: fn(usize) -> Value| infer_task(&rows(row, 12), &[], None).unwrap().metric;
         assert_eq!(metric(|n| json!({ "text": "t", "answer": format!("{n}.5 EUR") })), "number");
         assert_eq!(metric(|n| json!({ "text": format!("it is {n} km"), "answer": format!("{n} km") })), "number");
         let mixed =
@@ -219,42 +228,42 @@ mod tests {
     }
 
     #[test]
-    fn a_first_row_without_the_answer_hides_no_field() {
+    fn a_field_that_the_first_row_lacks_is_found() {
         let label = |n: usize| if n.is_multiple_of(2) { "a" } else { "b" };
         let first = |n: usize, rest: Value| if n == 0 { json!({ "text": "t" }) } else { rest };
         let named = rows(|n| first(n, json!({ "text": n.to_string(), "label": label(n) })), 12);
-        assert_eq!(guess(&named, &[], None).unwrap().output, "label");
+        assert_eq!(infer_task(&named, &[], None).unwrap().output, "label");
         let other = rows(|n| first(n, json!({ "text": n.to_string(), "sort": label(n) })), 12);
-        assert_eq!(guess(&other, &[], None).unwrap().output, "sort");
+        assert_eq!(infer_task(&other, &[], None).unwrap().output, "sort");
         let remark = |n: usize| match n {
             3 => json!({ "text": "t", "sort": "a", "remark": "?" }),
             _ => json!({ "text": n.to_string(), "sort": label(n) }),
         };
         let remark = rows(remark, 12);
-        assert_eq!(guess(&remark, &[], None).unwrap().output, "sort", "one row has a remark");
+        assert_eq!(infer_task(&remark, &[], None).unwrap().output, "sort", "one row has a remark");
     }
 
     #[test]
-    fn what_cannot_be_a_task_is_told() {
+    fn rows_that_cannot_be_a_task_are_refused() {
         let two = |n: usize| json!({ "a": n, "b": n });
-        assert!(guess(&rows(two, 3), &[], None).unwrap_err().contains("3 rows"));
-        assert!(guess(&rows(|n| json!({ "id": n, "a": n }), 9), &[], None).unwrap_err().contains("one field"));
-        assert!(guess(&rows(two, 9), &[], Some("c")).unwrap_err().contains("it has `a`, `b`"));
-        assert!(guess(&rows(two, 9), &["c".into()], None).unwrap_err().contains("no field `c`"));
-        assert!(guess(&rows(two, 9), &["b".into()], None).unwrap_err().contains("cannot be read and be the answer"));
+        assert!(infer_task(&rows(two, 3), &[], None).unwrap_err().contains("3 rows"));
+        assert!(infer_task(&rows(|n| json!({ "id": n, "a": n }), 9), &[], None).unwrap_err().contains("one field"));
+        assert!(infer_task(&rows(two, 9), &[], Some("c")).unwrap_err().contains("it has `a`, `b`"));
+        assert!(infer_task(&rows(two, 9), &["c".into()], None).unwrap_err().contains("no field `c`"));
+        assert!(infer_task(&rows(two, 9), &["b".into()], None).unwrap_err().contains("cannot be read and be the answer"));
     }
 
     #[test]
-    fn a_test_is_not_longer_than_the_search() {
+    fn the_test_has_a_limited_number_of_rows() {
         let many = rows(|n| json!({ "text": n.to_string() }), 5000);
-        assert_eq!(split(many, &["text".to_owned()]).map(|rows| rows.len()), [MOST, MOST, MOST_TEST]);
+        assert_eq!(split_rows(many, &["text".to_owned()]).map(|rows| rows.len()), [MOST_TRAINING, MOST_TRAINING, MOST_TEST]);
     }
 
     proptest! {
         #[test]
         fn rows_with_the_same_inputs_stay_together(texts in prop::collection::vec(0_u8..30, 6..200)) {
             let rows = rows(|n| json!({ "text": texts[n].to_string(), "n": n }), texts.len());
-            let splits = split(rows, &["text".to_owned()]);
+            let splits = split_rows(rows, &["text".to_owned()]);
             prop_assert_eq!(splits.iter().map(Vec::len).sum::<usize>(), texts.len());
             prop_assert!(splits[2].len() < 200);
             let seen = splits.map(|rows| rows.iter().filter_map(|row| row.text("text")).collect::<std::collections::BTreeSet<_>>());

@@ -1,3 +1,3 @@
-//! Writes a first task file from a data file.
+//! Infers a first task from a data file, for `gepard init --data`.
 
 pub mod infer;

@@ -20,8 +20,8 @@ pub(super) fn notes(plan: &Plan, splits: &Splits) -> Vec<String> {
     }
     let method = plan.optimize.optimizer;
     if method != Method::Gepa {
-        let defaults = OptimizePlan { optimizer: method, ..OptimizePlan::of(plan.optimize.preset) };
-        let given: Vec<&str> = gepas(&plan.optimize, &defaults);
+        let defaults = OptimizePlan { optimizer: method, ..OptimizePlan::from_preset(plan.optimize.preset) };
+        let given: Vec<&str> = gepa_only_settings(&plan.optimize, &defaults);
         if !given.is_empty() {
             // Without the method's name: the notes of several runs are told once where they are the same.
             notes.push(format!("{} of [optimize]: only GEPA goes by that", given.join(", ")));
@@ -37,15 +37,15 @@ pub(super) fn notes(plan: &Plan, splits: &Splits) -> Vec<String> {
         return notes;
     }
     // Said to whoever has set it.
-    let usual = OptimizePlan::of(plan.optimize.preset).max_merges;
+    let usual = OptimizePlan::from_preset(plan.optimize.preset).max_merges;
     if plan.optimize.merge && plan.optimize.max_merges != usual && plan.modules.len() == 1 {
         notes.push("nothing was merged: candidates of a program with one module have nothing to cross".into());
     }
     notes
 }
 
-/// The keys that only GEPA goes by and that differ from what a task file without them has.
-fn gepas(plan: &OptimizePlan, default: &OptimizePlan) -> Vec<&'static str> {
+/// Returns the keys that only GEPA reads and that differ from the default.
+fn gepa_only_settings(plan: &OptimizePlan, default: &OptimizePlan) -> Vec<&'static str> {
     let keys = [
         ("`candidate_selection`", plan.candidate_selection != default.candidate_selection),
         ("`module_selection`", plan.module_selection != default.module_selection),
@@ -89,12 +89,11 @@ const LEAST_PROMPT: usize = 64;
 pub(super) fn check_room(plan: &Plan, engine: &dyn Engine) -> Result<(), RunError> {
     let modules = plan.modules.iter().map(|m| (&m.model, m.max_tokens, format!("`max_tokens` of module `{}`", m.name)));
     let tokens = plan.optimize.reflection_tokens;
-    let reflectors = plan.optimize.reflectors.iter().map(|name| (name, tokens, "`optimize.reflection_tokens`".to_owned()));
+    let reflectors = plan.optimize.reflectors.iter().map(|model| (model, tokens, "`optimize.reflection_tokens`".to_owned()));
     let judges =
         plan.metric.judges().into_iter().map(|judge| (&judge.model, judge.max_tokens, "`max_tokens` of the judge".to_owned()));
     for (model, tokens, key) in modules.chain(reflectors).chain(judges) {
-        let Some(id) = plan.model(model) else { continue };
-        let context = engine.context_length(id);
+        let (context, model) = (engine.context_length(model.id), &model.name);
         if tokens as usize + LEAST_PROMPT > context {
             return Err(RunError::Plan(format!(
                 "{key} is {tokens}, but `{model}` has a context of {context} tokens for prompt and answer together; \
@@ -103,7 +102,10 @@ pub(super) fn check_room(plan: &Plan, engine: &dyn Engine) -> Result<(), RunErro
         }
     }
     for (module, text) in plan.modules.iter().zip(plan.seed_candidate().0) {
-        let Some(id) = plan.model(&module.model).filter(|_| !text.demonstrations.is_empty()) else { continue };
+        if text.demonstrations.is_empty() {
+            continue;
+        }
+        let id = module.model.id;
         let tokens = text.tokens(&|text| engine.count_tokens(id, text));
         let most = plan.optimize.most_instruction_tokens(engine.context_length(id));
         if tokens > most {

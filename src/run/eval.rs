@@ -137,7 +137,7 @@ fn eval_examples(plan: &Plan, request: &EvalRequest, required: &[String]) -> Res
     };
     let examples = match file {
         Some(path) => Dataset::open(path, request.limit)?.check(required)?,
-        None => split::carved(&data.train, request.split, request.limit, required)?,
+        None => split::load_part_of_training(&data.train, request.split, request.limit, required)?,
     };
     if examples.is_empty() {
         return Err(RunError::Plan(format!("there are no {} examples to score", request.split)));

@@ -1,18 +1,15 @@
 //! From `[metric]` to a feedback function, and whether it can judge the data.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::config::{CommandPlan, JudgePlan, MetricPlan, ModulePlan, PartPlan, Plan, PrivacyPlan, StepKind, StepPlan};
 use crate::data::split::{Split, Splits};
 use crate::data::{DataError, Example};
-use crate::engine::ModelId;
 use crate::hash::sha256_hex;
 use crate::metric::{
     Code, CommandMetric, Comparison, Constraint, Constraints, Json, Judge, Label, Labels, Listed, Metric, Number, Part, Privacy,
     Retrieval, Searched, Sum, Text,
 };
-use crate::process::Pool;
 
 /// The feedback function of a plan.
 #[must_use]
@@ -55,7 +52,7 @@ fn build(metric: &MetricPlan, plan: &Plan) -> Box<dyn Metric> {
 fn build_command(command: &CommandPlan, plan: &Plan) -> CommandMetric {
     let outputs = |module: &ModulePlan| module.outputs.iter().map(|output| output.name.clone()).collect::<Vec<_>>();
     CommandMetric {
-        pool: Arc::new(Pool::new(command.process())),
+        pool: super::program::pool(command),
         modules: plan.program.order.clone(),
         outputs: plan.modules.iter().map(|module| (module.name.clone(), outputs(module))).collect(),
     }
@@ -67,7 +64,7 @@ fn build_judge(judge: &JudgePlan, plan: &Plan) -> Judge {
             || plan.steps.iter().any(|step| step.outputs().iter().any(|o| o == name))
     };
     Judge {
-        model: plan.model(&judge.model).unwrap_or(ModelId(0)),
+        model: judge.model.id,
         rubric: judge.rubric.clone(),
         inputs: judge.inputs.clone(),
         required: judge.reads(is_written),

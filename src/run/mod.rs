@@ -12,6 +12,7 @@ mod findings;
 #[cfg(feature = "llama")]
 mod llama;
 mod outcome;
+mod program;
 mod tester;
 
 pub use constant::Constant;
@@ -41,7 +42,6 @@ use crate::journal::{self, Journal};
 use crate::metric::Metric;
 use crate::models;
 use crate::optimize::{self, Session};
-use crate::process::Pool;
 use crate::program::tools::{Act, Command, Retrieve, Search, Template};
 use crate::program::{PoolIndex, Program, Tool};
 use crate::report::tally::Tally;
@@ -71,13 +71,13 @@ fn program_and_tell(plan: &Plan, listener: &mut dyn FnMut(&Event)) -> Result<Pro
             }
             StepKind::Template { template, output } => Arc::new(Template::new(template, output)),
             StepKind::Command { command, outputs, .. } => {
-                let asked = Command { pool: Arc::new(Pool::new(command.process())), outputs: outputs.clone() };
+                let asked = Command { pool: program::pool(command), outputs: outputs.clone() };
                 if plan.metric.counts(&step.name) { Arc::new(Search(asked)) } else { Arc::new(asked) }
             }
         };
         tools.push(Tool { name: step.name.clone(), inputs: step.inputs(), outputs: step.outputs(), does });
     }
-    Ok(plan.program(tools))
+    Ok(program::with_tools(plan, tools))
 }
 
 /// The fields that every example must have.
@@ -164,8 +164,7 @@ fn finish(
 
     let mut tally = Tally::default();
     let seed = plan.seed_candidate();
-    let names = plan.optimize.reflectors.iter();
-    let reflectors = names.filter_map(|name| Some((name.clone(), plan.model(name)?))).collect();
+    let reflectors = plan.optimize.reflectors.iter().map(|model| (model.name.clone(), model.id)).collect();
     let mut optimizer = optimize::new_optimizer(plan.optimize.optimizer, seed.clone(), reflectors);
     let evaluator = Evaluator::new(program, metric, &mut *engine);
     let mut tell = |event: &Event| {

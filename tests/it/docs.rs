@@ -108,16 +108,17 @@ fn load(task: &str) -> Result<gepard::config::Plan, String> {
     gepard::config::load(&file, &[]).map_err(|e| e.to_string())
 }
 
-/// What a task file's reader knows, as it tells who mistypes: "known are `a`, `b`"; None where it tells nothing of `key`.
-fn known_if_told(task: &str, key: &str) -> Option<BTreeSet<String>> {
-    let told = load(task).err()?;
-    let line = told.lines().find(|line| line.contains(&format!("`{key}`")) && line.contains("known are"))?;
+/// The names that the reader of task files would accept at `key`, from its message about an unknown one: "known are `a`, `b`". None
+/// if it has no such message.
+fn accepted_names_if_any(task: &str, key: &str) -> Option<BTreeSet<String>> {
+    let message = load(task).err()?;
+    let line = message.lines().find(|line| line.contains(&format!("`{key}`")) && line.contains("known are"))?;
     let list = line.split("known are ").nth(1)?;
     Some(list.split(", ").map(|name| name.trim_matches(['`', '.']).to_owned()).collect())
 }
 
-fn known(task: &str, key: &str) -> BTreeSet<String> {
-    known_if_told(task, key).unwrap_or_else(|| panic!("nothing is told of {key}"))
+fn accepted_names(task: &str, key: &str) -> BTreeSet<String> {
+    accepted_names_if_any(task, key).unwrap_or_else(|| panic!("no message lists the names for {key}"))
 }
 
 /// The tests that the fuzzer runs are there.
@@ -136,15 +137,15 @@ fn the_fuzzer_names_tests_that_exist() {
     }
 }
 
-/// A word that is like no key.
+/// A name that is not similar to any key.
 const UNKNOWN: &str = "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq";
 
-/// A task file with a key that is not known in one of its tables.
-fn task(table: &str) -> String {
+/// A task file with an unknown key in one of its tables.
+fn task_with_unknown_key(table: &str) -> String {
     task_with(table, &format!("{UNKNOWN} = 1"))
 }
 
-/// A small task file with one more line in one of its tables.
+/// A small task file with an additional line in one of its tables.
 fn task_with(table: &str, line: &str) -> String {
     let mut tables: BTreeMap<&str, String> = BTreeMap::from([
         ("[data]", "train = \"t.jsonl\"".into()),
@@ -155,7 +156,7 @@ fn task_with(table: &str, line: &str) -> String {
         ("[engine]", String::new()),
         ("[layout]", String::new()),
     ]);
-    // A kind of step has a heading of its own.
+    // The page has one heading for each kind of step: `[[step]] retrieve`.
     let step = match table.split_once(' ').map_or("", |(_, kind)| kind) {
         "retrieve" => "corpus = \"t.jsonl\"\nquery = \"a\"",
         "command" => "command = [\"true\"]\ninputs = [\"a\"]\noutputs = [\"c\"]",
@@ -173,7 +174,7 @@ fn task_with(table: &str, line: &str) -> String {
     tables.iter().map(|(table, keys)| format!("{table}\n{keys}\n")).collect()
 }
 
-/// The tables below each heading `## …` of a page: the keys of each row's first column, and what the second says.
+/// The rows of the table below each heading `## …` of a page: the keys in the first column, and the rest of the row.
 fn rows(name: &str) -> BTreeMap<String, Vec<(Vec<String>, String)>> {
     let text = std::fs::read_to_string(page(name)).unwrap();
     let mut sections = BTreeMap::new();
@@ -188,28 +189,28 @@ fn rows(name: &str) -> BTreeMap<String, Vec<(Vec<String>, String)>> {
     sections
 }
 
-/// The keys in the first column of the tables below each heading `## …` of a page.
-fn told(name: &str) -> BTreeMap<String, BTreeSet<String>> {
+/// The keys in the first column of the table below each heading `## …` of a page.
+fn keys_by_heading(name: &str) -> BTreeMap<String, BTreeSet<String>> {
     let keys = |rows: Vec<(Vec<String>, String)>| rows.into_iter().flat_map(|(keys, _)| keys).collect();
     rows(name).into_iter().map(|(heading, rows)| (heading, keys(rows))).collect()
 }
 
 #[test]
 fn the_page_of_options_has_every_key_and_no_other() {
-    let page = told("options.md");
+    let page = keys_by_heading("options.md");
     assert_eq!(page.len(), 11);
     for (table, keys) in page {
-        let known = known(&task(&table), &format!("{}.{UNKNOWN}", path_of(&table)));
-        assert_eq!(keys, known, "{table}");
+        let accepted = accepted_names(&task_with_unknown_key(&table), &format!("{}.{UNKNOWN}", path_of(&table)));
+        assert_eq!(keys, accepted, "{table}");
     }
 }
 
-/// How errors name a table whose heading is `[[step]] retrieve`: `step`.
+/// The path of a table in messages: `step` for the heading `[[step]] retrieve`.
 fn path_of(heading: &str) -> &str {
     heading.split_once(' ').map_or(heading, |(table, _)| table).trim_matches(['[', ']'])
 }
 
-/// What a key can be is on the page as the reader of task files has it, not only as its type spells it.
+/// Checks the values against the reader of task files, because a type may be spelled differently there.
 #[test]
 fn the_page_of_options_has_every_value() {
     let mut choices = 0;
@@ -219,7 +220,7 @@ fn the_page_of_options_has_every_value() {
                 let dotted = format!("{}.{key}", path_of(&table));
                 let values = [format!("{key} = \"{UNKNOWN}\""), format!("{key} = [\"{UNKNOWN}\"]")]
                     .iter()
-                    .find_map(|line| known_if_told(&task_with(&table, line), &dotted));
+                    .find_map(|line| accepted_names_if_any(&task_with(&table, line), &dotted));
                 for value in values.into_iter().flatten() {
                     choices += 1;
                     assert!(words.contains(&format!("\"{value}\"")), "{dotted}: {value}");
@@ -230,27 +231,28 @@ fn the_page_of_options_has_every_value() {
     assert!(choices > 40, "{choices} values");
 }
 
-/// A value as a page writes it, if it is short enough for one.
-fn default(value: &toml::Value) -> Option<String> {
+/// A default value as a page shows it. None for lists and tables, which would be too long.
+fn literal_default(value: &toml::Value) -> Option<String> {
     match value {
         toml::Value::String(text) => Some(format!("\"{text}\"")),
-        // A 32-bit float has more digits as one of 64.
+        // The plan has 32-bit numbers. Written as 64 bits they would have meaningless digits.
         toml::Value::Float(number) => Some((*number as f32).to_string()),
         toml::Value::Integer(_) | toml::Value::Boolean(_) => Some(value.to_string()),
         _ => None,
     }
 }
 
-/// All definitions that the pages of keys are made of.
+/// The sources with the definitions of all keys.
 const SOURCES: &str = concat!(
-    include_str!("../../src/config/plan.rs"),
-    include_str!("../../src/config/steps.rs"),
-    include_str!("../../src/config/order.rs"),
+    include_str!("../../src/config/data.rs"),
+    include_str!("../../src/config/module.rs"),
+    include_str!("../../src/config/model.rs"),
+    include_str!("../../src/config/engine.rs"),
+    include_str!("../../src/config/step.rs"),
+    include_str!("../../src/config/program.rs"),
     include_str!("../../src/config/command.rs"),
     include_str!("../../src/config/optimize.rs"),
-    include_str!("../../src/config/metric_plan.rs"),
-    include_str!("../../src/config/judge.rs"),
-    include_str!("../../src/config/privacy.rs"),
+    include_str!("../../src/config/metric.rs"),
     include_str!("../../src/data/corpus.rs"),
     include_str!("../../src/engine/memory.rs"),
     include_str!("../../src/metric/code/settings.rs"),
@@ -261,10 +263,17 @@ const SOURCES: &str = concat!(
     include_str!("../../src/program/layout.rs"),
 );
 
-/// A key of a task file: its name, its type in Rust, and the words on it.
-type Key = (String, String, String);
+/// A key of a task file.
+#[derive(Clone)]
+struct Key {
+    name: String,
+    /// Its type in Rust.
+    of: String,
+    /// Its doc comment.
+    words: String,
+}
 
-/// The keys that a struct stands for, or a variant of an enum: `Enum::Variant`.
+/// The keys that a struct of the plan has, or a variant of an enum: `Enum::Variant`.
 fn keys_of(name: &str) -> Vec<Key> {
     let after = |text: &'static str, opening: String| text.split_once(&opening).unwrap_or_else(|| panic!("there is no {name}")).1;
     let (after, end) = match name.split_once("::") {
@@ -284,14 +293,14 @@ fn keys_of(name: &str) -> Vec<Key> {
             let name = renamed.take().unwrap_or_else(|| name.trim_start_matches("pub ").to_owned());
             let words = std::mem::take(&mut words).trim().to_owned();
             if !std::mem::take(&mut skipped) {
-                found.push((name, of.to_owned(), words));
+                found.push(Key { name, of: of.to_owned(), words });
             }
         }
     }
     found
 }
 
-/// The values of an enum as a task file spells them, with the words on each.
+/// The values of an enum as a task file spells them, with the doc comment of each.
 fn values(name: &str) -> Vec<(String, String)> {
     let openings = [format!("pub enum {name} {{\n"), format!("    {name} {{\n")];
     let body = openings.iter().find_map(|opening| SOURCES.split_once(opening)).unwrap_or_else(|| panic!("there is no {name}")).1;
@@ -311,7 +320,7 @@ fn values(name: &str) -> Vec<(String, String)> {
     found
 }
 
-/// Types whose values stand in the row of their key.
+/// Enums whose values are listed in the row of their key.
 const CHOICES: [&str; 18] = [
     "Method",
     "Operator",
@@ -333,35 +342,38 @@ const CHOICES: [&str; 18] = [
     "Kind",
 ];
 
-/// Keys that stand for another one.
-const ALSO: [(&str, &str); 2] = [("instruction", "instruction_file"), ("rubric", "rubric_file")];
+/// Keys whose text may also be given by another key.
+const ALTERNATIVES: [(&str, &str); 2] = [("instruction", "instruction_file"), ("rubric", "rubric_file")];
 
-/// The rows of a table of keys; `plan` has what stands for what a task file leaves out, `given` is what the task file of that plan says.
+/// The table of some keys. `plan` is a plan with all defaults, and `given` are the lines of the table in its task file.
 fn table(keys: &[Key], plan: &toml::Value, given: &str) -> String {
-    let mut text = String::from("| key | | left out |\n|---|---|---|\n");
-    for (name, of, words) in keys {
-        let also =
-            ALSO.iter().find(|(key, _)| key == name && of == "String").map(|(_, also)| format!(", `{also}`")).unwrap_or_default();
-        let (words, told) = ["; left out: ", "; None: "]
+    let mut text = String::from("| key | meaning | default |\n|---|---|---|\n");
+    for Key { name, of, words } in keys {
+        let also = ALTERNATIVES
+            .iter()
+            .find(|(key, _)| key == name && of == "String")
+            .map(|(_, also)| format!(", `{also}`"))
+            .unwrap_or_default();
+        let (words, stated) = ["; left out: ", "; None: "]
             .iter()
             .find_map(|mark| words.split_once(mark))
             .map_or((words.as_str(), None), |(words, rest)| (words, Some(rest.trim_end_matches('.').to_owned())));
         let is_given = given.lines().any(|line| line.starts_with(&format!("{name} =")));
-        let literal = || plan.get(name).filter(|_| !is_given).and_then(default).map(|literal| format!("`{literal}`"));
+        let literal = || plan.get(name).filter(|_| !is_given).and_then(literal_default).map(|literal| format!("`{literal}`"));
         let unset = || (of == "bool" && !is_given).then(|| "`false`".to_owned());
-        let left_out = told.or_else(literal).or_else(unset).unwrap_or_default();
+        let default = stated.or_else(literal).or_else(unset).unwrap_or_default();
         let inner = of.trim_start_matches("Option<").trim_start_matches("Vec<").trim_end_matches('>');
         let mut words =
             format!("{}.", words.trim_end_matches('.')).replace("docs/optimizers.md", "[optimizers.md](optimizers.md)");
         if CHOICES.contains(&inner) {
             words = values(inner).iter().fold(words, |words, (value, about)| format!("{words} `\"{value}\"`: {about}"));
         }
-        writeln!(text, "| `{name}`{also} | {} | {left_out} |", words.replace("|", "\\|")).unwrap();
+        writeln!(text, "| `{name}`{also} | {} | {default} |", words.replace("|", "\\|")).unwrap();
     }
     text
 }
 
-/// A page with the tables below its headings `## …` made anew.
+/// A page with the tables below its headings `## …` replaced by those that `made` returns.
 fn with_tables(page: &str, made: &dyn Fn(&str) -> String) -> String {
     let mut sections = page.split("\n## ");
     let mut text = sections.next().unwrap().to_owned();
@@ -383,8 +395,8 @@ fn with_tables(page: &str, made: &dyn Fn(&str) -> String) -> String {
     text
 }
 
-/// Holds a page to what is made of the code; with GEPARD_WRITE_DOCS=1 it is written.
-fn hold(name: &str, made: &dyn Fn(&str) -> String) {
+/// Compares the tables of a page with the code. With GEPARD_WRITE_DOCS=1, writes them.
+fn check_tables(name: &str, made: &dyn Fn(&str) -> String) {
     let written = std::fs::read_to_string(page(name)).unwrap();
     let text = with_tables(&written, made);
     if std::env::var_os("GEPARD_WRITE_DOCS").is_some() {
@@ -394,17 +406,17 @@ fn hold(name: &str, made: &dyn Fn(&str) -> String) {
     let difference = written.lines().zip(text.lines()).find(|(written, made)| written != made);
     assert!(
         written == text,
-        "docs/{name} is not what the code says ({difference:?}): GEPARD_WRITE_DOCS=1 cargo test --test docs"
+        "docs/{name} differs from the code ({difference:?}): run GEPARD_WRITE_DOCS=1 cargo test --test it docs"
     );
 }
 
 fn key(name: &str, words: &str) -> Key {
-    (name.into(), String::new(), words.into())
+    Key { name: name.into(), of: String::new(), words: words.into() }
 }
 
 #[test]
-fn the_tables_of_options_are_made_of_the_code() {
-    hold("options.md", &|heading| {
+fn the_tables_of_options_are_those_of_the_code() {
+    check_tables("options.md", &|heading| {
         let of_step = |kind: &str| {
             let mut keys = keys_of("StepPlan");
             keys.insert(1, key("kind", &format!("`\"{kind}\"`.")));
@@ -420,12 +432,12 @@ fn the_tables_of_options_are_made_of_the_code() {
             "[program]" => keys_of("ProgramPlan"),
             "[layout]" => keys_of("Layout"),
             "[model.task]" => {
-                let engine = key("engine", "`\"llama\"`, or `\"scripted\"`, the test double; left out: `\"llama\"`.");
+                let engine = key("engine", "`\"llama\"`, or `\"scripted\"` for the scripted engine; left out: `\"llama\"`.");
                 [vec![engine], keys_of("ModelSource::Llama")].concat()
             }
             "[optimize]" => keys_of("OptimizePlan"),
             "[engine]" => keys_of("EnginePlan"),
-            other => panic!("a table that is new: {other}"),
+            other => panic!("a new table: {other}"),
         };
         let plan = toml::Value::try_from(load(&task_with(heading, "")).unwrap()).unwrap();
         let place = path_of(heading).split('.').fold(&plan, |value, name| &value[name]);
@@ -436,8 +448,8 @@ fn the_tables_of_options_are_made_of_the_code() {
 }
 
 #[test]
-fn the_tables_of_metrics_are_made_of_the_code() {
-    hold("metrics.md", &|kind| {
+fn the_tables_of_metrics_are_those_of_the_code() {
+    check_tables("metrics.md", &|kind| {
         let keys = match kind {
             "label" => keys_of("MetricPlan::Label"),
             "number" => keys_of("MetricPlan::Number"),
@@ -449,14 +461,15 @@ fn the_tables_of_metrics_are_made_of_the_code() {
             "constraints" => keys_of("MetricPlan::Constraints"),
             "retrieval" => keys_of("MetricPlan::Retrieval"),
             "code" => {
-                let language = key("language", "`\"python\"`; all else by `command`; left out: `\"python\"`.");
+                let language =
+                    key("language", "`\"python\"`. Code in other languages is run by `command`; left out: `\"python\"`.");
                 [keys_of("CodeSettings"), vec![language], keys_of("Language::Python"), keys_of("Language::Command")].concat()
             }
             "privacy" => keys_of("PrivacyPlan"),
             "judge" => keys_of("JudgePlan"),
             "command" => keys_of("CommandPlan"),
             "sum" => keys_of("MetricPlan::Sum"),
-            _ => panic!("a metric that is new: {kind}"),
+            _ => panic!("a new metric: {kind}"),
         };
         let lines = match kind {
             "label" | "number" | "exact" | "f1" | "contains" | "code" | "retrieval" => "field = \"b\"",
@@ -484,14 +497,14 @@ fn the_page_of_metrics_has_every_kind_of_constraint() {
 
 #[test]
 fn the_page_of_metrics_has_every_kind_and_key_and_no_other() {
-    let page = told("metrics.md");
-    let of_kind = |kind: &str| task("[metric]").replace("kind = \"label\"", &format!("kind = \"{kind}\""));
-    let kinds = known(&of_kind(UNKNOWN).replace(&format!("\n{UNKNOWN} = 1\n"), "\n"), UNKNOWN);
+    let page = keys_by_heading("metrics.md");
+    let of_kind = |kind: &str| task_with_unknown_key("[metric]").replace("kind = \"label\"", &format!("kind = \"{kind}\""));
+    let kinds = accepted_names(&of_kind(UNKNOWN).replace(&format!("\n{UNKNOWN} = 1\n"), "\n"), UNKNOWN);
     assert_eq!(page.keys().cloned().collect::<BTreeSet<_>>(), kinds);
     for (kind, keys) in page {
-        let mut known = known(&of_kind(&kind), &format!("metric.{UNKNOWN}"));
-        known.remove("kind");
-        assert_eq!(keys, known, "{kind}");
+        let mut accepted = accepted_names(&of_kind(&kind), &format!("metric.{UNKNOWN}"));
+        accepted.remove("kind");
+        assert_eq!(keys, accepted, "{kind}");
     }
 }
 
@@ -503,7 +516,7 @@ fn what_a_run_streams_is_what_the_page_of_events_has() {
         .current_dir(task.folder.path())
         .output()
         .unwrap();
-    let page = told("events.md");
+    let page = keys_by_heading("events.md");
     let lines = String::from_utf8(output.stderr).unwrap();
     assert!(lines.lines().count() > 20);
     for line in lines.lines() {

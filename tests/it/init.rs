@@ -1,14 +1,14 @@
-//! `gepard init`: what it makes runs as it is.
+//! Tests of `gepard init`: the projects that it creates run without changes.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::support::process::{both, code, gepard};
 
-/// Templates whose metric this build has.
+/// The names of all templates.
 const TEMPLATES: [&str; 5] = ["classify", "extract", "rag", "code", "custom"];
 
-/// Puts the scripted engine in the model's place; nothing else of the task file changes.
+/// Replaces the model file by the scripted engine. Nothing else in the task file changes.
 fn scripted(task: &Path, answer: &str) {
     let text = std::fs::read_to_string(task).unwrap();
     let line = text.lines().find(|line| line.starts_with("gguf = ")).unwrap();
@@ -18,7 +18,7 @@ fn scripted(task: &Path, answer: &str) {
 }
 
 #[test]
-fn every_template_runs_as_it_is() {
+fn every_template_runs_without_changes() {
     for template in TEMPLATES {
         let folder = tempfile::tempdir().unwrap();
         let made = gepard(&["init", "new/project", "--template", template], folder.path());
@@ -37,13 +37,13 @@ fn every_template_runs_as_it_is() {
 }
 
 #[test]
-fn the_model_is_found_or_what_brings_it_is_told() {
+fn without_a_model_in_the_cache_the_output_says_how_to_get_one() {
     let folder = tempfile::tempdir().unwrap();
     let made = gepard(&["init", "a"], folder.path());
     assert!(both(&made).contains("scripts/fetch-models qwen2.5-coder-0.5b-instruct-q4_k_m"), "{}", both(&made));
     let bad = gepard(&["init", "b", "--model", "nowhere.gguf"], folder.path());
     assert_eq!(code(&bad), 4, "{}", both(&bad));
-    assert!(!folder.path().join("b").exists(), "nothing is made for a model that is not there");
+    assert!(!folder.path().join("b").exists(), "nothing is created if the model is missing");
 }
 
 #[test]
@@ -80,13 +80,13 @@ fn a_user_s_own_rows_become_a_task() {
     let bad = gepard(&["init", "q", "--data", "mine.jsonl", "--output", "sort"], folder.path());
     assert_eq!(code(&bad), 2);
     assert!(both(&bad).contains("it has no field `sort`; it has `text`, `from`, `kind of it`"), "{}", both(&bad));
-    // A field that some rows lack is none that a program can read.
+    // A field that some rows lack cannot be an input.
     let rows = std::fs::read_to_string(folder.path().join("mine.jsonl")).unwrap();
     std::fs::write(folder.path().join("mine.jsonl"), rows.replacen("{", r#"{"remark": "x", "#, 1)).unwrap();
     let made = gepard(&["init", "r", "--data", "mine.jsonl"], folder.path());
     assert!(both(&made).contains("reads `text`, `from` and writes `kind of it`"), "{}", both(&made));
     assert_eq!(code(&gepard(&["init", "s", "--data", "mine.jsonl", "--inputs", "remark"], folder.path())), 2);
-    // What cannot be made leaves nothing behind.
+    // A project that cannot be created leaves no files behind.
     let rows = std::fs::read_to_string(folder.path().join("mine.jsonl")).unwrap();
     std::fs::write(folder.path().join("mine.jsonl"), rows.replace("\"from\"", "\"from:\"")).unwrap();
     let bad = gepard(&["init", "t", "--data", "mine.jsonl"], folder.path());
@@ -94,7 +94,6 @@ fn a_user_s_own_rows_become_a_task() {
     assert!(!folder.path().join("t").exists(), "{}", both(&bad));
 }
 
-/// A task of one input, of rows that nobody has answered all of.
 #[test]
 fn rows_without_an_answer_are_left_out() {
     let folder = tempfile::tempdir().unwrap();
@@ -113,7 +112,7 @@ fn rows_without_an_answer_are_left_out() {
 }
 
 #[test]
-fn a_table_under_another_name_is_told_what_its_name_should_end_in() {
+fn the_message_about_a_table_names_the_endings_of_tables() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("mine.txt"), "text,label\na,b\n").unwrap();
     let bad = gepard(&["init", "p", "--data", "mine.txt"], folder.path());

@@ -1,4 +1,4 @@
-//! A million rows: what is not needed is not read. A long run: what is not needed again is not kept.
+//! Tests of memory and time with large data: only the rows that are needed are read, and rollouts are not kept in memory.
 
 #![cfg(target_os = "linux")]
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use gepard::config::Method;
 
 const ROWS: usize = 1_000_000;
 
-/// Rows of about a hundred bytes.
+/// Writes [`ROWS`] rows of about a hundred bytes.
 fn write_rows(path: &Path) {
     let mut file = File::create(path).unwrap();
     let mut block = String::new();
@@ -27,12 +27,12 @@ fn write_rows(path: &Path) {
     file.write_all(block.as_bytes()).unwrap();
 }
 
-/// Runs a command on a task in a process that may have so many megabytes of its own, and so many seconds of a core.
+/// Runs gepard in a process with a limit on its private memory, in megabytes, and on its CPU time, in seconds.
 fn within(task: &Task, (megabytes, seconds): (usize, u32), arguments: &[&str]) -> Output {
     let limits = format!("ulimit -d {} && ulimit -t {seconds} && exec \"$0\" \"$@\"", megabytes * 1_000_000 / 1024);
     let mut command = Command::new("sh");
     command.args(["-c", &limits, env!("CARGO_BIN_EXE_gepard")]).args(arguments);
-    // Each thread's stack counts.
+    // The stack of each thread counts as private memory.
     command.env("RAYON_NUM_THREADS", "2").env("GEPARD_MODELS", task.path("models")).current_dir(task.folder.path());
     command.output().unwrap()
 }
@@ -41,21 +41,21 @@ fn within(task: &Task, (megabytes, seconds): (usize, u32), arguments: &[&str]) -
 fn ten_of_a_million_rows_take_little_time_and_memory() {
     let task = Task::new();
     write_rows(&task.path("test.jsonl"));
-    let ten_of = |split: &str, seconds| {
+    let score_ten = |split: &str, seconds| {
         let output = within(&task, (100, seconds), &["eval", "gepard.toml", "--limit", "10", "--split", split]);
-        let told = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success() && told.contains(&format!("on 10 {split} examples")), "{output:?}");
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && printed.contains(&format!("on 10 {split} examples")), "{output:?}");
     };
-    ten_of("test", 1);
-    // Where validation is split off from training, the ids of all rows are read, one by one.
+    score_ten("test", 1);
+    // To split validation off from training, the ids of all rows are read.
     std::fs::rename(task.path("test.jsonl"), task.path("train.jsonl")).unwrap();
     task.edit("val = \"val.jsonl\"\ntest = \"test.jsonl\"\n", "");
-    ten_of("val", 60);
-    // The limit is one that a process feels.
+    score_ten("val", 60);
+    // The limit is effective: all rows do not fit.
     assert!(!within(&task, (100, 60), &["eval", "gepard.toml", "--split", "train"]).status.success());
 }
 
-/// Words of a row of the long runs: too many for a worked example.
+/// The number of words in a row of the long runs: too many for a demonstration.
 const WORDS: usize = 2000;
 
 const LONG_TASK: &str = r#"
@@ -88,7 +88,7 @@ max_reflections = 1000000
 budget = "4000"
 "#;
 
-/// A task whose reflector never runs out of words, and whose rollouts are large.
+/// A task with large rollouts, and with a reflector that has a new instruction for every question.
 fn long_task() -> Task {
     let task = Task::new();
     let words = "abcdefghi ".repeat(WORDS);
@@ -107,7 +107,7 @@ fn long_task() -> Task {
     task
 }
 
-/// 4,000 rollouts have 80 MB of prompts alone. Methods that choose among few candidates end before that.
+/// 4,000 rollouts have 80 MB of prompts. Two methods choose among few candidates and stop earlier.
 #[test]
 fn no_optimizer_keeps_its_rollouts_in_memory() {
     let task = long_task();

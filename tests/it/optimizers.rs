@@ -47,7 +47,7 @@ fn search(
     answer: impl FnMut(&Request) -> (String, Ended) + 'static,
 ) -> Result<Search, RunError> {
     let splits = split::load(&gepard::run::files(plan), &["text".into()], &["text".into()]).unwrap();
-    let (program, metric) = (plan.program(Vec::new()), gepard::run::metric(plan));
+    let (program, metric) = (gepard::run::program(plan).unwrap(), gepard::run::metric(plan));
     let mut engine = Scripted::new(answer);
     let mut journal = Journal::open(folder, &plan.fingerprint()).unwrap();
     let evaluator = Evaluator::new(&program, &*metric, &mut engine);

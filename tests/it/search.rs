@@ -80,7 +80,7 @@ struct Search {
 
 fn search(task: &Task, plan: &Plan, answers: RandomAnswers, run: &str) -> Search {
     let splits = split::load(&gepard::run::files(plan), &["text".into()], &["text".into()]).unwrap();
-    let (program, metric) = (plan.program(Vec::new()), gepard::run::metric(plan));
+    let (program, metric) = (gepard::run::program(plan).unwrap(), gepard::run::metric(plan));
     let requests = Rc::new(RefCell::new(Requests::default()));
     let mut engine = answers.engine(Rc::clone(&requests));
     let mut journal = Journal::open(&task.path(run), &plan.fingerprint()).unwrap();

@@ -1,4 +1,4 @@
-//! What a task file names beside JSONL: tables, and worked examples.
+//! Tests of tasks with data in CSV, and with demonstrations.
 
 use std::fs;
 
@@ -6,8 +6,8 @@ use crate::support::process::{both, on};
 use crate::support::{EXAMPLES, Task};
 use serde_json::Value;
 
-/// The task with all its data in CSV, as a spreadsheet saves it.
-fn in_csv() -> Task {
+/// The standard task with all its data in CSV, with the byte order mark and the line breaks of a spreadsheet.
+fn task_in_csv() -> Task {
     let task = Task::new();
     for split in ["train", "val", "test"] {
         let rows = fs::read_to_string(task.path(&format!("{split}.jsonl"))).unwrap();
@@ -29,7 +29,7 @@ fn in_csv() -> Task {
 
 #[test]
 fn a_task_in_csv_is_the_same_task() {
-    let (table, lines) = (in_csv(), Task::new());
+    let (table, lines) = (task_in_csv(), Task::new());
     let run = |task: &Task| {
         let output = on(task, &["optimize", "gepard.toml", "--run", "run"]);
         assert_eq!(output.status.code(), Some(0), "{}", both(&output));
@@ -39,8 +39,8 @@ fn a_task_in_csv_is_the_same_task() {
 }
 
 #[test]
-fn what_is_wrong_in_a_table_is_told_with_its_line() {
-    let task = in_csv();
+fn the_message_about_a_bad_csv_row_names_its_line() {
+    let task = task_in_csv();
     let rows = fs::read_to_string(task.path("test.csv")).unwrap();
     fs::write(task.path("test.csv"), rows + "x,y\r\n").unwrap();
     let output = on(&task, &["eval", "gepard.toml"]);
@@ -56,7 +56,7 @@ fn what_is_wrong_in_a_table_is_told_with_its_line() {
 }
 
 #[test]
-fn the_seed_shows_its_worked_examples_and_so_does_the_best() {
+fn the_demonstrations_of_the_task_file_are_in_seed_and_best() {
     let task = Task::new();
     let script = "{\"contains\": [\"item number 1, to be\"], \"text\": \"label: odd\"}\n{\"text\": \"label: none\"}";
     fs::write(task.path("script.jsonl"), script).unwrap();

@@ -351,7 +351,7 @@ fn no_validation_or_test_example_reaches_a_reflector() {
 /// A run under a budget in time, with an engine that takes its time.
 fn timed_run(task: &Task, plan: &Plan, run: &str) -> (gepard::optimize::Pool, u64) {
     let splits = split::load(&gepard::run::files(plan), &["text".into(), "label".into()], &["text".into()]).unwrap();
-    let (program, metric) = (plan.program(Vec::new()), gepard::run::metric(plan));
+    let (program, metric) = (gepard::run::program(plan).unwrap(), gepard::run::metric(plan));
     let mut engine = Scripted::new(|request| {
         std::thread::sleep(std::time::Duration::from_millis(4));
         (format!("Try {}.", request.seed), Ended::Stop)

@@ -1,4 +1,4 @@
-//! `gepard init`: a project that runs as it is.
+//! `gepard init`: creates a project that runs without changes.
 
 mod rows;
 mod templates;
@@ -13,17 +13,17 @@ use gepard::models::{self, ModelFileError};
 use self::templates::Template;
 use super::CliError;
 
-/// The model of a task file where none is on this machine.
+/// The model of the task file if no model is on this machine.
 const DEFAULT_MODEL: &str = "qwen2.5-coder-0.5b-instruct-q4_k_m";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The folder to make; it must be new or empty.
+    /// The folder of the project. It must be new or empty.
     folder: PathBuf,
-    /// What to begin with.
+    /// What the project begins with.
     #[arg(long, value_enum, default_value_t = Template::Classify, conflicts_with = "data")]
     template: Template,
-    /// Begin with your own rows: JSONL, a JSON object a line, or CSV with a line of names. They are split into train, val and test.
+    /// Begin with rows of your own: JSONL, with a JSON object in each line, or CSV, with the names of the fields in the first line. They are split into train, val and test.
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
     /// The fields of the rows that the program reads [default: all but the answer].
@@ -32,58 +32,60 @@ pub(super) struct Arguments {
     /// The field of the rows that holds the answer [default: found by its name, else the last].
     #[arg(long, value_name = "FIELD", requires = "data")]
     output: Option<String>,
-    /// The model: a name from `gepard models list`, or a path [default: one that is on this machine].
+    /// The model: a name from `gepard models list`, or a path [default: a model that is on this machine].
     #[arg(long, value_name = "NAME|FILE")]
     model: Option<String>,
 }
 
-/// A file to be made.
-struct Made {
+/// A file of the new project.
+struct NewFile {
     name: String,
     content: String,
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
     let folder = &arguments.folder;
-    refuse_what_is_there(folder)?;
-    let model = model(arguments.model.as_deref())?;
-    let (files, words) = match &arguments.data {
+    refuse_used_folder(folder)?;
+    let model = choose_model(arguments.model.as_deref())?;
+    let (files, notes) = match &arguments.data {
         Some(data) => rows::project(data, &arguments.inputs, arguments.output.as_deref(), &model.reference)?,
         None => (arguments.template.files(&model.reference), Vec::new()),
     };
     let task = folder.join("gepard.toml");
-    if let Err(error) = write(folder, &files, arguments.data.is_some()) {
-        // Else the next try would find a folder that is not empty.
+    if let Err(error) = write_files(folder, &files, arguments.data.is_some()) {
+        // Otherwise the folder would not be empty, and the next attempt would be refused.
         files.iter().for_each(|file| drop(std::fs::remove_file(folder.join(&file.name))));
         drop(std::fs::remove_dir(folder));
         return Err(error);
     }
     let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
     let mut lines = vec![format!("{} has {}", folder.display(), names.join(", "))];
-    lines.extend(words);
-    lines.push(model.words);
+    lines.extend(notes);
+    lines.push(model.note);
     lines.push(format!("\nNext:\n  gepard doctor {}\n  gepard optimize {0}", task.display()));
     lines.iter().try_for_each(|line| writeln!(out, "{line}")).map_err(CliError::Output)
 }
 
-fn write(folder: &Path, files: &[Made], of_rows: bool) -> Result<(), CliError> {
+/// Writes the files. A task file that was inferred from rows is then read, because a name of their fields may be one that a task file
+/// cannot have.
+fn write_files(folder: &Path, files: &[NewFile], is_inferred: bool) -> Result<(), CliError> {
     std::fs::create_dir_all(folder).map_err(CliError::file("make", folder))?;
-    for Made { name, content } in files {
+    for NewFile { name, content } in files {
         let path = folder.join(name);
         let write = |content: &str| File::create_new(&path)?.write_all(content.as_bytes());
         write(content).map_err(CliError::file("write", &path))?;
     }
-    if of_rows {
-        // Fields of a user's own can have names that a task file cannot.
+    if is_inferred {
         gepard::config::load(&folder.join("gepard.toml"), &[])?;
     }
     Ok(())
 }
 
-fn refuse_what_is_there(folder: &Path) -> Result<(), CliError> {
+/// Refuses a folder that is not empty.
+fn refuse_used_folder(folder: &Path) -> Result<(), CliError> {
     let refuse = |why: &str| Err(CliError::Usage(format!("{} {why}; give a new folder", folder.display())));
     match std::fs::read_dir(folder) {
-        Ok(mut inside) => match inside.next() {
+        Ok(mut entries) => match entries.next() {
             Some(_) => refuse("is not empty, and nothing is overwritten"),
             None => Ok(()),
         },
@@ -92,15 +94,17 @@ fn refuse_what_is_there(folder: &Path) -> Result<(), CliError> {
     }
 }
 
+/// The model of the new project.
 struct Model {
-    /// As a task file names it.
+    /// The name or path for the task file.
     reference: String,
-    /// What there is to say about it.
-    words: String,
+    /// A sentence about it for the user.
+    note: String,
 }
 
-/// The model that was asked for, else the default where it is here, else the first of the cache that is.
-fn model(wanted: Option<&str>) -> Result<Model, CliError> {
+/// Returns the `wanted` model. Without one, returns the default model if it is in the cache, or else the first model in the cache.
+/// If there is none, the task file gets the default model, and the note explains where it comes from.
+fn choose_model(wanted: Option<&str>) -> Result<Model, CliError> {
     if let Some(wanted) = wanted {
         let path = models::resolve(wanted, Path::new(""))?;
         let reference = if models::is_path(wanted) {
@@ -109,21 +113,20 @@ fn model(wanted: Option<&str>) -> Result<Model, CliError> {
         } else {
             wanted.into()
         };
-        return Ok(Model { words: format!("The model is {reference}."), reference });
+        return Ok(Model { note: format!("The model is {reference}."), reference });
     }
     let listed = match models::list() {
         Ok(listed) => listed,
-        // Without a cache there are no models in it.
         Err(ModelFileError::NoCache) => Vec::new(),
         Err(error) => return Err(error.into()),
     };
-    let mut here: Vec<String> = listed.into_iter().filter(|model| model.is_present).map(|model| model.name).collect();
-    here.sort_by_key(|name| name != DEFAULT_MODEL);
-    Ok(match here.into_iter().next() {
-        Some(reference) => Model { words: format!("The model is {reference}, which is on this machine."), reference },
+    let mut cached: Vec<String> = listed.into_iter().filter(|model| model.is_present).map(|model| model.name).collect();
+    cached.sort_by_key(|name| name != DEFAULT_MODEL);
+    Ok(match cached.into_iter().next() {
+        Some(reference) => Model { note: format!("The model is {reference}, which is on this machine."), reference },
         None => Model {
             reference: DEFAULT_MODEL.into(),
-            words: format!(
+            note: format!(
                 "No model is in the cache yet: `scripts/fetch-models {DEFAULT_MODEL}` brings the one in the task file, `gepard models find` \
                  looks for files that other programs have brought, and --model takes a GGUF file of your own."
             ),

@@ -1,95 +1,96 @@
-//! A project from a user's own rows.
+//! The files of a project that begins with the user's rows.
 
 use std::path::Path;
 
 use gepard::data::{Example, listed, to_text};
 use gepard::error::RunError;
-use gepard::init::infer::{self, Guess};
+use gepard::init::infer::{self, InferredTask};
 
-use super::Made;
+use super::NewFile;
 use crate::cli::CliError;
 
-/// The files, and what was found, in lines.
+/// Returns the files of the project, and notes about it for the user. Each note is one line.
 pub(super) fn project(
     data: &Path,
     inputs: &[String],
     output: Option<&str>,
     model: &str,
-) -> Result<(Vec<Made>, Vec<String>), CliError> {
-    let rows = infer::read(data).map_err(RunError::from)?;
+) -> Result<(Vec<NewFile>, Vec<String>), CliError> {
+    let rows = infer::read_rows(data).map_err(RunError::from)?;
     let unusable = |cause: String| CliError::Usage(format!("--data {}: {cause}", data.display()));
-    let output = infer::guess(&rows, inputs, output).map_err(unusable)?.output;
-    // Rows that nobody has answered yet teach nothing, and would hide what the answers look like.
+    let output = infer::infer_task(&rows, inputs, output).map_err(unusable)?.output;
+    // Rows without an answer are of no use, and would hide of which kind the answers are.
     let all = rows.len();
     let rows: Vec<Example> = rows.into_iter().filter(|row| is_answered(row, &output)).collect();
-    let guess = infer::guess(&rows, inputs, Some(&output)).map_err(unusable)?;
+    let task = infer::infer_task(&rows, inputs, Some(&output)).map_err(unusable)?;
     let total = rows.len();
-    let [train, val, test] = infer::split(rows, &guess.inputs);
+    let [train, val, test] = infer::split_rows(rows, &task.inputs);
     if train.is_empty() || val.is_empty() {
         return Err(unusable("its rows have nearly all the same inputs, so there is nothing to split".into()));
     }
-    let mut words = vec![
+    let mut notes = vec![
         format!("{total} rows: {} for training, {} for validation, {} for the test", train.len(), val.len(), test.len()),
-        format!("The program reads {} and writes `{}`.", listed(&guess.inputs), guess.output),
-        format!("The metric is \"{}\": {}. docs/metrics.md has the others.", guess.metric, guess.because),
+        format!("The program reads {} and writes `{}`.", listed(&task.inputs), task.output),
+        format!("The metric is \"{}\": {}. docs/metrics.md has the others.", task.metric, task.reason),
     ];
-    let unread: Vec<String> = left_out(&train, &guess);
+    let unread: Vec<String> = unused_fields(&train, &task);
     if !unread.is_empty() {
-        words.push(format!("{} stay in the rows and are not read.", listed(&unread)));
-    } else if guess.inputs.len() > 1 {
-        words.push("To leave fields out, name those that are to be read with --inputs.".into());
+        notes.push(format!("{} stay in the rows and are not read.", listed(&unread)));
+    } else if task.inputs.len() > 1 {
+        notes.push("To leave fields out, name those that are to be read with --inputs.".into());
     }
     match all - total {
         0 => {}
-        1 => words.push(format!("1 of {all} rows has no `{output}` and is left out.")),
-        open => words.push(format!("{open} of {all} rows have no `{output}` and are left out.")),
+        1 => notes.push(format!("1 of {all} rows has no `{output}` and is left out.")),
+        open => notes.push(format!("{open} of {all} rows have no `{output}` and are left out.")),
     }
     let unused = total - train.len() - val.len() - test.len();
     if unused > 0 {
-        words.push(format!(
+        notes.push(format!(
             "{unused} more {} in none of the files: the test is run twice, and more rows tell it little more.",
             if unused == 1 { "row is" } else { "rows are" }
         ));
     }
     if test.is_empty() {
-        words.push("There are too few rows for a test split.".into());
+        notes.push("There are too few rows for a test split.".into());
     }
-    let mut files = vec![Made { name: "gepard.toml".into(), content: task_file(&guess, model, !test.is_empty()) }];
+    let mut files = vec![NewFile { name: "gepard.toml".into(), content: task_file(&task, model, !test.is_empty()) }];
     for (name, rows) in [("train.jsonl", train), ("val.jsonl", val), ("test.jsonl", test)] {
         if !rows.is_empty() {
-            files.push(Made { name: name.into(), content: rows.iter().map(line).collect() });
+            files.push(NewFile { name: name.into(), content: rows.iter().map(json_line).collect() });
         }
     }
-    Ok((files, words))
+    Ok((files, notes))
 }
 
-/// Whether the answer of a row is there: `null` and blank text are none.
+/// Whether a row has an answer: a value that is neither null nor blank text.
 fn is_answered(row: &Example, output: &str) -> bool {
     row.fields.get(output).is_some_and(|value| !value.is_null() && !to_text(value).trim().is_empty())
 }
 
-/// Fields that are neither read nor the answer.
-fn left_out(rows: &[Example], guess: &Guess) -> Vec<String> {
-    let names = infer::fields(rows).into_iter();
-    names.filter(|name| **name != guess.output && !guess.inputs.contains(name)).cloned().collect()
+/// Returns the fields that are neither inputs nor the answer.
+fn unused_fields(rows: &[Example], task: &InferredTask) -> Vec<String> {
+    let names = infer::field_names(rows).into_iter();
+    names.filter(|name| **name != task.output && !task.inputs.contains(name)).cloned().collect()
 }
 
-/// A row with its id, so that it is the same row in whichever file it stands.
-fn line(row: &Example) -> String {
-    let mut whole = serde_json::Map::new();
-    whole.insert("id".into(), row.id.as_str().into());
-    whole.extend(row.fields.iter().filter(|(name, _)| *name != "id").map(|(name, value)| (name.clone(), value.clone())));
-    format!("{}\n", serde_json::Value::Object(whole))
+/// Returns the row as a line of JSONL, with its id.
+fn json_line(row: &Example) -> String {
+    let mut object = serde_json::Map::new();
+    object.insert("id".into(), row.id.as_str().into());
+    object.extend(row.fields.iter().filter(|(name, _)| *name != "id").map(|(name, value)| (name.clone(), value.clone())));
+    format!("{}\n", serde_json::Value::Object(object))
 }
 
-fn task_file(guess: &Guess, model: &str, has_test: bool) -> String {
-    let text = |text: &str| toml::Value::from(text).to_string();
-    let inputs: Vec<String> = guess.inputs.iter().map(|name| text(name)).collect();
+/// Returns the content of `gepard.toml`.
+fn task_file(task: &InferredTask, model: &str, has_test: bool) -> String {
+    let quoted = |text: &str| toml::Value::from(text).to_string();
+    let inputs: Vec<String> = task.inputs.iter().map(|name| quoted(name)).collect();
     let test = if has_test { "test = \"test.jsonl\"              # never seen while optimizing\n" } else { "" };
-    let fields = if guess.inputs.len() == 1 { "field" } else { "fields" };
-    let instruction = format!("Given the {fields} {}, produce the field `{}`.", listed(&guess.inputs), guess.output);
+    let fields = if task.inputs.len() == 1 { "field" } else { "fields" };
+    let instruction = format!("Given the {fields} {}, produce the field `{}`.", listed(&task.inputs), task.output);
     format!(
-        "# Made by `gepard init --data`. What was guessed can be changed.\n\n\
+        "# NewFile by `gepard init --data`. What was guessed can be changed.\n\n\
          [data]\n\
          train = \"train.jsonl\"            # what the reflecting model may read\n\
          val = \"val.jsonl\"                # what prompts are compared on\n\
@@ -108,12 +109,12 @@ fn task_file(guess: &Guess, model: &str, has_test: bool) -> String {
          [optimize]\n\
          budget = \"300\"                   # rollouts (runs of one row), or a time: \"30m\"\n",
         inputs.join(", "),
-        text(&guess.output),
-        text(&instruction),
-        guess.max_tokens,
-        text(guess.metric),
-        guess.because,
-        text(&guess.output),
-        text(model),
+        quoted(&task.output),
+        quoted(&instruction),
+        task.max_tokens,
+        quoted(task.metric),
+        task.reason,
+        quoted(&task.output),
+        quoted(model),
     )
 }

@@ -1,32 +1,32 @@
-//! The templates, which are inside the program.
+//! The templates of `gepard init`, embedded in the binary.
 
 use clap::ValueEnum;
 
-use super::Made;
+use super::NewFile;
 
-/// What stands in a template for the model's name.
-const MODEL: &str = "MODEL";
+/// Stands in a template for the name of the model.
+const MODEL_PLACEHOLDER: &str = "MODEL";
 
 /// What a project begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Template {
-    /// A text, a label.
+    /// Classifies a text: its output is one of a few labels.
     Classify,
-    /// Facts from a text, as JSON.
+    /// Extracts facts from a text, as JSON.
     Extract,
-    /// Questions, answered from passages that a search brings.
+    /// Answers questions from passages that are retrieved from a corpus.
     Rag,
-    /// Python functions, judged by their tests.
+    /// Writes Python functions, which are judged by tests.
     Code,
-    /// Answers that a program of your own judges.
+    /// Writes answers that a program of your own judges.
     Custom,
 }
 
-/// The files of a template: those that all have, and those of its own.
+/// The files of a template: those that all templates have, and the given additional ones.
 macro_rules! files {
-    ($folder:literal $(, $own:literal)*) => {
+    ($folder:literal $(, $more:literal)*) => {
         &[
-            $((concat!($own), include_str!(concat!("../../../templates/", $folder, "/", $own))),)*
+            $((concat!($more), include_str!(concat!("../../../templates/", $folder, "/", $more))),)*
             ("gepard.toml", include_str!(concat!("../../../templates/", $folder, "/gepard.toml"))),
             ("train.jsonl", include_str!(concat!("../../../templates/", $folder, "/train.jsonl"))),
             ("val.jsonl", include_str!(concat!("../../../templates/", $folder, "/val.jsonl"))),
@@ -47,13 +47,13 @@ impl Template {
         }
     }
 
-    /// Its files, with the model put in.
-    pub(super) fn files(self, model: &str) -> Vec<Made> {
+    /// Returns the files of the template, with the name of the model filled in.
+    pub(super) fn files(self, model: &str) -> Vec<NewFile> {
         let written = toml::Value::from(model).to_string();
-        let made = |(name, content): &(&str, &str)| Made {
+        let file = |(name, content): &(&str, &str)| NewFile {
             name: (*name).to_owned(),
-            content: content.replace(&format!("\"{MODEL}\""), &written),
+            content: content.replace(&format!("\"{MODEL_PLACEHOLDER}\""), &written),
         };
-        self.embedded().iter().map(made).collect()
+        self.embedded().iter().map(file).collect()
     }
 }

@@ -22,10 +22,9 @@ pub fn open(folder: &Path) -> Result<Vec<Deployed>, ExportError> {
     let plan = config::load(&folder.join(PLAN), &[])?;
     let fingerprint = journal::recorded_fingerprint(folder);
     let mut deployed = Vec::new();
-    for (index, module) in plan.modules.iter().enumerate() {
+    for mut module in plan.program_modules() {
         let absent = || invalid(format!("it has no module `{}`", module.name));
         let saved = best.modules.iter().find(|saved| saved.name == module.name).ok_or_else(absent)?;
-        let mut module = plan.module(index).ok_or_else(absent)?;
         module.layout = saved.layout.unwrap_or(module.layout);
         let text = ModuleText { layout: None, ..saved.text() };
         let one = Deployed::new(&plan, module, text, &fingerprint);

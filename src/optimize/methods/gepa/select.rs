@@ -66,7 +66,7 @@ mod tests {
     use crate::randomness::stream;
 
     fn plan(candidate_selection: CandidateSelection) -> OptimizePlan {
-        OptimizePlan { candidate_selection, epsilon: Some(0.2), top_k: Some(2), ..OptimizePlan::of(Preset::Paper) }
+        OptimizePlan { candidate_selection, epsilon: Some(0.2), top_k: Some(2), ..OptimizePlan::from_preset(Preset::Paper) }
     }
 
     fn drawn(selection: CandidateSelection, members: &[Member]) -> Vec<usize> {
@@ -116,8 +116,8 @@ mod tests {
         let scores = |right: &[usize]| (0..40).map(|e| f64::from(right.contains(&e))).collect::<Vec<f64>>();
         let best: Vec<usize> = (2..16).collect();
         let members = [member(&scores(&[0])), member(&scores(&best)), member(&scores(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]))];
-        assert_eq!(weights(&OptimizePlan::of(Preset::Default), &members), [0, 14, 11]);
-        assert!(weights(&OptimizePlan::of(Preset::Paper), &members)[1] > 14);
+        assert_eq!(weights(&OptimizePlan::from_preset(Preset::Default), &members), [0, 14, 11]);
+        assert!(weights(&OptimizePlan::from_preset(Preset::Paper), &members)[1] > 14);
         // A difference of one example is within the noise.
         assert!(!is_surely_worse(&member(&[1.0, 0.0, 0.0]), &member(&[1.0, 1.0, 0.0])));
         assert!(!is_surely_worse(&member(&[0.0]), &member(&[1.0])));

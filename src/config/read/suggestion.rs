@@ -1,0 +1,17 @@
+//! What a message suggests in place of an unknown name.
+
+/// Returns `did you mean …?` with the most similar of the `known` names, or the list of all of them if none is similar.
+pub(super) fn suggestion(name: &str, known: &[&str]) -> String {
+    let nearest = known.iter().map(|other| (strsim::damerau_levenshtein(name, other), other)).min();
+    // Two short names may share half of their letters by chance.
+    let half = name.chars().count() / 2;
+    match nearest {
+        Some((distance, near)) if distance <= half.min(1 + near.len() / 3) => format!("did you mean `{near}`?"),
+        _ => {
+            let mut known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+            known.sort();
+            known.dedup();
+            format!("known are {}", known.join(", "))
+        }
+    }
+}
