@@ -20,6 +20,9 @@ const LOWER: &str = r"[\p{L}&&[^A-Z]]";
 /// The characters of DeepSeek-V3's second pattern.
 const CHINESE_AND_JAPANESE: &str = "[一-龥぀-ゟ゠-ヿ]+";
 
+/// The characters of a pattern of DeepSeek-Coder. llama.cpp replaces blanks beyond ASCII before it applies such a pattern.
+const CHINESE_TO_KOREAN: &str = r"[[一-龥ࠀ-一가-퟿]--\s]+";
+
 /// The rules of a pre-tokenizer.
 #[derive(Debug)]
 pub(super) struct Splitter {
@@ -103,7 +106,7 @@ fn families() -> Vec<Family> {
         family(&["seed-coder"], false, &[&seed_coder]),
         family(&["bailingmoe", "bailingmoe2", "llada-moe"], false, &[&bailing]),
         family(&["deepseek-v3", "hunyuan-dense", "joyai-llm", "hy_v4"], false, &[r"\p{N}{1,3}", CHINESE_AND_JAPANESE, deepseek3]),
-        family(&["deepseek-coder"], false, &["[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", "[一-龥ࠀ-一가-퟿]+", r"\p{N}"]),
+        family(&["deepseek-coder"], false, &["[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", CHINESE_TO_KOREAN, r"\p{N}"]),
     ]
 }
 

@@ -11,7 +11,7 @@ use crate::gguf::{Arrays, Header, Value};
 const SPECIAL_TYPES: [i32; 3] = [2, 3, 4];
 
 /// Texts of tokens that end generation. llama.cpp treats them as control tokens whatever type the file gives them.
-const END_OF_GENERATION: [&str; 23] = [
+const END_OF_GENERATION: [&str; 22] = [
     "<|eot_id|>",
     "<|im_end|>",
     "<|end|>",
@@ -34,7 +34,6 @@ const END_OF_GENERATION: [&str; 23] = [
     "<|tool_response>",
     "<｜end▁of▁sentence｜>",
     "[e~[",
-    "<|plamo:eos|>",
 ];
 
 /// Texts of tokens that llama.cpp always treats as user-defined ones.
@@ -119,10 +118,8 @@ impl Vocabulary {
             }
             vocabulary.tokens.push(text);
         }
-        // In vocabularies like Gemma 4's, `</s>` is a normal token.
-        if let Some(&end) = vocabulary.ids.get("</s>")
-            && ["<|tool_response>", "<|plamo:eos|>"].iter().any(|marker| vocabulary.ids.contains_key(*marker))
-        {
+        // Gemma 4's vocabulary has a normal token `</s>`, and is recognized by another one.
+        if let Some(&end) = vocabulary.ids.get("</s>").filter(|_| vocabulary.ids.contains_key("<|tool_response>")) {
             vocabulary.special.retain(|&id| id != end);
         }
         Ok(vocabulary)
