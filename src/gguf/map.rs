@@ -180,6 +180,8 @@ mod tests {
         };
         let sha256 = ModelMap::open(&path).unwrap().sha256(|error| error, consume).unwrap();
         assert_eq!((sha256, sizes), (crate::hash::sha256_hex(&content), vec![PIECE, PIECE, 9]));
+        let stopped = ModelMap::open(&path).unwrap().sha256(|error| error, |_| Err(io::ErrorKind::Interrupted.into()));
+        assert_eq!(stopped.unwrap_err().kind(), io::ErrorKind::Interrupted);
     }
 
     #[test]

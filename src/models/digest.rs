@@ -1,7 +1,6 @@
 //! The SHA-256 of model files, computed on a memory map.
 
 use std::io;
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::error::ModelFileError;
@@ -13,20 +12,6 @@ use crate::gguf::ModelMap;
 /// [`ModelFileError::Read`] where the file cannot be read or changes meanwhile.
 pub fn sha256(path: &Path) -> Result<String, ModelFileError> {
     Ok(sha256_with(path, |_| Ok(()))?.sha256)
-}
-
-/// Returns the SHA-256 of the file at `path` in lower-case hexadecimal, or `None` where `goes_on`, which is called before each
-/// piece of the file, returns `Break`.
-///
-/// # Errors
-/// [`ModelFileError::Read`] where the file cannot be read or changes meanwhile.
-pub fn sha256_while(path: &Path, goes_on: &mut dyn FnMut() -> ControlFlow<()>) -> Result<Option<String>, ModelFileError> {
-    let mut is_stopped = false;
-    let hashed = sha256_with(path, |_| {
-        is_stopped = goes_on().is_break();
-        if is_stopped { Err(read_error(path)(io::ErrorKind::Interrupted.into())) } else { Ok(()) }
-    });
-    if is_stopped { Ok(None) } else { hashed.map(|hashed| Some(hashed.sha256)) }
 }
 
 /// The hash and the size of a file that was read once.

@@ -16,7 +16,7 @@ mod verify;
 pub use add::AddedModel;
 pub use cache::{ListedModel, NameSource, is_path};
 pub use catalog::{Catalog, CatalogModel, HubFile, PackagedFile, UnpinnedModel};
-pub use digest::{sha256, sha256_while};
+pub use digest::sha256;
 pub use error::ModelFileError;
 pub use find::{FoundModel, ModelStore};
 pub use user::{add, cache_dir, find, find_named, link, list, pinned, resolve, verify};

@@ -255,8 +255,7 @@ impl Engine for Llama {
     }
 
     fn count_tokens(&self, model: ModelId, text: &str) -> usize {
-        let prepared = self.prepared(model);
-        on_deep_stack(text.len(), || prepared.tokenizer().tokenize(text).len())
+        self.prepared(model).count_tokens(text)
     }
 
     fn weight_bytes(&self, model: ModelId) -> u64 {

@@ -15,16 +15,19 @@ use llguidance::{Matcher, ParserFactory};
 use super::model_file::CheckedFile;
 use super::padding::RowPadding;
 use super::tokenizer::Tokenizer;
+use super::vocabulary::{checked_tokenizer, tokenize};
 use crate::engine::chat::ChatTemplate;
 use crate::engine::error::EngineError;
 use crate::engine::grammar::Grammar;
 use crate::engine::memory::{CacheType, Share};
 use crate::engine::reasoning;
 use crate::engine::settings::{ModelFile, Tuning};
+use crate::gguf::Header;
+use crate::tokenizer;
 
 /// A checked model file with its share of the memory and its vocabulary. The caller's side and the model's thread share it.
 pub(super) struct PreparedModel {
-    /// The model without weights: llama.cpp's tokenizer, which counts tokens while the weights are not loaded.
+    /// The model without weights: llama.cpp's tokenizer, which tokenizes prompts while the weights are not loaded.
     vocabulary: LlamaModel,
     pub(super) template: ChatTemplate,
     /// The most tokens of a request, prompt and answer together.
@@ -61,6 +64,10 @@ pub(super) struct PreparedModel {
     pub(super) has_latent_attention: bool,
     /// Creates matchers of grammars. It is built from the vocabulary at the first grammar.
     parsers: OnceLock<Result<ParserFactory, String>>,
+    /// The header of the model file.
+    header: Header,
+    /// The tokenizer that counts tokens, or the reason why llama.cpp's has to. It is built at the first count.
+    counter: OnceLock<Result<tokenizer::Tokenizer, String>>,
 }
 
 /// Extra tokens reserved because the closing tag may tokenize differently.
@@ -114,6 +121,8 @@ impl PreparedModel {
             closing_tokens: closing.map_or(0, |tokens| tokens + SPARE_CLOSING_TOKENS),
             has_latent_attention: checked.header.has_latent_attention(),
             parsers: OnceLock::new(),
+            header: checked.header,
+            counter: OnceLock::new(),
         })
     }
 
@@ -141,6 +150,15 @@ impl PreparedModel {
     /// Returns the model's tokenizer.
     pub(super) fn tokenizer(&self) -> Tokenizer<'_> {
         Tokenizer::new(self.vocabulary.vocab(), &self.tag_tokens)
+    }
+
+    /// Returns the number of tokens of a text, in which the spelling of a special token is that token.
+    pub(super) fn count_tokens(&self, text: &str) -> usize {
+        let reference = |text: &str| tokenize(&self.vocabulary, text);
+        match self.counter.get_or_init(|| checked_tokenizer(&self.header, &reference)) {
+            Ok(tokenizer) => tokenizer.count(text),
+            Err(_) => reference(text).len(),
+        }
     }
 
     /// Returns the tokens of a rendered chat. The token for the beginning of text is added if the model uses one and the template
