@@ -15,12 +15,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
-use std::sync::atomic::AtomicBool;
 
 use gepard::data::split;
 use gepard::engine::scripted::Scripted;
 use gepard::engine::{Ended, ModelId, Request};
 use gepard::evaluate::evaluator::Evaluator;
+use gepard::hooks::Hooks;
 use gepard::journal::Journal;
 use gepard::optimize::methods::gepa::Gepa;
 use gepard::optimize::{Optimizer, Session};
@@ -116,11 +116,10 @@ fn search(choices: &[&str], validation: u64, budget: u64, world: u64) -> Outcome
         (if right { "yes" } else { "no" }.into(), Ended::Stop)
     });
     let splits = split::load(&gepard::run::files(&plan), &["text".into(), "label".into()], &["text".into()]).unwrap();
-    let (program, metric) = (gepard::run::program(&plan).unwrap(), gepard::run::metric(&plan));
+    let (program, metric) = (gepard::run::program(&plan).unwrap(), gepard::run::metric(&plan).unwrap());
     let mut journal = Journal::open(&task.path("run"), &plan.fingerprint()).unwrap();
     let evaluator = Evaluator::new(&program, &*metric, &mut engine);
-    let (interrupted, mut listener) = (AtomicBool::new(false), |_: &_| {});
-    let mut session = Session::new(evaluator, &splits, &plan.optimize, &mut journal, &mut listener, &interrupted);
+    let mut session = Session::new(evaluator, &splits, &plan.optimize, &mut journal, Hooks::none());
     let pool = Gepa::new(plan.seed_candidate(), vec![("task".into(), ModelId(0))]).run(&mut session).unwrap();
     drop(session);
 

@@ -1,14 +1,15 @@
-//! GEPA on a program and a metric of one's own: `cargo run --release --example own_program`
+//! GEPA on a program with its own control flow and its own metric: `cargo run --release --example own_program`
 #![allow(clippy::print_stdout)]
 
 use std::path::Path;
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::Arc;
 
+use gepard::hooks::Hooks;
 use gepard::metric::{Judgement, Metric, MetricError};
 use gepard::program::{Control, Next, Program, Rollout};
 use gepard::{config, data::Example, engine::Completion, error::RunError, run};
 
-/// The first module; once more where its answer lacked something.
+/// Calls the first module, and calls it again if its answer had a problem.
 #[derive(Debug)]
 struct AskTwice;
 
@@ -19,24 +20,24 @@ impl Control for AskTwice {
     }
 }
 
-/// Too urgent is half as bad as too late.
+/// Compares priorities: the right one scores 1, a more urgent one 0.5, any other 0.
 struct Urgency;
 
 impl Metric for Urgency {
     fn judge(&self, example: &Example, rollout: &Rollout, _: &[Completion]) -> Result<Judgement, MetricError> {
-        let (wanted, said) = (example.text("priority").unwrap_or_default(), rollout.output("priority").unwrap_or_default());
-        let is_early = said.starts_with('p') && *said < *wanted;
-        let score = if said == wanted { 1.0 } else { f64::from(u8::from(is_early)) / 2.0 };
-        Ok(Judgement::new(score, format!("The priority is {wanted}, the answer said {said:?}.")))
+        let (wanted, given) = (example.text("priority").unwrap_or_default(), rollout.output("priority").unwrap_or_default());
+        let is_early = given.starts_with('p') && *given < *wanted;
+        let score = if given == wanted { 1.0 } else { f64::from(u8::from(is_early)) / 2.0 };
+        Ok(Judgement::new(score, format!("The priority is {wanted}, the answer said {given:?}.")))
     }
 }
 
-/// Looks for a better prompt of the task's first module; returns its score on validation.
+/// Searches for a better prompt of the task's first module. Returns the best candidate's score on the validation examples.
 pub fn search(task: &Path, folder: &Path) -> Result<f64, RunError> {
     let plan = config::load(task, &[])?;
     let Program { modules, reads, .. } = run::program(&plan)?;
-    let program = Program::controlled(modules, Vec::new(), Arc::new(AskTwice), reads);
-    let summary = run::optimize_own(&plan, &program, &Urgency, folder, &AtomicBool::new(false), &mut |_| {})?;
+    let program = Program::with_control(modules, Vec::new(), Arc::new(AskTwice), reads);
+    let summary = run::optimize_own(&plan, Box::new(program), Box::new(Urgency), folder, &mut Hooks::none())?;
     println!("{}: {:.3} → {:.3}", summary.outcome, summary.seed_score, summary.best_score);
     Ok(summary.best_score)
 }

@@ -3,6 +3,7 @@
 use crate::config::ConfigError;
 use crate::data::DataError;
 use crate::engine::EngineError;
+use crate::evaluate::failures::TooManyFailures;
 use crate::metric::MetricError;
 use crate::models::ModelFileError;
 use crate::run_directory::RunDirectoryError;
@@ -28,16 +29,9 @@ pub enum RunError {
     /// The metric can judge nothing on this machine.
     #[error("the metric cannot be used here: {0}")]
     Unready(#[from] MetricError),
-    /// The metric failed too often; the last failure.
-    #[error("the metric failed on {failed} of {judged} rollouts, the last time with: {cause}")]
-    Metric {
-        /// Rollouts without a verdict.
-        failed: u64,
-        /// Rollouts that were to be judged.
-        judged: u64,
-        /// The last failure.
-        cause: String,
-    },
+    /// The metric failed on too many rollouts.
+    #[error(transparent)]
+    Metric(#[from] TooManyFailures),
     /// The run directory.
     #[error(transparent)]
     RunDirectory(#[from] RunDirectoryError),

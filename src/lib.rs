@@ -35,14 +35,14 @@
 //! #     operators = ["rewrite"]
 //! #     budget = "60"
 //! # "#)?;
-//! use std::sync::atomic::AtomicBool;
+//! use gepard::hooks::Hooks;
 //!
 //! let plan = gepard::config::load("gepard.toml".as_ref(), &[])?;
-//! let interrupted = AtomicBool::new(false);
-//! let summary = gepard::run::optimize(&plan, "runs/mine".as_ref(), &interrupted, &mut |event| {
+//! let mut hooks = Hooks::listening(|event| {
 //!     // progress, logs, a user interface
 //!     let _ = event;
-//! })?;
+//! });
+//! let summary = gepard::run::optimize(&plan, "runs/mine".as_ref(), &mut hooks)?;
 //! assert!(summary.best_score > summary.seed_score);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -59,6 +59,7 @@ pub mod evaluate;
 pub mod event;
 pub mod gguf;
 pub mod hash;
+pub mod hooks;
 pub mod init;
 pub mod journal;
 pub mod metric;

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use gepard::config;
+use gepard::hooks::Hooks;
 use gepard::report::interval::Interval;
-use gepard::run::contest::{self, Entry, Estimate, Standing};
+use gepard::run::comparison::{self, ComparedRun, Estimate, MethodResult};
 
 use super::overrides::Overrides;
 use super::progress::{Mode, Progress};
@@ -45,7 +46,7 @@ impl Options {
 }
 
 pub(super) fn run(task: &Path, arguments: &Options, json: bool, out: &mut dyn Write) -> Result<(), CliError> {
-    let methods = contest::methods(&arguments.optimizers)?;
+    let methods = comparison::methods(&arguments.optimizers)?;
     let seeds = arguments.seeds.unwrap_or(1);
     let mut settings = arguments.overrides.settings();
     settings.extend(arguments.budget.as_ref().map(|budget| format!("optimize.budget=\"{budget}\"")));
@@ -63,11 +64,12 @@ pub(super) fn run(task: &Path, arguments: &Options, json: bool, out: &mut dyn Wr
             super::progress::line(&format!("── {}, seed {seed}: run {number} of {of} ──", method.name()));
         }
     };
-    let mut listener = |event: &gepard::event::Event| progress.borrow_mut().hear(event);
-    let entries = contest::contest(&plan, &methods, seeds, &folder, &interrupted, &mut begun, &mut listener)?;
+    let mut hooks = Hooks::new(&interrupted, |event| progress.borrow_mut().hear(event));
+    let entries = comparison::compare_optimizers(&plan, &methods, seeds, &folder, &mut begun, &mut hooks)?;
+    drop(hooks);
     // The view gives way to the table.
     drop(progress);
-    let table = contest::table(&entries);
+    let table = comparison::table(&entries);
     let told = match json {
         true => screen::json(&serde_json::json!({ "table": table, "runs": entries })).and_then(|text| writeln!(out, "{text}")),
         false => tell(&table, &entries, &folder, out),
@@ -76,7 +78,7 @@ pub(super) fn run(task: &Path, arguments: &Options, json: bool, out: &mut dyn Wr
 }
 
 /// The table, for people and for a page in Markdown.
-fn tell(table: &[Standing], entries: &[Entry], folder: &Path, out: &mut dyn Write) -> io::Result<()> {
+fn tell(table: &[MethodResult], entries: &[ComparedRun], folder: &Path, out: &mut dyn Write) -> io::Result<()> {
     let first = table.first().map_or("", |standing| standing.optimizer.name());
     let seed = entries.first().map(|entry| &entry.summary);
     let before = seed.map(|summary| (Some(summary.seed_score), summary.test_seed_score));

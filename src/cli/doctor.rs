@@ -7,6 +7,7 @@ use clap::Args;
 use gepard::config;
 use gepard::engine::memory::{MemoryPlan, Share, mb};
 use gepard::engine::settings::Tuning;
+use gepard::hooks::Hooks;
 use gepard::run::{self, Diagnosis};
 
 use super::overrides::Overrides;
@@ -32,7 +33,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
     let interrupted = interrupt_flag(false)?;
     let found = {
         let mut progress = Progress::new(Mode::Plain, &interrupted);
-        run::diagnose(&plan, &interrupted, &mut |event| progress.hear(event))?
+        run::diagnose(&plan, &mut Hooks::new(&interrupted, |event| progress.hear(event)))?
     };
     tell(out, &found).map_err(CliError::Output)
 }

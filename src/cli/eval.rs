@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use gepard::config::{self, Plan};
 use gepard::data::split::Split;
 use gepard::evaluate::{Scored, Verdict};
+use gepard::hooks::Hooks;
 use gepard::program::Candidate;
 use gepard::report::best::BestFile;
 use gepard::report::export::ExportError;
@@ -68,7 +69,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
     let mode = Mode::or_fitting(arguments.progress);
     let interrupted = interrupt_flag(mode == Mode::Bar)?;
     let mut progress = Progress::new(mode, &interrupted);
-    let result = run::evaluate(&plan, &request, &interrupted, &mut |event| progress.hear(event))?;
+    let result = run::evaluate(&plan, &request, &mut Hooks::new(&interrupted, |event| progress.hear(event)))?;
     drop(progress);
     let unscored = result.rollouts.iter().filter(|r| r.score().is_none()).count();
     let told = if arguments.json {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use gepard::error::RunError;
+use gepard::hooks::Hooks;
 use gepard::report::Summary;
 use gepard::report::interval::Interval;
 use gepard::report::tally::Tally;
@@ -52,7 +53,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
     let mode = Mode::or_fitting(arguments.progress);
     let interrupted = interrupt_flag(mode == Mode::Bar)?;
     let mut progress = Progress::new(mode, &interrupted);
-    let summary = run::optimize(&plan, &folder, &interrupted, &mut |event| progress.hear(event))?;
+    let summary = run::optimize(&plan, &folder, &mut Hooks::new(&interrupted, |event| progress.hear(event)))?;
     // The view gives way to the result.
     drop(progress);
     let prompts = prompts(&folder.join("best"))?;

@@ -14,7 +14,8 @@ use super::optimize::{self, OptimizePlan};
 use super::program::{LOOP_KEYS, LoopPlan, PROGRAM_KEYS, ProgramPlan};
 use super::step::{self, StepPlan};
 use crate::engine::Shape;
-use crate::program::layout::{self, REASONING};
+use crate::program::layout::REASONING;
+use crate::program::render;
 use crate::program::{Candidate, Demonstration, Layout, Module, ModuleText};
 
 /// The plan of a run. Written as TOML, it is a task file again.
@@ -128,7 +129,7 @@ fn demonstration(shown: &DemonstrationPlan, module: &ModulePlan) -> Demonstratio
     Demonstration {
         id: shown.id.clone(),
         inputs: module.inputs.iter().map(named).collect(),
-        answer: layout::worked_answer(module.reasoning.then(|| shown.field(REASONING)), &outputs),
+        answer: render::worked_answer(module.reasoning.then(|| shown.field(REASONING)), &outputs),
     }
 }
 

@@ -49,6 +49,14 @@ pub enum EngineError {
         /// The cause, as llama.cpp or its binding gives it.
         cause: String,
     },
+    /// An engine returned fewer answers than it was given requests.
+    #[error("the engine answered {answers} of {requests} requests; this is an error in the engine")]
+    MissingAnswers {
+        /// Requests of the call.
+        requests: usize,
+        /// Answers that came back.
+        answers: usize,
+    },
     /// The thread of a model has ended, after an error that an earlier call returned.
     #[error("the model's thread has ended after an earlier error; start the command again")]
     Gone,

@@ -1,52 +1,63 @@
-//! Counts the metric's failures, and says when there are too many to go on.
+//! Counts the failures of the metric, and ends a run in which there are too many.
 
-use super::evaluator::Asked;
-use crate::data::Example;
-use crate::error::RunError;
-use crate::evaluate::{Scored, Verdict};
+use super::request::RolloutRequest;
+use super::scored::{Scored, Verdict};
 use crate::event::Event;
+use crate::hooks::Hooks;
 
-/// Failures in a row that end a run.
-const IN_A_ROW: u64 = 3;
+/// The number of failures in a row that ends a run.
+const MOST_IN_A_ROW: u64 = 3;
 
-/// From so many rollouts on, more than a tenth of them failing ends a run.
+/// The number of rollouts from which on a run ends if the metric failed on more than a tenth of them.
 const SHARE_COUNTS_FROM: u64 = 20;
 
-/// What the metric was asked, and what it failed on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Failures {
-    /// Rollouts that were to be judged.
+/// The metric failed on too many rollouts, which ends a run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the metric failed on {failed} of {judged} rollouts, the last time with: {cause}")]
+pub struct TooManyFailures {
+    /// Rollouts that the metric failed on.
+    pub failed: u64,
+    /// Rollouts that the metric was given.
     pub judged: u64,
-    /// Rollouts without a verdict.
+    /// The last error of the metric.
+    pub cause: String,
+}
+
+/// How many rollouts the metric was given, and on how many it failed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MetricFailures {
+    /// Rollouts that the metric was given.
+    pub judged: u64,
+    /// Rollouts that it failed on.
     pub unscored: u64,
     in_a_row: u64,
 }
 
-impl Failures {
-    /// Takes note of the rollout of `example`, and tells of it where it was not scored.
+impl MetricFailures {
+    /// Counts scored rollouts, and emits [`Event::Unscored`] for each that the metric failed on. `requests` are their requests, in
+    /// the same order.
     ///
     /// # Errors
-    /// As [`Self::count`].
-    pub fn hear(&mut self, scored: &Scored, example: &Example, listener: &mut dyn FnMut(&Event)) -> Result<(), RunError> {
-        if let Verdict::Unscored(cause) = &scored.verdict {
-            listener(&Event::Unscored { example: example.id.clone(), cause: cause.clone() });
-        }
-        self.count(scored)
+    /// Those of [`count`](Self::count).
+    pub fn count_all(
+        &mut self,
+        scored: &[Scored],
+        requests: &[RolloutRequest<'_>],
+        hooks: &mut Hooks<'_>,
+    ) -> Result<(), TooManyFailures> {
+        scored.iter().zip(requests).try_for_each(|(scored, request)| {
+            if let Verdict::Unscored(cause) = &scored.verdict {
+                hooks.emit(&Event::Unscored { example: request.example.id.clone(), cause: cause.clone() });
+            }
+            self.count(scored)
+        })
     }
 
-    /// The same of a sub-wave.
+    /// Counts one scored rollout.
     ///
     /// # Errors
-    /// As [`Self::count`].
-    pub fn hear_all(&mut self, scored: &[Scored], asked: &[Asked<'_>], listener: &mut dyn FnMut(&Event)) -> Result<(), RunError> {
-        scored.iter().zip(asked).try_for_each(|(scored, asked)| self.hear(scored, asked.example, listener))
-    }
-
-    /// Takes note of a rollout.
-    ///
-    /// # Errors
-    /// [`RunError::Metric`] at the third failure in a row, or when more than a tenth failed.
-    pub fn count(&mut self, scored: &Scored) -> Result<(), RunError> {
+    /// [`TooManyFailures`] at the third failure in a row, or if the metric failed on more than a tenth of at least 20 rollouts.
+    pub fn count(&mut self, scored: &Scored) -> Result<(), TooManyFailures> {
         self.judged += 1;
         let Verdict::Unscored(cause) = &scored.verdict else {
             self.in_a_row = 0;
@@ -54,11 +65,11 @@ impl Failures {
         };
         self.unscored += 1;
         self.in_a_row += 1;
-        let share = self.judged >= SHARE_COUNTS_FROM && self.unscored * 10 > self.judged;
-        if self.in_a_row < IN_A_ROW && !share {
+        let is_share_too_large = self.judged >= SHARE_COUNTS_FROM && self.unscored * 10 > self.judged;
+        if self.in_a_row < MOST_IN_A_ROW && !is_share_too_large {
             return Ok(());
         }
-        Err(RunError::Metric { failed: self.unscored, judged: self.judged, cause: cause.clone() })
+        Err(TooManyFailures { failed: self.unscored, judged: self.judged, cause: cause.clone() })
     }
 }
 
@@ -68,12 +79,12 @@ mod tests {
     use crate::metric::Judgement;
     use crate::program::Rollout;
 
+    /// Counts a failure for each `x` of `pattern`, a success for any other character. Returns the index at which the run ends.
     fn ends_after(pattern: &str) -> Option<usize> {
-        let mut failures = Failures::default();
+        let mut failures = MetricFailures::default();
         pattern.chars().position(|c| {
-            let rollout = Rollout { steps: Vec::new(), failure: None };
             let verdict = if c == 'x' { Verdict::Unscored("no".into()) } else { Verdict::Judged(Judgement::new(1.0, "")) };
-            failures.count(&Scored { rollout, verdict }).is_err()
+            failures.count(&Scored { rollout: Rollout::default(), verdict }).is_err()
         })
     }
 

@@ -1,9 +1,13 @@
-//! Runs candidates on examples and scores the rollouts.
+//! Evaluation: runs candidates on examples and scores the rollouts.
 
+pub mod answer_cache;
 pub mod evaluator;
 pub mod failures;
-mod scored;
+pub mod request;
+pub mod scored;
 pub mod scores;
+pub mod waves;
 
-pub use scored::{Cost, Scored, Verdict};
+pub use request::RolloutRequest;
+pub use scored::{Cost, Scored, ScoredRollouts, Verdict};
 pub use scores::Scores;

@@ -219,7 +219,7 @@ impl Metric for Judge {
         let Grade { grade, reason } = grades.iter().find(|grade| grade.grade == middle.grade).unwrap_or(middle);
         let score = self.score(*grade);
         let mut judgement = Judgement::new(score, format!("`{}` got grade {grade} of {}: {reason}", self.output, self.scale));
-        if let Some(step) = rollout.writer(&self.output)
+        if let Some(step) = rollout.last_step_with(&self.output)
             && rollout.steps.len() > 1
         {
             judgement.module_feedback.insert(step.module.clone(), format!("It wrote `{}`, which was graded.", self.output));

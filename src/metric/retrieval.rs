@@ -116,7 +116,7 @@ impl<'a> Query<'a> {
             left => format!(" The query must lead to {}.", listed(left)),
         };
         // A query could have named a missing key where its module had read of it. There is no label if a step rewrote the module's text.
-        let read = missing.iter().filter(|key| call.has_read(key) && call.outputs.contains_key(field));
+        let read = missing.iter().filter(|key| call.inputs_contain(key) && call.outputs.contains_key(field));
         let named = read.map(|key| key.as_str()).collect::<Vec<_>>().join(", ");
         let label = (!named.is_empty()).then(|| (field.to_owned(), named));
         Self {
@@ -135,7 +135,7 @@ impl<'a> Query<'a> {
 fn add_query_feedback(judgement: &mut Judgement, rollout: &Rollout, queries: &[Query<'_>]) {
     let modules: BTreeSet<&String> = queries.iter().map(|query| &query.call.module).collect();
     for module in modules {
-        let shown = rollout.telling(module);
+        let shown = rollout.most_informative_step(module);
         let is_shown = |call: &Step| shown.is_some_and(|shown| std::ptr::eq(shown, call));
         let rank = |query: &Query<'_>| (query.is_idle, !is_shown(query.call), query.share);
         let of_module: Vec<&Query<'_>> = queries.iter().filter(|query| query.call.module == *module).collect();

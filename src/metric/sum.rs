@@ -97,7 +97,7 @@ impl Metric for Sum {
             for (module, feedback) in verdict.module_feedback {
                 sum.add_module_feedback(module, &feedback);
             }
-            let writer = metric.output().and_then(|output| rollout.writer(output));
+            let writer = metric.output().and_then(|output| rollout.last_step_with(output));
             let mut named = verdict.module_scores;
             if let Some(writer) = writer.filter(|_| named.is_empty()) {
                 named.insert(writer.module.clone(), verdict.score);

@@ -125,7 +125,7 @@ pub fn join(
 pub fn validate(session: &mut Session<'_>, members: &[Member], iteration: u64, new: NewCandidate) -> Result<Member, Halt> {
     let examples = ExampleIndex::all(session.validation_size());
     let purpose = if members.is_empty() { Purpose::SeedValidation } else { Purpose::Validation };
-    session.fits(examples.len() as u64)?;
+    session.require_budget(examples.len() as u64)?;
     let indices: Vec<usize> = examples.iter().map(|example| example.0).collect();
     let rollouts = session.evaluate(purpose, Split::Val, &new.candidate, &indices)?;
     let rollouts: Vec<(ExampleIndex, Arc<Scored>)> = examples.into_iter().zip(rollouts).collect();

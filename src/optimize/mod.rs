@@ -7,11 +7,14 @@ pub mod minibatch;
 pub mod operators;
 pub mod optimizer;
 pub mod pool;
+mod recorder;
 pub mod reflection;
+mod reuse;
 pub mod session;
 
 pub use crate::randomness;
 pub use methods::new_optimizer;
 pub use optimizer::Optimizer;
 pub use pool::{Member, Pool};
-pub use session::{Answers, Ask, Halt, Session};
+pub use reuse::{Answers, EvaluationRequest};
+pub use session::{Halt, Session};

@@ -1,34 +1,37 @@
-//! What an optimizer may do: evaluate, reflect, draw randomness, log. Budget, clock, cache and
-//! journal live behind it.
+//! Everything an optimizer may do: evaluate candidates, ask reflectors, draw random numbers, log decisions.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use rand_chacha::ChaCha8Rng;
 
-use super::randomness;
+use super::recorder::{Recorder, SearchStore};
+use super::reuse::{Answers, EvaluationRequest, RolloutIndex};
 use crate::config::OptimizePlan;
 use crate::data::Example;
 use crate::data::split::{Split, Splits};
 use crate::engine::{Completion, ModelId, Request, Usage};
 use crate::error::RunError;
-use crate::evaluate::Scored;
-use crate::evaluate::evaluator::{Asked, Evaluator, SUB_WAVE, salt, watch};
-use crate::evaluate::failures::Failures;
+use crate::evaluate::evaluator::{Evaluator, salt};
+use crate::evaluate::failures::MetricFailures;
+use crate::evaluate::request::RolloutRequest;
+use crate::evaluate::scored::{Cost, Scored};
+use crate::evaluate::scores::mean;
+use crate::evaluate::waves::{SUB_WAVE, Waves};
 use crate::event::{Event, Purpose, StopReason};
 use crate::hash::sha256_hex;
-use crate::journal::{Journal, Limits, Record, RecordId, SubWaveRequest};
-use crate::program::{Candidate, Program};
+use crate::hooks::Hooks;
+use crate::journal::{Journal, Limits, Record};
+use crate::program::candidate::Candidate;
+use crate::program::structure::Program;
+use crate::randomness;
 
-/// Why a call of the session did not answer.
+/// Why a call of the session gave no result. An optimizer passes it on with `?` up to its main loop.
 #[derive(Debug)]
 pub enum Halt {
-    /// The budget is spent: the optimizer returns what it has.
+    /// The search is to end, for this reason: the optimizer returns the pool that it has.
     Stop(StopReason),
-    /// The run is over.
+    /// The run has failed: the optimizer returns the error.
     Error(RunError),
 }
 
@@ -38,450 +41,378 @@ impl<E: Into<RunError>> From<E> for Halt {
     }
 }
 
-/// What was spent so far.
+/// What a search has spent so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Spent {
     /// Rollouts charged to the budget.
     pub rollouts: u64,
-    /// Rollouts answered from the cache, for nothing.
+    /// Rollouts that were found in the journal instead of being run; they are not charged.
     pub reused: u64,
-    /// Reflections asked.
+    /// Requests to reflectors.
     pub reflections: u64,
-    /// Tokens of rollouts.
+    /// Tokens of the rollouts.
     pub task: Usage,
-    /// Tokens of reflections.
+    /// Tokens of the reflections.
     pub reflection: Usage,
     /// Seconds in the engine for rollouts.
     pub task_seconds: f64,
     /// Seconds in the engine for reflections.
     pub reflection_seconds: f64,
-    /// Seconds in the engine for the metric's questions.
+    /// Seconds in the engine for the metric's requests.
     pub judge_seconds: f64,
     /// Seconds in the metric itself.
     pub metric_seconds: f64,
-    /// What the metric was asked, and what it failed on.
-    pub metric: Failures,
+    /// Rollouts that the metric was given, and those that it failed on.
+    pub metric: MetricFailures,
 }
 
-/// A candidate and the examples that it is to be run on, by their places in a split.
+impl Spent {
+    /// Adds `count` rollouts and their cost.
+    fn add_rollouts(&mut self, count: usize, cost: &Cost) {
+        self.rollouts += count as u64;
+        self.task += cost.usage;
+        self.task_seconds += cost.engine;
+        self.judge_seconds += cost.judge;
+        self.metric_seconds += cost.metric;
+    }
+}
+
+/// A rollout that an evaluation has not run yet.
 #[derive(Debug, Clone, Copy)]
-pub struct Ask<'a> {
-    /// The texts.
-    pub candidate: &'a Candidate,
-    /// The examples.
-    pub places: &'a [usize],
+struct OpenRollout {
+    /// The index of its [`EvaluationRequest`].
+    request: usize,
+    /// The position of its example in the request.
+    position: usize,
 }
 
-/// The scored rollouts of one [`Ask`], in the order of its examples; None for those not run.
-pub type Answers = Vec<Option<Arc<Scored>>>;
-
-/// An optimizer's hands.
+/// Everything an optimizer may do: evaluate candidates, ask reflectors, draw random numbers, log decisions.
+///
+/// The session keeps the budget and the journal. While the journal has records, it answers from them, so that a resumed run repeats
+/// what was done before at no cost.
 pub struct Session<'a> {
     evaluator: Evaluator<'a>,
     splits: &'a Splits,
     plan: &'a OptimizePlan,
-    journal: &'a mut Journal,
-    listener: &'a mut dyn FnMut(&Event),
-    interrupted: &'a AtomicBool,
-    /// Where the journal has the scored rollouts of a candidate, by example: the record, and the place in it. Only of
-    /// greedy programs, where a second run would say the same.
-    cache: BTreeMap<(Split, String), BTreeMap<usize, (RecordId, usize)>>,
-    greedy: bool,
+    recorder: Recorder<'a>,
+    hooks: Hooks<'a>,
+    /// The rollouts of greedy programs, which are not run twice.
+    rollout_index: RolloutIndex,
+    is_greedy: bool,
     evaluations: u64,
     spent: Spent,
-    /// What the plan says; what is replayed was made under limits of its own.
-    limits: Limits,
-    /// The run's clock as of the last record, and when this process began to add to it.
-    elapsed: f64,
-    live_since: Option<Instant>,
-    /// Rollouts for which the budget had no room when it was last asked for too many.
-    no_room_for: Cell<Option<u64>>,
+    unaffordable: Cell<Option<u64>>,
 }
 
 impl<'a> Session<'a> {
-    /// A session over a journal, which answers as long as it has records.
+    /// Creates a session at the beginning of `journal`.
     pub fn new(
         evaluator: Evaluator<'a>,
         splits: &'a Splits,
         plan: &'a OptimizePlan,
         journal: &'a mut Journal,
-        listener: &'a mut dyn FnMut(&Event),
-        interrupted: &'a AtomicBool,
+        mut hooks: Hooks<'a>,
     ) -> Self {
-        let modules = evaluator.program.modules.len();
-        let greedy = evaluator.program.modules.iter().all(|m| m.temperature <= 0.0);
-        let mut session = Self {
+        let limits = Limits {
+            rollouts: plan.budget.most_rollouts(evaluator.program().modules.len(), splits.val.len()),
+            seconds: plan.budget.time.map(|time| time.as_secs()),
+            reflections: plan.max_reflections,
+            patience: plan.patience,
+            score: plan.stop_at_score,
+        };
+        Self {
+            recorder: Recorder::new(journal, limits, &mut hooks),
+            is_greedy: evaluator.program().is_greedy(),
             evaluator,
             splits,
             plan,
-            journal,
-            listener,
-            interrupted,
-            cache: BTreeMap::new(),
-            greedy,
+            hooks,
+            rollout_index: RolloutIndex::default(),
             evaluations: 0,
             spent: Spent::default(),
-            limits: Limits {
-                rollouts: plan.budget.most_rollouts(modules, splits.val.len()),
-                seconds: plan.budget.time.map(|time| time.as_secs()),
-                reflections: plan.max_reflections,
-                patience: plan.patience,
-                score: plan.stop_at_score,
-            },
-            elapsed: 0.0,
-            live_since: None,
-            no_room_for: Cell::new(None),
-        };
-        if session.journal.is_replaying() {
-            let (records, seconds) = (session.journal.recorded(), session.journal.seconds());
-            (session.listener)(&Event::Resumed { records, seconds });
-        } else {
-            session.live_since = Some(Instant::now());
+            unaffordable: Cell::new(None),
         }
-        session
     }
 
-    /// The plan of the search.
+    /// Returns the plan of the search.
     #[must_use]
     pub fn plan(&self) -> &'a OptimizePlan {
         self.plan
     }
 
-    /// The modules.
+    /// Returns the program that is optimized.
     #[must_use]
     pub fn program(&self) -> &'a Program {
-        self.evaluator.program
+        self.evaluator.program()
     }
 
-    /// What a reflector may read.
+    /// Returns the training examples. Reflectors may read them.
     #[must_use]
     pub fn train(&self) -> &'a [Example] {
         &self.splits.train
     }
 
-    /// How many validation examples there are. What they say is not the optimizer's to know.
+    /// Returns the number of validation examples. Their content is hidden from optimizers.
     #[must_use]
     pub fn validation_size(&self) -> usize {
         self.splits.val.len()
     }
 
-    /// The id of a validation example: for telling, not for reading.
+    /// Returns the id of a validation example, for events.
+    ///
+    /// # Panics
+    /// If there is no validation example at `example_index`.
     #[must_use]
-    pub fn validation_id(&self, place: usize) -> &str {
-        &self.splits.val[place].id
+    pub fn validation_id(&self, example_index: usize) -> &str {
+        &self.splits.val[example_index].id
     }
 
-    /// What was spent so far.
+    /// Returns what the search has spent so far.
     #[must_use]
     pub fn spent(&self) -> Spent {
         self.spent
     }
 
-    /// Rollouts for which the budget had no room when it was last asked for more than it held.
+    /// Returns the number of rollouts that were asked for when the budget was last too small; None if it never was.
     #[must_use]
-    pub fn no_room_for(&self) -> Option<u64> {
-        self.no_room_for.get()
+    pub fn unaffordable_rollouts(&self) -> Option<u64> {
+        self.unaffordable.get()
     }
 
-    /// The random numbers of a purpose in an iteration.
+    /// Returns the random numbers of a purpose in an iteration. The stream depends on the run's seed, the purpose and the iteration
+    /// only.
     #[must_use]
     pub fn random(&self, purpose: &str, iteration: u64) -> ChaCha8Rng {
         randomness::stream(self.plan.seed, purpose, iteration)
     }
 
-    /// The way to an example's right answer, where the metric knows it.
+    /// Returns the worked solution of an example; None if the metric knows none.
     #[must_use]
     pub fn solution(&self, example: &Example) -> Option<String> {
-        self.evaluator.metric.solution(example)
+        self.evaluator.metric().solution(example)
     }
 
-    /// Tokens of `text` for a model.
+    /// Returns the number of tokens of `text` for a model.
     #[must_use]
     pub fn count_tokens(&self, model: ModelId, text: &str) -> usize {
-        self.evaluator.engine.count_tokens(model, text)
+        self.evaluator.engine().count_tokens(model, text)
     }
 
-    /// Bytes of a model's weights: what a token of it costs in proportion.
+    /// Returns the size of a model's weights in bytes. The cost of a token is proportional to it.
     #[must_use]
-    pub fn size(&self, model: ModelId) -> u64 {
-        self.evaluator.engine.weight_bytes(model)
+    pub fn model_bytes(&self, model: ModelId) -> u64 {
+        self.evaluator.engine().weight_bytes(model)
     }
 
-    /// Whether what was run is not run, and not charged, again: of programs that would say the same.
+    /// Whether rollouts are reused: a candidate is run, and charged to the budget, at most once on an example. True for greedy
+    /// programs, whose second rollout would be equal.
     #[must_use]
-    pub fn remembers(&self) -> bool {
-        self.greedy
+    pub fn reuses_rollouts(&self) -> bool {
+        self.is_greedy
     }
 
-    /// Tokens of a candidate's instructions and worked examples, each counted by the model that reads it.
+    /// Returns the tokens of a candidate's instructions and demonstrations, each counted by the model that reads them.
     #[must_use]
     pub fn prompt_tokens(&self, candidate: &Candidate) -> usize {
-        let modules = self.evaluator.program.modules.iter().zip(&candidate.0);
-        modules.map(|(module, text)| text.tokens(&|words| self.count_tokens(module.model, words))).sum()
+        let modules = self.program().modules.iter().zip(&candidate.0);
+        modules.map(|(module, text)| text.tokens(&|text| self.count_tokens(module.model, text))).sum()
     }
 
-    /// The most tokens of prompt and answer together for a model.
+    /// Returns the most tokens of prompt and answer together for a model.
     #[must_use]
     pub fn context_length(&self, model: ModelId) -> usize {
-        self.evaluator.engine.context_length(model)
+        self.evaluator.engine().context_length(model)
     }
 
-    /// When the search ends: by the plan, and while the journal answers, by what the plan was then. So decisions that hang on
-    /// it are the same when a run goes on under a larger budget.
+    /// Returns the limits of the search: those of the plan, or, while the journal has records, those that the next record was made
+    /// under. Decisions that depend on the limits are therefore repeated when a run is resumed with a larger budget.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        let recorded = self.journal.is_replaying().then(|| self.journal.limits()).flatten();
-        recorded.unwrap_or(self.limits)
+        self.recorder.limits()
     }
 
-    /// Rollouts that may still be charged; None where only time counts.
+    /// Returns the number of rollouts that may still be charged; None if the budget is a time.
     #[must_use]
     pub fn rollouts_left(&self) -> Option<u64> {
         self.limits().rollouts.map(|most| most.saturating_sub(self.spent.rollouts))
     }
 
-    /// Whether `rollouts` more fit the budget, the time is not up, and nobody asked to stop.
+    /// Returns the search's clock as of the last record, in seconds.
+    #[must_use]
+    pub fn elapsed(&self) -> f64 {
+        self.recorder.elapsed()
+    }
+
+    /// Checks that the budget allows `rollouts` more rollouts, that the time is not up, and that the user has not asked to stop.
     ///
     /// # Errors
-    /// [`Halt::Stop`] with the reason why not.
-    pub fn fits(&self, rollouts: u64) -> Result<(), Halt> {
+    /// [`Halt::Stop`] with the reason.
+    pub fn require_budget(&self, rollouts: u64) -> Result<(), Halt> {
         if self.rollouts_left().is_some_and(|left| rollouts > left) {
-            self.no_room_for.set(Some(rollouts));
+            self.unaffordable.set(Some(rollouts));
             return Err(Halt::Stop(StopReason::BudgetSpent));
         }
-        if self.limits().seconds.is_some_and(|most| self.elapsed >= most as f64) {
+        if self.limits().seconds.is_some_and(|most| self.elapsed() >= most as f64) {
             return Err(Halt::Stop(StopReason::TimeUp));
         }
-        if !self.journal.is_replaying() && self.journal.stop_file().exists() {
+        if self.recorder.has_stop_file() {
             return Err(Halt::Stop(StopReason::StopFile));
         }
         Ok(())
     }
 
-    /// Whether the budget holds `rollouts` more.
+    /// Whether the budget allows `rollouts` more rollouts.
     ///
     /// # Errors
-    /// [`Halt::Stop`] where the time is up or somebody asked to stop.
-    pub fn holds(&self, rollouts: u64) -> Result<bool, Halt> {
-        match self.fits(rollouts) {
+    /// [`Halt::Stop`] if the time is up or the user has asked to stop.
+    pub fn has_budget_for(&self, rollouts: u64) -> Result<bool, Halt> {
+        match self.require_budget(rollouts) {
             Ok(()) => Ok(true),
-            Err(Halt::Stop(StopReason::BudgetSpent)) => self.fits(0).map(|()| false),
+            Err(Halt::Stop(StopReason::BudgetSpent)) => self.require_budget(0).map(|()| false),
             Err(halt) => Err(halt),
         }
     }
 
-    /// Runs `candidate` on examples of `split`, given by their places; scored rollouts come back in
-    /// that order. What the cache knows is not run again.
+    /// Runs `candidate` on examples of `split`, given by their indices. Returns the scored rollouts in that order. Rollouts that
+    /// were run before are reused.
     ///
     /// # Errors
-    /// As [`Self::evaluate_while`].
+    /// Those of [`Self::evaluate_while`].
     pub fn evaluate(
         &mut self,
         purpose: Purpose,
         split: Split,
         candidate: &Candidate,
-        places: &[usize],
+        example_indices: &[usize],
     ) -> Result<Vec<Arc<Scored>>, Halt> {
-        let answers = self.evaluate_while(purpose, split, &[Ask { candidate, places }], &mut |_, _| true)?;
+        let request = EvaluationRequest { candidate, example_indices };
+        let answers = self.evaluate_while(purpose, split, &[request], &mut |_, _| true)?;
         Ok(answers.into_iter().flatten().flatten().collect())
     }
 
-    /// Runs candidates on their examples, all in one wave. Between its sub-waves `is_worth_it` is
-    /// asked for each [`Ask`], by its place, whether the rest of it is to be run.
+    /// Runs candidates on examples of `split`, all in one wave. Returns the scored rollouts of each request. Rollouts that were run
+    /// before are reused.
+    ///
+    /// Before each sub-wave, `is_worth_it` is called with the index of every request and its rollouts so far. If it returns false,
+    /// the rest of that request is not run.
     ///
     /// # Errors
-    /// [`Halt::Stop`] between sub-waves when the budget is spent; [`Halt::Error`] ends the run.
+    /// [`Halt::Stop`] between sub-waves if the budget is spent, the time is up, or the user has asked to stop. [`Halt::Error`] if the
+    /// run has failed.
     pub fn evaluate_while(
         &mut self,
         purpose: Purpose,
         split: Split,
-        asks: &[Ask<'_>],
+        requests: &[EvaluationRequest<'_>],
         is_worth_it: &mut dyn FnMut(usize, &Answers) -> bool,
     ) -> Result<Vec<Answers>, Halt> {
         self.evaluations += 1;
-        let keys: Vec<String> = asks.iter().map(|ask| ask.candidate.key()).collect();
-        let mut answers = self.known(split, &keys, asks)?;
-        let open = |(ask, answers): (usize, &Answers)| {
+        let keys: Vec<String> = requests.iter().map(|request| request.candidate.key()).collect();
+        let mut answers = self.rollout_index.find(split, &keys, requests, &mut self.recorder)?;
+        let open_of = |(request, answers): (usize, &Answers)| {
             let open = answers.iter().enumerate().filter(|(_, answer)| answer.is_none());
-            open.map(move |(index, _)| (ask, index)).collect::<Vec<_>>()
+            open.map(move |(position, _)| OpenRollout { request, position }).collect::<Vec<_>>()
         };
-        let mut fresh: Vec<(usize, usize)> = answers.iter().enumerate().flat_map(open).collect();
+        let mut open: Vec<OpenRollout> = answers.iter().enumerate().flat_map(open_of).collect();
         let reused = answers.iter().flatten().flatten().count();
         self.spent.reused += reused as u64;
-        (self.listener)(&Event::Evaluating { purpose, split, fresh: fresh.len(), reused });
+        self.hooks.emit(&Event::Evaluating { purpose, split, fresh: open.len(), reused });
         loop {
-            let worth: Vec<bool> = answers.iter().enumerate().map(|(ask, answers)| is_worth_it(ask, answers)).collect();
-            fresh.retain(|(ask, _)| worth[*ask]);
-            if fresh.is_empty() {
+            let is_worth: Vec<bool> =
+                answers.iter().enumerate().map(|(request, answers)| is_worth_it(request, answers)).collect();
+            open.retain(|rollout| is_worth[rollout.request]);
+            if open.is_empty() {
                 break;
             }
-            let wave: Vec<(usize, usize)> = fresh.drain(..fresh.len().min(SUB_WAVE)).collect();
-            self.fits(wave.len() as u64)?;
-            let examples = self.splits.of(split);
-            let asked = |&(ask, index): &(usize, usize)| Asked {
-                candidate: asks[ask].candidate,
-                key: &keys[ask],
-                example: &examples[asks[ask].places[index]],
-            };
-            let scored = self.sub_wave(split, &wave.iter().map(asked).collect::<Vec<_>>())?;
-            let stored = self.journal.last_id().filter(|_| self.greedy);
-            for (at, (&(ask, index), scored)) in wave.iter().zip(scored).enumerate() {
-                if let Some(stored) = stored {
-                    let of_candidate = self.cache.entry((split, keys[ask].clone())).or_default();
-                    of_candidate.insert(asks[ask].places[index], (stored, at));
-                }
-                answers[ask][index] = Some(Arc::new(scored));
+            let sub_wave: Vec<OpenRollout> = open.drain(..open.len().min(SUB_WAVE)).collect();
+            self.require_budget(sub_wave.len() as u64)?;
+            let scored = self.run_sub_wave(split, &keys, requests, &sub_wave)?;
+            for (OpenRollout { request, position }, scored) in sub_wave.into_iter().zip(scored) {
+                answers[request][position] = Some(Arc::new(scored));
             }
         }
         let scores: Vec<Option<f64>> = answers.iter().flatten().flatten().map(|scored| scored.score()).collect();
-        let mean = crate::evaluate::scores::mean(&scores);
-        (self.listener)(&Event::Evaluated { purpose, mean, spent: self.spent.rollouts, elapsed: self.elapsed });
+        let (mean, spent, elapsed) = (mean(&scores), self.spent.rollouts, self.elapsed());
+        self.hooks.emit(&Event::Evaluated { purpose, mean, spent, elapsed });
         Ok(answers)
     }
 
-    /// What was run before, read from the journal; each record once.
-    fn known(&mut self, split: Split, keys: &[String], asks: &[Ask<'_>]) -> Result<Vec<Answers>, Halt> {
-        let mut answers: Vec<Answers> = asks.iter().map(|ask| vec![None; ask.places.len()]).collect();
-        let mut wanted: BTreeMap<RecordId, Vec<(usize, usize, usize)>> = BTreeMap::new();
-        for (ask, key) in keys.iter().enumerate() {
-            let Some(of_candidate) = self.cache.get(&(split, key.clone())) else { continue };
-            for (index, place) in asks[ask].places.iter().enumerate() {
-                if let Some(&(stored, at)) = of_candidate.get(place) {
-                    wanted.entry(stored).or_default().push((at, ask, index));
-                }
+    /// Runs one sub-wave, charges it to the budget, and adds it to the index of rollouts that are reused.
+    fn run_sub_wave(
+        &mut self,
+        split: Split,
+        keys: &[String],
+        requests: &[EvaluationRequest<'_>],
+        sub_wave: &[OpenRollout],
+    ) -> Result<Vec<Scored>, Halt> {
+        let examples = self.splits.of(split);
+        let example_index = |open: &OpenRollout| requests[open.request].example_indices[open.position];
+        let rollout_request = |open: &OpenRollout| RolloutRequest {
+            candidate: requests[open.request].candidate,
+            key: &keys[open.request],
+            example: &examples[example_index(open)],
+        };
+        let rollout_requests: Vec<RolloutRequest<'_>> = sub_wave.iter().map(rollout_request).collect();
+        let draw = if self.is_greedy { 0 } else { self.evaluations };
+        let mut store = SearchStore { recorder: &mut self.recorder, split };
+        let mut waves = Waves {
+            evaluator: &mut self.evaluator,
+            store: Some(&mut store),
+            failures: &mut self.spent.metric,
+            hooks: &mut self.hooks,
+        };
+        let result = waves.sub_wave(&rollout_requests, &salt(self.plan.seed, split, draw))?;
+        self.recorder.set_elapsed(result.cost.elapsed);
+        self.spent.add_rollouts(sub_wave.len(), &result.cost);
+        if let Some(record) = self.recorder.last_id().filter(|_| self.is_greedy) {
+            for (index, open) in sub_wave.iter().enumerate() {
+                self.rollout_index.add(split, &keys[open.request], example_index(open), record, index);
             }
         }
-        for (stored, wanted) in wanted {
-            let Some(Record::Rollouts { rollouts, .. }) = self.journal.reread(stored)? else { continue };
-            let rollouts: Vec<Arc<Scored>> = rollouts.into_iter().map(Arc::new).collect();
-            for (at, ask, index) in wanted {
-                answers[ask][index] = rollouts.get(at).cloned();
-            }
-        }
-        Ok(answers)
+        Ok(result.scored)
     }
 
-    fn sub_wave(&mut self, split: Split, asked: &[Asked<'_>]) -> Result<Vec<Scored>, Halt> {
-        let ask = SubWaveRequest::new(split, asked.iter().map(|a| (a.key, a.example)));
-        let recorded = self.next_recorded()?;
-        let is_recorded = recorded.is_some();
-        let record = match recorded {
-            Some(record) => record,
-            None => {
-                let draw = if self.greedy { 0 } else { self.evaluations };
-                let salt = salt(self.plan.seed, split, draw);
-                let (rollouts, mut cost) =
-                    self.evaluator.sub_wave(asked, &salt, &mut watch(self.interrupted, &mut *self.listener))?;
-                cost.elapsed = now(self.journal, self.live_since);
-                // Failures that end the run are not kept: when the metric is mended, the run goes on with this sub-wave.
-                self.spent.metric.hear_all(&rollouts, asked, self.listener)?;
-                let record = Record::Rollouts { ask: ask.clone(), rollouts, cost };
-                self.journal.append(&record)?;
-                record
-            }
-        };
-        let (rollouts, cost) = match record {
-            Record::Rollouts { ask: recorded, rollouts, cost } if recorded == ask => (rollouts, cost),
-            other => return Err(self.journal.mismatch(describe(&other), ask.to_string()).into()),
-        };
-        if is_recorded {
-            self.spent.metric.hear_all(&rollouts, asked, self.listener)?;
-        }
-        self.evaluator.learn(asked, &rollouts);
-        self.elapsed = cost.elapsed;
-        self.spent.rollouts += asked.len() as u64;
-        self.spent.task += cost.usage;
-        self.spent.task_seconds += cost.engine;
-        self.spent.judge_seconds += cost.judge;
-        self.spent.metric_seconds += cost.metric;
-        Ok(rollouts)
-    }
-
-    /// Asks reflectors. Not charged to the budget in rollouts, but counted.
+    /// Asks reflectors. Returns their answers in order. They are counted, but not charged to a budget in rollouts.
     ///
     /// # Errors
-    /// [`Halt::Stop`] when the time is up; [`Halt::Error`] ends the run.
+    /// [`Halt::Stop`] if the time is up or the user has asked to stop. [`Halt::Error`] if the run has failed.
     pub fn reflect(&mut self, requests: &[Request]) -> Result<Vec<Completion>, Halt> {
-        self.fits(0)?;
-        let ask = sha256_hex(serde_json::json!(requests).to_string().as_bytes());
-        let (completions, cost) = match self.next_recorded()? {
-            Some(Record::Reflections { ask: recorded, completions, cost, .. }) if recorded == ask => (completions, cost),
-            Some(other) => {
-                return Err(self.journal.mismatch(describe(&other), format!("reflections {ask}")).into());
-            }
+        self.require_budget(0)?;
+        let requested = sha256_hex(serde_json::json!(requests).to_string().as_bytes());
+        let (completions, cost) = match self.recorder.next(&mut self.hooks)? {
+            Some(Record::Reflections { ask, completions, cost, .. }) if ask == requested => (completions, cost),
+            Some(other) => return Err(self.recorder.mismatch(&other, format!("reflections {requested}")).into()),
             None => {
-                let mut watch = watch(self.interrupted, &mut *self.listener);
-                let (completions, mut cost) = self.evaluator.ask(requests, &mut watch)?;
-                cost.elapsed = now(self.journal, self.live_since);
+                let (completions, mut cost) = self.evaluator.answer(requests, &mut self.hooks)?;
+                cost.elapsed = self.recorder.now();
                 let read = requests.iter().map(|request| request.messages.clone()).collect();
-                self.journal.append(&Record::Reflections { ask, read, completions: completions.clone(), cost })?;
+                let record = Record::Reflections { ask: requested, read, completions: completions.clone(), cost };
+                self.recorder.append(&record)?;
                 (completions, cost)
             }
         };
-        self.elapsed = cost.elapsed;
+        self.recorder.set_elapsed(cost.elapsed);
         self.spent.reflections += requests.len() as u64;
         self.spent.reflection += cost.usage;
         self.spent.reflection_seconds += cost.engine;
-        (self.listener)(&Event::Reflected { elapsed: self.elapsed });
+        self.hooks.emit(&Event::Reflected { elapsed: cost.elapsed });
         Ok(completions)
     }
 
-    /// Tells of an event. A decision is journaled, and a replayed one must be the same.
+    /// Emits an event. A decision is recorded in the journal as well, and a replay must repeat it.
     ///
     /// # Errors
-    /// [`Halt::Error`] where the journal has another decision, or cannot be written.
+    /// [`Halt::Error`] if the journal has another decision, or cannot be written.
     pub fn log(&mut self, event: &Event) -> Result<(), Halt> {
         if event.is_decision() {
             let value = serde_json::json!(event);
-            match self.next_recorded()? {
+            match self.recorder.next(&mut self.hooks)? {
                 Some(Record::Note { event: recorded }) if recorded == value => {}
-                Some(other) => {
-                    return Err(self.journal.mismatch(describe(&other), value.to_string()).into());
-                }
-                None => self.journal.append(&Record::Note { event: value })?,
+                Some(other) => return Err(self.recorder.mismatch(&other, value.to_string()).into()),
+                None => self.recorder.append(&Record::Note { event: value })?,
             }
         }
-        (self.listener)(event);
+        self.hooks.emit(event);
         Ok(())
-    }
-
-    /// The next record; when the journal has run dry, the session goes live.
-    fn next_recorded(&mut self) -> Result<Option<Record>, Halt> {
-        if let Some(record) = self.journal.replay()? {
-            return Ok(Some(record));
-        }
-        if self.live_since.is_none() {
-            self.live_since = Some(Instant::now());
-            self.elapsed = self.journal.seconds();
-            (self.listener)(&Event::CaughtUp);
-        }
-        if self.interrupted.load(Ordering::Relaxed) {
-            return Err(RunError::Interrupted.into());
-        }
-        if self.journal.limits() != Some(self.limits) {
-            self.journal.append(&Record::Limits { limits: self.limits })?;
-        }
-        Ok(None)
-    }
-
-    /// The run's clock as of the last record, in seconds.
-    #[must_use]
-    pub fn elapsed(&self) -> f64 {
-        self.elapsed
-    }
-}
-
-/// The run's clock: what the journal's part took, and the time since this process went live.
-fn now(journal: &Journal, live_since: Option<Instant>) -> f64 {
-    journal.seconds() + live_since.map_or(0.0, |since| since.elapsed().as_secs_f64())
-}
-
-fn describe(record: &Record) -> String {
-    match record {
-        Record::Header { .. } => "a header".into(),
-        Record::Limits { .. } => "limits".into(),
-        Record::Rollouts { ask, .. } | Record::Test { ask, .. } => ask.to_string(),
-        Record::Reflections { ask, .. } => format!("reflections {ask}"),
-        Record::Note { event } => event.to_string(),
     }
 }

@@ -1,76 +1,101 @@
-//! A candidate: a text for every module, compared as a whole.
+//! Candidates: a text for every module of a program.
 
+use std::borrow::Cow;
 use std::ops::Index;
 
 use serde::{Deserialize, Serialize};
 
-use super::Layout;
 use super::index::ModuleIndex;
+use super::layout::Layout;
+use crate::data::Example;
 use crate::hash::sha256_hex;
 
-/// What evolution may change in one module.
+/// What a candidate has for one module: everything that the search may change in it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ModuleText {
-    /// The prompt.
+    /// The text that tells the module what to do.
     pub instruction: String,
-    /// Worked examples from the training data, in the order in which they are shown.
+    /// Worked examples from the training data, in the order in which the prompt shows them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub demonstrations: Vec<Demonstration>,
-    /// Whether the model reasons before it answers.
+    /// Whether the model is asked to reason before it answers.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reasoning: bool,
-    /// What stands where in its chat, where that is not as the plan says.
+    /// The layout of the prompt, if it differs from the module's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<Layout>,
 }
 
 impl ModuleText {
-    /// A prompt without worked examples, answered at once.
+    /// Creates a text of an instruction alone: no demonstrations, no reasoning, the module's layout.
     pub fn new(instruction: impl Into<String>) -> Self {
         Self { instruction: instruction.into(), demonstrations: Vec::new(), reasoning: false, layout: None }
     }
 
-    /// Tokens of the instruction and the worked examples, as `count` counts those of a text.
+    /// Returns the number of tokens of the instruction and the demonstrations. `count` returns the tokens of a text.
     #[must_use]
     pub fn tokens(&self, count: &dyn Fn(&str) -> usize) -> usize {
         count(&self.instruction) + self.demonstrations.iter().map(|shown| shown.tokens(count)).sum::<usize>()
     }
-}
 
-/// A worked example.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Demonstration {
-    /// The training example that it is taken from.
-    pub id: String,
-    /// What the module reads, in its order.
-    pub inputs: Vec<(String, String)>,
-    /// What the assistant is to write.
-    pub answer: String,
-}
-
-/// Tokens that a chat template takes for a turn of the user and one of the assistant, about.
-const TURNS: usize = 10;
-
-impl Demonstration {
-    /// Its tokens, with about as many as a chat template takes for two turns.
+    /// Returns the text without demonstrations that would give away the answer to `example`: those taken from `example` itself,
+    /// and those with the same `inputs`. `reads` are the fields that the program reads from an example.
+    ///
+    /// Rows of two files may share an id (rows without an id are numbered by line). A demonstration whose id is that of
+    /// `example`, but which differs from it in one of the fields in `reads`, is taken from another row and stays.
     #[must_use]
-    pub fn tokens(&self, count: &dyn Fn(&str) -> usize) -> usize {
-        let inputs = self.inputs.iter().map(|(name, value)| count(name) + count(value) + 2);
-        inputs.sum::<usize>() + count(&self.answer) + TURNS
+    pub fn without_answers_to(&self, example: &Example, reads: &[String], inputs: &[(String, String)]) -> Cow<'_, Self> {
+        let differs =
+            |(name, value): &(String, String)| reads.contains(name) && example.input(name).unwrap_or_default() != *value;
+        let is_example = |shown: &Demonstration| shown.id == example.id && !shown.inputs.iter().any(differs);
+        let gives_away = |shown: &Demonstration| is_example(shown) || shown.inputs == inputs;
+        if !self.demonstrations.iter().any(gives_away) {
+            return Cow::Borrowed(self);
+        }
+        let mut text = self.clone();
+        text.demonstrations.retain(|demonstration| !gives_away(demonstration));
+        Cow::Owned(text)
     }
 }
 
-/// One text a module, in the program's order.
+/// A worked example in a prompt: inputs with the right answer.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Demonstration {
+    /// The id of the training example that it is taken from.
+    pub id: String,
+    /// The module's inputs, names and values, in the module's order.
+    pub inputs: Vec<(String, String)>,
+    /// The answer as the prompt shows it in the assistant's turn.
+    pub answer: String,
+}
+
+/// An estimate of the tokens that a chat template adds for one user turn and one assistant turn.
+const TURN_TOKENS: usize = 10;
+
+impl Demonstration {
+    /// Returns the number of tokens of the demonstration in a prompt, with an estimate for the chat template. `count` returns the
+    /// tokens of a text.
+    #[must_use]
+    pub fn tokens(&self, count: &dyn Fn(&str) -> usize) -> usize {
+        let inputs = self.inputs.iter().map(|(name, value)| count(name) + count(value) + 2);
+        inputs.sum::<usize>() + count(&self.answer) + TURN_TOKENS
+    }
+}
+
+/// A module text for every module of a program, in the program's order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Candidate(pub Vec<ModuleText>);
 
 impl Candidate {
-    /// A candidate of instructions alone.
+    /// Creates a candidate of instructions alone, one for each module.
     pub fn new<S: Into<String>>(instructions: impl IntoIterator<Item = S>) -> Self {
         Self(instructions.into_iter().map(ModuleText::new).collect())
     }
 
-    /// The same, with another text for the module at `index`.
+    /// Returns the candidate with `text` for the module at `index`.
+    ///
+    /// # Panics
+    /// If the candidate has no module at `index`.
     #[must_use]
     pub fn with(&self, index: usize, text: ModuleText) -> Self {
         let mut changed = self.clone();
@@ -78,7 +103,7 @@ impl Candidate {
         changed
     }
 
-    /// A name for the whole text, 16 hexadecimal digits; part of cache and journal keys.
+    /// Returns the candidate's key: 16 hexadecimal digits of a hash of its texts. The journal stores rollouts under it.
     #[must_use]
     pub fn key(&self) -> String {
         let mut hash = sha256_hex(serde_json::json!(self).to_string().as_bytes());
@@ -92,5 +117,26 @@ impl Index<ModuleIndex> for Candidate {
 
     fn index(&self, index: ModuleIndex) -> &ModuleText {
         &self.0[index.0]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_demonstration_is_not_shown_with_its_own_example() {
+        let inputs = |text: &str| vec![("q".to_owned(), text.to_owned())];
+        let demonstration = |id: &str| Demonstration { id: id.into(), inputs: inputs(id), answer: String::new() };
+        let text = ModuleText { demonstrations: vec![demonstration("1"), demonstration("2")], ..ModuleText::new("A.") };
+        let own = |id: &str| serde_json::json!({ "q": id }).as_object().unwrap().clone();
+        let example = |id: &str| Example { id: id.into(), fields: own(id) };
+        let reads = ["q".to_owned()];
+        assert_eq!(text.without_answers_to(&example("1"), &reads, &inputs("x")).demonstrations, [demonstration("2")]);
+        assert_eq!(text.without_answers_to(&example("3"), &reads, &inputs("1")).demonstrations, [demonstration("2")]);
+        assert_eq!(text.without_answers_to(&example("3"), &reads, &inputs("x")).demonstrations.len(), 2);
+        // Line 1 of another file.
+        let other = Example { id: "1".into(), fields: serde_json::json!({ "q": "x" }).as_object().unwrap().clone() };
+        assert_eq!(text.without_answers_to(&other, &reads, &inputs("x")).demonstrations.len(), 2);
     }
 }

@@ -1,118 +1,120 @@
-//! What runs next: modules and steps in sequence, on conditions, in bounded loops; or whatever a library's user decides.
+//! Control flow of a program: modules and steps in sequence, under conditions and in bounded loops, or any other control that a
+//! user of the library implements.
 //!
-//! A [`Control`] is a state machine whose state is the trace: it looks at what has happened and names the next call. So a rollout
-//! needs no memory beside its trace, and rollouts that take different ways still share the waves of their model calls.
+//! A [`Control`] decides from the trace alone. A rollout therefore needs no state besides its trace, and rollouts that take
+//! different branches still share the rounds of model calls.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::Rollout;
+use super::trace::Rollout;
 use crate::data::Example;
 
-/// What a program does next in one rollout.
+/// What happens next in a rollout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
-    /// Calls the module at this place of the program.
+    /// The module at this index of the program is called.
     Module(usize),
-    /// Runs the step at this place, which asks no model.
+    /// The step at this index of the program, which asks no model, is run.
     Tool(usize),
-    /// Nothing: the rollout is finished.
+    /// The rollout is finished.
     Done,
-    /// Nothing more: the rollout has failed, and why.
+    /// The rollout has failed, for this reason.
     Failed(String),
 }
 
-/// Decides what a rollout does next. Called from several threads at once; the same trace must give the same answer.
+/// Decides what happens next in a rollout. Called from several threads at once. The same example and trace must give the same
+/// result.
 pub trait Control: Send + Sync + std::fmt::Debug {
-    /// The next call, given all that were made.
+    /// Returns what happens after the steps of `rollout`.
     fn next(&self, example: &Example, rollout: &Rollout) -> Next;
 }
 
-/// What is asked of a field.
+/// A test of a field's value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Test {
-    /// It is this text, whatever the case and the white space around it.
+    /// The value is this text, without regard to case and surrounding white space.
     Equals(String),
-    /// This text occurs in it, whatever the case.
+    /// The value contains this text, without regard to case.
     Contains(String),
-    /// It is not there, or empty.
+    /// With true: the field is missing or empty. With false: it is neither.
     Empty(bool),
 }
 
-/// A question about a field of the rollout, or of its example where nothing has written it.
+/// A condition on a field of the rollout, or of its example if no step has written the field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Condition {
-    /// The field.
+    /// The field's name.
     pub field: String,
-    /// What it must be.
+    /// The test of its value.
     #[serde(flatten)]
     pub test: Test,
-    /// Whether it must not be that.
+    /// Whether the test must fail instead of hold.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub not: bool,
 }
 
 impl Condition {
-    /// Whether it holds for a value.
+    /// Whether the condition holds for a value; None is a missing field.
     #[must_use]
     pub fn holds(&self, value: Option<&str>) -> bool {
         let value = value.unwrap_or_default().trim().to_lowercase();
-        let is = match &self.test {
+        let passes = match &self.test {
             Test::Equals(text) => value == text.trim().to_lowercase(),
             Test::Contains(text) => value.contains(&text.to_lowercase()),
             Test::Empty(empty) => value.is_empty() == *empty,
         };
-        is != self.not
+        passes != self.not
     }
 }
 
-/// One place of a [`Flow`].
+/// One instruction of a [`Flow`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Op {
-    /// Calls a module or a step, where the condition holds.
+    /// Calls a module or runs a step if the condition holds.
     Call {
-        /// The call.
+        /// The module or step.
         next: Next,
-        /// When; None: always.
+        /// The condition; None if the call is always made.
         when: Option<Condition>,
     },
-    /// The end of a loop: goes back, or on.
+    /// The end of a loop: jumps back, or goes on with the next instruction.
     Again {
-        /// Where its first place is.
+        /// The index of the loop's first instruction.
         to: usize,
-        /// How often the loop runs at most.
+        /// The most rounds of the loop.
         most: usize,
-        /// What ends it early.
+        /// The condition that ends the loop early.
         until: Option<Condition>,
     },
 }
 
-/// Calls in a fixed order.
+/// Calls in a fixed order, with conditions and loops.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flow {
-    /// What is called, and when.
+    /// The instructions.
     pub ops: Vec<Op>,
-    /// Fields that calls write before any reads them. Where the one that would have written such a field was not called, it is
-    /// empty: what an example has under its name may be the right answer.
+    /// The fields that a call writes before any call reads them. If the call that writes such a field was left out, a condition
+    /// sees an empty value: the example's field of that name may be the right answer.
     pub made: BTreeSet<String>,
 }
 
 impl Flow {
-    /// These calls. What they write is known once they are part of a program.
+    /// Creates a flow of these instructions. [`Program::from_flow`](super::structure::Program::from_flow) fills in `made`.
     #[must_use]
     pub fn new(ops: Vec<Op>) -> Self {
         Self { ops, made: BTreeSet::new() }
     }
 
-    /// The modules of a program, one after the other.
+    /// Creates a flow that calls the first `count` modules of a program one after the other.
     #[must_use]
     pub fn of_modules(count: usize) -> Self {
         Self::new((0..count).map(|module| Op::Call { next: Next::Module(module), when: None }).collect())
     }
 
-    /// What `field` was after the first `steps` steps of a rollout.
+    /// Returns the value of `field` after the first `steps` steps of a rollout.
     fn value(&self, field: &str, example: &Example, rollout: &Rollout, steps: usize) -> Option<String> {
         let written = rollout.steps[..steps].iter().rev().find_map(|step| step.outputs.get(field));
         written.cloned().or_else(|| if self.made.contains(field) { None } else { example.input(field) })
@@ -120,28 +122,28 @@ impl Flow {
 }
 
 impl Control for Flow {
-    /// Goes through the flow again, along the trace.
+    /// Runs the instructions again along the trace, up to the first call that is not in it.
     fn next(&self, example: &Example, rollout: &Rollout) -> Next {
         let mut rounds = vec![0_usize; self.ops.len()];
-        let (mut place, mut made) = (0, 0);
+        let (mut op_index, mut steps) = (0, 0);
         let holds =
-            |condition: &Condition, made| condition.holds(self.value(&condition.field, example, rollout, made).as_deref());
+            |condition: &Condition, steps| condition.holds(self.value(&condition.field, example, rollout, steps).as_deref());
         loop {
-            match self.ops.get(place) {
+            match self.ops.get(op_index) {
                 None => return Next::Done,
-                Some(Op::Call { when: Some(when), .. }) if !holds(when, made) => place += 1,
-                Some(Op::Call { next, .. }) if made == rollout.steps.len() => return next.clone(),
+                Some(Op::Call { when: Some(when), .. }) if !holds(when, steps) => op_index += 1,
+                Some(Op::Call { next, .. }) if steps == rollout.steps.len() => return next.clone(),
                 Some(Op::Call { .. }) => {
-                    made += 1;
-                    place += 1;
+                    steps += 1;
+                    op_index += 1;
                 }
                 Some(Op::Again { to, most, until }) => {
-                    rounds[place] += 1;
-                    if rounds[place] >= *most || until.as_ref().is_some_and(|until| holds(until, made)) {
-                        rounds[place] = 0;
-                        place += 1;
+                    rounds[op_index] += 1;
+                    if rounds[op_index] >= *most || until.as_ref().is_some_and(|until| holds(until, steps)) {
+                        rounds[op_index] = 0;
+                        op_index += 1;
                     } else {
-                        place = *to;
+                        op_index = *to;
                     }
                 }
             }
@@ -152,7 +154,7 @@ impl Control for Flow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::program::Step;
+    use crate::program::trace::Step;
 
     fn call(next: Next, when: Option<Condition>) -> Op {
         Op::Call { next, when }
@@ -162,10 +164,10 @@ mod tests {
         Condition { field: field.into(), test: Test::Equals(text.into()), not: false }
     }
 
-    /// Runs a flow, each call writing what `answers` has, and tells its calls.
+    /// Runs a flow whose calls write `answers` one after the other. Returns the calls.
     fn walk(flow: &Flow, answers: &[(&str, &str)]) -> Vec<Next> {
         let example = Example { id: "1".into(), fields: serde_json::Map::new() };
-        let mut rollout = Rollout { steps: Vec::new(), failure: None };
+        let mut rollout = Rollout::default();
         let mut calls = Vec::new();
         let mut answers = answers.iter();
         loop {
@@ -179,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_ends_when_its_condition_holds_or_its_rounds_are_over() {
+    fn a_loop_ends_when_its_condition_holds_or_after_its_last_round() {
         let flow = Flow::new(vec![
             call(Next::Module(0), None),
             call(Next::Module(1), None),
@@ -193,16 +195,16 @@ mod tests {
     }
 
     #[test]
-    fn conditions_see_what_was_written_before_them() {
+    fn conditions_read_what_was_written_before_them() {
         let not = Condition { not: true, ..is("kind", "short") };
         let flow = Flow::new(vec![call(Next::Module(0), None), call(Next::Module(1), Some(not)), call(Next::Module(2), None)]);
-        // The last call writes the field again, which changes nothing of what was decided.
+        // The last call writes the field again, which does not change the earlier decision.
         assert_eq!(walk(&flow, &[("kind", "short"), ("kind", "long")]), [Next::Module(0), Next::Module(2)]);
         assert_eq!(walk(&flow, &[("kind", "long"), ("x", ""), ("kind", "short")]).len(), 3);
     }
 
     #[test]
-    fn loops_may_stand_in_loops() {
+    fn loops_can_be_nested() {
         let flow = Flow::new(vec![
             call(Next::Module(0), None),
             call(Next::Module(1), None),
@@ -213,18 +215,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_null_is_empty() {
+    fn a_null_field_is_empty() {
         let flow = Flow::new(vec![call(
             Next::Module(0),
             Some(Condition { field: "context".into(), test: Test::Empty(true), not: false }),
         )]);
         let fields = serde_json::json!({ "context": null }).as_object().cloned().unwrap_or_default();
-        let rollout = Rollout { steps: Vec::new(), failure: None };
+        let rollout = Rollout::default();
         assert_eq!(flow.next(&Example { id: "1".into(), fields }, &rollout), Next::Module(0));
     }
 
     #[test]
-    fn conditions() {
+    fn conditions_compare_without_case_and_white_space() {
         let condition = |test, not| Condition { field: "f".into(), test, not };
         assert!(condition(Test::Empty(true), false).holds(None));
         assert!(condition(Test::Empty(true), true).holds(Some("x")));

@@ -1,12 +1,13 @@
-//! The language that a prompt is written in, as far as that is plain.
+//! Detects the language of a prompt, if it is clear.
 
 use whatlang::{Lang, detect};
 
-/// Fewer letters than these tell nothing.
+/// The fewest letters from which a language is detected.
 const LEAST_LETTERS: usize = 20;
 
-/// The language of a text without its names: what stands in backticks, words with `_` or digits.
-fn of(text: &str) -> Option<Lang> {
+/// Returns the language of a text. Names do not count: text in backticks, and words with `_` or digits. None if the text is too
+/// short or its language is not clear.
+fn language_of(text: &str) -> Option<Lang> {
     let outside = text.split('`').step_by(2).collect::<Vec<_>>().join(" ");
     let is_word = |word: &&str| !word.contains(|c: char| c == '_' || c.is_ascii_digit());
     let words: Vec<&str> = outside.split_whitespace().filter(is_word).collect();
@@ -17,16 +18,16 @@ fn of(text: &str) -> Option<Lang> {
     detect(&words).filter(whatlang::Info::is_reliable).map(|found| found.lang())
 }
 
-/// Whether English words may be added to a text: it is English, or too short to tell.
+/// Whether English words may be added to a text: its language is English or not clear.
 #[must_use]
 pub fn is_english(text: &str) -> bool {
-    of(text).is_none_or(|language| language == Lang::Eng)
+    language_of(text).is_none_or(|language| language == Lang::Eng)
 }
 
-/// Whether two texts are plainly in different languages.
+/// Whether two texts are clearly in different languages.
 #[must_use]
 pub fn differ(one: &str, other: &str) -> bool {
-    matches!((of(one), of(other)), (Some(one), Some(other)) if one != other)
+    matches!((language_of(one), language_of(other)), (Some(one), Some(other)) if one != other)
 }
 
 #[cfg(test)]
@@ -36,7 +37,7 @@ mod tests {
     const GERMAN: &str = "Lies die Nachricht eines Kunden und schreibe, welche Abteilung sich darum kümmern soll.";
 
     #[test]
-    fn languages_are_told_apart_and_names_do_not_count() {
+    fn languages_are_detected_and_names_do_not_count() {
         assert!(is_english("Given the fields `text`, produce the fields `label`."));
         assert!(is_english("Sortiere."), "too short to tell");
         assert!(!is_english(GERMAN));

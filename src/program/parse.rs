@@ -1,7 +1,7 @@
-//! From a model's answer to a module's outputs.
+//! Reads a module's outputs from a model's answer.
 //!
-//! One output is the whole answer, freed of what chat models wrap around it. Several are read from
-//! lines `name: value`, or from a JSON object with those keys.
+//! The value of a single output is the whole answer, without the label, fence or quotes that chat models put around it. Several
+//! outputs are read from lines `name: value`, or from a JSON object with those keys.
 
 use std::collections::BTreeMap;
 
@@ -10,57 +10,57 @@ use serde_json::Value;
 use super::layout::REASONING;
 use crate::data::{listed, to_text};
 
-/// The outputs that were found, by name.
+/// Values of outputs by name.
 pub type Outputs = BTreeMap<String, String>;
 
-/// Reads the outputs called `names` from `answer`. What is not there is left out.
+/// Reads the outputs called `names` from `answer`. Outputs that are missing or empty are left out.
 #[must_use]
 pub fn outputs(names: &[String], answer: &str) -> Outputs {
     let answer = answer.trim();
     if let [only] = names {
-        let value = one(only, answer);
+        let value = single_value(only, answer);
         return if value.is_empty() { Outputs::new() } else { Outputs::from([(only.clone(), value)]) };
     }
-    let from_lines = lines(names, answer);
-    // An object with fewer of the names is the value of one of them.
-    let has = |json: &serde_json::Map<String, Value>| names.iter().filter(|name| json.contains_key(*name)).count();
-    let json = json_object(answer).filter(|json| has(json) >= from_lines.len()).unwrap_or_default();
-    let mut found: Outputs = names.iter().filter_map(|n| Some((n.clone(), to_text(json.get(n)?)))).collect();
+    let from_lines = labelled_lines(names, answer);
+    // An object with fewer of the names than there are labelled lines is the value of one output.
+    let count = |json: &serde_json::Map<String, Value>| names.iter().filter(|name| json.contains_key(*name)).count();
+    let json = json_object(answer).filter(|json| count(json) >= from_lines.len()).unwrap_or_default();
+    let mut found: Outputs = names.iter().filter_map(|name| Some((name.clone(), to_text(json.get(name)?)))).collect();
     for (name, value) in from_lines {
         found.entry(name).or_insert(value);
     }
     found
 }
 
-/// The same of an answer that reasons first: outputs stand behind their names. Where the only one does
-/// not, it is the last line.
+/// Reads the outputs called `names` from an answer that begins with reasoning. Outputs are read from lines `name: value`. If there
+/// is a single output and its name is not found, its value is the last line of the answer.
 #[must_use]
 pub fn reasoned(names: &[String], answer: &str) -> Outputs {
     let mut labels = names.to_vec();
     labels.push(REASONING.into());
-    let mut found = lines(&labels, answer);
+    let mut found = labelled_lines(&labels, answer);
     found.remove(REASONING);
     if let ([only], true) = (names, found.is_empty())
         && let Some(last) = answer.lines().map(str::trim).rfind(|line| !line.is_empty())
-        // A fence alone is no answer.
+        // A line that only opens or closes a code block is no value.
         && !last.starts_with("```")
     {
-        found.insert(only.clone(), one(only, last));
+        found.insert(only.clone(), single_value(only, last));
     }
     found
 }
 
-/// What an answer without some of its outputs looks like, in words that a reflector can use.
+/// Returns which of the outputs called `names` were not found in `answer`, in words for the reflector. None if all were found.
 #[must_use]
 pub fn missing(names: &[String], found: &Outputs, answer: &str) -> Option<String> {
-    let absent: Vec<&String> = names.iter().filter(|n| !found.contains_key(*n)).collect();
+    let absent: Vec<&String> = names.iter().filter(|name| !found.contains_key(*name)).collect();
     if absent.is_empty() {
         return None;
     }
     if answer.trim().is_empty() {
         return Some("The answer was empty.".into());
     }
-    let form: Vec<String> = names.iter().map(|n| format!("`{n}: …`")).collect();
+    let form: Vec<String> = names.iter().map(|name| format!("`{name}: …`")).collect();
     Some(format!(
         "The answer could not be read: {} {} missing. It must have one line for each field: {}.",
         listed(&absent),
@@ -69,16 +69,16 @@ pub fn missing(names: &[String], found: &Outputs, answer: &str) -> Option<String
     ))
 }
 
-/// What stands in a JSON object that has the output's name and nothing else: models wrap a lone answer so. None where the value
-/// is no such object.
+/// Returns the value inside a JSON object whose only key is the output's `name`; models wrap single answers this way. None if
+/// `value` is no such object, or if the value inside is itself an object or a list.
 #[must_use]
 pub fn unwrapped(name: &str, value: &str) -> Option<String> {
     let (object, _) = leading_object(value.trim_start())?;
     let (key, inner) = object.iter().next().filter(|_| object.len() == 1)?;
-    (names_it(key, name) && !inner.is_object() && !inner.is_array()).then(|| to_text(inner))
+    (is_label_of(key, name) && !inner.is_object() && !inner.is_array()).then(|| to_text(inner))
 }
 
-/// The JSON object that a text begins with, and where it ends.
+/// Returns the JSON object at the beginning of a text, and its length in bytes.
 fn leading_object(text: &str) -> Option<(serde_json::Map<String, Value>, usize)> {
     let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Value>();
     match stream.next() {
@@ -87,38 +87,38 @@ fn leading_object(text: &str) -> Option<(serde_json::Map<String, Value>, usize)>
     }
 }
 
-/// Whether an answer begins with the label of reasoning or of one of the outputs.
+/// Whether an answer begins with the label of the reasoning or of one of the outputs called `names`.
 #[must_use]
 pub fn begins_with_a_label(names: &[String], answer: &str) -> bool {
-    // The keys of an object are its own.
+    // The keys of a JSON object are not labels.
     if leading_object(answer.trim_start()).is_some() {
         return false;
     }
     let label = answer.trim_start().split_once(':').map(|(label, _)| label);
-    let is = |name: &str| label.is_some_and(|label| names_it(label, name));
-    is(REASONING) || names.iter().any(|name| is(name))
+    let has_label = |name: &str| label.is_some_and(|label| is_label_of(label, name));
+    has_label(REASONING) || names.iter().any(|name| has_label(name))
 }
 
-/// The first JSON object in `text`, fenced or not.
+/// Returns the first JSON object in `text`, inside a code block or not. None if there is none behind the first 20 opening braces.
 #[must_use]
 pub fn json_object(text: &str) -> Option<serde_json::Map<String, Value>> {
     text.match_indices('{').take(20).find_map(|(at, _)| leading_object(&text[at..])).map(|(object, _)| object)
 }
 
-/// A whole answer without the label, fence or quotes around it.
-fn one(name: &str, answer: &str) -> String {
+/// Returns a whole answer without the label, code fence and quotes around it.
+fn single_value(name: &str, answer: &str) -> String {
     let mut text = unfence(answer);
     if leading_object(text).is_none()
         && let Some((label, rest)) = text.split_once(':')
-        && names_it(label, name)
+        && is_label_of(label, name)
     {
         text = unfence(rest.trim_start_matches('*').trim());
     }
     unquote(text).to_owned()
 }
 
-/// Lines `name: value`; a value goes on until the next name. The first of equal names counts.
-fn lines(names: &[String], answer: &str) -> Outputs {
+/// Reads lines `name: value`. A value continues until the next name. If a name occurs more than once, the first value counts.
+fn labelled_lines(names: &[String], answer: &str) -> Outputs {
     let mut found = Outputs::new();
     let mut current: Option<(String, String)> = None;
     let close = |current: &mut Option<(String, String)>, found: &mut Outputs| {
@@ -129,17 +129,17 @@ fn lines(names: &[String], answer: &str) -> Outputs {
             }
         }
     };
-    // In a fenced block of a value, nothing is a label, if the block is closed at all.
+    // Nothing inside a code block of a value is a label, provided that the block is closed.
     let is_fence = |line: &str| line.trim_start().starts_with("```");
     let last_fence = answer.lines().enumerate().filter(|(_, line)| is_fence(line)).map(|(number, _)| number).last().unwrap_or(0);
     let mut fenced = false;
-    // Nor is anything within an object that is a value: up to here.
+    // Nor is anything inside a JSON object that is a value. This is the offset where the last such object ends.
     let mut object_end = 0;
     let offset = |part: &str| part.as_ptr().addr() - answer.as_ptr().addr();
     for (number, line) in answer.lines().enumerate() {
         let label_of = |line: &str| {
             let (label, rest) = line.split_once(':')?;
-            let name = names.iter().find(|name| names_it(label, name))?;
+            let name = names.iter().find(|name| is_label_of(label, name))?;
             let rest = rest.trim_start_matches('*').trim();
             Some((name.clone(), rest.to_owned(), offset(rest)))
         };
@@ -169,19 +169,20 @@ fn lines(names: &[String], answer: &str) -> Outputs {
     found
 }
 
-/// Whether a label is an output's name, whatever the case and the marks around it. A name may have some of these itself.
-pub(crate) fn names_it(label: &str, name: &str) -> bool {
-    bare(label).eq_ignore_ascii_case(bare(name))
+/// Whether `label` is an output's name, without regard to case and surrounding marks. A name may itself begin or end with such
+/// marks.
+pub(crate) fn is_label_of(label: &str, name: &str) -> bool {
+    without_marks(label).eq_ignore_ascii_case(without_marks(name))
 }
 
-/// A label without list marks, emphasis and quotes.
-fn bare(label: &str) -> &str {
+/// Returns a label without list marks, emphasis and quotes around it.
+fn without_marks(label: &str) -> &str {
     label.trim_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '-' | '#' | '"' | '\'' | '`' | '_' | '>' | '{'))
 }
 
-/// The inside of a fenced block that is the whole text.
+/// Returns the content of a code block if the block is the whole text, otherwise the text.
 fn unfence(text: &str) -> &str {
-    // With a fence in between, these are two blocks and not one.
+    // A fence in between means that there are two blocks.
     let inside = text.strip_prefix("```").and_then(|rest| rest.strip_suffix("```")).filter(|inside| !inside.contains("\n```"));
     match inside {
         Some(inside) => match inside.split_once('\n') {
@@ -192,10 +193,10 @@ fn unfence(text: &str) -> &str {
     }
 }
 
-/// Bytes of the longest text that is taken out of its quotes: a longer one, or one of several lines, was quoted on purpose.
+/// The most bytes of a text that is taken out of its quotes. A longer text, or one of several lines, was quoted on purpose.
 const LONGEST_QUOTED: usize = 100;
 
-/// A short text without one pair of quotes around it.
+/// Returns a short text without one pair of quotes around it.
 fn unquote(text: &str) -> &str {
     let text = text.trim();
     if text.len() > LONGEST_QUOTED || text.contains('\n') {
@@ -217,30 +218,30 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn two_blocks_of_code_are_not_one() {
+    fn two_code_blocks_are_not_taken_for_one() {
         let answer = "```python\ndef f(n):\n    return n\n```\nFor example:\n```python\nf(1)\n```";
         assert_eq!(outputs(&names(&["code"]), answer)["code"], answer);
         assert_eq!(reasoned(&names(&["code"]), "Well.\n```\nf(1)\n```"), Outputs::new());
     }
 
     #[test]
-    fn a_name_inside_of_a_value_ends_no_value() {
+    fn a_name_inside_a_code_block_does_not_end_a_value() {
         let answer = "plan: count\ncode: ```python\nx = {\n\"plan\": 1,\n}\n```";
         let found = outputs(&names(&["plan", "code"]), answer);
         assert_eq!(found["plan"], "count");
         assert!(found["code"].contains("\"plan\": 1,\n}"), "{found:?}");
         let open = outputs(&names(&["code", "plan"]), "code: ```python\nx = 1\nplan: count");
-        assert_eq!(open["plan"], "count", "a block that is never closed hides nothing");
+        assert_eq!(open["plan"], "count", "labels in a block that is never closed count");
     }
 
     #[test]
-    fn an_object_that_is_a_value_does_not_speak_for_the_others() {
+    fn an_object_that_is_the_value_of_one_output_gives_no_value_to_others() {
         let found = outputs(&names(&["answer", "payload"]), "answer: yes\npayload: {\"answer\": \"no\", \"n\": 1}");
         assert_eq!((found["answer"].as_str(), found["payload"].as_str()), ("yes", "{\"answer\": \"no\", \"n\": 1}"));
     }
 
     #[test]
-    fn the_keys_of_an_object_are_no_labels() {
+    fn the_keys_of_an_object_are_not_labels() {
         let object = "{\"answer\": \"Paris\", \"confidence\": \"high\"}";
         assert_eq!(outputs(&names(&["answer"]), object)["answer"], object);
         assert_eq!(outputs(&names(&["answer"]), &format!("answer: {object}"))["answer"], object);
@@ -248,12 +249,12 @@ mod tests {
         let pretty = "payload: {\n\"answer\": \"no\",\n\"n\": 1\n}\nanswer: yes";
         let found = outputs(&names(&["answer", "payload"]), pretty);
         assert_eq!((found["answer"].as_str(), found["payload"].as_str()), ("yes", "{\n\"answer\": \"no\",\n\"n\": 1\n}"));
-        // One that is never closed hides nothing.
+        // Labels in an object that is never closed count.
         assert_eq!(outputs(&names(&["payload", "answer"]), "payload: {\nanswer: yes")["answer"], "yes");
     }
 
     #[test]
-    fn an_answer_that_is_wrapped_in_an_object_is_taken_out() {
+    fn an_answer_wrapped_in_an_object_is_unwrapped() {
         assert_eq!(unwrapped("label", "{\"Label\": \"spam\"} since it sells").as_deref(), Some("spam"));
         assert_eq!(unwrapped("n", "{\"n\": 3}").as_deref(), Some("3"));
         for other in ["{\"label\": \"spam\", \"why\": \"x\"}", "{\"kind\": \"spam\"}", "{\"label\": [1]}", "spam", "{"] {
@@ -266,14 +267,14 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_text_keeps_its_quotes() {
+    fn a_long_text_keeps_its_quotes() {
         let poem = format!("\"{}\"", "All that is gold does not glitter. ".repeat(4).trim());
         assert_eq!(outputs(&names(&["response"]), &poem)["response"], poem);
         assert_eq!(outputs(&names(&["response"]), "\"one\ntwo\"")["response"], "\"one\ntwo\"");
     }
 
     #[test]
-    fn one_output_in_many_dresses() {
+    fn a_single_output_is_read_from_many_forms() {
         for answer in [
             "spam",
             " spam\n",
@@ -290,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_may_begin_or_end_with_what_is_taken_off_labels() {
+    fn a_name_may_begin_or_end_with_the_marks_that_are_removed_from_labels() {
         for answer in ["class_: spam", "spam", "**class_**: spam", "Class: spam"] {
             assert_eq!(outputs(&names(&["class_"]), answer)["class_"], "spam", "{answer}");
         }
@@ -299,12 +300,12 @@ mod tests {
     }
 
     #[test]
-    fn a_colon_in_a_value_is_no_label() {
+    fn a_colon_in_a_value_does_not_make_a_label() {
         assert_eq!(outputs(&names(&["answer"]), "Note: all is well")["answer"], "Note: all is well");
     }
 
     #[test]
-    fn several_outputs_in_many_dresses() {
+    fn several_outputs_are_read_from_many_forms() {
         let wanted = Outputs::from([("team".into(), "billing".into()), ("order".into(), "12345".into())]);
         for answer in [
             "team: billing\norder: 12345",
@@ -325,14 +326,14 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_may_begin_once_more() {
+    fn an_answer_that_repeats_its_start_is_detected() {
         let begins = |answer| begins_with_a_label(&names(&["plan", "label"]), answer);
         assert!(begins(" **Label**: x") && begins("plan: x") && begins("reasoning: x"));
         assert!(!begins(" x") && !begins("other: x") && !begins(": x"));
     }
 
     #[test]
-    fn an_answer_after_reasoning() {
+    fn the_answer_after_reasoning_is_read() {
         for answer in
             ["reasoning: 3 and 4\nmake 7\nanswer: 7", "reasoning: so **Answer:** is next\n**Answer**: 7", "so it is\n\n7\n"]
         {
@@ -342,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_said_in_words() {
+    fn missing_outputs_are_named() {
         let names = names(&["team", "order"]);
         let found = outputs(&names, "team: billing");
         let words = missing(&names, &found, "team: billing").unwrap();

@@ -1,35 +1,45 @@
-//! What judges say of texts that others have graded: outside of any run, to know what their grades are worth.
+//! Compares the grades of a metric's judges with grades that the examples bring, as part of an evaluation.
 
 use crate::data::Example;
 use crate::engine::EngineError;
-use crate::evaluate::evaluator::{Evaluator, SUB_WAVE, Watch};
-use crate::evaluate::{Cost, Verdict};
-use crate::metric::Metric;
-use crate::program::Rollout;
+use crate::evaluate::evaluator::Evaluator;
+use crate::evaluate::scored::{Cost, Verdict};
+use crate::evaluate::waves::SUB_WAVE;
+use crate::hooks::Hooks;
+use crate::program::trace::Rollout;
 use crate::report::agreement::Agreement;
 
-/// Asks every judge of the metric to grade the labelled texts of `examples`.
+/// A text with the grade that somebody else gave it.
+struct Graded<'a> {
+    example: &'a Example,
+    rollout: Rollout,
+    grade: u32,
+}
+
+/// Lets every judge of the metric grade the labelled texts of `examples`. Returns the agreement of each judge that has any.
+///
+/// # Errors
+/// [`EngineError`]; [`EngineError::Interrupted`] if `hooks` interrupt the evaluation.
 pub(super) fn agreement(
     evaluator: &mut Evaluator<'_>,
-    metric: &dyn Metric,
     examples: &[Example],
-    watch: &mut Watch<'_>,
+    hooks: &mut Hooks<'_>,
 ) -> Result<Vec<Agreement>, EngineError> {
     let mut agreements = Vec::new();
-    for (name, judge) in metric.judges() {
-        let labelled = |example| {
-            // What is wrong with a label was told before the run.
+    for (name, judge) in evaluator.metric().judges() {
+        let graded = |example| {
+            // A wrong label is not reported here: the examples were checked before the evaluation.
             let (grade, rollout) = judge.labelled(example).ok().flatten()?;
-            Some((example, grade, rollout))
+            Some(Graded { example, rollout, grade })
         };
-        let labelled: Vec<(&Example, u32, Rollout)> = examples.iter().filter_map(labelled).collect();
+        let graded: Vec<Graded<'_>> = examples.iter().filter_map(graded).collect();
         let (mut pairs, mut unreadable) = (Vec::new(), 0);
-        for wave in labelled.chunks(SUB_WAVE) {
-            let of: Vec<(&Example, &Rollout)> = wave.iter().map(|(example, _, rollout)| (*example, rollout)).collect();
-            let verdicts = evaluator.verdicts(judge, &of, watch, &mut Cost::default())?;
-            for (verdict, (_, given, _)) in verdicts.iter().zip(wave) {
+        for graded in graded.chunks(SUB_WAVE) {
+            let rollouts: Vec<(&Example, &Rollout)> = graded.iter().map(|graded| (graded.example, &graded.rollout)).collect();
+            let verdicts = evaluator.verdicts(judge, &rollouts, hooks, &mut Cost::default())?;
+            for (verdict, graded) in verdicts.iter().zip(graded) {
                 match verdict {
-                    Verdict::Judged(judgement) => pairs.push((judge.grade(judgement.score), *given)),
+                    Verdict::Judged(judgement) => pairs.push((judge.grade(judgement.score), graded.grade)),
                     Verdict::Unscored(_) => unreadable += 1,
                 }
             }

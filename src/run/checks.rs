@@ -1,14 +1,14 @@
-//! What a plan asks for that cannot be, or has no effect.
+//! Checks of a plan against its data and models, and notes on settings that have no effect.
 
 use crate::config::{Keep, Method, OptimizePlan, Parents, Plan};
 use crate::data::split::Splits;
 use crate::engine::Engine;
 use crate::error::RunError;
 
-/// Training examples beyond which more rarely help.
+/// The number of training examples beyond which more rarely help.
 pub(super) const ENOUGH_TRAINING: usize = 100;
 
-/// Settings of the plan that have no effect.
+/// Returns notes on the settings of a plan that have no effect, and on data that would be of more use elsewhere.
 pub(super) fn notes(plan: &Plan, splits: &Splits) -> Vec<String> {
     let mut notes = Vec::new();
     if splits.train.len() > ENOUGH_TRAINING {
@@ -21,9 +21,9 @@ pub(super) fn notes(plan: &Plan, splits: &Splits) -> Vec<String> {
     let method = plan.optimize.optimizer;
     if method != Method::Gepa {
         let defaults = OptimizePlan { optimizer: method, ..OptimizePlan::from_preset(plan.optimize.preset) };
-        let given: Vec<&str> = gepa_only_settings(&plan.optimize, &defaults);
+        let given: Vec<&str> = changed_gepa_settings(&plan.optimize, &defaults);
         if !given.is_empty() {
-            // Without the method's name: the notes of several runs are told once where they are the same.
+            // The note does not name the method, so that the comparison of several methods shows it once.
             notes.push(format!("{} of [optimize]: only GEPA goes by that", given.join(", ")));
         }
         let open: Vec<&str> = plan.modules.iter().filter(|m| !m.frozen).map(|m| m.name.as_str()).collect();
@@ -36,16 +36,16 @@ pub(super) fn notes(plan: &Plan, splits: &Splits) -> Vec<String> {
         }
         return notes;
     }
-    // Said to whoever has set it.
-    let usual = OptimizePlan::from_preset(plan.optimize.preset).max_merges;
-    if plan.optimize.merge && plan.optimize.max_merges != usual && plan.modules.len() == 1 {
+    // Only a user who has set `max_merges` expects merges.
+    let default_merges = OptimizePlan::from_preset(plan.optimize.preset).max_merges;
+    if plan.optimize.merge && plan.optimize.max_merges != default_merges && plan.modules.len() == 1 {
         notes.push("nothing was merged: candidates of a program with one module have nothing to cross".into());
     }
     notes
 }
 
-/// Returns the keys that only GEPA reads and that differ from the default.
-fn gepa_only_settings(plan: &OptimizePlan, default: &OptimizePlan) -> Vec<&'static str> {
+/// Returns the settings that only GEPA uses and that differ from the defaults.
+fn changed_gepa_settings(plan: &OptimizePlan, default: &OptimizePlan) -> Vec<&'static str> {
     let keys = [
         ("`candidate_selection`", plan.candidate_selection != default.candidate_selection),
         ("`module_selection`", plan.module_selection != default.module_selection),
@@ -64,7 +64,10 @@ fn gepa_only_settings(plan: &OptimizePlan, default: &OptimizePlan) -> Vec<&'stat
     keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }
 
-/// Whether the budget holds the seed's validation.
+/// Checks that the budget is large enough to score the seed on the validation examples.
+///
+/// # Errors
+/// [`RunError::Plan`] with a budget that is large enough.
 pub(super) fn check_budget(plan: &Plan, splits: &Splits) -> Result<(), RunError> {
     let Some(most) = plan.optimize.budget.most_rollouts(plan.modules.len(), splits.val.len()) else {
         return Ok(());
@@ -82,11 +85,15 @@ pub(super) fn check_budget(plan: &Plan, splits: &Splits) -> Result<(), RunError>
     )))
 }
 
-/// Tokens of a prompt without which no request makes sense.
-const LEAST_PROMPT: usize = 64;
+/// The fewest tokens that a context must have left for the prompt.
+const LEAST_PROMPT_TOKENS: usize = 64;
 
-/// Answers must leave room for prompts.
-pub(super) fn check_room(plan: &Plan, engine: &dyn Engine) -> Result<(), RunError> {
+/// Checks that the contexts of the models hold answers of the most tokens besides a prompt, and that the task file's instructions and
+/// demonstrations are not longer than allowed.
+///
+/// # Errors
+/// [`RunError::Plan`] with the setting to change.
+pub(super) fn check_context(plan: &Plan, engine: &dyn Engine) -> Result<(), RunError> {
     let modules = plan.modules.iter().map(|m| (&m.model, m.max_tokens, format!("`max_tokens` of module `{}`", m.name)));
     let tokens = plan.optimize.reflection_tokens;
     let reflectors = plan.optimize.reflectors.iter().map(|model| (model, tokens, "`optimize.reflection_tokens`".to_owned()));
@@ -94,7 +101,7 @@ pub(super) fn check_room(plan: &Plan, engine: &dyn Engine) -> Result<(), RunErro
         plan.metric.judges().into_iter().map(|judge| (&judge.model, judge.max_tokens, "`max_tokens` of the judge".to_owned()));
     for (model, tokens, key) in modules.chain(reflectors).chain(judges) {
         let (context, model) = (engine.context_length(model.id), &model.name);
-        if tokens as usize + LEAST_PROMPT > context {
+        if tokens as usize + LEAST_PROMPT_TOKENS > context {
             return Err(RunError::Plan(format!(
                 "{key} is {tokens}, but `{model}` has a context of {context} tokens for prompt and answer together; \
                  lower it, or raise `model.{model}.context`"

@@ -1,5 +1,5 @@
-//! The best constant answer: what is right without reading anything. A prompt that scores no better has learned how frequent
-//! the answers are, not the task.
+//! The best constant answer: the answer that scores best if every example is given the same. A prompt that scores no better has
+//! learned how frequent the answers are, not the task.
 
 use std::collections::BTreeMap;
 
@@ -10,26 +10,28 @@ use crate::evaluate::scores::mean;
 use crate::metric::{self, Metric};
 use crate::program::{Program, Rollout, Step};
 
-/// Values of an output that are tried.
-const TRIED: usize = 5;
+/// The most values of an output that are tried.
+const MOST_VALUES: usize = 5;
 
 /// An answer that is the same for every example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Constant {
-    /// What is answered, by output.
+    /// The values of the outputs, by name.
     pub outputs: BTreeMap<String, String>,
-    /// Its mean on the validation examples, by the task's own metric.
+    /// The mean score on the validation examples, by the task's metric.
     pub score: f64,
 }
 
-/// The best constant answer, chosen on `train` and scored on `val`; None where nothing in the rows says what an answer would
-/// be, or where the metric must ask a model.
+/// Returns the best constant answer, chosen on `train` and scored on `val`. None if the rows do not tell what an answer would be, or if
+/// the metric needs a model.
+///
+/// Outputs are chosen one after the other, starting with the most frequent value of each; a value is kept if it raises the score.
 #[must_use]
 pub fn best(program: &Program, metric: &dyn Metric, train: &[Example], val: &[Example]) -> Option<Constant> {
     let mut candidates: BTreeMap<&String, Vec<String>> = BTreeMap::new();
     let outputs = program.modules.iter().flat_map(|module| module.outputs.iter().map(|output| (output, module.label(output))));
     for (output, label) in outputs {
-        let field = field_of(label, program, metric, train);
+        let field = answer_field(label, program, metric, train);
         if let Some(values) = field.map(|field| values(&field, train)).filter(|values| !values.is_empty()) {
             candidates.insert(output, values);
         }
@@ -53,9 +55,9 @@ pub fn best(program: &Program, metric: &dyn Metric, train: &[Example], val: &[Ex
     Some(Constant { outputs, score })
 }
 
-/// The field of the rows that says what an output should be: its label, else the only one that holds an answer to the metric and
-/// that the program does not read.
-fn field_of(label: &str, program: &Program, metric: &dyn Metric, train: &[Example]) -> Option<String> {
+/// Returns the field of the rows that holds the right value of an output: its label if all rows have it, otherwise the only field that
+/// holds an answer by the metric and that the program does not read. None if there is no such field, or more than one.
+fn answer_field(label: &str, program: &Program, metric: &dyn Metric, train: &[Example]) -> Option<String> {
     let in_all = |field: &str| train.iter().all(|example| example.fields.contains_key(field));
     if in_all(label) {
         return Some(label.to_owned());
@@ -68,9 +70,10 @@ fn field_of(label: &str, program: &Program, metric: &dyn Metric, train: &[Exampl
     }
 }
 
-/// The most frequent values of a field, the first the most frequent; of objects, the one of each key's most frequent value.
+/// Returns the values of a field that are tried, the most frequent first. If all values are objects: one object that has the most
+/// frequent value of each key.
 fn values(field: &str, train: &[Example]) -> Vec<String> {
-    let rows: Vec<Value> = train.iter().filter_map(|example| Some(opened(example.fields.get(field)?))).collect();
+    let rows: Vec<Value> = train.iter().filter_map(|example| Some(unpacked(example.fields.get(field)?))).collect();
     let objects: Vec<&Map<String, Value>> = rows.iter().filter_map(Value::as_object).collect();
     if !objects.is_empty() && objects.len() == rows.len() {
         let keys: Vec<&String> = objects.iter().flat_map(|object| object.keys()).collect();
@@ -86,8 +89,8 @@ fn values(field: &str, train: &[Example]) -> Vec<String> {
     most_frequent(rows.into_iter()).iter().map(to_text).collect()
 }
 
-/// A text that holds an object counts as the object, a list as its first item.
-fn opened(value: &Value) -> Value {
+/// Returns a value as the metric compares it: a text that holds a JSON object as that object, a list as its first item.
+fn unpacked(value: &Value) -> Value {
     match value {
         Value::String(text) => serde_json::from_str(text).ok().filter(Value::is_object).unwrap_or_else(|| text.trim().into()),
         Value::Array(items) => items.first().cloned().unwrap_or(Value::Null),
@@ -95,24 +98,24 @@ fn opened(value: &Value) -> Value {
     }
 }
 
-/// The values that occur more than once, the most frequent first; where each occurs once, the first of them.
+/// Returns the values that occur more than once, the most frequent first; if there are none, the first value.
 fn most_frequent(values: impl Iterator<Item = Value>) -> Vec<Value> {
     let mut counts: Vec<(Value, usize)> = Vec::new();
     for value in values {
-        match counts.iter_mut().find(|(known, _)| *known == value) {
+        match counts.iter_mut().find(|(counted, _)| *counted == value) {
             Some((_, count)) => *count += 1,
             None => counts.push((value, 1)),
         }
     }
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let often = counts.iter().filter(|(_, count)| *count > 1).count().clamp(1, TRIED);
+    let often = counts.iter().filter(|(_, count)| *count > 1).count().clamp(1, MOST_VALUES);
     counts.into_iter().take(often).map(|(value, _)| value).collect()
 }
 
-/// The mean of a constant answer; None where the metric cannot tell without a model, or fails.
+/// Returns the mean score of a constant answer. None if the metric needs a model or fails on every example.
 fn score(metric: &dyn Metric, outputs: &BTreeMap<String, String>, examples: &[Example]) -> Option<f64> {
     let step = Step { outputs: outputs.clone(), ..Step::default() };
-    let rollout = Rollout { steps: vec![step], failure: None };
+    let rollout = Rollout { steps: vec![step], ..Rollout::default() };
     let verdict = |example: &Example| {
         if metric.questions(example, &rollout) > 0 {
             return None;
@@ -131,13 +134,13 @@ mod tests {
     use crate::program::tests_support::module;
 
     fn examples(rows: &[Value]) -> Vec<Example> {
-        let example = |(place, row): (usize, &Value)| Example { id: place.to_string(), fields: row.as_object().unwrap().clone() };
+        let example = |(index, row): (usize, &Value)| Example { id: index.to_string(), fields: row.as_object().unwrap().clone() };
         rows.iter().enumerate().map(example).collect()
     }
 
     #[test]
-    fn it_is_chosen_on_train_and_scored_on_val() {
-        let program = Program::of_modules(vec![module("m", &["text"], &["answer"])]);
+    fn the_constant_is_chosen_on_train_and_scored_on_val() {
+        let program = Program::from_modules(vec![module("m", &["text"], &["answer"])]);
         let row = |kind: &str| json!({ "text": "x", "kind": kind });
         let train = examples(&[row("b"), row("a"), row("a")]);
         let val = examples(&[row("a"), row("b"), row("b"), row("b")]);
@@ -146,8 +149,8 @@ mod tests {
     }
 
     #[test]
-    fn an_object_is_put_together_key_by_key() {
-        let program = Program::of_modules(vec![module("m", &["text"], &["facts"])]);
+    fn an_object_has_the_most_frequent_value_of_each_key() {
+        let program = Program::from_modules(vec![module("m", &["text"], &["facts"])]);
         let row = |a: &str, b: &str| json!({ "text": "x", "facts": { "a": a, "b": b } });
         let train = examples(&[row("1", "x"), row("2", "y"), row("1", "y")]);
         let best = best(&program, &Json::new(Some("facts".into()), BTreeMap::new()), &train, &train).unwrap();
@@ -156,15 +159,15 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_say_nothing_of_an_answer_have_none() {
-        let program = Program::of_modules(vec![module("m", &["text"], &["answer"])]);
+    fn rows_without_an_answer_have_no_constant() {
+        let program = Program::from_modules(vec![module("m", &["text"], &["answer"])]);
         let rows = examples(&[json!({ "text": "x" })]);
         assert_eq!(best(&program, &Label::new("kind", "answer"), &rows, &rows), None);
     }
 
     #[test]
-    fn a_pattern_is_no_answer() {
-        let program = Program::of_modules(vec![module("m", &["text"], &["answer"])]);
+    fn a_pattern_is_not_an_answer() {
+        let program = Program::from_modules(vec![module("m", &["text"], &["answer"])]);
         let rows = examples(&[json!({ "text": "x", "pattern": "yes" })]);
         assert_eq!(best(&program, &Text::new(Comparison::Regex, "pattern", "answer"), &rows, &rows), None);
         let exact = best(&program, &Text::new(Comparison::Exact, "pattern", "answer"), &rows, &rows);

@@ -1,11 +1,11 @@
-//! What is wrong with a task, told before an hour is spent on it.
+//! Findings: what stands in the way of a good run, found in the data and in the seed's rollouts before the run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::EvalResult;
 use super::checks::ENOUGH_TRAINING;
 use super::constant::Constant;
+use super::eval::EvalResult;
 use crate::data::Example;
 use crate::data::split::Splits;
 use crate::engine::{Ended, Shape};
@@ -13,109 +13,109 @@ use crate::evaluate::Verdict;
 use crate::metric::Metric;
 use crate::program::{Program, Rollout, Step};
 
-/// Beyond this score, little is left to gain.
+/// The score of a seed from which on little is left to gain.
 const HIGH: f64 = 0.95;
 
-/// At most this score is next to nothing.
+/// The score of a seed up to which it is next to nothing.
 pub(super) const LOW: f64 = 0.1;
 
-/// Failures that say all the same say nothing, from so many on.
-const FAILURES: usize = 3;
+/// The fewest failures whose equal feedback is a finding.
+const LEAST_FAILURES: usize = 3;
 
-/// Rows of a field that does not vary, from so many on.
-const ROWS: usize = 4;
+/// The fewest rows in which a field that never varies is a finding.
+const LEAST_ROWS: usize = 4;
 
-/// The half width of a 95% interval, in points, beyond which validation tells little.
-const WIDE: f64 = 20.0;
+/// The half width of a 95% interval, in percentage points, from which on the validation examples are too few.
+const MOST_POINTS: f64 = 20.0;
 
-/// How much of the seed's score a constant answer must reach to be told.
-const NEARLY: f64 = 0.9;
+/// The share of the seed's score that a constant answer must reach to be a finding.
+const CONSTANT_SHARE: f64 = 0.9;
 
-/// Something about a task that stands in the way of a good run. Scores are means from 0 to 1.
+/// Something that stands in the way of a good run. Scores are means in [0, 1].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Finding {
-    /// The seed is right nearly everywhere.
+    /// The seed is right on nearly all examples.
     SeedIsGood {
-        /// Its score.
+        /// The seed's score.
         score: f64,
-        /// Examples that it was tried on.
+        /// The number of examples that it was run on.
         tried: usize,
     },
-    /// Neither the seed nor the seed with worked examples scored anything: the model may not be able to do the task.
+    /// Neither the seed nor the seed with demonstrations scored above 0: the model may not be able to do the task.
     NothingScores {
-        /// Examples that both were tried on.
+        /// The number of examples that both were run on.
         tried: usize,
-        /// Worked examples that the second one had.
+        /// The number of demonstrations.
         shown: usize,
     },
-    /// The seed scored next to nothing, and with worked examples it scored more, or still next to nothing.
+    /// The seed scored next to nothing; with demonstrations it scored more, or still next to nothing.
     SeedIsPoor {
-        /// Its score.
+        /// The seed's score without demonstrations.
         score: f64,
-        /// Examples that both were tried on.
+        /// The number of examples that it was run on.
         tried: usize,
-        /// Worked examples that it had the second time; 0: there was no second time.
+        /// The number of demonstrations; 0 if the rows tell none, so that the seed was run without them only.
         shown: usize,
-        /// Its score with them.
+        /// The seed's score with the demonstrations.
         with: f64,
     },
-    /// Every failure has the same words: there is nothing to learn from.
+    /// Every failure has the same feedback, so that a reflector learns nothing from it.
     SameFeedback {
-        /// The words.
+        /// The feedback.
         feedback: String,
-        /// Failures with them.
+        /// The number of failures.
         failures: usize,
     },
     /// The validation examples are too few to tell candidates apart.
     SmallValidation {
-        /// How many there are.
+        /// The number of validation examples.
         examples: usize,
-        /// Half of the widest 95% interval of a score, in points of a hundred.
+        /// Half the width of the 95% interval of a score of 0.5, in percentage points.
         points: f64,
     },
-    /// Answers were cut off.
+    /// Answers of a module were cut off.
     Cut {
-        /// The module.
+        /// The module's name.
         module: String,
-        /// Calls that were.
+        /// The number of answers that were cut off.
         cut: usize,
-        /// Of how many.
+        /// The number of all its answers.
         of: usize,
-        /// Its limit.
+        /// The most tokens of its answers.
         max_tokens: u32,
     },
-    /// No value that an output may have is right for rows.
+    /// For some rows, none of the values that an output may have is right.
     NeverAllowed {
-        /// The output.
+        /// The output's name.
         output: String,
-        /// What it may be.
+        /// The values that it may have.
         values: Vec<String>,
-        /// What a row says that it should be.
+        /// The right value of the first such row.
         value: String,
-        /// Training and validation rows for which none is right.
+        /// The number of training and validation rows for which no value is right.
         rows: usize,
-        /// Of how many.
+        /// The number of all training and validation rows with this output.
         of: usize,
     },
     /// A field is the same in all training and validation rows.
     NeverVaries {
-        /// The field.
+        /// The field's name.
         field: String,
-        /// Its value.
+        /// The field's value.
         value: String,
-        /// Whether it is what answers are compared with, rather than what the program reads.
+        /// Whether answers are compared with the field. If not, the program reads it.
         expected: bool,
     },
-    /// An answer that reads nothing scores nearly as well as the seed, or better.
+    /// A constant answer scores nearly as well as the seed, or better.
     ConstantAnswer {
-        /// The answer and its score.
+        /// The constant answer and its score.
         constant: Constant,
-        /// The seed's score on the examples that it was tried on.
+        /// The seed's score on the examples that it was run on.
         seed: f64,
     },
-    /// More training examples than help.
+    /// There are more training examples than usually help.
     MuchTraining {
-        /// How many there are.
+        /// The number of training examples.
         examples: usize,
     },
 }
@@ -178,12 +178,12 @@ impl fmt::Display for Finding {
                 shortened(value)
             ),
             Self::ConstantAnswer { constant, seed } => {
-                let said: Vec<String> =
+                let outputs: Vec<String> =
                     constant.outputs.iter().map(|(output, value)| format!("{output} = {}", shortened(value))).collect();
                 write!(
                     f,
                     "always answering {} scores {:.3} on validation, the seed {seed:.3} on the training examples that were tried: only what is above the constant is learned",
-                    said.join(", "),
+                    outputs.join(", "),
                     constant.score
                 )
             }
@@ -195,7 +195,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The beginning of a text, in a line.
+/// Returns the beginning of a text on a single line.
 fn shortened(text: &str) -> String {
     const LONGEST: usize = 100;
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -205,13 +205,13 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// What the data says by itself.
+/// Returns the findings about the data alone.
 pub(super) fn of_data(program: &Program, metric: &dyn Metric, splits: &Splits) -> Vec<Finding> {
     let mut findings = Vec::new();
     let examples = splits.val.len();
-    // Of a score of one half, where the interval is widest.
+    // The interval is widest at a score of one half.
     let points = 100.0 * 1.96 * 0.5 / (examples.max(1) as f64).sqrt();
-    if points > WIDE {
+    if points > MOST_POINTS {
         findings.push(Finding::SmallValidation { examples, points });
     }
     if splits.train.len() > ENOUGH_TRAINING {
@@ -220,7 +220,7 @@ pub(super) fn of_data(program: &Program, metric: &dyn Metric, splits: &Splits) -
     let required = metric.required_fields();
     findings.extend(never_allowed(program, metric, &required, splits));
     let read = program.reads.iter().map(|field| (field.clone(), false));
-    // A metric may need other fields as well, like tests and the names in them: no answer is compared with these.
+    // A metric may need further fields, such as tests; no answer is compared with these.
     let outputs = program.modules.iter().flat_map(|module| module.outputs.iter().map(move |output| module.label(output)));
     let labels: BTreeSet<&str> = outputs.collect();
     let compared = required.into_iter().filter(|field| labels.contains(field.as_str()));
@@ -229,14 +229,14 @@ pub(super) fn of_data(program: &Program, metric: &dyn Metric, splits: &Splits) -
     for (field, expected) in fields {
         let rows = splits.train.iter().chain(&splits.val);
         let values: BTreeSet<String> = rows.filter_map(|example| example.text(&field)).collect();
-        if let (1, true, Some(value)) = (values.len(), splits.train.len() + examples >= ROWS, values.into_iter().next()) {
+        if let (1, true, Some(value)) = (values.len(), splits.train.len() + examples >= LEAST_ROWS, values.into_iter().next()) {
             findings.push(Finding::NeverVaries { field, value, expected });
         }
     }
     findings
 }
 
-/// Outputs with declared values, none of which is what the rows say.
+/// Returns a finding for each output with declared values of which none is right for some rows.
 fn never_allowed(program: &Program, metric: &dyn Metric, required: &[String], splits: &Splits) -> Vec<Finding> {
     let mut findings = Vec::new();
     for module in &program.modules {
@@ -252,12 +252,12 @@ fn never_allowed(program: &Program, metric: &dyn Metric, required: &[String], sp
             }
             let rows = splits.train.iter().chain(&splits.val);
             let rows: Vec<(&Example, String)> = rows.filter_map(|row| Some((row, row.text(label)?))).collect();
-            // The same text is right without asking the metric.
-            let is_wrong = |(row, wanted): &&(&Example, String)| {
+            // A value with the same text as the row's is right; the metric is not needed for it.
+            let has_no_right_value = |(row, wanted): &&(&Example, String)| {
                 !values.iter().any(|value| value.eq_ignore_ascii_case(wanted))
-                    && !values.iter().any(|value| scores(metric, row, output, value))
+                    && !values.iter().any(|value| may_score(metric, row, output, value))
             };
-            let wrong: Vec<&(&Example, String)> = rows.iter().filter(is_wrong).collect();
+            let wrong: Vec<&(&Example, String)> = rows.iter().filter(has_no_right_value).collect();
             if let Some((_, value)) = wrong.first() {
                 let (value, rows, of) = (value.clone(), wrong.len(), rows.len());
                 findings.push(Finding::NeverAllowed { output: output.clone(), values, value, rows, of });
@@ -267,14 +267,14 @@ fn never_allowed(program: &Program, metric: &dyn Metric, required: &[String], sp
     findings
 }
 
-/// Whether a value of an output is right for a row, or right in part; also where a model must be asked, or there is no verdict.
-fn scores(metric: &dyn Metric, row: &Example, output: &str, value: &str) -> bool {
+/// Whether a value of an output can score above 0 on a row. True as well if the metric needs a model or fails.
+fn may_score(metric: &dyn Metric, row: &Example, output: &str, value: &str) -> bool {
     let step = Step { outputs: [(output.to_owned(), value.to_owned())].into(), ..Step::default() };
-    let rollout = Rollout { steps: vec![step], failure: None };
+    let rollout = Rollout { steps: vec![step], ..Rollout::default() };
     metric.questions(row, &rollout) > 0 || !metric.judge(row, &rollout, &[]).is_ok_and(|verdict| verdict.score <= 0.0)
 }
 
-/// What the seed's rollouts say.
+/// Returns the findings about the seed's rollouts.
 pub(super) fn of_seed(program: &Program, metric: &dyn Metric, seed: &EvalResult, constant: Option<&Constant>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let tried = seed.rollouts.len();
@@ -296,31 +296,31 @@ pub(super) fn of_seed(program: &Program, metric: &dyn Metric, seed: &EvalResult,
     findings.extend(same_feedback(program, metric, seed));
     if let (Some(constant), Some(score)) = (constant, score)
         && constant.score > 0.0
-        && constant.score >= NEARLY * score
+        && constant.score >= CONSTANT_SHARE * score
     {
         findings.push(Finding::ConstantAnswer { constant: constant.clone(), seed: score });
     }
     findings
 }
 
-/// What all failures are told, where it is the same though the rows do not all expect the same.
+/// Returns a finding if all failures have the same feedback although their right answers differ.
 fn same_feedback(program: &Program, metric: &dyn Metric, seed: &EvalResult) -> Option<Finding> {
     let mut expected = metric.required_fields();
     expected.retain(|field| !program.reads.contains(field));
-    let (mut wanted, mut told, mut failures) = (BTreeSet::new(), BTreeSet::new(), 0);
+    let (mut wanted, mut feedback, mut failures) = (BTreeSet::new(), BTreeSet::new(), 0);
     for (row, scored) in seed.examples.iter().zip(&seed.rollouts) {
         if let Verdict::Judged(judgement) = &scored.verdict
             && judgement.score < 1.0
         {
             let of_modules: Vec<&str> = judgement.module_feedback.values().map(String::as_str).collect();
-            told.insert(format!("{} {}", judgement.feedback, of_modules.join(" ")));
+            feedback.insert(format!("{} {}", judgement.feedback, of_modules.join(" ")));
             wanted.insert(expected.iter().map(|field| row.text(field)).collect::<Vec<_>>());
             failures += 1;
         }
     }
-    // The right answer of all of them is told in the same words.
-    if failures < FAILURES || told.len() > 1 || (!expected.is_empty() && wanted.len() == 1) {
+    // Failures with the same right answer may have the same feedback.
+    if failures < LEAST_FAILURES || feedback.len() > 1 || (!expected.is_empty() && wanted.len() == 1) {
         return None;
     }
-    told.first().map(|words| Finding::SameFeedback { feedback: words.trim().to_owned(), failures })
+    feedback.first().map(|feedback| Finding::SameFeedback { feedback: feedback.trim().to_owned(), failures })
 }

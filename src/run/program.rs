@@ -3,15 +3,52 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{CommandPlan, LoopPlan, Plan};
+use crate::config::{CommandPlan, LoopPlan, Plan, StepKind};
+use crate::data::Corpus;
+use crate::error::RunError;
+use crate::event::Event;
+use crate::hooks::Hooks;
+use crate::models;
 use crate::process::{self, Pool};
-use crate::program::{Flow, Next, Op, Program, Tool};
+use crate::program::tools::{Action, CommandTool, Retrieve, SearchCommand, Template, Tool};
+use crate::program::{Flow, Next, Op, Program};
 
-/// Returns the program of a plan. `tools` are the plan's steps, in its order.
-pub(super) fn with_tools(plan: &Plan, tools: Vec<Tool>) -> Program {
-    Program::of_flow(plan.program_modules().collect(), tools, flow(plan))
+/// Builds the program of a plan and opens its corpora.
+///
+/// # Errors
+/// [`RunError::Data`] if a corpus cannot be used.
+pub fn program(plan: &Plan) -> Result<Program, RunError> {
+    build_program(plan, &mut Hooks::none())
 }
 
+/// Builds the program of a plan and opens its corpora. Emits [`Event::Indexing`] for each corpus, because building the index of a
+/// new one takes time.
+///
+/// # Errors
+/// [`RunError::Data`] if a corpus cannot be used.
+pub(super) fn build_program(plan: &Plan, hooks: &mut Hooks<'_>) -> Result<Program, RunError> {
+    let mut tools = Vec::new();
+    for step in &plan.steps {
+        let action: Arc<dyn Action> = match &step.does {
+            StepKind::Retrieve { corpus, output, k, indexing, show, key, .. } => {
+                let folder = models::cache_dir()?.join("indexes");
+                let bytes = std::fs::metadata(corpus).map_or(0, |file| file.len());
+                hooks.emit(&Event::Indexing { corpus: corpus.clone(), bytes });
+                let corpus = Arc::new(Corpus::open(corpus, indexing, &folder)?);
+                Arc::new(Retrieve { corpus, k: *k, show: show.clone(), key: key.clone(), output: output.clone() })
+            }
+            StepKind::Template { template, output } => Arc::new(Template::new(template, output)),
+            StepKind::Command { command, outputs, .. } => {
+                let tool = CommandTool { pool: pool(command), outputs: outputs.clone() };
+                if plan.metric.counts(&step.name) { Arc::new(SearchCommand(tool)) } else { Arc::new(tool) }
+            }
+        };
+        tools.push(Tool { name: step.name.clone(), inputs: step.inputs(), outputs: step.outputs(), action });
+    }
+    Ok(Program::from_flow(plan.program_modules().collect(), tools, flow(plan)))
+}
+
+/// Returns the control flow of a plan.
 fn flow(plan: &Plan) -> Flow {
     let order = &plan.program.order;
     let mut ops: Vec<Op> = Vec::new();

@@ -1,16 +1,16 @@
-//! Each finding of `doctor`, on a task that has it and on one that has not.
+//! Each finding of `doctor`, on a task that has it and on a task that does not.
 
 use std::fmt::Write as _;
-use std::sync::atomic::AtomicBool;
 
 use crate::support::Task;
+use gepard::hooks::Hooks;
 use gepard::run::{Diagnosis, Finding, diagnose};
 
 fn examined(task: &Task) -> Diagnosis {
-    diagnose(&task.plan(&[]), &AtomicBool::new(false), &mut |_| {}).unwrap()
+    diagnose(&task.plan(&[]), &mut Hooks::none()).unwrap()
 }
 
-/// The task with a rule before all others.
+/// Returns the task with a rule of the script before all others.
 fn with_rule(rule: &str) -> Task {
     let task = Task::new();
     let script = task.path("script.jsonl");
@@ -19,7 +19,7 @@ fn with_rule(rule: &str) -> Task {
     task
 }
 
-/// As many rows as wanted, each with other words.
+/// Returns `count` rows with different texts.
 fn rows(name: &str, count: usize, label: impl Fn(usize) -> &'static str) -> String {
     (0..count).fold(String::new(), |mut rows, n| {
         writeln!(rows, r#"{{"id": "{name}-{n}", "text": "a {name} text {n}", "label": "{}", "from": "us"}}"#, label(n)).unwrap();
@@ -28,21 +28,21 @@ fn rows(name: &str, count: usize, label: impl Fn(usize) -> &'static str) -> Stri
 }
 
 #[test]
-fn a_model_that_does_nothing_right_even_with_examples() {
+fn a_model_that_is_never_right_even_with_demonstrations_is_found() {
     let found = examined(&Task::new()).findings;
     assert!(found.contains(&Finding::NothingScores { tried: 12, shown: 8 }), "{found:?}");
     assert!(found.iter().any(|f| f.to_string().contains("fine-tuning or a larger model will")));
 }
 
 #[test]
-fn a_model_that_needs_examples() {
+fn a_model_that_needs_demonstrations_is_found() {
     let task = with_rule(r#"{"contains": ["item number 10,", "item number 11,"], "text": "odd"}"#);
     let found = examined(&task).findings;
     assert!(found.contains(&Finding::SeedIsPoor { score: 0.0, tried: 12, shown: 8, with: 0.5 }), "{found:?}");
 }
 
 #[test]
-fn a_seed_that_is_hardly_ever_right_even_with_examples() {
+fn a_seed_that_is_hardly_ever_right_even_with_demonstrations_is_found() {
     let found = examined(&with_rule(r#"{"contains": ["item number 1,"], "text": "odd"}"#)).findings;
     let poor = |score: f64| (score - 1.0 / 12.0).abs() < 1e-6;
     let is = |f: &Finding| matches!(f, Finding::SeedIsPoor { score, tried: 12, shown: 8, with } if poor(*score) && poor(*with));
@@ -51,7 +51,7 @@ fn a_seed_that_is_hardly_ever_right_even_with_examples() {
 }
 
 #[test]
-fn a_seed_that_is_good_already() {
+fn a_seed_that_is_already_good_is_found() {
     let task = Task::new();
     task.edit("Given the fields `text`, produce the fields `label`.", "RULE1 RULE2");
     let found = examined(&task).findings;
@@ -60,7 +60,7 @@ fn a_seed_that_is_good_already() {
 }
 
 #[test]
-fn a_constant_answer_as_good_as_the_seed() {
+fn a_constant_answer_as_good_as_the_seed_is_found() {
     let found = examined(&Task::new());
     let constant = found.constant.unwrap();
     assert_eq!((constant.outputs["label"].as_str(), constant.score), ("even", 0.5));
@@ -68,7 +68,7 @@ fn a_constant_answer_as_good_as_the_seed() {
 }
 
 #[test]
-fn validation_that_is_too_small_to_tell() {
+fn too_few_validation_examples_are_found() {
     let task = Task::new();
     let small = |found: Vec<Finding>| found.into_iter().find(|f| matches!(f, Finding::SmallValidation { .. }));
     let told = small(examined(&task).findings).unwrap().to_string();
@@ -78,7 +78,7 @@ fn validation_that_is_too_small_to_tell() {
 }
 
 #[test]
-fn answers_that_are_cut_off() {
+fn answers_that_are_cut_off_are_found() {
     let task = with_rule(r#"{"contains": ["item number 3,"], "text": "odd and", "ended": "length"}"#);
     let found = examined(&task).findings;
     let cut = Finding::Cut { module: "sort".into(), cut: 1, of: 12, max_tokens: 8 };
@@ -87,7 +87,7 @@ fn answers_that_are_cut_off() {
 }
 
 #[test]
-fn fields_that_never_vary_and_feedback_that_says_nothing() {
+fn fields_that_never_vary_and_feedback_that_is_always_the_same_are_found() {
     let task = Task::new();
     let same = |found: &[Finding]| found.iter().any(|f| matches!(f, Finding::SameFeedback { .. }));
     assert!(!same(&examined(&task).findings), "odd and even are told apart");
@@ -109,7 +109,7 @@ fn fields_that_never_vary_and_feedback_that_says_nothing() {
 }
 
 #[test]
-fn what_a_metric_needs_beside_the_labels_may_be_the_same_in_every_row() {
+fn fields_that_a_metric_needs_besides_the_labels_may_be_the_same_in_every_row() {
     let task = Task::new();
     for split in ["train", "val"] {
         let with = r#""from": "us", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]"#;
@@ -122,7 +122,7 @@ fn what_a_metric_needs_beside_the_labels_may_be_the_same_in_every_row() {
 }
 
 #[test]
-fn declared_values_that_no_row_has() {
+fn declared_values_that_no_row_has_are_found() {
     let task = Task::new();
     let never = |task: &Task| examined(task).findings.into_iter().find(|f| matches!(f, Finding::NeverAllowed { .. }));
     task.edit("outputs = [\"label\"]", "outputs = [{ name = \"label\", values = [\"Odd\", \"even\"] }]");
@@ -137,7 +137,7 @@ fn declared_values_that_no_row_has() {
 }
 
 #[test]
-fn more_training_data_than_helps() {
+fn more_training_examples_than_help_are_found() {
     let task = Task::new();
     std::fs::write(task.path("train.jsonl"), rows("train", 101, |n| if n % 2 == 0 { "odd" } else { "even" })).unwrap();
     assert!(examined(&task).findings.contains(&Finding::MuchTraining { examples: 101 }));
@@ -145,20 +145,20 @@ fn more_training_data_than_helps() {
 }
 
 #[test]
-fn the_disk_that_a_run_takes_is_told_before() {
+fn the_size_of_the_run_directory_is_estimated() {
     let task = Task::new();
     let told = examined(&task).disk();
     let run = task.path("run");
-    gepard::run::optimize(&task.plan(&[]), &run, &AtomicBool::new(false), &mut |_| {}).unwrap();
+    gepard::run::optimize(&task.plan(&[]), &run, &mut Hooks::none()).unwrap();
     let taken: u64 = std::fs::read_dir(run).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum();
     assert!(taken / 4 < told && told < taken * 4, "told {told}, taken {taken}");
 }
 
 #[test]
-fn a_run_in_which_nothing_scored_says_so() {
+fn a_run_in_which_nothing_scored_has_a_note() {
     let said = |task: &Task| {
         let run = task.path("run");
-        gepard::run::optimize(&task.plan(&[]), &run, &AtomicBool::new(false), &mut |_| {}).unwrap().notes.join("\n")
+        gepard::run::optimize(&task.plan(&[]), &run, &mut Hooks::none()).unwrap().notes.join("\n")
     };
     let hopeless = Task::with_reflector(&[r#"{"contains": ["Write a better instruction"], "text": "Be good."}"#]);
     assert!(said(&hopeless).contains("no rollout of any candidate scored more than 0"), "{}", said(&hopeless));

@@ -1,4 +1,4 @@
-//! Feedback functions that ask others, a model or a program, from their task files: on the command line, with the scripted engine.
+//! Metrics that ask a model or an outside program, run from their task files with the scripted engine.
 
 use std::fs;
 
@@ -6,12 +6,15 @@ use crate::support::asking::{JUDGE, one, records, task, verdict};
 use crate::support::process::{err, eval, gepard};
 use gepard::engine::Ended;
 use gepard::engine::scripted::Scripted;
+use gepard::evaluate::RolloutRequest;
+use gepard::evaluate::ScoredRollouts;
 use gepard::evaluate::Verdict;
-use gepard::evaluate::evaluator::{Asked, Evaluator};
+use gepard::evaluate::evaluator::Evaluator;
+use gepard::hooks::Hooks;
 use gepard::run;
 use serde_json::{Value, json};
 
-/// Redact, ask an untrusted model, answer: PUPA's program.
+/// The program of PUPA: redact a query, send it to an untrusted model, and answer with its reply.
 const PUPA: &str = r#"
 [data]
 train = "train.jsonl"
@@ -89,10 +92,10 @@ fn pupa() -> tempfile::TempDir {
 }
 
 #[test]
-fn quality_and_privacy_are_told_apart_to_whom_they_concern() {
+fn feedback_on_quality_and_on_privacy_goes_to_the_modules_concerned() {
     let folder = pupa();
     let result = eval(folder.path());
-    // Two pieces: the listed name leaks, the detected address does not. The judge's 3 of 5 is 0.5.
+    // Of two pieces of personal data, the listed name leaks and the detected address does not. The judge's grade 3 of 5 is 0.5.
     assert_eq!(result["score"], 0.5, "{result}");
     assert_eq!(result["objectives"], json!({ "privacy": 0.5, "quality": 0.5, "quality.grade": 0.5 }));
     let row = &result["rows"][0];
@@ -106,14 +109,14 @@ fn quality_and_privacy_are_told_apart_to_whom_they_concern() {
     );
     let feedback = row["feedback"].as_str().unwrap();
     assert!(feedback.starts_with("Quality 0.50: `answer` got grade 3 of 5: It has no end.\nPrivacy 0.50: 1 of 2"), "{feedback}");
-    // In words, the same.
+    // The plain output has the same means.
     let output = gepard(&["eval", "gepard.toml", "--split", "train"], folder.path());
     let words = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(words.contains("\nprivacy 0.500, quality 0.500, quality.grade 0.500\n"), "{words}");
 }
 
 #[test]
-fn such_a_program_learns_to_redact_and_its_run_is_replayed() {
+fn a_program_with_a_privacy_metric_learns_to_redact_and_its_run_is_resumed() {
     let folder = pupa();
     let run = |set: &[&str]| {
         let output = gepard(&[&["optimize", "gepard.toml", "--run", "run"], set].concat(), folder.path());
@@ -124,7 +127,7 @@ fn such_a_program_learns_to_redact_and_its_run_is_replayed() {
     let (journal, summary) = run(&[]);
     assert_eq!((summary["seed_score"].as_f64(), summary["best_score"].as_f64()), (Some(0.5), Some(0.75)), "{summary}");
     assert!(summary["engine"]["seconds"]["judge"].as_f64() > Some(0.0), "{summary}");
-    // What the judge said is in the journal, and what leaked is what the reflector read.
+    // The journal has the judge's answer, and the reflector read which data leaked.
     let records = records(&folder.path().join("run"));
     let rollout = records.iter().find(|record| record["kind"] == "rollouts").unwrap();
     assert!(rollout["rollouts"][0]["judged"]["answers"][0]["text"].as_str().unwrap().contains("It has no end."), "{rollout}");
@@ -140,8 +143,8 @@ fn such_a_program_learns_to_redact_and_its_run_is_replayed() {
 }
 
 #[test]
-fn a_judge_is_held_against_given_grades() {
-    // Of the five graded texts, it says 1, 2, 3, 4 of the first four, as they have it, and 3 of the last, which has 5.
+fn a_judge_is_compared_with_given_grades() {
+    // The judge grades the first four texts as given, 1 to 4, and the last 3 instead of 5.
     let mut rules: Vec<String> = (0..4).map(|n| verdict(&format!("graded {n}."), n + 1)).collect();
     rules.push(verdict("graded 4.", 3));
     rules.push(verdict("answer ", 5));
@@ -154,15 +157,15 @@ fn a_judge_is_held_against_given_grades() {
         (agreement["count"].as_u64(), agreement["equal"].as_f64(), agreement["within_one"].as_f64()),
         (Some(5), Some(0.8), Some(0.8))
     );
-    // Squares of the pairs: 4 of 5; of all pairings of (1, 2, 3, 4, 3) with (1, 2, 3, 4, 5): 82 of 25.
+    // The mean squared difference of the pairs is 4/5; that of all pairings of (1, 2, 3, 4, 3) with (1, 2, 3, 4, 5) is 82/25.
     let squares: f64 = [1.0, 2.0, 3.0, 4.0, 3.0f64].iter().flat_map(|a| (1..=5).map(move |b| (a - f64::from(b)).powi(2))).sum();
     assert!((agreement["kappa"].as_f64().unwrap() - (1.0 - (4.0 / 5.0) / (squares / 25.0))).abs() < 1e-9, "{agreement}");
     let output = gepard(&["eval", "gepard.toml", "--split", "train"], folder.path());
     let words = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(words.contains("the judge on 5 texts that others graded: 80% the same grade, 80% within one"), "{words}");
-    // Without labels, nothing is said of it.
+    // Without labels, there is no agreement.
     assert_eq!(eval(one(JUDGE, &verdict("answer ", 5)).path())["agreement"], json!([]));
-    // A grade that is none is an error in the data.
+    // A grade outside of the scale is an error in the data.
     let folder = one(&labelled, &rules.join("\n"));
     let rows = fs::read_to_string(folder.path().join("train.jsonl")).unwrap().replace("\"human\":5", "\"human\":7");
     fs::write(folder.path().join("train.jsonl"), rows).unwrap();
@@ -179,13 +182,13 @@ fn a_judge_that_cannot_be_read_ends_a_run_with_exit_code_5() {
         assert_eq!(output.status.code(), Some(5), "{}", err(&output));
         assert!(err(&output).contains("the judge's answer is no JSON: four, I think"), "{}", err(&output));
     }
-    // What ended the run is not kept: it goes on when the judge can be read.
+    // The sub-wave that ended the run is not in the journal, so that the run goes on once the judge can be read.
     let kept = records(&folder.path().join("run"));
     assert!(kept.iter().all(|record| record["kind"] == "header" || record["kind"] == "limits"), "{kept:?}");
 }
 
 #[test]
-fn a_judge_that_cannot_be_read_is_not_excused_by_an_output_that_is_missing() {
+fn an_unreadable_judge_is_an_error_even_if_an_output_is_missing() {
     let folder = one(&format!("{JUDGE}\noutput = \"answer\""), r#"{"text": "four, I think"}"#);
     let file = folder.path().join("gepard.toml");
     fs::write(&file, fs::read_to_string(&file).unwrap().replace("[\"answer\"]", "[\"answer\", \"note\"]")).unwrap();
@@ -194,12 +197,12 @@ fn a_judge_that_cannot_be_read_is_not_excused_by_an_output_that_is_missing() {
     assert!(err(&output).contains("the judge's answer is no JSON: four, I think"), "{}", err(&output));
 }
 
-/// What is unreadable is asked once more, and not greedily, since it would be the same again; nothing else is.
+/// An unreadable grade is requested once more, and drawn at random, because a greedy answer would be the same. Other grades are not.
 #[test]
-fn an_unreadable_grade_is_drawn_once_more() {
+fn an_unreadable_grade_is_requested_once_more() {
     let folder = one(JUDGE, r#"{"text": "never used"}"#);
     let plan = gepard::config::load(&folder.path().join("gepard.toml"), &[]).unwrap();
-    let (program, metric) = (run::program(&plan).unwrap(), run::metric(&plan));
+    let (program, metric) = (run::program(&plan).unwrap(), run::metric(&plan).unwrap());
     let asked = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
     let heard = std::rc::Rc::clone(&asked);
     let mut engine = Scripted::new(move |request| {
@@ -213,10 +216,10 @@ fn an_unreadable_grade_is_drawn_once_more() {
     });
     let splits = gepard::data::split::load(&run::files(&plan), &[], &[]).unwrap();
     let candidate = plan.seed_candidate();
-    let asks: Vec<Asked<'_>> =
-        splits.train[..3].iter().map(|example| Asked { candidate: &candidate, key: "k", example }).collect();
+    let request = |example| RolloutRequest { candidate: &candidate, key: "k", example };
+    let requests: Vec<RolloutRequest<'_>> = splits.train[..3].iter().map(request).collect();
     let mut evaluator = Evaluator::new(&program, &*metric, &mut engine);
-    let (scored, cost) = evaluator.sub_wave(&asks, "salt", &mut |_, _, _| std::ops::ControlFlow::Continue(())).unwrap();
+    let ScoredRollouts { scored, cost } = evaluator.sub_wave(&requests, "salt", &mut Hooks::none()).unwrap();
     assert!(
         scored.iter().all(|scored| matches!(&scored.verdict, Verdict::Judged(verdict) if verdict.score == 1.0)),
         "{scored:?}"
@@ -227,7 +230,7 @@ fn an_unreadable_grade_is_drawn_once_more() {
 
 #[test]
 fn a_judge_of_three_samples_gives_their_median() {
-    // The seed of a sample picks the grade: the same in every run, and the median of what it picked.
+    // The seed of a sample picks the grade, so that every run has the same grades, and their median is the score.
     let grades: Vec<String> =
         (1..=5).map(|grade| json!({ "reason": format!("Reason {grade}."), "grade": grade }).to_string()).collect();
     let folder = one(&format!("{JUDGE}\nsamples = 3"), &json!({ "texts": grades }).to_string());
@@ -279,7 +282,7 @@ fn judges_and_programs_are_parts_of_a_sum() {
 }
 
 #[test]
-fn what_is_wrong_in_such_a_metric_is_told_before_anything_runs() {
+fn errors_in_the_settings_of_a_metric_are_reported_before_anything_runs() {
     for (metric, wanted) in [
         (JUDGE.replace("\"judge\"\nrubric", "\"jugde\"\nrubric"), "there is no [model.jugde]; did you mean `judge`?"),
         (JUDGE.replace("rubric = \"Polite?\"", ""), "`metric.rubric` is missing; say what makes a grade good or bad"),
@@ -312,7 +315,7 @@ fn what_is_wrong_in_such_a_metric_is_told_before_anything_runs() {
         assert_eq!(output.status.code(), Some(2), "{metric}: {}", err(&output));
         assert!(err(&output).contains(wanted), "{wanted} not in {}", err(&output));
     }
-    // A row without what the judge is shown.
+    // A row lacks a field that the judge is shown.
     let folder = one(&JUDGE.replace("[\"question\"]", "[\"context\"]"), &verdict("x", 1));
     let output = gepard(&["eval", "gepard.toml", "--split", "train"], folder.path());
     assert_eq!(output.status.code(), Some(3));

@@ -9,6 +9,7 @@
 mod support;
 
 mod bad_input;
+mod black_box;
 mod code;
 mod command_line;
 mod commands;

@@ -4,7 +4,6 @@
 use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::atomic::AtomicBool;
 
 use crate::support::{EXAMPLES, Task};
 use gepard::config::{Method, Plan};
@@ -14,6 +13,7 @@ use gepard::engine::{Ended, ModelId, Request, Role};
 use gepard::error::RunError;
 use gepard::evaluate::evaluator::Evaluator;
 use gepard::event::{Event, StopReason};
+use gepard::hooks::Hooks;
 use gepard::journal::Journal;
 use gepard::optimize::methods::ape::Ape;
 use gepard::optimize::methods::evoprompt::{EvoPrompt, Evolution};
@@ -47,13 +47,13 @@ fn search(
     answer: impl FnMut(&Request) -> (String, Ended) + 'static,
 ) -> Result<Search, RunError> {
     let splits = split::load(&gepard::run::files(plan), &["text".into()], &["text".into()]).unwrap();
-    let (program, metric) = (gepard::run::program(plan).unwrap(), gepard::run::metric(plan));
+    let (program, metric) = (gepard::run::program(plan).unwrap(), gepard::run::metric(plan).unwrap());
     let mut engine = Scripted::new(answer);
     let mut journal = Journal::open(folder, &plan.fingerprint()).unwrap();
     let evaluator = Evaluator::new(&program, &*metric, &mut engine);
     let mut events = Vec::new();
-    let (interrupted, mut listener) = (AtomicBool::new(false), |event: &Event| events.push(event.clone()));
-    let mut session = Session::new(evaluator, &splits, &plan.optimize, &mut journal, &mut listener, &interrupted);
+    let hooks = Hooks::listening(|event: &Event| events.push(event.clone()));
+    let mut session = Session::new(evaluator, &splits, &plan.optimize, &mut journal, hooks);
     let pool = optimizer.run(&mut session)?;
     let rollouts = session.spent().rollouts;
     drop(session);

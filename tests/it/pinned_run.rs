@@ -1,9 +1,8 @@
 //! A run worked out by hand, event by event.
 
-use std::sync::atomic::AtomicBool;
-
 use crate::support::Task;
 use gepard::event::Event;
+use gepard::hooks::Hooks;
 
 /// An event in a line; None for those that are no decisions.
 fn line(event: &Event) -> Option<String> {
@@ -99,7 +98,7 @@ fn ten_iterations_are_as_worked_out_by_hand() {
     let plan = task.plan(&["optimize.seed=344", "optimize.budget=130", "optimize.module_selection=round-robin"]);
     let mut lines = Vec::new();
     let mut hear = |event: &Event| lines.extend(line(event));
-    let summary = gepard::run::optimize(&plan, &task.path("run"), &AtomicBool::new(false), &mut hear).unwrap();
+    let summary = gepard::run::optimize(&plan, &task.path("run"), &mut Hooks::listening(&mut hear)).unwrap();
     assert_eq!(lines, RUN.lines().collect::<Vec<_>>());
     assert_eq!((summary.rollouts, summary.merges, summary.merges_rejected), (114, 1, 1));
     let runner_up = summary.runner_up.unwrap();

@@ -87,7 +87,7 @@ fn two_hops(search: &str) -> tempfile::TempDir {
 }
 
 #[test]
-fn what_one_hop_finds_is_what_the_next_one_asks_for() {
+fn the_second_hop_searches_with_what_the_first_one_found() {
     let folder = two_hops("capital of Zembla");
     let result = eval(folder.path());
     assert_eq!(result["score"], 1.0, "{result}");
@@ -97,7 +97,7 @@ fn what_one_hop_finds_is_what_the_next_one_asks_for() {
     for words in ["retrieval 0.50: ", "`hop2` searched for \"Bob\" and found nothing of `Zembla`", "Still missing: `Zembla`"] {
         assert!(feedback.contains(words), "{words} not in {feedback}");
     }
-    // The parts of the sum are objectives, with those of their own, and what a part says to a module comes through.
+    // The parts of the sum are objectives, with their own objectives, and the feedback of a part to a module is kept.
     for (name, mean) in [("f1", 0.0), ("retrieval", 0.5), ("retrieval.recall", 0.5), ("retrieval.f1", 0.5)] {
         assert_eq!(result["objectives"][name], mean, "{name}: {}", result["objectives"]);
     }
@@ -106,7 +106,7 @@ fn what_one_hop_finds_is_what_the_next_one_asks_for() {
 }
 
 #[test]
-fn such_a_program_is_optimized_resumed_and_its_plan_is_a_task_file() {
+fn a_program_with_two_hops_is_optimized_and_resumed_and_its_plan_is_a_task_file() {
     let folder = two_hops("Bob");
     let run = |arguments: &[&str]| gepard(&[&["optimize", "gepard.toml", "--run", "run"], arguments].concat(), folder.path());
     let first = run(&[]);
@@ -116,7 +116,7 @@ fn such_a_program_is_optimized_resumed_and_its_plan_is_a_task_file() {
     assert_eq!(fs::read(folder.path().join("run/journal.jsonl")).unwrap(), journal);
     let again = gepard(&["optimize", "run/plan.toml", "--run", "run"], folder.path());
     assert_eq!(again.status.code(), Some(0), "{}", err(&again));
-    // Another corpus is another run.
+    // A run with another corpus is refused.
     fs::write(folder.path().join("corpus.jsonl"), format!("{CORPUS}\n{{\"title\": \"New\", \"text\": \"x\"}}")).unwrap();
     let other = run(&[]);
     assert_eq!(other.status.code(), Some(6));
@@ -185,7 +185,7 @@ fn refine(check: &str) -> tempfile::TempDir {
 const CHECK: &str = "import sys, json\nfor line in sys.stdin:\n    answer = json.loads(line)['inputs']['answer']\n    print(json.dumps({'verdict': 'good' if answer == 'd' else 'bad'}))";
 
 #[test]
-fn a_loop_goes_on_until_a_program_of_the_user_s_own_is_content() {
+fn a_loop_runs_until_an_outside_program_ends_it() {
     let folder = refine(CHECK);
     let result = eval(folder.path());
     let rows = result["rows"].as_array().unwrap();
@@ -197,7 +197,7 @@ fn a_loop_goes_on_until_a_program_of_the_user_s_own_is_content() {
 }
 
 #[test]
-fn a_changed_program_of_a_step_is_another_run() {
+fn a_run_with_a_changed_program_of_a_step_is_refused() {
     let folder = refine(CHECK);
     let run = || gepard(&["optimize", "gepard.toml", "--run", "run", "--budget", "8"], folder.path());
     assert_eq!(run().status.code(), Some(0));
@@ -209,13 +209,13 @@ fn a_changed_program_of_a_step_is_another_run() {
 }
 
 #[test]
-fn a_step_that_fails_is_the_rollout_s_failure_and_one_that_breaks_down_is_not() {
+fn a_step_that_fails_scores_0_and_one_that_breaks_down_is_not_scored() {
     let folder = refine("import sys\nfor line in sys.stdin: print('{\"error\": \"nothing to check\"}')");
     let result = eval(folder.path());
     let feedback = result["rows"][0]["feedback"].as_str().unwrap();
     assert_eq!(result["score"], 0.0);
     assert!(feedback.contains("The step `check` failed: nothing to check"), "{feedback}");
-    // A program that breaks down says nothing about the prompt.
+    // A program that breaks down says nothing about the candidate.
     let folder = refine("import sys\nsys.stdin.readline()\nsys.exit('the check is broken')");
     let result = eval(folder.path());
     assert_eq!(result["score"], Value::Null);
@@ -223,7 +223,7 @@ fn a_step_that_fails_is_the_rollout_s_failure_and_one_that_breaks_down_is_not() 
 }
 
 #[test]
-fn a_program_whose_finds_are_counted_must_list_them() {
+fn a_program_whose_retrieved_rows_are_counted_must_list_them() {
     let search = |made: &str| {
         let folder = refine(&format!("import sys, json\nfor line in sys.stdin: print(json.dumps({made}))"));
         let (own, counted) =
@@ -240,7 +240,7 @@ fn a_program_whose_finds_are_counted_must_list_them() {
 }
 
 #[test]
-fn what_does_not_fit_together_is_told() {
+fn steps_that_do_not_fit_together_are_refused() {
     let folder = refine(CHECK);
     let with = |from: &str, to: &str| {
         assert!(REFINE.contains(from), "{from}");
@@ -249,7 +249,7 @@ fn what_does_not_fit_together_is_told() {
         assert_eq!(output.status.code(), Some(2), "{to}");
         err(&output)
     };
-    for (from, to, says) in [
+    for (from, to, message) in [
         ("over = [\"revise\", \"check\"]", "over = [\"revise\", \"shout\"]", "must be neighbours"),
         ("kind = \"template\"", "kind = \"tempalte\"", "did you mean `template`?"),
         ("name = \"shout\"", "name = \"draft\"", "`draft` stands twice"),
@@ -260,8 +260,8 @@ fn what_does_not_fit_together_is_told() {
         ("equals = \"good\"", "is = \"good\"", "give one of `equals`, `contains` and `empty`"),
         ("kind = \"exact\"", "kind = \"retrieval\"", "must name a step that retrieves"),
     ] {
-        let told = with(from, to);
-        assert!(told.contains(says), "{says} not in {told}");
+        let error = with(from, to);
+        assert!(error.contains(message), "{message} not in {error}");
     }
 }
 
@@ -298,7 +298,7 @@ fn write_code() -> tempfile::TempDir {
             2 * number
         )
     };
-    // A model that computes the second example wrong, until a rule says what doubling is.
+    // The model triples instead of doubling in the second example.
     let answer = |body: &str| format!("```python\\ndef double(x):\\n    return math.trunc({body})\\n```");
     let script =
         format!("{{\"contains\": [\"double 2\"], \"text\": \"{}\"}}\n{{\"text\": \"{}\"}}", answer("x * 3"), answer("x + x"));
@@ -316,7 +316,7 @@ fn write_code() -> tempfile::TempDir {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn code_is_judged_by_its_tests_and_resumed_without_running_them_again() {
+fn code_is_scored_by_its_tests_and_a_resumed_run_does_not_run_them_again() {
     let folder = write_code();
     let result = eval(folder.path());
     assert_eq!(result["score"], 0.75, "{result}");
@@ -330,7 +330,7 @@ fn code_is_judged_by_its_tests_and_resumed_without_running_them_again() {
 }
 
 #[test]
-fn what_code_needs_is_looked_for_before_a_run_begins() {
+fn the_python_interpreter_is_checked_before_a_run_begins() {
     let folder = write_code();
     fs::write(folder.path().join("gepard.toml"), WRITE.replace("timeout = 5", "python = \"./no-python\"")).unwrap();
     let output = gepard(&["optimize", "gepard.toml", "--run", "run"], folder.path());

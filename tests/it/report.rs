@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::support::process::{both, is_there, on};
 use crate::support::{Task, block};
 use gepard::data::split::Split;
+use gepard::hooks::Hooks;
 use gepard::journal::Journal;
 use gepard::program::Candidate;
 use gepard::report::history::{Fate, History, Who};
@@ -21,7 +22,7 @@ fn result(output: &Output) -> (Option<i32>, String) {
 }
 
 fn optimize(task: &Task, run: &str, settings: &[&str]) {
-    gepard::run::optimize(&task.plan(settings), &task.path(run), &AtomicBool::new(false), &mut |_| {}).unwrap();
+    gepard::run::optimize(&task.plan(settings), &task.path(run), &mut Hooks::none()).unwrap();
 }
 
 /// Returns the content of all packs of a page, as text.
@@ -176,10 +177,14 @@ fn the_page_of_an_interrupted_run_says_that_it_is_not_finished() {
     let task = Task::new();
     let interrupted = AtomicBool::new(false);
     let mut events = 0;
-    let stopped = gepard::run::optimize(&task.plan(&[]), &task.path("run"), &interrupted, &mut |_| {
-        events += 1;
-        interrupted.store(events > 40, Ordering::Relaxed);
-    });
+    let stopped = gepard::run::optimize(
+        &task.plan(&[]),
+        &task.path("run"),
+        &mut Hooks::new(&interrupted, |_| {
+            events += 1;
+            interrupted.store(events > 40, Ordering::Relaxed);
+        }),
+    );
     assert!(stopped.is_err());
     let (code, words) = result(&on(&task, &["report", "run"]));
     assert_eq!((code, words.as_str()), (Some(0), "the report is in run/report.html\n"));

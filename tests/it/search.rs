@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::atomic::AtomicBool;
 
 use crate::support::{EXAMPLES, Task};
 use gepard::config::{Gate, Plan};
@@ -14,6 +13,7 @@ use gepard::engine::scripted::Scripted;
 use gepard::engine::{Ended, ModelId, Request};
 use gepard::evaluate::evaluator::Evaluator;
 use gepard::event::{Event, Purpose, StopReason};
+use gepard::hooks::Hooks;
 use gepard::journal::Journal;
 use gepard::optimize::methods::gepa::Gepa;
 use gepard::optimize::{Optimizer, Pool, Session};
@@ -80,14 +80,14 @@ struct Search {
 
 fn search(task: &Task, plan: &Plan, answers: RandomAnswers, run: &str) -> Search {
     let splits = split::load(&gepard::run::files(plan), &["text".into()], &["text".into()]).unwrap();
-    let (program, metric) = (gepard::run::program(plan).unwrap(), gepard::run::metric(plan));
+    let (program, metric) = (gepard::run::program(plan).unwrap(), gepard::run::metric(plan).unwrap());
     let requests = Rc::new(RefCell::new(Requests::default()));
     let mut engine = answers.engine(Rc::clone(&requests));
     let mut journal = Journal::open(&task.path(run), &plan.fingerprint()).unwrap();
     let evaluator = Evaluator::new(&program, &*metric, &mut engine);
     let mut events = Vec::new();
-    let (interrupted, mut listener) = (AtomicBool::new(false), |event: &Event| events.push(event.clone()));
-    let mut session = Session::new(evaluator, &splits, &plan.optimize, &mut journal, &mut listener, &interrupted);
+    let hooks = Hooks::listening(|event: &Event| events.push(event.clone()));
+    let mut session = Session::new(evaluator, &splits, &plan.optimize, &mut journal, hooks);
     let reflectors = vec![("task".into(), ModelId(0))];
     let pool = Gepa::new(plan.seed_candidate(), reflectors).run(&mut session).unwrap();
     let rollouts = session.spent().rollouts;

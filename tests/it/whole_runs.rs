@@ -1,4 +1,4 @@
-//! Whole runs through the library with the scripted engine.
+//! Whole runs through the library, with the scripted engine.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -12,6 +12,7 @@ use gepard::engine::{Ended, ModelId};
 use gepard::error::RunError;
 use gepard::evaluate::evaluator::Evaluator;
 use gepard::event::{Behind, Event, Purpose, StopReason};
+use gepard::hooks::Hooks;
 use gepard::journal::Journal;
 use gepard::optimize::methods::gepa::Gepa;
 use gepard::optimize::{Optimizer, Session};
@@ -19,11 +20,11 @@ use gepard::report::Summary;
 use gepard::report::interval::Interval;
 
 fn run(plan: &Plan, folder: &Path) -> Result<Summary, RunError> {
-    gepard::run::optimize(plan, folder, &AtomicBool::new(false), &mut |_| {})
+    gepard::run::optimize(plan, folder, &mut Hooks::none())
 }
 
 #[test]
-fn a_run_learns_what_its_reflector_can_teach() {
+fn a_run_finds_the_instruction_that_its_reflector_proposes() {
     let task = Task::new();
     let summary = run(&task.plan(&[]), &task.path("run")).unwrap();
     assert_eq!((summary.seed_score, summary.best_score), (0.0, 1.0));
@@ -57,13 +58,13 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another() {
     for (name, seed) in [("a", 0), ("b", 0), ("c", 1)] {
         run(&task.plan(&[&format!("optimize.seed={seed}"), "optimize.budget=80"]), &task.path(name)).unwrap();
     }
-    let of = |name: &str| result(&task.path(name), "summary.json");
-    assert_eq!(of("a"), of("b"));
-    assert_ne!(of("a"), of("c"));
+    let summary = |name: &str| result(&task.path(name), "summary.json");
+    assert_eq!(summary("a"), summary("b"));
+    assert_ne!(summary("a"), summary("c"));
 }
 
 #[test]
-fn a_run_that_was_interrupted_anywhere_ends_like_an_undisturbed_one() {
+fn a_run_that_was_interrupted_after_any_event_ends_like_an_uninterrupted_one() {
     for task in [Task::new(), Task::of_a_chain()] {
         let plan = task.plan(&["optimize.budget=100"]);
         run(&plan, &task.path("whole")).unwrap();
@@ -71,12 +72,16 @@ fn a_run_that_was_interrupted_anywhere_ends_like_an_undisturbed_one() {
         let mut interruptions = 0;
         for stop_after in (1..200).step_by(3) {
             let folder = task.path(&format!("stopped-{stop_after}"));
-            let heard = Cell::new(0);
+            let events = Cell::new(0);
             let interrupted = AtomicBool::new(false);
-            let first = gepard::run::optimize(&plan, &folder, &interrupted, &mut |_| {
-                heard.set(heard.get() + 1);
-                interrupted.store(heard.get() >= stop_after, Ordering::Relaxed);
-            });
+            let first = gepard::run::optimize(
+                &plan,
+                &folder,
+                &mut Hooks::new(&interrupted, |_| {
+                    events.set(events.get() + 1);
+                    interrupted.store(events.get() >= stop_after, Ordering::Relaxed);
+                }),
+            );
             interruptions += usize::from(matches!(first, Err(RunError::Interrupted)));
             run(&plan, &folder).unwrap();
             for file in ["best.json", "summary.json"] {
@@ -89,9 +94,9 @@ fn a_run_that_was_interrupted_anywhere_ends_like_an_undisturbed_one() {
 }
 
 #[test]
-fn a_finished_run_extends_to_what_a_larger_budget_gives() {
+fn a_finished_run_is_extended_to_the_result_of_a_larger_budget() {
     for task in [Task::new(), Task::of_a_chain()] {
-        // The least of these does not hold what comes before the first iteration of a chain.
+        // The smaller of these budgets ends during the rollouts before the first iteration of a chain.
         for least in [13, 50] {
             let extended = format!("extended-{least}");
             run(&task.plan(&[&format!("optimize.budget={least}")]), &task.path(&extended)).unwrap();
@@ -105,7 +110,7 @@ fn a_finished_run_extends_to_what_a_larger_budget_gives() {
 }
 
 #[test]
-fn a_run_under_another_plan_is_refused_with_the_difference() {
+fn a_run_with_another_plan_is_refused_with_the_difference() {
     let task = Task::new();
     run(&task.plan(&[]), &task.path("run")).unwrap();
     let error = run(&task.plan(&["optimize.seed=1"]), &task.path("run")).unwrap_err().to_string();
@@ -116,7 +121,7 @@ fn a_run_under_another_plan_is_refused_with_the_difference() {
 }
 
 #[test]
-fn a_reflector_that_brings_nothing_ends_with_its_reasons() {
+fn a_run_whose_reflector_gives_nothing_usable_reports_the_reasons() {
     let task = Task::with_reflector(&[r#"{"contains": ["Write a better instruction"], "texts": ["", "<think>hm"]}"#]);
     let summary = run(&task.plan(&[]), &task.path("run")).unwrap();
     assert_eq!(summary.best_candidate, 0);
@@ -126,7 +131,7 @@ fn a_reflector_that_brings_nothing_ends_with_its_reasons() {
 }
 
 #[test]
-fn proposals_that_are_known_cost_nothing_and_end_the_run() {
+fn proposals_that_were_run_before_cost_nothing_and_end_the_run() {
     let same = "Given the fields `text`, produce the fields `label`.";
     let task = Task::with_reflector(&[&format!(r#"{{"contains": ["Write a better instruction"], "text": "{same}"}}"#)]);
     let summary = run(&task.plan(&["optimize.budget=10000"]), &task.path("run")).unwrap();
@@ -144,7 +149,7 @@ fn the_cap_on_reflections_ends_a_run() {
 }
 
 #[test]
-fn the_cap_on_reflections_counts_second_times_and_lets_less_than_an_iteration_ask() {
+fn the_cap_on_reflections_counts_repetitions_and_allows_part_of_an_iteration() {
     let task = Task::with_reflector(&[r#"{"contains": ["Write a better instruction"], "text": ""}"#]);
     for cap in [2, 4] {
         let plan = task.plan(&["optimize.proposals=3", &format!("optimize.max_reflections={cap}")]);
@@ -154,7 +159,7 @@ fn the_cap_on_reflections_counts_second_times_and_lets_less_than_an_iteration_as
 }
 
 #[test]
-fn what_a_reflector_read_stands_in_the_journal() {
+fn the_journal_has_what_a_reflector_read() {
     let task = Task::new();
     run(&task.plan(&["optimize.max_reflections=2"]), &task.path("run")).unwrap();
     let journal = std::fs::read_to_string(task.path("run/journal.jsonl")).unwrap();
@@ -179,7 +184,7 @@ fn a_perfect_seed_ends_at_once() {
 }
 
 #[test]
-fn a_score_that_is_enough_ends_a_run() {
+fn the_score_of_stop_at_score_ends_a_run() {
     let task = Task::new();
     let summary = run(&task.plan(&["optimize.stop_at_score=0.4"]), &task.path("run")).unwrap();
     assert_eq!((summary.stopped_because, summary.best_score), (StopReason::ScoreReached, 0.5));
@@ -195,29 +200,37 @@ fn iterations_without_improvement_end_a_run() {
     let task = Task::with_reflector(&[&rule]);
     let mut iterations = 0;
     let plan = task.plan(&["optimize.patience=4", "optimize.budget=1000"]);
-    let summary = gepard::run::optimize(&plan, &task.path("run"), &AtomicBool::new(false), &mut |event| {
-        iterations += u64::from(matches!(event, Event::Iteration { .. }));
-    });
+    let summary = gepard::run::optimize(
+        &plan,
+        &task.path("run"),
+        &mut Hooks::listening(|event| {
+            iterations += u64::from(matches!(event, Event::Iteration { .. }));
+        }),
+    );
     assert_eq!((summary.unwrap().stopped_because, iterations), (StopReason::NoImprovement, 4));
 }
 
 #[test]
-fn a_preset_is_worked_out_from_the_program_and_its_validation_set() {
+fn the_rollouts_of_a_preset_follow_from_the_program_and_its_validation_set() {
     let task = Task::new();
     let mut most = None;
     let plan = task.plan(&["optimize.budget=light"]);
-    let summary = gepard::run::optimize(&plan, &task.path("run"), &AtomicBool::new(false), &mut |event| {
-        if let Event::Started { most_rollouts, .. } = event {
-            most = *most_rollouts;
-        }
-    });
+    let summary = gepard::run::optimize(
+        &plan,
+        &task.path("run"),
+        &mut Hooks::listening(|event| {
+            if let Event::Started { most_rollouts, .. } = event {
+                most = *most_rollouts;
+            }
+        }),
+    );
     // 12 + 5 * 6 + 35 * 10 + (11 / 5 + 1) * 12
     assert_eq!(most, Some(428));
     assert!(summary.unwrap().rollouts <= 428);
 }
 
 #[test]
-fn a_program_of_one_module_says_that_nothing_was_merged_to_whoever_asked_for_it() {
+fn a_run_with_max_merges_and_one_module_notes_that_nothing_was_merged() {
     let task = Task::new();
     let summary = run(&task.plan(&[]), &task.path("run")).unwrap();
     assert_eq!((summary.merges, summary.notes.len()), (0, 0));
@@ -226,9 +239,9 @@ fn a_program_of_one_module_says_that_nothing_was_merged_to_whoever_asked_for_it(
 }
 
 #[test]
-fn a_gate_ends_early_where_the_rest_cannot_help() {
+fn a_gate_ends_early_if_the_rest_of_the_minibatch_cannot_help() {
     let task = Task::with_reflector(&[r#"{"contains": ["Write a better instruction"], "text": "Worse."}"#]);
-    // 80 rows: three sub-waves. The seed has all but the last ten right, the child none.
+    // 80 rows are three sub-waves. The seed is right on all but the last ten, the child on none.
     let rows: String = (0..80).map(|n| format!("{{\"id\": \"t{n}\", \"text\": \"row {n};\", \"label\": \"yes\"}}\n")).collect();
     std::fs::write(task.path("train.jsonl"), rows).unwrap();
     let known: Vec<String> =
@@ -238,11 +251,15 @@ fn a_gate_ends_early_where_the_rest_cannot_help() {
     std::fs::write(task.path("script.jsonl"), [reflector, &known.join("\n"), rest].join("\n")).unwrap();
     let mut run_of = None;
     let plan = task.plan(&["optimize.minibatch=80", "optimize.budget=1000"]);
-    let summary = gepard::run::optimize(&plan, &task.path("run"), &AtomicBool::new(false), &mut |event| {
-        if let Event::Rejected { run, parent_sum, child_sum, .. } = event {
-            run_of = Some((*run, *parent_sum, *child_sum));
-        }
-    });
+    let summary = gepard::run::optimize(
+        &plan,
+        &task.path("run"),
+        &mut Hooks::listening(|event| {
+            if let Event::Rejected { run, parent_sum, child_sum, .. } = event {
+                run_of = Some((*run, *parent_sum, *child_sum));
+            }
+        }),
+    );
     let (run, parent_sum, child_sum) = run_of.unwrap();
     assert_eq!((run, child_sum), (32, 0.0));
     assert!(parent_sum >= 22.0);
@@ -250,24 +267,29 @@ fn a_gate_ends_early_where_the_rest_cannot_help() {
 }
 
 #[test]
-fn a_validation_that_is_behind_is_given_up_and_says_so() {
-    // The seed knows the validation items but two, the child the training items.
+fn the_validation_of_a_candidate_that_is_behind_is_given_up() {
+    // The seed is right on all but two validation items, the child on the training items only.
     let task = Task::with_reflector(&[r#"{"contains": ["Write a better instruction"], "text": "Learned by heart."}"#]);
     let script = std::fs::read_to_string(task.path("script.jsonl")).unwrap();
     let (reflector, rest) = script.split_once('\n').unwrap();
     let label = |n: u32| if n % 2 == 1 { "odd" } else { "even" };
-    let rule = |(who, n): (&str, u32)| format!(r#"{{"contains": ["{who}", "item number {n},"], "text": "label: {}"}}"#, label(n));
+    let rule =
+        |(word, n): (&str, u32)| format!(r#"{{"contains": ["{word}", "item number {n},"], "text": "label: {}"}}"#, label(n));
     let known = (0..12).map(|n| ("heart", n)).chain((102..112).map(|n| ("Given", n)));
     let rules: Vec<String> = known.map(rule).collect();
     std::fs::write(task.path("script.jsonl"), [reflector, &rules.join("\n"), rest].join("\n")).unwrap();
 
     let mut given_up = Vec::new();
     let plan = task.plan(&["optimize.gate=confident"]);
-    let summary = gepard::run::optimize(&plan, &task.path("run"), &AtomicBool::new(false), &mut |event| {
-        if let Event::ValidationGivenUp { validated, of, lead, .. } = event {
-            given_up.push((*validated, *of, *lead < -7.0));
-        }
-    })
+    let summary = gepard::run::optimize(
+        &plan,
+        &task.path("run"),
+        &mut Hooks::listening(|event| {
+            if let Event::ValidationGivenUp { validated, of, lead, .. } = event {
+                given_up.push((*validated, *of, *lead < -7.0));
+            }
+        }),
+    )
     .unwrap();
     assert_eq!(given_up, [(10, 12, true)]);
     assert_eq!((summary.candidates, summary.validated_in_part, summary.best_candidate), (2, 1, 0));
@@ -277,24 +299,29 @@ fn a_validation_that_is_behind_is_given_up_and_says_so() {
 }
 
 #[test]
-fn children_that_gain_the_same_race_over_the_validation_examples() {
-    // Both proposals know the training items; of the validation items one knows all, the other a half.
+fn children_with_the_same_gain_race_over_the_validation_examples() {
+    // Both proposals are right on the training items. On the validation items, one is right on all, the other on half.
     let task = Task::with_reflector(&[r#"{"contains": ["Write a better instruction"], "texts": ["FAIR.", "GOOD."]}"#]);
     let script = std::fs::read_to_string(task.path("script.jsonl")).unwrap();
     let (reflector, rest) = script.split_once('\n').unwrap();
     let label = |n: u32| if n % 2 == 1 { "odd" } else { "even" };
-    let rule = |(who, n): (&str, u32)| format!(r#"{{"contains": ["{who}", "item number {n},"], "text": "label: {}"}}"#, label(n));
+    let rule =
+        |(word, n): (&str, u32)| format!(r#"{{"contains": ["{word}", "item number {n},"], "text": "label: {}"}}"#, label(n));
     let known = (0..12).flat_map(|n| [("GOOD", n), ("FAIR", n), ("GOOD", n + 100)]).chain((100..106).map(|n| ("FAIR", n)));
     let rules: Vec<String> = known.map(rule).collect();
     std::fs::write(task.path("script.jsonl"), [reflector, &rules.join("\n"), rest].join("\n")).unwrap();
 
     let mut given_up = Vec::new();
     let plan = task.plan(&["optimize.gate=confident", "optimize.proposals=6", "optimize.budget=160"]);
-    let summary = gepard::run::optimize(&plan, &task.path("run"), &AtomicBool::new(false), &mut |event| {
-        if let Event::ValidationGivenUp { candidate, validated, behind, .. } = event {
-            given_up.push((*candidate, *validated, *behind));
-        }
-    })
+    let summary = gepard::run::optimize(
+        &plan,
+        &task.path("run"),
+        &mut Hooks::listening(|event| {
+            if let Event::ValidationGivenUp { candidate, validated, behind, .. } = event {
+                given_up.push((*candidate, *validated, *behind));
+            }
+        }),
+    )
     .unwrap();
     let loser = if summary.best_candidate == 1 { 2 } else { 1 };
     assert_eq!((summary.candidates, summary.best_score), (3, 1.0));
@@ -307,18 +334,22 @@ fn several_proposals_are_reflected_on_in_one_batch_and_gated_in_one_wave() {
     let task = Task::new();
     let plan = task.plan(&["optimize.proposals=4", "optimize.keep=all"]);
     let (mut evaluations, mut most, mut asked, mut batches) = (0, 0, 0, Vec::new());
-    let summary = gepard::run::optimize(&plan, &task.path("run"), &AtomicBool::new(false), &mut |event| match event {
-        Event::Evaluating { purpose: Purpose::Gate, fresh, .. } => {
-            evaluations += 1;
-            most = most.max(*fresh);
-        }
-        Event::Reflecting { again: false, .. } => asked += 1,
-        Event::Reflected { .. } => {
-            batches.extend((asked > 0).then_some(asked));
-            asked = 0;
-        }
-        _ => {}
-    })
+    let summary = gepard::run::optimize(
+        &plan,
+        &task.path("run"),
+        &mut Hooks::listening(|event| match event {
+            Event::Evaluating { purpose: Purpose::Gate, fresh, .. } => {
+                evaluations += 1;
+                most = most.max(*fresh);
+            }
+            Event::Reflecting { again: false, .. } => asked += 1,
+            Event::Reflected { .. } => {
+                batches.extend((asked > 0).then_some(asked));
+                asked = 0;
+            }
+            _ => {}
+        }),
+    )
     .unwrap();
     assert!(evaluations > 0 && most > 3, "{evaluations} waves, of {most} rollouts at most");
     assert!(!batches.is_empty() && batches.iter().all(|asked| *asked == 4), "{batches:?}");
@@ -326,7 +357,7 @@ fn several_proposals_are_reflected_on_in_one_batch_and_gated_in_one_wave() {
 }
 
 #[test]
-fn objectives_that_the_metric_does_not_name_are_an_error() {
+fn a_frontier_of_objectives_needs_a_metric_with_objectives() {
     let task = Task::new();
     let mut plan = task.plan(&[]);
     plan.optimize.frontier = gepard::config::Frontier::Hybrid;
@@ -348,18 +379,17 @@ fn no_validation_or_test_example_reaches_a_reflector() {
     assert!(count > 2);
 }
 
-/// A run under a budget in time, with an engine that takes its time.
+/// Runs a search with an engine that takes four milliseconds for each request. Returns the pool and the rollouts charged.
 fn timed_run(task: &Task, plan: &Plan, run: &str) -> (gepard::optimize::Pool, u64) {
     let splits = split::load(&gepard::run::files(plan), &["text".into(), "label".into()], &["text".into()]).unwrap();
-    let (program, metric) = (gepard::run::program(plan).unwrap(), gepard::run::metric(plan));
+    let (program, metric) = (gepard::run::program(plan).unwrap(), gepard::run::metric(plan).unwrap());
     let mut engine = Scripted::new(|request| {
         std::thread::sleep(std::time::Duration::from_millis(4));
         (format!("Try {}.", request.seed), Ended::Stop)
     });
     let mut journal = Journal::open(&task.path(run), &plan.fingerprint()).unwrap();
     let evaluator = Evaluator::new(&program, &*metric, &mut engine);
-    let (interrupted, mut listener) = (AtomicBool::new(false), |_: &Event| {});
-    let mut session = Session::new(evaluator, &splits, &plan.optimize, &mut journal, &mut listener, &interrupted);
+    let mut session = Session::new(evaluator, &splits, &plan.optimize, &mut journal, Hooks::none());
     let pool = Gepa::new(plan.seed_candidate(), vec![("task".into(), ModelId(0))]).run(&mut session).unwrap();
     (pool, session.spent().rollouts)
 }
@@ -383,7 +413,7 @@ fn a_budget_in_time_stops_between_sub_waves_and_replays_on_recorded_time() {
 #[test]
 fn two_thousand_rollouts_with_their_journal_take_less_than_a_second() {
     let task = Task::with_reflector(&[r#"{"contains": ["Write a better instruction"], "text": "replaced below"}"#]);
-    // Every reflection is new text that wins nothing: rollouts are never reused.
+    // Every reflection is a new text that gains nothing, so that no rollout is reused.
     let script = std::fs::read_to_string(task.path("script.jsonl")).unwrap();
     let many: Vec<String> = (0..40_000).map(|n| format!("\"Try {n}.\"")).collect();
     let rule = format!(r#"{{"contains": ["Write a better instruction"], "texts": [{}]}}"#, many.join(","));
@@ -392,11 +422,15 @@ fn two_thousand_rollouts_with_their_journal_take_less_than_a_second() {
     let rollouts = Cell::new(0);
     let plan = task.plan(&["optimize.budget=2000", "optimize.max_reflections=4000"]);
     let started = std::time::Instant::now();
-    let summary = gepard::run::optimize(&plan, &task.path("run"), &AtomicBool::new(false), &mut |event| {
-        if let Event::Evaluated { spent, .. } = event {
-            rollouts.set(*spent);
-        }
-    })
+    let summary = gepard::run::optimize(
+        &plan,
+        &task.path("run"),
+        &mut Hooks::listening(|event| {
+            if let Event::Evaluated { spent, .. } = event {
+                rollouts.set(*spent);
+            }
+        }),
+    )
     .unwrap();
     let seconds = started.elapsed().as_secs_f64();
     assert!(summary.rollouts > 1900, "{}", summary.rollouts);
@@ -404,8 +438,8 @@ fn two_thousand_rollouts_with_their_journal_take_less_than_a_second() {
 }
 
 #[test]
-fn the_default_preset_finds_by_itself_what_the_data_says() {
-    // The student is right once it is told the labels; the reflector never has a word to say.
+fn the_default_preset_finds_the_labels_in_the_data_without_a_reflector() {
+    // The task model is right once its instruction names the labels. The reflector answers nothing.
     let task = Task::with_reflector(&[r#"{"contains": ["instruction for the assistant"], "text": ""}"#]);
     let rules: Vec<String> = (0..12)
         .flat_map(|n| [n, n + 100, n + 200])

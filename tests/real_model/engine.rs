@@ -1,13 +1,13 @@
 //! The engine over llama.cpp with a real GGUF file, SmolLM2-135M-Instruct, which `scripts/test` fetches.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::AtomicBool;
 
 use crate::models::{SETTINGS, answer, model_file, test_model, texts};
 use crate::support::{Task, model, result};
 use gepard::engine::llama::Llama;
 use gepard::engine::settings::{LoadProgress, Preparation, Settings};
 use gepard::engine::{Completion, Decoding, Ended, Engine, EngineError, Grammar, Message, ModelId, Request, Role, Shape, Usage};
+use gepard::hooks::Hooks;
 
 /// Returns the small task with a real model instead of the scripted one.
 fn real_task() -> Task {
@@ -457,7 +457,7 @@ fn two_runs_with_a_real_model_are_the_same() {
     let task = real_task();
     let plan = task.plan(&["optimize.budget=40", "optimize.reflection_tokens=64", "optimize.max_reflections=3"]);
     for run in ["a", "b"] {
-        gepard::run::optimize(&plan, &task.path(run), &AtomicBool::new(false), &mut |_| {}).unwrap();
+        gepard::run::optimize(&plan, &task.path(run), &mut Hooks::none()).unwrap();
     }
     for file in ["best.json", "summary.json"] {
         assert_eq!(result(&task.path("a"), file), result(&task.path("b"), file));

@@ -42,11 +42,12 @@ pub(super) fn read(section: Section<'_>, folder: &Path) -> OutputPlan {
 /// Checks that the labels of the outputs can be told apart in an answer, and from the label of the reasoning.
 pub(super) fn check_labels(section: &Section<'_>, outputs: &[OutputPlan], reasoning: bool) {
     for (index, OutputPlan { name, .. }) in outputs.iter().enumerate() {
-        if let Some(OutputPlan { name: other, .. }) = outputs[..index].iter().find(|other| parse::names_it(&other.name, name)) {
+        if let Some(OutputPlan { name: other, .. }) = outputs[..index].iter().find(|other| parse::is_label_of(&other.name, name))
+        {
             let cause = "cannot be told apart in an answer: case and marks like `_` around a name do not count";
             section.problem("outputs", format!("has `{other}` and `{name}`, which {cause}; rename one"));
         }
-        if reasoning && parse::names_it(name, REASONING) {
+        if reasoning && parse::is_label_of(name, REASONING) {
             let cause = "with `reasoning = true`, the reasoning stands behind that name in an answer";
             section.problem("outputs", format!("cannot have `{name}`: {cause}; rename it"));
         }

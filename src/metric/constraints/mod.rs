@@ -114,7 +114,7 @@ impl Metric for Constraints {
         // Quotes around a short answer are taken off where it is read; here they may be what was asked for.
         let quoted = format!("\"{answer}\"");
         let is_quoted = |step: &Step| step.answer.trim_end().ends_with(&quoted);
-        let answer = if rollout.writer(&self.output).is_some_and(is_quoted) { quoted.as_str() } else { answer };
+        let answer = if rollout.last_step_with(&self.output).is_some_and(is_quoted) { quoted.as_str() } else { answer };
         let variants = variants(answer);
         let share = |held: usize| held as f64 / constraints.len() as f64;
         let (mut strictly, mut loosely) = (0, 0);

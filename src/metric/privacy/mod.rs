@@ -144,7 +144,7 @@ impl Privacy {
     fn texts<'a>(&self, rollout: &'a Rollout) -> Vec<(Option<&'a str>, Text)> {
         match &self.searched {
             Searched::Output(name) => {
-                let wrote = rollout.writer(name).and_then(|step| Some((step, step.outputs.get(name)?)));
+                let wrote = rollout.last_step_with(name).and_then(|step| Some((step, step.outputs.get(name)?)));
                 wrote.map(|(step, text)| (Some(step.module.as_str()), Text::new(text))).into_iter().collect()
             }
             Searched::SentTo(module) => {

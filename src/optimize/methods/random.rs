@@ -110,7 +110,7 @@ impl Optimizer for Random {
             }
             let batch = batches.deal(|epoch| session.random("minibatch", epoch));
             let batch: Vec<usize> = batch.into_iter().map(|example| example.0).collect();
-            session.fits((batch.len() + session.validation_size()) as u64)?;
+            session.require_budget((batch.len() + session.validation_size()) as u64)?;
             let before = session.spent().rollouts;
             self.try_rewrite(session, iteration, module_index, &batch)?;
             idle.record(session, iteration, before)?;

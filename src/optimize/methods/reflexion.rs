@@ -21,7 +21,8 @@ use crate::optimize::reflection::packing::{self, PackedPrompt, ShownCall};
 use crate::optimize::reflection::read_answer::read_text;
 use crate::optimize::reflection::reflectors::{Reflection, Reflectors};
 use crate::optimize::reflection::unusable::Attempt;
-use crate::optimize::session::{Ask, Halt, Session};
+use crate::optimize::reuse::EvaluationRequest;
+use crate::optimize::session::{Halt, Session};
 use crate::program::{Candidate, ModuleText};
 
 /// The most tokens of a reflection.
@@ -157,7 +158,7 @@ impl Optimizer for Reflexion {
             if open.is_empty() {
                 break;
             }
-            session.fits(open.len() as u64)?;
+            session.require_budget(open.len() as u64)?;
             if trial > 1 {
                 if let Some(reason) = early_stop(session, &[], open.len() as u64) {
                     return Ok(reason);
@@ -167,10 +168,10 @@ impl Optimizer for Reflexion {
             let memory = |index: &usize| states.get(index).map_or(&[][..], |state| &state.memory);
             let candidates: Vec<Candidate> =
                 open.iter().map(|index| self.candidate_with_memory(session, memory(index))).collect();
-            let asks: Vec<Ask<'_>> = candidates
+            let asks: Vec<EvaluationRequest<'_>> = candidates
                 .iter()
                 .zip(&open)
-                .map(|(candidate, index)| Ask { candidate, places: std::slice::from_ref(index) })
+                .map(|(candidate, index)| EvaluationRequest { candidate, example_indices: std::slice::from_ref(index) })
                 .collect();
             let answers = session.evaluate_while(Purpose::Trial, Split::Train, &asks, &mut |_, _| true)?;
             for (index, answers) in open.iter().zip(answers) {

@@ -308,7 +308,7 @@ impl Optimizer for TextGrad {
             }
             let batch = batches.deal(|epoch| session.random("minibatch", epoch));
             let batch: Vec<usize> = batch.into_iter().map(|example| example.0).collect();
-            session.fits((batch.len() + session.validation_size()) as u64)?;
+            session.require_budget((batch.len() + session.validation_size()) as u64)?;
             let before = session.spent().rollouts;
             let mean = self.members[current].mean();
             if let Some(updated) = self.update(session, iteration, current, &batch)? {

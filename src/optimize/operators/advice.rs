@@ -10,7 +10,7 @@ use super::text_operator::{Begun, TextOperator};
 use crate::optimize::reflection::profile::Wording;
 use crate::optimize::reflection::unusable::Unusable;
 use crate::program::ModuleText;
-use crate::program::layout::{Layout, Turn, layout_of};
+use crate::program::layout::{Layout, Turn};
 
 /// The most sentences that are added at once. Of the sentences on a query, each of which describes the whole query, only the first
 /// is used.
@@ -137,7 +137,7 @@ fn only_lists_fields(input: &OperatorInput<'_>) -> bool {
 fn with_task_sentence(input: &OperatorInput<'_>, sentence: String) -> Option<ModuleText> {
     let instruction = if only_lists_fields(input) { sentence } else { input.instruction_with_lines(&[sentence]) };
     let text = input.with_instruction(&instruction).ok()?;
-    let layout = Layout { instruction: Turn::Below, ..layout_of(input.module, &text) };
+    let layout = Layout { instruction: Turn::Below, ..input.module.layout_of(&text) };
     Some(input.with_layout(text, layout))
 }
 

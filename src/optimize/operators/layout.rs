@@ -7,7 +7,7 @@ use super::input::OperatorInput;
 use super::text_operator::{Begun, TextOperator};
 use crate::optimize::reflection::unusable::Unusable;
 use crate::program;
-use crate::program::layout::{Cue, Examples, Turn, layout_of};
+use crate::program::layout::{Cue, Examples, Turn};
 
 /// Moves the instruction, the worked examples, or the name that leads to the answer.
 pub(super) struct Layout;
@@ -27,7 +27,7 @@ impl TextOperator for Layout {
 /// Returns the layouts that differ from the text's in one part. The names of the fields always stay: in measurements, values
 /// without names were never better.
 fn neighbours(input: &OperatorInput<'_>) -> Vec<program::Layout> {
-    let present = layout_of(input.module, input.text);
+    let present = input.module.layout_of(input.text);
     let instruction = match present.instruction {
         Turn::User => Turn::System,
         Turn::System | Turn::Below => Turn::User,

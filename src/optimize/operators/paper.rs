@@ -40,7 +40,7 @@ impl TextOperator for Paper {
     /// All rollouts must fit the reflector's context: the package never leaves one out.
     fn begin(&self, input: &OperatorInput<'_>, _random: &mut dyn Rng) -> Result<Begun, Unusable> {
         let sample = |(index, scored): (usize, &&Scored)| {
-            let step = scored.rollout.telling(&input.module.name)?;
+            let step = scored.rollout.most_informative_step(&input.module.name)?;
             let inputs: String = step.inputs.iter().map(|(name, value)| format!("### {name}\n{}\n\n", value.trim())).collect();
             let feedback = packing::feedback(&input.module.name, scored);
             let answer = step.answer.trim();

@@ -39,10 +39,10 @@ impl ModulePosition {
             }),
             read_outputs: select(&module.outputs, &|name| program.is_read_by_others(module_index, name)),
             search_queries: select(&module.outputs, &|name| {
-                program.tools.iter().any(|tool| tool.does.searches() && tool.inputs.contains(name))
+                program.tools.iter().any(|tool| tool.action.is_search() && tool.inputs.contains(name))
             }),
             search_results: select(&module.inputs, &|name| {
-                program.tools.iter().any(|tool| tool.does.searches() && tool.outputs.contains(name))
+                program.tools.iter().any(|tool| tool.action.is_search() && tool.outputs.contains(name))
             }),
             is_last_but_one: !readers.is_empty()
                 && readers.iter().all(|&reader| is_last(reader))

@@ -20,7 +20,7 @@ impl TextOperator for Reason {
     fn applies(&self, input: &OperatorInput<'_>) -> bool {
         let has_room = input.module.max_tokens >= MIN_ANSWER_TOKENS;
         // The reasoning could not be told apart from an output with the same name.
-        has_room && !input.module.outputs.iter().any(|output| parse::names_it(output, REASONING))
+        has_room && !input.module.outputs.iter().any(|output| parse::is_label_of(output, REASONING))
     }
 
     /// The worked examples show answers either with reasoning or without, so they are removed. If the training data has worked

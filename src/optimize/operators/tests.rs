@@ -494,7 +494,7 @@ fn a_position_knows_the_readers_of_the_outputs() {
             module("second", &["question", "summary_1"], &["summary_2"]),
             module("answer", last, &["answer"]),
         ];
-        ModulePosition::new(&Program::of_modules(modules), index)
+        ModulePosition::new(&Program::from_modules(modules), index)
     };
     let both = ["question", "summary_1", "summary_2"];
     assert_eq!(position(&both, 1).shared_with_readers, ["summary_1"], "the reader of the second summary reads the first too");

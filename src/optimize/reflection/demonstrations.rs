@@ -2,7 +2,7 @@
 
 use crate::data::Example;
 use crate::evaluate::Scored;
-use crate::program::{Demonstration, Module, ModuleText, layout};
+use crate::program::{Demonstration, Module, ModuleText, render};
 
 /// An answer of at least this many words that equals an input counts as copied, not as right by chance.
 const MIN_COPIED_WORDS: usize = 4;
@@ -35,7 +35,7 @@ pub fn labelled_demonstration(
     let values: Vec<(String, String)> =
         module.outputs.iter().map(|name| Some((name.clone(), example.text(module.label(name))?))).collect::<Option<_>>()?;
     let reasoning = if text.reasoning { Some(solution(example)?) } else { None };
-    let answer = layout::worked_answer(reasoning.as_deref(), &values);
+    let answer = render::worked_answer(reasoning.as_deref(), &values);
     let input =
         |name: &String| example.fields.contains_key(name).then(|| (name.clone(), example.input(name).unwrap_or_default()));
     let inputs = module.inputs.iter().map(input).collect::<Option<_>>()?;
@@ -64,7 +64,7 @@ pub fn correct_call(module: &Module, text: &ModuleText, example: &Example, score
         return None;
     }
     let answer = match text.reasoning || module.outputs.len() > 1 {
-        true => layout::whole_answer(module, text, step.answer.trim()),
+        true => render::whole_answer(module, text, step.answer.trim()),
         false => step.answer.trim().to_owned(),
     };
     Some(Demonstration { id: example.id.clone(), inputs: step.inputs.clone(), answer })
@@ -85,14 +85,14 @@ pub fn corrected_call(
         return None;
     }
     let metric_labels = scored.judgement()?.module_labels.get(&module.name);
-    let step = scored.rollout.telling(&module.name)?;
+    let step = scored.rollout.most_informative_step(&module.name)?;
     let label = |name: &String| {
         let label = metric_labels.and_then(|labels| labels.get(name).cloned());
         let label = label.or_else(|| example.text(module.label(name)))?;
-        (is_closed_set(name) || step.has_read(&label)).then(|| (name.clone(), label))
+        (is_closed_set(name) || step.inputs_contain(&label)).then(|| (name.clone(), label))
     };
     let values: Vec<(String, String)> = module.outputs.iter().map(label).collect::<Option<_>>()?;
-    let answer = layout::worked_answer(None, &values);
+    let answer = render::worked_answer(None, &values);
     Some(Demonstration { id: example.id.clone(), inputs: step.inputs.clone(), answer })
 }
 
@@ -175,7 +175,7 @@ mod tests {
         };
         let train: Vec<Example> = (0..20).map(row).collect();
         let shown = labelled_demonstration(&module, &ModuleText::new(""), &train[0], &|_| None).unwrap();
-        assert_eq!(shown.answer, layout::worked_answer(None, &[("answer".into(), "yes".into())]));
+        assert_eq!(shown.answer, render::worked_answer(None, &[("answer".into(), "yes".into())]));
         let profile = profile::profile_module(&module, &train);
         assert!(matches!(&profile[0].kind, ValueKind::Set(values) if values.len() == 2) && profile[0].name == "answer");
     }

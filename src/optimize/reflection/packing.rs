@@ -85,7 +85,7 @@ pub struct ShownCall {
 /// Returns a module's call in a rollout. None if the module never ran.
 #[must_use]
 pub fn shown_call(module: &Module, scored: &Scored) -> Option<ShownCall> {
-    let step = scored.rollout.telling(&module.name)?;
+    let step = scored.rollout.most_informative_step(&module.name)?;
     Some(ShownCall { inputs: input_lines(&step.inputs), answer: cut(&step.answer) })
 }
 

@@ -1,26 +1,26 @@
-//! `retrieve`: the rows of a corpus that fit a query best.
+//! The step `retrieve`: the rows of a corpus that match a query best.
 
 use std::sync::Arc;
 
-use super::{Act, Fault, Made};
+use super::tool::{Action, Fault, Made};
 use crate::data::{Corpus, Example};
 
-/// Looks its first input up in a corpus.
+/// A step that searches a corpus for its first input.
 #[derive(Debug)]
 pub struct Retrieve {
-    /// What is searched.
+    /// The corpus that is searched.
     pub corpus: Arc<Corpus>,
-    /// Rows that are taken at most.
+    /// The most rows that are returned.
     pub k: usize,
-    /// The fields of a row that are shown, in order.
+    /// The fields of a row that the output shows, in order.
     pub show: Vec<String>,
-    /// The field that names a row, for metrics and traces.
+    /// The field that identifies a row in metrics and traces. Rows without it are identified by their id.
     pub key: String,
-    /// The field that is written.
+    /// The field that the step writes.
     pub output: String,
 }
 
-impl Act for Retrieve {
+impl Action for Retrieve {
     fn act(&self, inputs: &[(String, String)]) -> Result<Made, Fault> {
         let query = inputs.first().map_or("", |(_, value)| value.as_str());
         let rows = self.corpus.search(query, self.k).map_err(Fault::Broken)?;
@@ -33,7 +33,7 @@ impl Act for Retrieve {
         Ok(Made { outputs: [(self.output.clone(), text.join("\n"))].into(), retrieved })
     }
 
-    fn searches(&self) -> bool {
+    fn is_search(&self) -> bool {
         true
     }
 
@@ -48,7 +48,7 @@ mod tests {
     use crate::data::Indexing;
 
     #[test]
-    fn rows_are_numbered_and_named() {
+    fn retrieved_rows_are_numbered_and_identified_by_their_key() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("corpus.jsonl");
         std::fs::write(&path, "{\"title\": \"Cats\", \"text\": \"They sleep.\"}\n{\"title\": \"Dogs\", \"text\": \"Not cats.\"}")

@@ -1,13 +1,13 @@
-//! `template`: a text with fields in it, in Jinja.
+//! The step `template`: a Jinja template that is filled in with fields.
 
 use minijinja::{Environment, UndefinedBehavior};
 
-use super::{Act, Fault, Made};
+use super::tool::{Action, Fault, Made};
 
-/// Steps of a template's own loops after which it is taken to be endless.
+/// The most instructions that rendering a template may execute, so that an endless loop in it ends.
 const FUEL: u64 = 1_000_000;
 
-/// Writes a text.
+/// A step that renders a template.
 #[derive(Debug)]
 pub struct Template {
     source: String,
@@ -22,10 +22,10 @@ fn environment() -> Environment<'static> {
     environment
 }
 
-/// The fields that a template reads, in the order of their names.
+/// Returns the fields that a template reads, sorted by name.
 ///
 /// # Errors
-/// What is wrong with the template.
+/// A description of what is wrong with the template.
 pub fn template_fields(source: &str) -> Result<Vec<String>, String> {
     let environment = environment();
     let template = environment.template_from_str(source).map_err(|e| e.to_string())?;
@@ -37,13 +37,13 @@ pub fn template_fields(source: &str) -> Result<Vec<String>, String> {
 }
 
 impl Template {
-    /// A template that writes the field `output`.
+    /// Creates a step that renders the template `source` and writes the field `output`.
     pub fn new(source: impl Into<String>, output: impl Into<String>) -> Self {
         Self { source: source.into(), output: output.into() }
     }
 }
 
-impl Act for Template {
+impl Action for Template {
     fn act(&self, inputs: &[(String, String)]) -> Result<Made, Fault> {
         let fields: std::collections::BTreeMap<String, String> = inputs.iter().cloned().collect();
         let text =
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_are_filled_in_and_never_read_as_templates() {
+    fn fields_are_filled_in_and_are_not_rendered_themselves() {
         let source = "{{ a }} and {{ b | upper }}{% for i in range(2) %}!{% endfor %}";
         assert_eq!(template_fields(source).unwrap(), ["a", "b"]);
         let step = Template::new(source, "text");

@@ -8,7 +8,7 @@ use crate::config::{ModelSource, Plan};
 use crate::engine::settings::context_key;
 use crate::engine::{Grammar, Message, Role};
 use crate::models;
-use crate::program::{Module, ModuleText, layout};
+use crate::program::{Module, ModuleText, render};
 
 /// Tokens of context if neither the plan nor the run's fingerprint has a number.
 const DEFAULT_CONTEXT: usize = 8192;
@@ -58,8 +58,8 @@ impl Deployed {
             None => DeployedModel::scripted(""),
         };
         let placeholders = placeholders(&module, &text);
-        let messages = layout::render(&module, &text, &placeholders).messages;
-        let grammar = layout::grammar(&module, &text);
+        let messages = render::prompt(&module, &text, &placeholders).messages;
+        let grammar = render::grammar(&module, &text);
         Self {
             module,
             text,
@@ -77,7 +77,7 @@ impl Deployed {
     /// Returns the chat that the run sent for the given texts of the fields.
     #[must_use]
     pub fn chat(&self, inputs: &[(String, String)]) -> Vec<Message> {
-        layout::render(&self.module, &self.text, inputs).messages
+        render::prompt(&self.module, &self.text, inputs).messages
     }
 
     /// Returns the beginning of the answer that the chat ends with; an empty text if it has none.
@@ -147,7 +147,7 @@ impl DeployedModel {
 /// Returns each input field with its placeholder: `{field}`, with more braces if that occurs elsewhere in the chat.
 pub(super) fn placeholders(module: &Module, text: &ModuleText) -> Vec<(String, String)> {
     let empty: Vec<(String, String)> = module.inputs.iter().map(|field| (field.clone(), String::new())).collect();
-    let messages = layout::render(module, text, &empty).messages;
+    let messages = render::prompt(module, text, &empty).messages;
     let without_fields: String = messages.into_iter().map(|message| message.content + "\n").collect();
     let placeholder = |field: &String| {
         let mut braced = (1..).map(|count| format!("{}{field}{}", "{".repeat(count), "}".repeat(count)));

@@ -9,7 +9,8 @@ use super::file::ModuleExport;
 use super::request::shortest;
 use crate::engine::settings::TOP_K;
 use crate::engine::{Message, Role};
-use crate::program::layout::{self, Turn};
+use crate::program::layout::Turn;
+use crate::program::render;
 
 /// Returns the Modelfile of a module.
 pub(super) fn write(one: &Deployed) -> Result<ModuleExport, ExportError> {
@@ -83,7 +84,7 @@ fn parts(one: &Deployed) -> Parts {
         // An instruction beside the fields of the only question would have to be sent by the user of the file.
         let mut module = one.module.clone();
         module.layout.instruction = Turn::System;
-        messages = layout::render(&module, &one.text, &one.placeholders).messages;
+        messages = render::prompt(&module, &one.text, &one.placeholders).messages;
     }
     if !one.answer_beginning().is_empty() {
         messages.pop();

@@ -7,13 +7,13 @@ use super::deployed::placeholders;
 use super::file::ModuleExport;
 use super::{Deployed, Format, dspy, files, modelfile, plain, request};
 use crate::engine::{Message, Shape};
-use crate::program::layout::{self, Cue, Examples, Fields, Turn};
-use crate::program::{Demonstration, Layout, Module, ModuleText, tests_support};
+use crate::program::layout::{Cue, Examples, Fields, Turn};
+use crate::program::{Demonstration, Layout, Module, ModuleText, render, tests_support};
 
 fn deployed(module: Module, text: ModuleText) -> Deployed {
     let placeholders = placeholders(&module, &text);
-    let messages = layout::render(&module, &text, &placeholders).messages;
-    let grammar = layout::grammar(&module, &text);
+    let messages = render::prompt(&module, &text, &placeholders).messages;
+    let grammar = render::grammar(&module, &text);
     let model = "/models/small one.gguf".to_owned();
     Deployed {
         module,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::optimize::Pool;
-use crate::program::{Module, ModuleText, Program, layout};
+use crate::program::{Module, ModuleText, Program, render};
 use crate::report::best::{BestFile, BestModule, braced_fields};
 use crate::report::summary::Summary;
 use crate::run_directory::RunDirectoryError;
@@ -32,7 +32,7 @@ pub(crate) fn write(folder: &Path, program: &Program, pool: &Pool, summary: &Sum
 }
 
 fn best_module(module: &Module, text: &ModuleText) -> BestModule {
-    let messages = layout::render(module, text, &braced_fields(module)).messages;
+    let messages = render::prompt(module, text, &braced_fields(module)).messages;
     let ModuleText { instruction, demonstrations, reasoning, layout } = text.clone();
     BestModule { name: module.name.clone(), instruction, demonstrations, reasoning, layout, messages }
 }

@@ -11,7 +11,8 @@ use crate::data::split::Split;
 use crate::event::{Event, Purpose};
 use crate::optimize::joining;
 use crate::optimize::minibatch::{Minibatches, without_shown};
-use crate::optimize::session::{Ask, Halt, Session};
+use crate::optimize::reuse::EvaluationRequest;
+use crate::optimize::session::{Halt, Session};
 use crate::program::{ModuleIndex, PoolIndex};
 
 /// Draws a parent for each proposal: the same for all, as in the paper, which has one proposal, or one for each.
@@ -67,8 +68,10 @@ pub fn run(
 ) -> Result<Vec<Parent>, Halt> {
     let indices: Vec<usize> = minibatch.examples.iter().map(|example| example.0).collect();
     let members = &state.members;
-    let asks: Vec<Ask<'_>> =
-        parents.iter().map(|&parent| Ask { candidate: &members[parent].candidate, places: &indices }).collect();
+    let asks: Vec<EvaluationRequest<'_>> = parents
+        .iter()
+        .map(|&parent| EvaluationRequest { candidate: &members[parent].candidate, example_indices: &indices })
+        .collect();
     let answers = session.evaluate_while(Purpose::Parent, Split::Train, &asks, &mut |_, _| true)?;
     let (program, train) = (session.program(), session.train());
     let examples = minibatch.examples.iter().map(|&example| &train[example]);
@@ -85,7 +88,7 @@ pub fn run(
         }
         let is_called = |module: &ModuleIndex| {
             let name = &program[*module].name;
-            rollouts.iter().any(|scored| scored.rollout.telling(name).is_some())
+            rollouts.iter().any(|scored| scored.rollout.most_informative_step(name).is_some())
         };
         let called: Vec<ModuleIndex> = open.iter().copied().filter(is_called).collect();
         let modules = state.turns.choose(session.plan().module_selection, index, &open, called);

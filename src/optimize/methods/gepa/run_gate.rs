@@ -7,7 +7,8 @@ use super::{propose, validate};
 use crate::config::{Gate, Keep};
 use crate::data::split::Split;
 use crate::event::{Event, Purpose};
-use crate::optimize::session::{Answers, Ask, Halt, Session};
+use crate::optimize::reuse::{Answers, EvaluationRequest};
+use crate::optimize::session::{Halt, Session};
 use crate::program::{Candidate, ModuleIndex};
 
 /// The sum of scores that is expected of a parent on a minibatch, below which a sum of 0 is no surprise.
@@ -35,7 +36,8 @@ pub fn run(
     let rule = session.plan().gate;
     let is_lenient = minibatch.is_of_seed && rule == Gate::Confident;
     let indices: Vec<usize> = minibatch.examples.iter().map(|example| example.0).collect();
-    let asks: Vec<Ask<'_>> = children.iter().map(|child| Ask { candidate: &child.candidate, places: &indices }).collect();
+    let asks: Vec<EvaluationRequest<'_>> =
+        children.iter().map(|child| EvaluationRequest { candidate: &child.candidate, example_indices: &indices }).collect();
     let mut can_pass = |child: usize, answers: &Answers| {
         let known = |answer: &Option<_>| answer.as_ref().map_or(ChildScore::NotRun, score_of);
         let known: Vec<ChildScore> = answers.iter().map(known).collect();

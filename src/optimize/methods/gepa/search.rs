@@ -41,7 +41,7 @@ impl Optimizer for Gepa {
         state.tried.insert(self.seed.clone());
         validate::validate(state, session, 0, vec![NewCandidate::seed(self.seed.clone())])?;
         let plan = session.plan();
-        let sizes: Vec<u64> = state.reflectors.iter().map(|(_, model)| session.size(*model)).collect();
+        let sizes: Vec<u64> = state.reflectors.iter().map(|(_, model)| session.model_bytes(*model)).collect();
         state.reflector_choice = ReflectorChoice::new(&sizes);
         let seed_mean = state.members[PoolIndex::SEED].mean();
         if seed_mean >= 1.0 {
@@ -66,7 +66,7 @@ impl Optimizer for Gepa {
                 seed_demonstrations::gather(state, session, &self.seed, &mut minibatches)?;
             }
             let proposals = budget::most_proposals(state, session);
-            session.fits(budget::worst_case(state, session, proposals))?;
+            session.require_budget(budget::worst_case(state, session, proposals))?;
             if budget::reflections_left(state, session) == Some(0) {
                 return Ok(StopReason::ReflectionsSpent);
             }

@@ -46,14 +46,14 @@ pub fn gather(
     let mut examples: Vec<ExampleIndex> = Vec::new();
     (0..deals).for_each(|_| examples.extend(minibatches.deal(|epoch| session.random("minibatch", epoch))));
     examples.truncate(MOST_EXAMPLES);
-    session.fits(examples.len() as u64 + budget::worst_case(state, session, 1))?;
+    session.require_budget(examples.len() as u64 + budget::worst_case(state, session, 1))?;
     let indices: Vec<usize> = examples.iter().map(|example| example.0).collect();
     let rollouts = session.evaluate(Purpose::Bootstrap, Split::Train, seed, &indices)?;
     let answers: Vec<_> = rollouts.into_iter().map(Some).collect();
     let train = session.train();
     let rows = examples.iter().map(|&example| &train[example]);
     state.demonstrations.record(session.program(), &state.profiles, seed, rows, &answers);
-    if session.remembers() {
+    if session.reuses_rollouts() {
         // Two overlapping minibatches, which together have each of the examples. After them a reflector reads others.
         let size = examples.len().min(MINIBATCHES_OF_A_CHILD * size);
         state.seed_minibatches = VecDeque::from([examples[..size].to_vec()]);

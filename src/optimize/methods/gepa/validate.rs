@@ -20,7 +20,8 @@ use crate::evaluate::{Scored, Scores};
 use crate::event::{Behind, Event, Purpose};
 use crate::optimize::joining::NewCandidate;
 use crate::optimize::pool::ranking;
-use crate::optimize::session::{Answers, Ask, Halt, Session};
+use crate::optimize::reuse::{Answers, EvaluationRequest};
+use crate::optimize::session::{Halt, Session};
 
 /// The number of examples of the first share.
 const FIRST_SHARE: usize = 10;
@@ -110,8 +111,8 @@ pub fn validate(
         let Some(start) = next.first().map(|&index| contenders[index].answers.len()) else { break };
         let end = ends.iter().copied().find(|end| *end > start).unwrap_or(all);
         let indices: Vec<usize> = order[start..end].iter().map(|example| example.0).collect();
-        let ask = |&index: &usize| Ask { candidate: &contenders[index].new.candidate, places: &indices };
-        let asks: Vec<Ask<'_>> = next.iter().map(ask).collect();
+        let ask = |&index: &usize| EvaluationRequest { candidate: &contenders[index].new.candidate, example_indices: &indices };
+        let asks: Vec<EvaluationRequest<'_>> = next.iter().map(ask).collect();
         let answers = session.evaluate_while(purpose, Split::Val, &asks, &mut |_, _| true)?;
         next.iter().zip(answers).for_each(|(&index, answers)| contenders[index].answers.extend(answers));
         for &index in next.iter().filter(|_| end < all) {

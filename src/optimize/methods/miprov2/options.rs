@@ -109,7 +109,7 @@ impl OptionMaker<'_> {
             if calls.iter().all(|calls| calls.len() >= enough) {
                 break;
             }
-            session.fits(batch.len() as u64)?;
+            session.require_budget(batch.len() as u64)?;
             let rollouts = session.evaluate(Purpose::Trial, Split::Train, self.seed, batch)?;
             for (&index, scored) in batch.iter().zip(&rollouts) {
                 for ((module, text), calls) in modules.iter().zip(&self.seed.0).zip(&mut calls) {

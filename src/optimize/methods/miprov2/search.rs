@@ -136,7 +136,7 @@ impl Miprov2 {
     /// Validates the best combination that was not validated yet on all examples, if the budget has room.
     fn validate_best(&mut self, session: &mut Session<'_>, iteration: u64, trials: &mut Trials) -> Result<(), Halt> {
         let Some(combination) = trials.best_open().cloned() else { return Ok(()) };
-        if !session.holds(session.validation_size() as u64)? {
+        if !session.has_budget_for(session.validation_size() as u64)? {
             return Ok(());
         }
         let candidate = trials.options.candidate(&combination);
@@ -181,11 +181,11 @@ impl Optimizer for Miprov2 {
             }
             let before = session.spent().rollouts;
             let best = best_mean(&self.members);
-            if !session.holds(cost)? {
+            if !session.has_budget_for(cost)? {
                 // The rest of the budget is used for the best combination.
                 self.validate_best(session, iteration, &mut trials)?;
                 // A finished run that is resumed with a larger budget goes on from here.
-                if !session.holds(cost)? {
+                if !session.has_budget_for(cost)? {
                     return Ok(StopReason::BudgetSpent);
                 }
             }

@@ -17,7 +17,8 @@ use crate::optimize::reflection::packing::PackedPrompt;
 use crate::optimize::reflection::reflectors::Reflection;
 use crate::optimize::reflection::training_data;
 use crate::optimize::reflection::unusable::{Attempt, Unusable, log_unusable};
-use crate::optimize::session::{Ask, Halt, Session};
+use crate::optimize::reuse::EvaluationRequest;
+use crate::optimize::session::{Halt, Session};
 use crate::program::{Candidate, Demonstration, Module, ModuleText, PoolIndex};
 
 /// A question to a reflector for a new instruction.
@@ -239,7 +240,8 @@ impl<'t, 's> Iteration<'t, 's> {
     pub(super) fn run(&mut self, texts: &[ProposedText], part: Range<usize>) -> Result<(), Halt> {
         let candidates: Vec<Candidate> = texts.iter().map(|proposed| self.candidate(&proposed.text)).collect();
         let examples = &self.examples[part.clone()];
-        let asks: Vec<Ask<'_>> = candidates.iter().map(|candidate| Ask { candidate, places: examples }).collect();
+        let asks: Vec<EvaluationRequest<'_>> =
+            candidates.iter().map(|candidate| EvaluationRequest { candidate, example_indices: examples }).collect();
         if asks.is_empty() || examples.is_empty() {
             return Ok(());
         }

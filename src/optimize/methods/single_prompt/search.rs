@@ -117,10 +117,10 @@ impl<M: SinglePromptMethod> SinglePromptSearch<M> {
             let max_candidates = affordable.min(self.method.candidates_per_iteration());
             if max_candidates == 0 {
                 // If the time is up or there is a stop file, that is the reason.
-                session.fits(0)?;
+                session.require_budget(0)?;
                 return Ok(StopReason::BudgetSpent);
             }
-            session.fits((base_cost + max_candidates * examples.len()) as u64)?;
+            session.require_budget((base_cost + max_candidates * examples.len()) as u64)?;
             self.iteration += 1;
             let train = session.train();
             let minibatch = examples.iter().map(|&index| train[index].id.clone()).collect();

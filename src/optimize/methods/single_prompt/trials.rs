@@ -72,7 +72,7 @@ impl Trials {
         let finalists: Vec<Candidate> = self.leaders(examples).into_iter().filter(is_as_good).take(most).cloned().collect();
         for candidate in finalists {
             let is_member = self.members.iter().any(|member| member.candidate == candidate);
-            if !is_member && session.holds(session.validation_size() as u64)? {
+            if !is_member && session.has_budget_for(session.validation_size() as u64)? {
                 let parent = self.tried.get(&candidate).map_or_else(|| self.best_member(), |tried| tried.parent);
                 // The candidate may have been proposed in an earlier iteration, so its proposal has no number in this one.
                 let new = NewCandidate::child(candidate, PoolIndex(parent), 0);

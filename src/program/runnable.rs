@@ -1,0 +1,45 @@
+//! What can be evaluated and optimized: a [`Program`] of gepard, or any other implementation of [`Runnable`].
+
+use super::call::{self, KnownAnswers, KnownCall};
+use super::candidate::Candidate;
+use super::lockstep::{self, Generate, Job};
+use super::structure::Program;
+use super::trace::Rollout;
+use crate::data::Example;
+use crate::engine::EngineError;
+
+/// Runs candidates on examples.
+pub trait Runnable: Sync {
+    /// Returns the description of what is run: its modules with their names, inputs and outputs, and the fields that it reads from
+    /// an example. Candidates have a text for each of these modules, and reflection tells reflectors what each of them reads and
+    /// writes. If all modules have temperature 0, a candidate is run only once on an example.
+    fn program(&self) -> &Program;
+
+    /// Runs every job. Returns a rollout for each, in order. `known` has answers to calls that were made before, and `generate`
+    /// answers requests to the models of the task; an implementation may ignore both.
+    ///
+    /// # Errors
+    /// Those of `generate`, which end the run. A program that fails on an example returns a rollout with
+    /// [`failure`](Rollout::failure) instead.
+    fn run(&self, jobs: &[Job<'_>], known: &dyn KnownAnswers, generate: &mut Generate<'_>) -> Result<Vec<Rollout>, EngineError>;
+
+    /// Returns the calls of a rollout whose answers may be given to equal calls later. Empty unless an implementation uses
+    /// `known` in [`run`](Self::run).
+    fn known_calls(&self, _candidate: &Candidate, _example: &Example, _rollout: &Rollout) -> Vec<KnownCall> {
+        Vec::new()
+    }
+}
+
+impl Runnable for Program {
+    fn program(&self) -> &Program {
+        self
+    }
+
+    fn run(&self, jobs: &[Job<'_>], known: &dyn KnownAnswers, generate: &mut Generate<'_>) -> Result<Vec<Rollout>, EngineError> {
+        lockstep::run(self, jobs, known, generate)
+    }
+
+    fn known_calls(&self, candidate: &Candidate, example: &Example, rollout: &Rollout) -> Vec<KnownCall> {
+        call::known_calls(self, candidate, example, rollout)
+    }
+}

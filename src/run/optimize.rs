@@ -1,0 +1,213 @@
+//! Searches for a better candidate, and writes the result into a run directory.
+
+use std::path::Path;
+
+use super::checks::notes;
+use super::fingerprint::fingerprint;
+use super::outcome::{self, TestScores, Tested};
+use super::task::Task;
+use super::test_evaluation::Tester;
+use crate::config::Plan;
+use crate::data::ExampleIndex;
+use crate::data::split::Splits;
+use crate::engine::Engine;
+use crate::error::RunError;
+use crate::evaluate::failures::MetricFailures;
+use crate::event::{Event, StopReason};
+use crate::hooks::Hooks;
+use crate::journal::{self, Journal};
+use crate::metric::Metric;
+use crate::optimize;
+use crate::optimize::pool::Pool;
+use crate::optimize::session::{Session, Spent};
+use crate::program::{Candidate, PoolIndex, Runnable};
+use crate::report::page;
+use crate::report::summary::Summary;
+use crate::report::tally::Tally;
+use crate::run_directory::files::{PLAN, REPORT, write_bytes};
+use crate::run_directory::{RunDirectoryError, check_unlocked};
+
+/// Searches for a better candidate as `plan` says, in the run directory `folder`. A run that is there already is resumed, or, with a
+/// larger budget, extended.
+///
+/// # Errors
+/// [`RunError`]. The journal in `folder` holds everything that was computed before the error.
+pub fn optimize(plan: &Plan, folder: &Path, hooks: &mut Hooks<'_>) -> Result<Summary, RunError> {
+    let task = Task::from_plan(plan, hooks)?;
+    Ok(optimize_task(&task, folder, hooks)?.summary)
+}
+
+/// Searches for a better candidate of a program of the caller, with a metric of the caller, in the run directory `folder`. The plan
+/// brings the seed's texts, the data, the models and the settings; its modules must be those of `program`, in the same order.
+///
+/// `program` is a [`Program`](crate::program::Program) with its own control flow (see `examples/own_program.rs`), or a
+/// [`BlackBox`](crate::program::BlackBox) that makes its own model calls (see `examples/black_box.rs`). The metric can be that of the
+/// plan ([`super::metric()`]). Changes in the caller's code are not part of the run's fingerprint: after such a change, begin in a
+/// new run directory.
+///
+/// # Errors
+/// [`RunError`]. The journal in `folder` holds everything that was computed before the error. [`RunError::Plan`] if the modules of
+/// `plan` and `program` differ.
+pub fn optimize_own(
+    plan: &Plan,
+    program: Box<dyn Runnable + '_>,
+    metric: Box<dyn Metric + '_>,
+    folder: &Path,
+    hooks: &mut Hooks<'_>,
+) -> Result<Summary, RunError> {
+    let planned: Vec<&str> = plan.modules.iter().map(|module| module.name.as_str()).collect();
+    let own: Vec<&str> = program.program().modules.iter().map(|module| module.name.as_str()).collect();
+    if planned != own {
+        let (planned, own) = (planned.join(", "), own.join(", "));
+        return Err(RunError::Plan(format!(
+            "the plan has the modules {planned}, but the program has {own}; they must be the same"
+        )));
+    }
+    let task = Task { plan, runnable: program, metric };
+    Ok(optimize_task(&task, folder, hooks)?.summary)
+}
+
+/// A finished run in memory.
+pub(super) struct FinishedRun {
+    /// The figures of the run.
+    pub(super) summary: Summary,
+    /// The best candidate's score on each validation example; None if the metric failed on it.
+    pub(super) validation: Vec<Option<f64>>,
+    /// The scores on the test examples; None if the task has none.
+    pub(super) test: Option<TestScores>,
+    /// The best mean on the validation examples so far, each time it rose: the rollouts charged until then, and the mean.
+    pub(super) curve: Vec<(u64, f64)>,
+}
+
+/// Searches for a better candidate of a task, scores seed and best candidate on the test examples, and writes the results into the
+/// run directory `folder`.
+///
+/// # Errors
+/// [`RunError`]. The journal holds everything that was computed before the error.
+pub(super) fn optimize_task(task: &Task<'_>, folder: &Path, hooks: &mut Hooks<'_>) -> Result<FinishedRun, RunError> {
+    let splits = task.load_splits()?;
+    hooks.emit(&started(task, folder, &splits));
+    // Checked before the models are loaded, which takes time. `Journal::open` checks it again.
+    check_unlocked(folder)?;
+    let mut engine = task.open_engine(&journal::recorded_fingerprint(folder), hooks)?.engine;
+    let mut journal = Journal::open(folder, &fingerprint(task, &splits, &*engine))?;
+    let plan =
+        toml::to_string(task.plan).map_err(|error| RunError::Plan(format!("the plan cannot be written as TOML: {error}")))?;
+    write_bytes(&folder.join(PLAN), plan.as_bytes())?;
+
+    let search = search(task, &splits, &mut *engine, &mut journal, hooks)?;
+    let test = test(task, &splits, &search.pool, &mut *engine, &mut journal, hooks)?;
+    let summary = summarize(task, &splits, &search, test.as_ref());
+    outcome::write(folder, task.program(), &search.pool, &summary)?;
+    write_bytes(&folder.join(REPORT), page::render_run(folder)?.as_bytes())?;
+    let best = &search.pool[search.pool.best()];
+    let validation = ExampleIndex::all(splits.val.len()).into_iter().map(|example| best.scores.get(example)).collect();
+    Ok(FinishedRun { summary, validation, test, curve: curve(&search.pool) })
+}
+
+/// Returns the event that a run begins.
+fn started(task: &Task<'_>, folder: &Path, splits: &Splits) -> Event {
+    let budget = &task.plan.optimize.budget;
+    Event::Started {
+        run: folder.to_owned(),
+        examples: [splits.train.len(), splits.val.len(), splits.test.len()],
+        val_from_train: splits.val_from_train,
+        most_rollouts: budget.most_rollouts(task.program().modules.len(), splits.val.len()),
+        most_seconds: budget.time.map(|time| time.as_secs()),
+    }
+}
+
+/// A finished search.
+struct Search {
+    pool: Pool,
+    spent: Spent,
+    tally: Tally,
+    /// The search's clock at its end, in seconds.
+    elapsed: f64,
+    /// The rollouts that the search asked for when the budget was too small; None if it never was.
+    unaffordable_rollouts: Option<u64>,
+}
+
+/// Runs the plan's optimizer, and removes the file with which the user may have stopped it.
+fn search(
+    task: &Task<'_>,
+    splits: &Splits,
+    engine: &mut dyn Engine,
+    journal: &mut Journal,
+    hooks: &mut Hooks<'_>,
+) -> Result<Search, RunError> {
+    let plan = &task.plan.optimize;
+    let mut tally = Tally::default();
+    let mut optimizer = optimize::new_optimizer(plan.optimizer, task.plan.seed_candidate(), task.reflectors());
+    let tallied = hooks.preceded_by(|event| tally.hear(event));
+    let mut session = Session::new(task.evaluator(engine), splits, plan, journal, tallied);
+    let searched = optimizer.run(&mut session);
+    let (spent, elapsed, unaffordable_rollouts) = (session.spent(), session.elapsed(), session.unaffordable_rollouts());
+    drop(session);
+    // The records of a search that failed are brought to the disk as well.
+    journal.sync()?;
+    let pool = searched?;
+    hooks.emit(&Event::Stopped { reason: pool.stopped });
+    if pool.stopped == StopReason::StopFile {
+        // Without the file, the same command goes on with the search.
+        let path = journal.stop_file();
+        std::fs::remove_file(&path).map_err(|cause| RunDirectoryError::Io { doing: "remove", path, cause })?;
+    }
+    Ok(Search { pool, spent, tally, elapsed, unaffordable_rollouts })
+}
+
+/// Scores the seed and the best candidate on the test examples. None if the task has none.
+fn test(
+    task: &Task<'_>,
+    splits: &Splits,
+    pool: &Pool,
+    engine: &mut dyn Engine,
+    journal: &mut Journal,
+    hooks: &mut Hooks<'_>,
+) -> Result<Option<TestScores>, RunError> {
+    if splits.test.is_empty() {
+        return Ok(None);
+    }
+    let mut tester = Tester {
+        evaluator: task.evaluator(engine),
+        seed: task.plan.optimize.seed,
+        examples: &splits.test,
+        journal,
+        failures: MetricFailures::default(),
+    };
+    let seed_candidate: Candidate = task.plan.seed_candidate();
+    let seed = tester.test(0, &seed_candidate, hooks)?;
+    let best = match pool.best() {
+        PoolIndex::SEED => Tested { scores: seed.scores.clone(), ..Tested::default() },
+        best => tester.test(best.0, &pool[best].candidate, hooks)?,
+    };
+    tester.journal.sync()?;
+    Ok(Some(TestScores { seed, best }))
+}
+
+/// Sums a run up, with notes on what its user should know.
+fn summarize(task: &Task<'_>, splits: &Splits, search: &Search, test: Option<&TestScores>) -> Summary {
+    let Search { pool, spent, tally, elapsed, unaffordable_rollouts } = search;
+    let mut summary = outcome::summarize(pool, *spent, tally.clone(), *elapsed, test);
+    summary.notes.extend(notes(task.plan, splits));
+    let is_too_small = pool.stopped == StopReason::BudgetSpent && summary.is_untried();
+    if let Some(needs) = unaffordable_rollouts.filter(|_| is_too_small) {
+        let least = spent.rollouts + needs;
+        summary.notes.push(format!(
+            "the first iteration can take {needs} rollouts, so a budget of {least} is the least that tries anything; the same run \
+             goes on with it"
+        ));
+    }
+    summary
+}
+
+/// Returns the best mean on the validation examples so far, each time it rose, with the rollouts that were charged until then.
+fn curve(pool: &Pool) -> Vec<(u64, f64)> {
+    let mut curve: Vec<(u64, f64)> = Vec::new();
+    for member in pool.members.iter().filter(|member| member.complete) {
+        if curve.last().is_none_or(|(_, before)| member.mean() > *before) {
+            curve.push((member.spent, member.mean()));
+        }
+    }
+    curve
+}

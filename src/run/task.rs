@@ -1,0 +1,127 @@
+//! A task that is ready to run: a plan with its program and its metric. Every command builds its parts here.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::checks::{check_budget, check_context};
+use super::engine::{Opened, open_with_memory};
+use super::metric::{check_examples, metric};
+use super::program::build_program;
+use crate::config::Plan;
+use crate::data::split::{self, Files, Split, Splits};
+use crate::data::{Dataset, Example};
+use crate::engine::{Engine, ModelId};
+use crate::error::RunError;
+use crate::evaluate::evaluator::Evaluator;
+use crate::hooks::Hooks;
+use crate::metric::Metric;
+use crate::program::{Program, Runnable};
+
+/// A plan with its program and its metric.
+pub(super) struct Task<'a> {
+    /// The plan.
+    pub(super) plan: &'a Plan,
+    /// What is run and optimized.
+    pub(super) runnable: Box<dyn Runnable + 'a>,
+    /// Scores the rollouts.
+    pub(super) metric: Box<dyn Metric + 'a>,
+}
+
+impl<'a> Task<'a> {
+    /// Builds the program and the metric of a plan.
+    ///
+    /// # Errors
+    /// [`RunError::Data`] if a corpus cannot be used, [`RunError::Plan`] if the metric cannot be built.
+    pub(super) fn from_plan(plan: &'a Plan, hooks: &mut Hooks<'_>) -> Result<Self, RunError> {
+        Ok(Self { plan, runnable: Box::new(build_program(plan, hooks)?), metric: metric(plan)? })
+    }
+
+    /// Returns the description of the program.
+    pub(super) fn program(&self) -> &Program {
+        self.runnable.program()
+    }
+
+    /// Returns an evaluator that runs the task on `engine`.
+    pub(super) fn evaluator<'t>(&'t self, engine: &'t mut dyn Engine) -> Evaluator<'t> {
+        Evaluator::new(&*self.runnable, &*self.metric, engine)
+    }
+
+    /// Loads and checks the training, validation and test examples, and checks that the metric can work on this machine and that the
+    /// budget is large enough for the seed.
+    ///
+    /// # Errors
+    /// [`RunError::Data`], [`RunError::Unready`], and [`RunError::Plan`] for the budget.
+    pub(super) fn load_splits(&self) -> Result<Splits, RunError> {
+        let splits = split::load(&files(self.plan), &self.required_fields(), &self.program().reads)?;
+        for split in [Split::Train, Split::Val, Split::Test] {
+            check_examples(&*self.metric, self.plan.data.file(split), splits.of(split))?;
+        }
+        self.metric.prepare()?;
+        check_budget(self.plan, &splits)?;
+        Ok(splits)
+    }
+
+    /// Loads and checks the examples of one split, at most the first `limit`, and checks that the metric can work on this machine.
+    /// Rows that are not returned are not parsed.
+    ///
+    /// # Errors
+    /// [`RunError::Data`], [`RunError::Unready`], and [`RunError::Plan`] if there are no such examples.
+    pub(super) fn load_examples(&self, split: Split, limit: Option<usize>) -> Result<Vec<Example>, RunError> {
+        let data = &self.plan.data;
+        let required = self.required_fields();
+        let file: Option<&PathBuf> = match split {
+            Split::Test => Some(
+                data.test
+                    .as_ref()
+                    .ok_or_else(|| RunError::Plan("the task has no `test` data; give --split val or --split train".into()))?,
+            ),
+            Split::Val => data.val.as_ref(),
+            Split::Train => data.val.as_ref().map(|_| &data.train),
+        };
+        let examples = match file {
+            Some(path) => Dataset::open(path, limit)?.check(&required)?,
+            None => split::load_part_of_training(&data.train, split, limit, &required)?,
+        };
+        if examples.is_empty() {
+            return Err(RunError::Plan(format!("there are no {split} examples to score")));
+        }
+        check_examples(&*self.metric, data.file(split), &examples)?;
+        self.metric.prepare()?;
+        Ok(examples)
+    }
+
+    /// Loads the models, and checks that their contexts hold prompts and answers. `recorded` is the fingerprint of the run that is
+    /// resumed; it is empty for a new run.
+    ///
+    /// # Errors
+    /// [`RunError::ModelFile`], [`RunError::Engine`], [`RunError::Interrupted`], and [`RunError::Plan`] for a context that is too
+    /// small.
+    pub(super) fn open_engine(&self, recorded: &BTreeMap<String, String>, hooks: &mut Hooks<'_>) -> Result<Opened, RunError> {
+        let opened = open_with_memory(self.plan, recorded, hooks.interrupted(), &mut |event| hooks.emit(event))?;
+        check_context(self.plan, &*opened.engine)?;
+        Ok(opened)
+    }
+
+    /// Returns the names and ids of the reflectors.
+    pub(super) fn reflectors(&self) -> Vec<(String, ModelId)> {
+        self.plan.optimize.reflectors.iter().map(|model| (model.name.clone(), model.id)).collect()
+    }
+
+    /// Returns the fields that every example must have.
+    fn required_fields(&self) -> Vec<String> {
+        let mut fields = self.program().reads.clone();
+        for field in self.metric.required_fields() {
+            if !fields.contains(&field) {
+                fields.push(field);
+            }
+        }
+        fields
+    }
+}
+
+/// Returns the files that a plan's examples are in.
+#[must_use]
+pub fn files(plan: &Plan) -> Files {
+    let data = &plan.data;
+    Files { train: data.train.clone(), val: data.val.clone(), test: data.test.clone(), allow_overlap: data.allow_overlap }
+}
