@@ -24,7 +24,7 @@ pub struct OptimizePlan {
     /// `"300, 30m"`. `"light"`, `"medium"` and `"heavy"` depend on the size of the task: for one module and 100 validation rows
     /// they are 780, 1190 and 1735 rollouts.
     pub budget: Budget,
-    /// The seed of all random numbers. Two runs with the same seed are equal.
+    /// The seed of all random numbers. A run with the same seed makes the same random choices.
     pub seed: u64,
     /// The number of training rows that one iteration uses: a reflector reads the rollouts on them, and the gate compares parent
     /// and child on them.

@@ -1,5 +1,6 @@
 //! `gepard init`: creates a project that runs without changes.
 
+mod new_file;
 mod rows;
 mod templates;
 
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use gepard::models::{self, ModelFileError};
 
+use self::new_file::NewFile;
 use self::templates::Template;
 use super::CliError;
 
@@ -35,12 +37,6 @@ pub(super) struct Arguments {
     /// The model: a name from `gepard models list`, or a path [default: a model that is on this machine].
     #[arg(long, value_name = "NAME|FILE")]
     model: Option<String>,
-}
-
-/// A file of the new project.
-struct NewFile {
-    name: String,
-    content: String,
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {

@@ -6,7 +6,7 @@ use gepard::data::{Example, listed, to_text};
 use gepard::error::RunError;
 use gepard::init::infer::{self, InferredTask};
 
-use super::NewFile;
+use super::new_file::NewFile;
 use crate::cli::CliError;
 
 /// Returns the files of the project, and notes about it for the user. Each note is one line.

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use super::NewFile;
+use super::new_file::NewFile;
 
 /// Stands in a template for the name of the model.
 const MODEL_PLACEHOLDER: &str = "MODEL";
