@@ -183,6 +183,7 @@ fn inspect(reference: &str, out: &mut dyn Write) -> Result<(), CliError> {
     let mut rows = vec![["file".to_owned(), path.display().to_string()]];
     rows.extend(header_rows(&header));
     rows.push(["sha256".to_owned(), sha256]);
+    rows.push(["token counts".to_owned(), one_line(&gepard::engine::describe_token_counting(&header))]);
     rows.push(["in the catalog".to_owned(), known.unwrap_or("no").to_owned()]);
     let below = match header.is_embedding_model() {
         true => "\nThis model makes vectors of texts and cannot answer a prompt.\n",

@@ -15,6 +15,7 @@ pub mod reasoning;
 mod request;
 pub mod scripted;
 pub mod settings;
+mod token_counting;
 
 pub(crate) use completion::is_zero;
 pub use completion::{Completion, Ended, Usage};
@@ -22,3 +23,4 @@ pub use error::EngineError;
 pub use grammar::{Grammar, Shape};
 pub use interface::{Engine, EngineProgress};
 pub use request::{Decoding, Message, ModelId, Request, Role};
+pub use token_counting::describe_token_counting;

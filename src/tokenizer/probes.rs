@@ -11,6 +11,13 @@ pub struct TokenizerDifference {
     pub other_tokens: Vec<u32>,
 }
 
+impl std::fmt::Display for TokenizerDifference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (own, other) = (self.tokens.len(), self.other_tokens.len());
+        write!(f, "the text {:?} has {own} tokens by gepard's tokenizer and {other} by llama.cpp's", self.text)
+    }
+}
+
 /// Texts of many kinds: prose, code, other scripts, digits, blanks, symbols, marks, and characters that few vocabularies have.
 const PROBES: [&str; 22] = [
     "",

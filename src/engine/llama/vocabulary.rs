@@ -39,12 +39,7 @@ pub fn checked_tokenizer(header: &Header, reference: &dyn Fn(&str) -> Vec<u32>) 
     let tokenizer = Tokenizer::from_gguf(header).map_err(|error| error.to_string())?;
     match tokenizer.first_difference(reference) {
         None => Ok(tokenizer),
-        Some(difference) => Err(format!(
-            "for {:?}, llama.cpp has {} tokens, and gepard's tokenizer {}",
-            difference.text,
-            difference.other_tokens.len(),
-            difference.tokens.len()
-        )),
+        Some(difference) => Err(difference.to_string()),
     }
 }
 
