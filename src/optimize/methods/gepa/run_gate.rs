@@ -1,11 +1,14 @@
 //! Step 7: runs the children on the minibatch, and decides which of them are validated.
 
+use std::sync::Arc;
+
 use super::gate::{self, ChildScore, ScoreSums};
 use super::iteration::{Child, Minibatch, Parent};
 use super::state::SearchState;
 use super::{propose, validate};
 use crate::config::{Gate, Keep};
 use crate::data::split::Split;
+use crate::evaluate::Scored;
 use crate::event::{Event, Purpose};
 use crate::optimize::reuse::{Answers, EvaluationRequest};
 use crate::optimize::session::{Halt, Session};
@@ -39,8 +42,7 @@ pub fn run(
     let asks: Vec<EvaluationRequest<'_>> =
         children.iter().map(|child| EvaluationRequest { candidate: &child.candidate, example_indices: &indices }).collect();
     let mut can_pass = |child: usize, answers: &Answers| {
-        let known = |answer: &Option<_>| answer.as_ref().map_or(ChildScore::NotRun, score_of);
-        let known: Vec<ChildScore> = answers.iter().map(known).collect();
+        let known: Vec<ChildScore> = answers.iter().map(child_score).collect();
         is_lenient || gate::can_pass(rule, &parents[children[child].parent].scores, &known)
     };
     let answers = session.evaluate_while(Purpose::Gate, Split::Train, &asks, &mut can_pass)?;
@@ -102,8 +104,8 @@ fn keep(
     Ok(kept)
 }
 
-fn score_of(scored: &std::sync::Arc<crate::evaluate::Scored>) -> ChildScore {
-    ChildScore::Run(scored.score())
+fn child_score(answer: &Option<Arc<Scored>>) -> ChildScore {
+    answer.as_ref().map_or(ChildScore::NotRun, |scored| ChildScore::Run(scored.score()))
 }
 
 /// Stores what a rejected child added to its parent's instructions, for reflectors to read.
