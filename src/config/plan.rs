@@ -1,4 +1,4 @@
-//! The plan of a run: everything that a task file says, with all defaults filled in and all paths absolute.
+//! The plan of a run: everything in a task file, with all defaults filled in and all paths absolute.
 
 use std::collections::BTreeMap;
 

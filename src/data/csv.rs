@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_line() {
+    fn errors_name_the_line() {
         for (content, line, says) in [
             (&b"a,b\n1,2\n1\n"[..], 3, "the row has 1 value, the first row names 2 fields; a value with a comma"),
             (b"a,b\n\"1,2\n3,4\n5,6\n", 2, "a double quote that is opened in this row is not closed"),

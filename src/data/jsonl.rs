@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_alone_is_the_same_as_the_whole_row_s() {
+    fn the_id_is_the_same_without_the_whole_row() {
         assert_eq!(id(r#"{"text": {"id": 3}, "id": "a"}"#).as_deref(), Some("a"));
         assert_eq!(id(r#"{"id": -7, "text": []}"#).as_deref(), Some("-7"));
         for other in [r#"{"text": 1}"#, r#"{"id": "a\"b"}"#, r#"{"id": []}"#, r#"{"id": "a""#, r#"{"id": 1.5}"#] {

@@ -1,4 +1,4 @@
-//! Pages that say what the code says: generated from it, or held to it.
+//! Tests of the pages that are generated from the code, or that must agree with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
