@@ -130,7 +130,7 @@ fn message(result: Result<Header, GgufError>) -> String {
 }
 
 #[test]
-fn a_small_file_is_read_whole() {
+fn all_metadata_of_a_small_file_is_read() {
     let header = small().parse().unwrap();
     assert_eq!(header.version, 3);
     assert_eq!(header.architecture(), Some("llama"));
@@ -152,30 +152,30 @@ fn a_small_file_is_read_whole() {
 }
 
 #[test]
-fn version_two_is_read_and_others_are_named() {
+fn versions_two_and_three_are_read_and_others_are_errors() {
     let made = |version| Made { version, ..small() };
     assert_eq!(made(2).parse().unwrap().version, 2);
     for version in [0, 1, 4] {
-        let said = message(made(version).parse());
-        assert!(said.contains(&format!("version {version}")), "{said}");
+        let text = message(made(version).parse());
+        assert!(text.contains(&format!("version {version}")), "{text}");
     }
 }
 
 #[test]
-fn every_shortened_file_is_an_error() {
+fn every_truncated_file_is_an_error() {
     let whole = small().bytes();
     for length in 0..whole.len() {
         let error = parsed(&whole[..length]).expect_err("a shortened file");
         if length >= 24 {
-            let said = error.to_string();
-            assert!(said.ends_with("download it again"), "{length}: {said}");
+            let text = error.to_string();
+            assert!(text.ends_with("download it again"), "{length}: {text}");
         }
     }
     assert!(parsed(&whole).is_ok());
 }
 
 #[test]
-fn missing_weights_are_counted() {
+fn a_file_without_its_last_byte_is_truncated() {
     let mut bytes = small().bytes();
     let whole = bytes.len() as u64;
     bytes.truncate(bytes.len() - 1);
@@ -188,7 +188,7 @@ fn missing_weights_are_counted() {
 }
 
 #[test]
-fn absurd_counts_are_refused_before_anything_is_kept() {
+fn counts_larger_than_the_file_are_errors_before_anything_is_allocated() {
     for claim in [
         Made { tensor_count: 1 << 60, ..small() },
         Made { metadata_count: 1 << 60, ..small() },
@@ -197,13 +197,13 @@ fn absurd_counts_are_refused_before_anything_is_kept() {
         Made::new().entry("k", 9, &[[0; 4].as_slice(), &[255; 8]].concat()),
         Made::new().entry("k", 9, &[[8, 0, 0, 0].as_slice(), &[255; 8]].concat()),
     ] {
-        let said = message(claim.parse());
-        assert!(said.contains("claims"), "{said}");
+        let text = message(claim.parse());
+        assert!(text.contains("claims"), "{text}");
     }
 }
 
 #[test]
-fn what_cannot_be_true_is_named() {
+fn each_impossible_value_has_its_message() {
     let nested = [9u32.to_le_bytes().as_slice(), &0u64.to_le_bytes()].concat();
     let long_key = "k".repeat(65_536);
     let padding = "p".repeat(65_536);
@@ -225,8 +225,8 @@ fn what_cannot_be_true_is_named() {
         (Made::new().tensor("t", &[1 << 62], 28, 0), "larger than any file"),
         (Made::new().tensor("t", &[32], 0, u64::MAX - 31), "larger than any file"),
     ] {
-        let said = message(made.parse());
-        assert!(said.contains(part), "{said} (looked for: {part})");
+        let text = message(made.parse());
+        assert!(text.contains(part), "{text} (looked for: {part})");
     }
 }
 
@@ -237,7 +237,7 @@ fn the_largest_alignment_does_not_overflow() {
 }
 
 #[test]
-fn other_files_are_told_apart() {
+fn files_of_other_formats_have_their_own_messages() {
     let mut big = small().bytes();
     big[4..8].reverse();
     assert!(matches!(parsed(&big), Err(GgufError::BigEndian { .. })));
@@ -250,10 +250,10 @@ fn other_files_are_told_apart() {
 }
 
 #[test]
-fn files_that_are_no_files() {
+fn directories_and_empty_and_missing_files_are_errors() {
     let folder = tempfile::tempdir().unwrap();
-    let said = message(read(folder.path()));
-    assert!(said.contains("is a directory"), "{said}");
+    let text = message(read(folder.path()));
+    assert!(text.contains("is a directory"), "{text}");
     let empty = folder.path().join("empty.gguf");
     std::fs::write(&empty, "").unwrap();
     assert!(message(read(&empty)).contains("it is empty"));
@@ -264,7 +264,7 @@ fn files_that_are_no_files() {
 }
 
 #[test]
-fn a_file_of_a_vocabulary_needs_no_weights() {
+fn a_vocabulary_file_needs_no_weights() {
     let made = Made::new().text("general.architecture", "qwen2").texts("tokenizer.ggml.tokens", &["x"]);
     let header = made.parse().unwrap();
     assert_eq!(header.vocab_size(), Some(1));
@@ -272,7 +272,7 @@ fn a_file_of_a_vocabulary_needs_no_weights() {
 }
 
 #[test]
-fn embedding_models_are_known() {
+fn embedding_models_are_recognized() {
     let bert = Made::new().text("general.architecture", "nomic-bert");
     assert!(bert.parse().unwrap().is_embedding_model());
     let pooled = |kind| {
@@ -284,7 +284,7 @@ fn embedding_models_are_known() {
 }
 
 #[test]
-fn what_the_file_does_not_say_is_found_or_left_open() {
+fn missing_metadata_is_derived_or_none() {
     let heads = [5u32.to_le_bytes().as_slice(), &2u64.to_le_bytes(), &[0; 8]].concat();
     let header = Made::new()
         .text("general.architecture", "llama")
@@ -303,7 +303,7 @@ fn what_the_file_does_not_say_is_found_or_left_open() {
 }
 
 #[test]
-fn an_unknown_tensor_type_is_left_to_the_engine() {
+fn an_unknown_tensor_type_is_accepted() {
     let header = Made::new().tensor("t", &[8], 999, 0).weights(1).parse().unwrap();
     assert_eq!(header.tensors[0].kind.name(), None);
 }
@@ -348,7 +348,7 @@ proptest! {
 }
 
 #[test]
-fn q5_0_weights_are_recoded_and_all_else_stays() {
+fn q5_0_weights_are_recoded_and_all_others_copied() {
     let folder = tempfile::tempdir().unwrap();
     let (source, target) = (folder.path().join("small.gguf"), folder.path().join("recoded.gguf"));
     // 64 weights of Q5_0 (44 bytes) between 64 of F32 (256) and 256 of Q4_K (144).
@@ -357,7 +357,7 @@ fn q5_0_weights_are_recoded_and_all_else_stays() {
     let header = read(&source).unwrap();
     assert!(recode::applies(&header));
     assert!(recode::write(&header, &target, &mut || ControlFlow::Break(())).is_err());
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "a copy that was broken off is gone");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "a stopped copy is deleted");
     recode::write(&header, &target, &mut || ControlFlow::Continue(())).unwrap();
     let copy = read(&target).unwrap();
     assert!(!recode::applies(&copy));
@@ -374,5 +374,5 @@ fn q5_0_weights_are_recoded_and_all_else_stays() {
     let block = of(3, 34);
     assert_eq!(&block[..5], [7, 7, 7 + 16 - 16, 7 + 16 - 16, 7 + 16 - 16]);
     assert_eq!(block[5] as i8, 7 - 16);
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing half-written stays");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "no temporary file is left");
 }

@@ -125,8 +125,8 @@ fn paths_are_relative_to_their_base() {
     assert_eq!(resolve("mine.gguf", &test.own).unwrap(), path);
     let absolute = path.to_str().unwrap();
     assert_eq!(resolve(absolute, Path::new("elsewhere")).unwrap(), path);
-    let said = resolve("smollm2-135m-instruct-q4_1.gguf", &test.own).unwrap_err();
-    assert!(said.to_string().ends_with("(did you mean `smollm2-135m-instruct-q4_1`?)"), "{said}");
+    let message = resolve("smollm2-135m-instruct-q4_1.gguf", &test.own).unwrap_err();
+    assert!(message.to_string().ends_with("(did you mean `smollm2-135m-instruct-q4_1`?)"), "{message}");
 }
 
 #[test]
@@ -198,8 +198,8 @@ fn a_model_of_the_hub_is_named_and_pinned_when_its_file_is_added() {
     });
     let test = test;
     for error in [test.cache.resolve("large-8b-q4").map(|_| ()), test.cache.verify(Some("large-8b-q4")).map(|_| ())] {
-        let said = error.unwrap_err().to_string();
-        assert!(said.contains("owner/Large-GGUF") && said.contains("gepard models add Large-8B-Q4.gguf"), "{said}");
+        let message = error.unwrap_err().to_string();
+        assert!(message.contains("owner/Large-GGUF") && message.contains("gepard models add Large-8B-Q4.gguf"), "{message}");
     }
     assert_eq!(test.names().last().unwrap(), &("large-8b-q4".to_owned(), false, NameSource::Hub));
     assert!(test.cache.verify(None).unwrap().is_empty());
@@ -238,8 +238,8 @@ fn a_changed_file_of_the_cache_is_detected_and_replaced() {
 
     // Another size is detected without hashing.
     fs::write(&mine.path, "short").unwrap();
-    let said = test.cache.resolve("mine").unwrap_err().to_string();
-    assert!(said.contains("has 5 bytes") && said.contains("--name mine"), "{said}");
+    let message = test.cache.resolve("mine").unwrap_err().to_string();
+    assert!(message.contains("has 5 bytes") && message.contains("--name mine"), "{message}");
     fs::remove_file(&mine.path).unwrap();
     assert_eq!(outcomes(), [VerifyOutcome::Ok, VerifyOutcome::Missing, unpinned]);
     assert!(matches!(test.cache.resolve("mine"), Err(ModelFileError::Gone { .. })));
@@ -250,11 +250,11 @@ fn a_changed_file_of_the_cache_is_detected_and_replaced() {
 #[test]
 fn an_unknown_name_gives_the_most_similar_one() {
     let test = TestCache::new();
-    let said = |name| test.cache.resolve(name).unwrap_err().to_string();
-    assert!(said("known-1b").contains("did you mean `known-1b-q4`?"));
-    assert!(said("Known-1B-Q4").contains("did you mean `known-1b-q4`?"));
-    assert!(!said("zzz").contains("did you mean"));
-    assert!(said("zzz").contains("gepard models list"));
+    let message = |name| test.cache.resolve(name).unwrap_err().to_string();
+    assert!(message("known-1b").contains("did you mean `known-1b-q4`?"));
+    assert!(message("Known-1B-Q4").contains("did you mean `known-1b-q4`?"));
+    assert!(!message("zzz").contains("did you mean"));
+    assert!(message("zzz").contains("gepard models list"));
     assert!(test.cache.verify(Some("zzz")).is_err());
     let absent = test.cache.verify(Some("known-1b-q4"));
     assert!(matches!(absent, Err(ModelFileError::NotFetched { .. })));
@@ -278,8 +278,8 @@ fn an_invalid_record_is_an_error_that_names_its_file() {
     let sound = "name = \"x\"\nbytes = 1\nsha256 = \"0\"\n";
     for text in ["[[model]]\nname = 3".to_owned(), format!("[[model]]\nfile = \"../../x.gguf\"\n{sound}")] {
         fs::write(&record, text).unwrap();
-        let said = test.cache.resolve("x").unwrap_err().to_string();
-        assert!(said.contains("added.toml cannot be understood"), "{said}");
+        let message = test.cache.resolve("x").unwrap_err().to_string();
+        assert!(message.contains("added.toml cannot be understood"), "{message}");
     }
 }
 
