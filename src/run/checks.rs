@@ -24,7 +24,7 @@ pub(super) fn notes(plan: &Plan, splits: &Splits) -> Vec<String> {
         let given: Vec<&str> = changed_gepa_settings(&plan.optimize, &defaults);
         if !given.is_empty() {
             // The note does not name the method, so that the comparison of several methods shows it once.
-            notes.push(format!("{} of [optimize]: only GEPA goes by that", given.join(", ")));
+            notes.push(format!("{} in [optimize] has no effect: only GEPA uses it", given.join(", ")));
         }
         let open: Vec<&str> = plan.modules.iter().filter(|m| !m.frozen).map(|m| m.name.as_str()).collect();
         if method.is_for_one_prompt() && open.len() > 1 {

@@ -123,14 +123,13 @@ pub enum Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SeedIsGood { score, tried } => write!(
-                f,
-                "the seed scores {score:.3} on {tried} examples already: little is left to gain; harder examples would show what is"
-            ),
+            Self::SeedIsGood { score, tried } => {
+                write!(f, "the seed already scores {score:.3} on {tried} examples: little is left to gain; add harder examples")
+            }
             Self::NothingScores { tried, shown } => write!(
                 f,
                 "nothing scores: neither the seed nor the seed with {shown} worked examples was right on any of {tried} examples. If \
-                 the feedback shows no near miss, no prompt will save it: fine-tuning or a larger model will"
+                 the feedback shows no near miss, no prompt will help: fine-tuning or a larger model will"
             ),
             Self::SeedIsPoor { score, tried, shown: 0, .. } => write!(
                 f,
@@ -170,11 +169,15 @@ impl fmt::Display for Finding {
                 shortened(value)
             ),
             Self::NeverVaries { field, value, expected: false } => {
-                write!(f, "`{field}` is the same in every row, \"{}\": the module reads nothing from it", shortened(value))
+                write!(
+                    f,
+                    "`{field}` is the same in every row, \"{}\": it tells the module nothing; leave it out of `inputs`",
+                    shortened(value)
+                )
             }
             Self::NeverVaries { field, value, expected: true } => write!(
                 f,
-                "`{field}` is the same in every row, \"{}\": a prompt that always says so is perfect and knows nothing",
+                "`{field}` is the same in every row, \"{}\": a prompt that always gives this answer scores 1 without solving the task",
                 shortened(value)
             ),
             Self::ConstantAnswer { constant, seed } => {
@@ -182,14 +185,14 @@ impl fmt::Display for Finding {
                     constant.outputs.iter().map(|(output, value)| format!("{output} = {}", shortened(value))).collect();
                 write!(
                     f,
-                    "always answering {} scores {:.3} on validation, the seed {seed:.3} on the training examples that were tried: only what is above the constant is learned",
+                    "always answering {} scores {:.3} on validation, the seed {seed:.3} on the training examples that were tried: only a score above the constant shows that something was learned",
                     outputs.join(", "),
                     constant.score
                 )
             }
             Self::MuchTraining { examples } => write!(
                 f,
-                "{examples} training examples; more than {ENOUGH_TRAINING} rarely help, as validation or test rows they would"
+                "there are {examples} training examples, and more than {ENOUGH_TRAINING} rarely help; move rows to `val` or `test`"
             ),
         }
     }
