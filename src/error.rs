@@ -1,4 +1,4 @@
-//! Why a run ended without a result.
+//! Why a run ends without a result.
 
 use crate::config::ConfigError;
 use crate::data::DataError;
@@ -8,34 +8,34 @@ use crate::metric::MetricError;
 use crate::models::ModelFileError;
 use crate::run_directory::RunDirectoryError;
 
-/// Any error of a run. Each kind has its exit code on the command line.
+/// Why a run, an evaluation or a comparison ends without a result. On the command line each kind has its own exit code.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The task file.
+    /// The task file is not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The plan cannot be carried out, though it is well formed.
+    /// The plan is valid, but it cannot be carried out, for example because its budget is too small.
     #[error("{0}")]
     Plan(String),
-    /// The examples.
+    /// The data cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// A model file that is not where it should be.
+    /// A model file cannot be found or used.
     #[error(transparent)]
     ModelFile(#[from] ModelFileError),
-    /// A model or llama.cpp.
+    /// A model or llama.cpp failed.
     #[error(transparent)]
     Engine(EngineError),
-    /// The metric can judge nothing on this machine.
+    /// The metric cannot judge anything on this machine, for example because a program that it needs is missing.
     #[error("the metric cannot be used here: {0}")]
     Unready(#[from] MetricError),
     /// The metric failed on too many rollouts.
     #[error(transparent)]
     Metric(#[from] TooManyFailures),
-    /// The run directory.
+    /// The run directory cannot be used.
     #[error(transparent)]
     RunDirectory(#[from] RunDirectoryError),
-    /// The user stopped it. The journal is whole; the same command goes on from there.
+    /// The user stopped the run. The journal is complete, and the same command resumes the run.
     #[error("interrupted")]
     Interrupted,
 }

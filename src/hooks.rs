@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::engine::EngineProgress;
-use crate::event::Event;
+use crate::event::{Event, Lifecycle};
 
 /// The flag of runs that are never interrupted.
 static NEVER_INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -63,7 +63,7 @@ impl<'a> Hooks<'a> {
     /// Emits the progress of a list of `requests` requests that began `seconds` seconds ago. Returns `Break` if the run is to be
     /// interrupted.
     pub fn on_progress(&mut self, done: EngineProgress, requests: usize, seconds: f64) -> ControlFlow<()> {
-        self.emit(&Event::Progress { done, of: requests, seconds });
+        self.emit(&Lifecycle::Progress { done, of: requests, seconds }.into());
         if self.is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }

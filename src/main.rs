@@ -1,4 +1,4 @@
-//! The command line: parse, plan, run.
+//! The `gepard` program. The command line is in [`cli`]; everything else is in the library.
 
 mod cli;
 

@@ -1,4 +1,4 @@
-//! `gepard doctor`
+//! `gepard doctor`: checks a task on this machine.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -10,14 +10,15 @@ use gepard::engine::settings::Tuning;
 use gepard::hooks::Hooks;
 use gepard::run::{self, Diagnosis};
 
+use super::error::CliError;
+use super::interrupt::interrupt_flag;
 use super::overrides::Overrides;
-use super::progress::{Mode, Progress};
+use super::progress::{Mode, ProgressReporter};
 use super::terminal::one_line;
-use super::{CliError, interrupt_flag};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The task file; without one, only this build and this machine are looked at.
+    /// The task file. Without it, only this build and this machine are checked.
     task: Option<PathBuf>,
     #[command(flatten)]
     overrides: Overrides,
@@ -27,20 +28,18 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
     if arguments.task.is_none() {
         arguments.overrides.refuse("it goes with a task file")?;
     }
-    tell_machine(out).map_err(CliError::Output)?;
+    print_machine(out).map_err(CliError::Output)?;
     let Some(task) = &arguments.task else { return Ok(()) };
     let plan = config::load(task, &arguments.overrides.settings())?;
     let interrupted = interrupt_flag(false)?;
-    let found = {
-        let mut progress = Progress::new(Mode::Plain, &interrupted);
-        run::diagnose(&plan, &mut Hooks::new(&interrupted, |event| progress.hear(event)))?
-    };
-    tell(out, &found).map_err(CliError::Output)
+    let mut progress = ProgressReporter::new(Mode::Plain, &interrupted);
+    let diagnosis = run::diagnose(&plan, &mut Hooks::new(&interrupted, |event| progress.on_event(event)))?;
+    print_diagnosis(&diagnosis, out).map_err(CliError::Output)
 }
 
-/// What there is without a task: this build and this machine.
-fn tell_machine(out: &mut dyn Write) -> io::Result<()> {
-    // Which features are there; that they are is said by naming them.
+/// Prints what does not depend on a task: the build, the devices and the sandbox.
+fn print_machine(out: &mut dyn Write) -> io::Result<()> {
+    // llama.cpp lists only the features that it has, so their value 1 is left out.
     writeln!(out, "build     {}", run::build_features().replace(" = 1", ""))?;
     for device in run::devices() {
         writeln!(out, "device    {}, {} MB", device.name, mb(device.memory))?;
@@ -51,18 +50,20 @@ fn tell_machine(out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-fn tell(out: &mut dyn Write, found: &Diagnosis) -> io::Result<()> {
-    let [train, val, test] = found.examples;
+fn print_diagnosis(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
+    let [train, val, test] = diagnosis.examples;
     writeln!(out, "data      {train} train, {val} val, {test} test examples")?;
-    if let Some((memory, machine)) = &found.memory {
-        tell_memory(out, memory, machine.ram)?;
-        tell_tuning(out, memory, found)?;
+    if let Some((memory, machine)) = &diagnosis.memory {
+        print_memory(memory, machine.ram, out)?;
+        print_tuning(memory, diagnosis, out)?;
     }
-    tell_seed(out, found)?;
-    tell_findings(out, found)
+    print_seed(diagnosis, out)?;
+    print_pace(diagnosis, out)?;
+    print_findings(diagnosis, out)
 }
 
-fn tell_memory(out: &mut dyn Write, memory: &MemoryPlan, ram: u64) -> io::Result<()> {
+/// Prints the memory plan; `ram` is the memory in bytes that models may take.
+fn print_memory(memory: &MemoryPlan, ram: u64, out: &mut dyn Write) -> io::Result<()> {
     for share in &memory.shares {
         let Share { name, context, cache, gpu_layers, weights, cache_bytes, compute, on_gpu } = share;
         let gpu = match gpu_layers {
@@ -77,56 +78,62 @@ fn tell_memory(out: &mut dyn Write, memory: &MemoryPlan, ram: u64) -> io::Result
             mb(*compute)
         )?;
     }
-    let how = if memory.in_turns { "one model at a time, for there is no room for all" } else { "all models together" };
-    writeln!(out, "memory    {} of {} MB that models may take; {how}", mb(memory.ram()), mb(ram))
+    let loaded = match memory.in_turns {
+        true => "one model at a time, because they do not fit together",
+        false => "all models together",
+    };
+    writeln!(out, "memory    {} of {} MB that models may take; {loaded}", mb(memory.ram()), mb(ram))
 }
 
-fn tell_tuning(out: &mut dyn Write, memory: &MemoryPlan, found: &Diagnosis) -> io::Result<()> {
+fn print_tuning(memory: &MemoryPlan, diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
     for share in &memory.shares {
-        if let Some(Tuning { threads, chunk }) = Tuning::from_fingerprint(&found.seed.engine, &share.name) {
+        if let Some(Tuning { threads, chunk }) = Tuning::from_fingerprint(&diagnosis.seed.engine, &share.name) {
             writeln!(out, "speed     {}: {threads} threads, batches of {chunk} tokens", share.name)?;
         }
     }
     Ok(())
 }
 
-fn tell_seed(out: &mut dyn Write, found: &Diagnosis) -> io::Result<()> {
-    let seed = &found.seed;
-    let mean = seed.mean().map_or_else(|| "nothing could be scored".to_owned(), |mean| format!("scores {mean:.3}"));
-    let failed = seed.rollouts.iter().filter(|scored| scored.rollout.failure.is_some()).count();
-    if let Some(constant) = &found.constant {
-        let said: Vec<String> = constant.outputs.iter().map(|(output, value)| format!("{output} = {value}")).collect();
-        writeln!(out, "constant  {} scores {:.3} on validation", one_line(&said.join(", ")), constant.score)?;
+/// Prints the scores of the best constant answer and of the seed, and how far judges agree with known grades.
+fn print_seed(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
+    if let Some(constant) = &diagnosis.constant {
+        let outputs: Vec<String> = constant.outputs.iter().map(|(output, value)| format!("{output} = {value}")).collect();
+        writeln!(out, "constant  {} scores {:.3} on validation", one_line(&outputs.join(", ")), constant.score)?;
     }
-    let unread = if failed > 0 { format!(", {failed} of them without a readable answer") } else { String::new() };
-    writeln!(out, "seed      {mean} on {} training examples{unread}", seed.rollouts.len())?;
+    let seed = &diagnosis.seed;
+    let score = seed.mean().map_or_else(|| "nothing could be scored".to_owned(), |mean| format!("scores {mean:.3}"));
+    let unreadable = match seed.rollouts.iter().filter(|scored| scored.rollout.failure.is_some()).count() {
+        0 => String::new(),
+        count => format!(", {count} of them without a readable answer"),
+    };
+    writeln!(out, "seed      {score} on {} training examples{unreadable}", seed.rollouts.len())?;
     for agreement in &seed.agreement {
-        writeln!(
-            out,
-            "judge     {}{agreement}",
-            if agreement.judge.is_empty() { String::new() } else { format!("`{}` ", agreement.judge) }
-        )?;
+        let judge = if agreement.judge.is_empty() { String::new() } else { format!("`{}` ", agreement.judge) };
+        writeln!(out, "judge     {judge}{agreement}")?;
     }
-    let pace = found.pace();
-    let test = if found.examples[2] > 0 { " and the test" } else { "" };
-    let budget = match (found.most_rollouts, found.minutes()) {
+    Ok(())
+}
+
+/// Prints how long the search takes, and the size of its run directory.
+fn print_pace(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
+    let pace = diagnosis.pace();
+    let test = if diagnosis.examples[2] > 0 { " and the test" } else { "" };
+    let budget = match (diagnosis.most_rollouts, diagnosis.minutes()) {
         (Some(most), Some(minutes)) => format!("about {:.0} min for {most}{test}", minutes.ceil()),
         (None, Some(minutes)) => format!("about {:.0} min with the time given{test}", minutes.ceil()),
         (_, None) => format!("about {:.0} in 10 min", pace * 600.0),
     };
     writeln!(out, "pace      {pace:.2} rollouts a second with the seed, {budget}; longer prompts and reflections come on top")?;
-    writeln!(out, "disk      about {:.1} MB for the run directory, which holds the data that was read", found.disk() as f64 / 1e6)
+    let megabytes = diagnosis.disk() as f64 / 1e6;
+    writeln!(out, "disk      about {megabytes:.1} MB for the run directory, which holds the data that was read")
 }
 
-fn tell_findings(out: &mut dyn Write, found: &Diagnosis) -> io::Result<()> {
-    if found.findings.is_empty() {
-        writeln!(out, "\nNothing stands in the way that could be seen from here.")?;
+fn print_findings(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
+    if diagnosis.findings.is_empty() {
+        return writeln!(out, "\nNo problems were found.");
     }
-    for finding in &found.findings {
+    for finding in &diagnosis.findings {
         write!(out, "\n- {}", one_line(&finding.to_string()))?;
     }
-    if !found.findings.is_empty() {
-        writeln!(out)?;
-    }
-    Ok(())
+    writeln!(out)
 }

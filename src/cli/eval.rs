@@ -1,4 +1,4 @@
-//! `gepard eval`
+//! `gepard eval`: scores a candidate on examples.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -14,22 +14,24 @@ use gepard::report::export::ExportError;
 use gepard::run::{self, EvalRequest, EvalResult};
 use serde_json::json;
 
+use super::error::CliError;
+use super::interrupt::interrupt_flag;
 use super::overrides::Overrides;
-use super::progress::{Mode, Progress};
-use super::{CliError, interrupt_flag, screen};
+use super::progress::{Mode, ProgressReporter};
+use super::screen::printable_json;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The task file.
     task: PathBuf,
-    /// What to score: `seed`, a run directory (its best), a best.json, or a text file with the
-    /// prompt of a one-module program.
+    /// What to score: `seed`, a run directory (its best candidate), a best.json, or a text file with the instruction of a
+    /// one-module program.
     #[arg(long, default_value = "seed", value_name = "seed|RUN_DIR|FILE")]
     candidate: String,
-    /// On which examples.
+    /// The examples to score it on.
     #[arg(long, value_enum, default_value_t = SplitName::Test)]
     split: SplitName,
-    /// Score and read only the first N examples.
+    /// Read and score only the first N examples.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
     /// Print JSON: the score, and every example with its outputs and feedback.
@@ -37,7 +39,7 @@ pub(super) struct Arguments {
     json: bool,
     #[command(flatten)]
     overrides: Overrides,
-    /// How to tell of progress, on stderr [default: bar on a terminal, else plain].
+    /// How progress is reported on stderr [default: bar on a terminal, else plain].
     #[arg(long, value_enum)]
     progress: Option<Mode>,
 }
@@ -66,36 +68,48 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
         return Err(CliError::Usage("--limit 0 leaves nothing to score; give 1 or more".into()));
     }
     let request = EvalRequest { candidate, split: arguments.split.into(), limit: arguments.limit };
-    let mode = Mode::or_fitting(arguments.progress);
+    let mode = Mode::or_default(arguments.progress);
     let interrupted = interrupt_flag(mode == Mode::Bar)?;
-    let mut progress = Progress::new(mode, &interrupted);
-    let result = run::evaluate(&plan, &request, &mut Hooks::new(&interrupted, |event| progress.hear(event)))?;
+    let mut progress = ProgressReporter::new(mode, &interrupted);
+    let result = run::evaluate(&plan, &request, &mut Hooks::new(&interrupted, |event| progress.on_event(event)))?;
+    // The view must be cleared before the result is printed.
     drop(progress);
-    let unscored = result.rollouts.iter().filter(|r| r.score().is_none()).count();
-    let told = if arguments.json {
-        let rows: Vec<_> =
-            result.examples.iter().zip(&result.rollouts).map(|(example, scored)| row(&example.id, scored)).collect();
-        let whole = json!({
-            "score": result.mean(), "examples": result.rollouts.len(), "unscored": unscored, "split": request.split,
-            "objectives": result.objectives(), "agreement": result.agreement, "candidate": request.candidate.key(), "seconds": result.seconds, "tokens": result.usage, "rows": rows,
-        });
-        screen::json(&whole).and_then(|text| writeln!(out, "{text}"))
-    } else {
-        tell(&result, unscored, request.split, out)
+    let printed = match arguments.json {
+        true => print_json(&request, &result, out),
+        false => print_result(&result, request.split, out),
     };
-    told.map_err(CliError::Output)
+    printed.map_err(CliError::Output)
 }
 
-fn tell(result: &EvalResult, unscored: usize, split: Split, out: &mut dyn Write) -> io::Result<()> {
+fn print_json(request: &EvalRequest, result: &EvalResult, out: &mut dyn Write) -> io::Result<()> {
+    let scored = result.examples.iter().zip(&result.rollouts);
+    let rows: Vec<_> = scored.map(|(example, scored)| row(&example.id, scored)).collect();
+    let whole = json!({
+        "score": result.mean(),
+        "examples": result.rollouts.len(),
+        "unscored": count_unscored(result),
+        "split": request.split,
+        "objectives": result.objectives(),
+        "agreement": result.agreement,
+        "candidate": request.candidate.key(),
+        "seconds": result.seconds,
+        "tokens": result.usage,
+        "rows": rows,
+    });
+    writeln!(out, "{}", printable_json(&whole)?)
+}
+
+fn print_result(result: &EvalResult, split: Split, out: &mut dyn Write) -> io::Result<()> {
     let count = result.rollouts.len();
     match result.mean() {
         Some(mean) => write!(out, "{mean:.3} on {count} {split} examples")?,
         None => write!(out, "no score: the metric failed on all {count} {split} examples")?,
     }
-    let failed = result.rollouts.iter().filter(|r| r.rollout.failure.is_some()).count();
+    let failed = result.rollouts.iter().filter(|scored| scored.rollout.failure.is_some()).count();
     if failed > 0 {
         write!(out, ", {failed} of them without a readable answer")?;
     }
+    let unscored = count_unscored(result);
     if unscored > 0 {
         write!(out, ", {unscored} not scored because the metric failed")?;
     }
@@ -111,9 +125,15 @@ fn tell(result: &EvalResult, unscored: usize, split: Split, out: &mut dyn Write)
     Ok(())
 }
 
+/// Returns the number of rollouts that the metric failed on.
+fn count_unscored(result: &EvalResult) -> usize {
+    result.rollouts.iter().filter(|scored| scored.score().is_none()).count()
+}
+
+/// Returns the JSON of a scored example.
 fn row(id: &str, scored: &Scored) -> serde_json::Value {
-    let outputs: serde_json::Map<String, serde_json::Value> =
-        scored.rollout.steps.iter().flat_map(|s| &s.outputs).map(|(name, value)| (name.clone(), json!(value))).collect();
+    let outputs = scored.rollout.steps.iter().flat_map(|step| &step.outputs);
+    let outputs: serde_json::Map<_, _> = outputs.map(|(name, value)| (name.clone(), json!(value))).collect();
     let mut row = json!({ "id": id, "score": scored.score(), "outputs": outputs });
     match &scored.verdict {
         Verdict::Judged(judgement) => {
@@ -126,7 +146,7 @@ fn row(id: &str, scored: &Scored) -> serde_json::Value {
     row
 }
 
-/// `seed`, a run directory, a best.json or a prompt.
+/// Returns the candidate that `--candidate` names: the seed, or that of a run directory, a best.json or a text file.
 fn read_candidate(reference: &str, plan: &Plan) -> Result<Candidate, CliError> {
     if reference == "seed" {
         return Ok(plan.seed_candidate());
@@ -134,21 +154,23 @@ fn read_candidate(reference: &str, plan: &Plan) -> Result<Candidate, CliError> {
     let path = Path::new(reference);
     let is_run = path.is_dir();
     let path = if is_run { path.join("best.json") } else { path.to_owned() };
-    let bad = |cause: String| CliError::Usage(format!("--candidate {}: {cause}", path.display()));
+    let usage_error = |cause: String| CliError::Usage(format!("--candidate {}: {cause}", path.display()));
     let text = std::fs::read_to_string(&path).map_err(|cause| match is_run {
         true => ExportError::Read { path: path.clone(), cause }.into(),
-        false => bad(format!("{cause}; give `seed`, a run directory or a file")),
+        false => usage_error(format!("{cause}; give `seed`, a run directory or a file")),
     })?;
-    let names: Vec<&str> = plan.modules.iter().map(|m| m.name.as_str()).collect();
-    if path.extension().is_some_and(|e| e == "json") {
-        let file: BestFile = serde_json::from_str(&text).map_err(|e| bad(format!("not a valid best.json: {e}")))?;
-        return file.into_candidate(&names).map_err(|name| bad(format!("it has no prompt for the module `{name}`")));
+    let names: Vec<&str> = plan.modules.iter().map(|module| module.name.as_str()).collect();
+    if path.extension().is_some_and(|extension| extension == "json") {
+        let file: BestFile =
+            serde_json::from_str(&text).map_err(|cause| usage_error(format!("not a valid best.json: {cause}")))?;
+        return file.into_candidate(&names).map_err(|name| usage_error(format!("it has no prompt for the module `{name}`")));
     }
     if names.len() != 1 {
-        return Err(bad(format!("a text file holds one prompt, the program has {} modules; give a best.json", names.len())));
+        let cause = format!("a text file holds one prompt, the program has {} modules; give a best.json", names.len());
+        return Err(usage_error(cause));
     }
     if text.trim().is_empty() {
-        return Err(bad("the prompt is empty".into()));
+        return Err(usage_error("the prompt is empty".into()));
     }
     Ok(Candidate::new([text.trim()]))
 }

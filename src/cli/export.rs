@@ -1,33 +1,33 @@
-//! `gepard export`
+//! `gepard export`: exports the best candidate of a finished run.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use gepard::data::listed;
 use gepard::report::export::{self, Format};
 
-use super::CliError;
-use super::progress::line;
+use super::error::CliError;
+use super::terminal::print_to_stderr;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The directory of a finished run.
     run: PathBuf,
-    /// In which form.
+    /// The format to export.
     #[arg(long, value_enum)]
     format: FormatName,
-    /// Only this module.
+    /// Export only this module.
     #[arg(long, value_name = "NAME")]
     module: Option<String>,
-    /// Write files into this folder, one a module where the form holds no whole program [default: to stdout].
+    /// Write files into this folder: one file for each module, unless the format holds a whole program [default: to stdout].
     #[arg(long, short, value_name = "DIR")]
     output: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum FormatName {
-    /// The chat of each module, for people.
+    /// The chat of each module, for people to read.
     Text,
     /// Everything that a program needs to send the same requests.
     Json,
@@ -57,33 +57,37 @@ impl From<FormatName> for Format {
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
     let mut modules = export::open(&arguments.run)?;
     if let Some(wanted) = &arguments.module {
-        let names = listed(modules.iter().map(|one| &one.module.name));
-        modules.retain(|one| one.module.name == *wanted);
+        let names = listed(modules.iter().map(|exported| &exported.module.name));
+        modules.retain(|exported| exported.module.name == *wanted);
         if modules.is_empty() {
             return Err(CliError::Usage(format!("--module {wanted}: the run has {names}")));
         }
     }
     let files = export::files(&modules, arguments.format.into())?;
     match (&arguments.output, files.as_slice()) {
-        (Some(folder), files) => {
-            std::fs::create_dir_all(folder).map_err(CliError::file("make", folder))?;
-            for file in files {
-                let path = folder.join(&file.name);
-                std::fs::write(&path, &file.content).map_err(CliError::file("write", &path))?;
-                writeln!(out, "{}", path.display()).map_err(CliError::Output)?;
-            }
-        }
-        // What a pipe or a file takes is the text as it is; notes for people go beside it.
+        (Some(folder), files) => write_files(files, folder, out)?,
+        // A pipe gets nothing but the file's text; the notes are written to stderr.
         (None, [file]) => write!(out, "{}", file.content).map_err(CliError::Output)?,
         (None, files) => {
+            let count = files.len();
             return Err(CliError::Usage(format!(
-                "this form has {} files, one a module: give --output DIR for all of them, or --module NAME for one",
-                files.len()
+                "this format has {count} files, one a module: give --output DIR for all of them, or --module NAME for one"
             )));
         }
     }
     for (file, note) in files.iter().flat_map(|file| file.notes.iter().map(move |note| (file, note))) {
-        line(&format!("{}: {note}", file.name));
+        print_to_stderr(&format!("{}: {note}", file.name));
+    }
+    Ok(())
+}
+
+/// Writes the files into `folder`, which is created where needed, and prints their paths.
+fn write_files(files: &[export::ExportFile], folder: &Path, out: &mut dyn Write) -> Result<(), CliError> {
+    std::fs::create_dir_all(folder).map_err(CliError::file("make", folder))?;
+    for file in files {
+        let path = folder.join(&file.name);
+        std::fs::write(&path, &file.content).map_err(CliError::file("write", &path))?;
+        writeln!(out, "{}", path.display()).map_err(CliError::Output)?;
     }
     Ok(())
 }

@@ -5,33 +5,33 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
-use super::CliError;
-use super::progress::{LARGE, line};
-use super::terminal::{one_line, printable};
 use gepard::gguf::{self, Header};
 use gepard::models::{self, Catalog, ModelFileError, NameSource, VerifiedModel, VerifyOutcome};
 
-/// What to do with the model files in the cache.
+use super::error::CliError;
+use super::progress::LARGE_FILE_BYTES;
+use super::terminal::{one_line, print_to_stderr, printable};
+
 #[derive(Debug, Clone, Subcommand)]
-pub enum ModelsCommand {
-    /// Take a GGUF file into the cache, so that task files can use it by name
+pub(super) enum ModelsCommand {
+    /// Add a GGUF file to the cache, so that task files can use it by name
     Add {
         /// The model file, which is copied, or another program's name for one (see `find`), which is linked where possible
         file: PathBuf,
-        /// What to call it [default: the file's name in lower case; a known model keeps its own]
+        /// The model's name in the cache [default: the file's name in lower case; a known model keeps its own]
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
     },
-    /// Look for model files that Ollama, LM Studio, the hub and llama.cpp have brought to this machine
+    /// Find the model files of Ollama, LM Studio, the Hugging Face hub and llama.cpp on this machine
     Find,
-    /// Show the models that have a name, and which of them are here
+    /// List the models that have a name, and whether they are on this machine
     List,
-    /// Hash the files in the cache and compare them with what they must be
+    /// Hash the files in the cache and compare them with their pinned hashes
     Verify {
-        /// Only the model of this name
+        /// Verify only the model with this name
         name: Option<String>,
     },
-    /// Show what a model file says about itself
+    /// Show the metadata of a model file
     Inspect {
         /// The model file, or the name of a model in the cache
         file: String,
@@ -39,7 +39,7 @@ pub enum ModelsCommand {
 }
 
 /// Runs `gepard models` and writes its result to `out`.
-pub fn run(command: &ModelsCommand, out: &mut dyn Write) -> Result<(), CliError> {
+pub(super) fn run(command: &ModelsCommand, out: &mut dyn Write) -> Result<(), CliError> {
     match command {
         ModelsCommand::Add { file, name } => add(file, name.as_deref(), out),
         ModelsCommand::Find => find(out),
@@ -52,8 +52,8 @@ pub fn run(command: &ModelsCommand, out: &mut dyn Write) -> Result<(), CliError>
 /// Prints a line to stderr before a large file is read.
 fn print_reading(file: &Path) {
     let bytes = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
-    if bytes >= LARGE {
-        line(&format!("reading {} ({}) …", file.display(), size(bytes)));
+    if bytes >= LARGE_FILE_BYTES {
+        print_to_stderr(&format!("reading {} ({}) …", file.display(), size(bytes)));
     }
 }
 
@@ -76,7 +76,7 @@ fn add(file: &Path, name: Option<&str>, out: &mut dyn Write) -> Result<(), CliEr
     };
     let mut lines = vec![
         format!("{} {result}: {}", added.name, added.path.display()),
-        format!("Its sha256 is {}; `gepard models verify` will hold it to that.", added.sha256),
+        format!("Its sha256 is {}; `gepard models verify` compares the file with it.", added.sha256),
     ];
     if added.is_in_catalog && name.is_some_and(|name| name != added.name) {
         lines.push("It is a known model and keeps its name.".to_owned());
@@ -95,7 +95,7 @@ fn find(out: &mut dyn Write) -> Result<(), CliError> {
     rows.extend(
         found.into_iter().map(|file| [file.name, size(file.bytes), file.store.to_string(), file.path.display().to_string()]),
     );
-    write_table(&rows, "\nTake one into the cache: gepard models add NAME\n", out).map_err(CliError::Output)
+    write_table(&rows, "\nAdd one to the cache: gepard models add NAME\n", out).map_err(CliError::Output)
 }
 
 fn list(out: &mut dyn Write) -> Result<(), CliError> {
@@ -127,8 +127,8 @@ fn verify(name: Option<&str>, out: &mut dyn Write) -> Result<(), CliError> {
     let all = models::list()?;
     let selected = all.iter().filter(|model| model.is_present && name.is_none_or(|name| model.name == name));
     let bytes: u64 = selected.map(|model| model.bytes).sum();
-    if bytes >= LARGE {
-        line(&format!("reading {} of model files …", size(bytes)));
+    if bytes >= LARGE_FILE_BYTES {
+        print_to_stderr(&format!("reading {} of model files …", size(bytes)));
     }
     let verified = models::verify(name)?;
     let rows: Vec<_> = verified

@@ -1,4 +1,4 @@
-//! `gepard optimize`
+//! `gepard optimize`: searches for a better prompt.
 
 use std::fmt::Display;
 use std::fs::ReadDir;
@@ -6,92 +6,160 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use gepard::config::{self, Method};
+use gepard::data::counted;
 use gepard::error::RunError;
 use gepard::hooks::Hooks;
 use gepard::report::Summary;
 use gepard::report::interval::Interval;
 use gepard::report::tally::Tally;
+use gepard::run;
 use gepard::run_directory::RunDirectoryError;
-use gepard::{config, run};
 
+use super::error::CliError;
+use super::interrupt::interrupt_flag;
 use super::overrides::Overrides;
-use super::progress::{Mode, Progress};
+use super::progress::{Mode, ProgressReporter};
+use super::run_folder::default_run_folder;
 use super::terminal::printable;
-use super::{CliError, default_run_folder, interrupt_flag};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The task file.
     task: PathBuf,
-    /// The run directory: begun there, resumed, or extended [default: runs/TASK-seedN].
+    /// The run directory. It is created, or its run is resumed or extended [default: runs/TASK-seedN].
     #[arg(long, value_name = "DIR")]
     run: Option<PathBuf>,
     /// When to stop: a number of rollouts, a time like 30m, both ("300, 30m"), or light, medium, heavy.
     #[arg(long, value_name = "300|30m|light")]
     budget: Option<String>,
-    /// How to look: gepa, random, ape, opro, evoprompt-ga, evoprompt-de, promptbreeder, reflexion, textgrad, miprov2.
+    /// The optimizer: gepa, random, ape, opro, evoprompt-ga, evoprompt-de, promptbreeder, reflexion, textgrad, miprov2.
     #[arg(long, value_name = "NAME")]
     optimizer: Option<String>,
-    /// The seed of all randomness.
+    /// The seed of all random numbers.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     #[command(flatten)]
     overrides: Overrides,
-    /// How to tell of progress, on stderr [default: bar on a terminal, else plain].
+    /// How progress is reported on stderr [default: bar on a terminal, else plain].
     #[arg(long, value_enum)]
     progress: Option<Mode>,
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
+    let plan = config::load(&arguments.task, &settings(arguments))?;
+    let default_folder = || default_run_folder(&arguments.task, &format!("seed{}", plan.optimize.seed));
+    let folder = arguments.run.clone().unwrap_or_else(default_folder);
+    let mode = Mode::or_default(arguments.progress);
+    let interrupted = interrupt_flag(mode == Mode::Bar)?;
+    let mut progress = ProgressReporter::new(mode, &interrupted);
+    let summary = run::optimize(&plan, &folder, &mut Hooks::new(&interrupted, |event| progress.on_event(event)))?;
+    // The view must be cleared before the result is printed.
+    drop(progress);
+    let prompts = read_prompts(&folder.join("best"))?;
+    print_result(&summary, plan.optimize.optimizer, &prompts, &folder, out).map_err(CliError::Output)
+}
+
+/// Returns the settings of the task file that the command line changes, each in the form `key=value`.
+fn settings(arguments: &Arguments) -> Vec<String> {
     let mut settings = arguments.overrides.settings();
     settings.extend(arguments.budget.as_ref().map(|budget| format!("optimize.budget=\"{budget}\"")));
     settings.extend(arguments.optimizer.as_ref().map(|name| format!("optimize.optimizer=\"{name}\"")));
     settings.extend(arguments.seed.map(|seed| format!("optimize.seed={seed}")));
-    let plan = config::load(&arguments.task, &settings)?;
-    let by_default = || default_run_folder(&arguments.task, &format!("seed{}", plan.optimize.seed));
-    let folder = arguments.run.clone().unwrap_or_else(by_default);
-    let mode = Mode::or_fitting(arguments.progress);
-    let interrupted = interrupt_flag(mode == Mode::Bar)?;
-    let mut progress = Progress::new(mode, &interrupted);
-    let summary = run::optimize(&plan, &folder, &mut Hooks::new(&interrupted, |event| progress.hear(event)))?;
-    // The view gives way to the result.
-    drop(progress);
-    let prompts = prompts(&folder.join("best"))?;
-    tell(&summary, plan.optimize.optimizer, &prompts, &folder, out).map_err(CliError::Output)
+    settings
 }
 
-/// The result, for people.
-fn tell(
-    summary: &Summary,
-    method: config::Method,
-    prompts: &[(PathBuf, String)],
-    folder: &Path,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+/// A file of the best prompt.
+struct PromptFile {
+    path: PathBuf,
+    text: String,
+}
+
+/// Reads the text files of the best prompt from the folder `best` of a run directory, ordered by their names.
+fn read_prompts(best: &Path) -> Result<Vec<PromptFile>, CliError> {
+    let paths = |entries: ReadDir| entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>();
+    let unread = |path: &Path, cause| RunError::from(RunDirectoryError::Io { doing: "read", path: path.to_owned(), cause });
+    let mut paths = std::fs::read_dir(best).and_then(paths).map_err(|cause| unread(best, cause))?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "txt"));
+    paths.sort();
+    let with_text = |path: PathBuf| match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(PromptFile { path, text }),
+        Err(cause) => Err(unread(&path, cause).into()),
+    };
+    paths.into_iter().map(with_text).collect()
+}
+
+fn print_result(summary: &Summary, method: Method, prompts: &[PromptFile], folder: &Path, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\n{}", summary.outcome)?;
     writeln!(out, "stopped because {}\n", summary.stopped_because)?;
+    print_scores(summary, out)?;
+    writeln!(out, "\n{} rollouts ({} reused)", summary.rollouts, summary.rollouts_reused)?;
+    // Only GEPA has a gate.
+    print_proposals(&summary.reflections, method == Method::Gepa, out)?;
+    print_counts(summary, out)?;
+    print_seconds(summary, out)?;
+    for note in &summary.notes {
+        writeln!(out, "note: {note}")?;
+    }
+    print_best(summary, prompts, out)?;
+    writeln!(out, "\nthe run is in {}; report.html there shows all of it", folder.display())
+}
+
+fn print_scores(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "              seed    best")?;
     writeln!(out, "validation   {:.3}   {:.3}", summary.seed_score, summary.best_score)?;
-    if let (Some(seed), Some(best)) = (summary.test_seed_score, summary.test_best_score) {
-        write!(out, "test         {seed:.3}   {best:.3}")?;
-        if let (Some(mean), Some(Interval { low, high }), 1..) =
-            (summary.test_difference, summary.test_difference_95, summary.best_candidate)
-        {
-            write!(out, "   {mean:+.3} (95% interval {low:+.3} to {high:+.3})")?;
-        }
-        writeln!(out)?;
+    let (Some(seed), Some(best)) = (summary.test_seed_score, summary.test_best_score) else { return Ok(()) };
+    write!(out, "test         {seed:.3}   {best:.3}")?;
+    if let (Some(mean), Some(Interval { low, high }), 1..) =
+        (summary.test_difference, summary.test_difference_95, summary.best_candidate)
+    {
+        write!(out, "   {mean:+.3} (95% interval {low:+.3} to {high:+.3})")?;
     }
-    writeln!(out, "\n{} rollouts ({} reused)", summary.rollouts, summary.rollouts_reused)?;
-    tell_proposals(&summary.reflections, method == config::Method::Gepa, out)?;
+    writeln!(out)
+}
+
+/// Prints what became of the proposals, in all and by operator.
+fn print_proposals(tally: &Tally, has_gate: bool, out: &mut dyn Write) -> io::Result<()> {
+    let Tally { proposed, accepted, passed_over, rejected, .. } = tally;
+    let s = if *proposed == 1 { "" } else { "s" };
+    let results = match has_gate {
+        true => format!(": {accepted} accepted, {passed_over} passed over, {rejected} rejected"),
+        false => format!(", {accepted} validated in full"),
+    };
+    if *proposed > 0 {
+        writeln!(out, "{proposed} proposal{s}{results}")?;
+    }
+    let unusable: u64 = tally.unusable.values().sum();
+    let reasons: Vec<String> = tally.unusable.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+    if unusable > 0 {
+        writeln!(out, "{unusable} more brought nothing to try ({})", reasons.join(", "))?;
+    }
+    let gate_cell = |cell: &dyn Display| if has_gate { format!("{cell:>15}  ") } else { String::new() };
+    if !tally.operators.is_empty() {
+        writeln!(out, "  {:<20} proposed  {}better than parent  unusable", "operator", gate_cell(&"passed the gate"))?;
+    }
+    for (operator, counts) in &tally.operators {
+        let (proposed, passed, better, unusable) = (counts.proposed, counts.passed, counts.better, counts.unusable);
+        writeln!(out, "  {operator:<20} {proposed:>8}  {}{better:>18}  {unusable:>8}", gate_cell(&passed))?;
+    }
+    Ok(())
+}
+
+/// Prints the counts of merges, partially validated candidates and unscored rollouts, where there are any.
+fn print_counts(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
     if summary.merges + summary.merges_rejected > 0 {
         writeln!(out, "merges: {} accepted, {} rejected", summary.merges, summary.merges_rejected)?;
     }
     if summary.validated_in_part > 0 {
-        writeln!(out, "{} of {} candidates were validated in part", summary.validated_in_part, summary.candidates)?;
+        writeln!(out, "{} of {} candidates were partially validated", summary.validated_in_part, summary.candidates)?;
     }
     if summary.rollouts_unscored > 0 {
-        writeln!(out, "the metric failed on {} rollouts; they count nowhere", summary.rollouts_unscored)?;
+        writeln!(out, "the metric failed on {} rollouts; no score counts them", summary.rollouts_unscored)?;
     }
+    Ok(())
+}
+
+fn print_seconds(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
     let judge = match summary.engine.seconds.judge {
         0.0 => String::new(),
         seconds => format!(", {seconds:.0} s judging"),
@@ -104,19 +172,20 @@ fn tell(
         summary.engine.seconds.reflection,
         summary.seconds.metric + summary.seconds.optimizer,
         summary.seconds.test,
-    )?;
-    for note in &summary.notes {
-        writeln!(out, "note: {note}")?;
-    }
+    )
+}
+
+/// Prints the best prompt, and what of it is not in its text files.
+fn print_best(summary: &Summary, prompts: &[PromptFile], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nthe best prompt:")?;
-    for (file, text) in prompts {
-        writeln!(out, "── {} ──", file.display())?;
+    for PromptFile { path, text } in prompts {
+        writeln!(out, "── {} ──", path.display())?;
         writeln!(out, "{}", printable(text.trim_end()))?;
     }
     let best = &summary.pool[summary.best_candidate];
     let mut more = Vec::new();
     if best.worked_examples > 0 {
-        more.push(format!("{} worked examples from the training data", best.worked_examples));
+        more.push(format!("{} from the training data", counted(best.worked_examples, "demonstration")));
     }
     if best.own_layouts > 0 {
         more.push(format!("a layout of its own in {} of the chats", best.own_layouts));
@@ -124,45 +193,5 @@ fn tell(
     if !more.is_empty() {
         writeln!(out, "… and {}: best.json has the whole chat", more.join(", and "))?;
     }
-    writeln!(out, "\nthe run is in {}; report.html there shows all of it", folder.display())
-}
-
-/// What became of the proposals; only GEPA has a gate.
-fn tell_proposals(tally: &Tally, has_gate: bool, out: &mut dyn Write) -> io::Result<()> {
-    let Tally { proposed, accepted, passed_over, rejected, .. } = tally;
-    let s = if *proposed == 1 { "" } else { "s" };
-    let became = match has_gate {
-        true => format!(": {accepted} accepted, {passed_over} passed over, {rejected} rejected"),
-        false => format!(", {accepted} validated in full"),
-    };
-    if *proposed > 0 {
-        writeln!(out, "{proposed} proposal{s}{became}")?;
-    }
-    let unusable: u64 = tally.unusable.values().sum();
-    let reasons: Vec<String> = tally.unusable.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
-    if unusable > 0 {
-        writeln!(out, "{unusable} more brought nothing to try ({})", reasons.join(", "))?;
-    }
-    let gate = |cell: &dyn Display| if has_gate { format!("{cell:>15}  ") } else { String::new() };
-    if !tally.operators.is_empty() {
-        writeln!(out, "  {:<20} proposed  {}better than parent  unusable", "operator", gate(&"passed the gate"))?;
-    }
-    for (operator, of) in &tally.operators {
-        writeln!(out, "  {operator:<20} {:>8}  {}{:>18}  {:>8}", of.proposed, gate(&of.passed), of.better, of.unusable)?;
-    }
     Ok(())
-}
-
-/// The files of the best prompt in the folder `best`, with their texts.
-fn prompts(best: &Path) -> Result<Vec<(PathBuf, String)>, CliError> {
-    let paths = |entries: ReadDir| entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>();
-    let unread = |path: &Path, cause| RunError::from(RunDirectoryError::Io { doing: "read", path: path.to_owned(), cause });
-    let mut files = std::fs::read_dir(best).and_then(paths).map_err(|cause| unread(best, cause))?;
-    files.retain(|path| path.extension().is_some_and(|e| e == "txt"));
-    files.sort();
-    let with_text = |path: PathBuf| match std::fs::read_to_string(&path) {
-        Ok(text) => Ok((path, text)),
-        Err(cause) => Err(unread(&path, cause).into()),
-    };
-    files.into_iter().map(with_text).collect()
 }

@@ -1,19 +1,19 @@
-//! `gepard report`
+//! `gepard report`: writes the report of a run.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use gepard::report::page::{self, ReportError};
 use gepard::run_directory::RunDirectoryError;
 
-use super::CliError;
+use super::error::CliError;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The run directory, or that of `gepard compare --optimizers`; the run may still be going on.
+    /// The run directory, or the folder of `gepard compare --optimizers`. The run need not be finished.
     run: PathBuf,
-    /// Where to write the page [default: report.html in the run directory].
+    /// The file to write the report to [default: report.html in the run directory].
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -23,9 +23,8 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
     if file.is_dir() {
         return Err(CliError::Usage(format!("{} is a folder; --output names a file", file.display())));
     }
-    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
-        && arguments.output.is_some()
-    {
+    let folder = arguments.output.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
         return Err(CliError::Usage(format!("there is no folder {} to write the page into", folder.display())));
     }
     page::write(&arguments.run, &file).map_err(|error| match error {

@@ -1,4 +1,4 @@
-//! `gepard sandboxed`: how gepard shuts generated code in, asked for by gepard alone. See [`gepard::sandbox`].
+//! `gepard sandboxed`: the process in which generated code runs. Only gepard starts it; see [`gepard::sandbox`].
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -6,21 +6,22 @@ use std::process::ExitCode;
 
 use gepard::sandbox::{Cell, HANDSHAKE, REFUSED, SandboxError};
 
-/// Becomes the program, or says why not.
+/// Gives up the process's rights and replaces it by the program that `arguments` name. Returns only where that is refused, or
+/// after a probe.
 pub(super) fn run(arguments: &[OsString]) -> ExitCode {
     let mut refusal = String::new();
     let result = match arguments {
         [probe, scratch] if probe == "--probe" => gepard::sandbox::probe(scratch.as_ref()).map(|means| {
-            // Where this cannot be written, nobody takes it for a yes.
+            // If this cannot be written, the reader misses the handshake and takes the probe as failed.
             drop(writeln!(std::io::stdout(), "{HANDSHAKE} {means}"));
         }),
         [cell, dashes, argv @ ..] if dashes == "--" => serde_json::from_str(&cell.to_string_lossy())
-            .map_err(|e| SandboxError::Unavailable(e.to_string()))
+            .map_err(|cause| SandboxError::Unavailable(cause.to_string()))
             .and_then(|cell: Cell| {
                 refusal.clone_from(&cell.refusal);
                 gepard::sandbox::enter(&cell, argv).map(|never| match never {})
             }),
-        _ => Err(SandboxError::Unavailable("`sandboxed` is how gepard calls itself".into())),
+        _ => Err(SandboxError::Unavailable("only gepard itself starts `gepard sandboxed`".into())),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,19 +1,27 @@
-//! What may reach a terminal.
+//! Texts that are safe to write to a terminal.
 
-/// Text of a model or a file, safe for a terminal: control characters (C0, DEL and C1, so no escape sequence survives), and
-/// those that turn the direction of text around, become U+FFFD. Line breaks and tabs stay.
+use std::io::Write;
+
+/// Writes a line to stderr. An error is ignored, so that a run continues where nobody reads its progress.
+pub(super) fn print_to_stderr(text: &str) {
+    drop(writeln!(std::io::stderr(), "{}", printable(text)));
+}
+
+/// Replaces characters by U+FFFD that could change more of a terminal than the text itself: control characters (C0, DEL and C1,
+/// so that no escape sequence survives) and characters that change the direction of text. Line breaks and tabs stay.
 pub(super) fn printable(text: &str) -> String {
-    let is_safe = |c: char| matches!(c, '\n' | '\t') || !(c.is_control() || turns_around(c));
+    let is_safe = |c: char| matches!(c, '\n' | '\t') || !(c.is_control() || changes_direction(c));
     text.chars().map(|c| if is_safe(c) { c } else { '\u{fffd}' }).collect()
 }
 
-/// The same in one line.
+/// Replaces what [`printable`] replaces, and every run of white space by one space.
 pub(super) fn one_line(text: &str) -> String {
     printable(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Marks, embeddings, overrides and isolates of the bidirectional algorithm, and the separators of lines and paragraphs.
-fn turns_around(c: char) -> bool {
+/// Returns whether a character is a mark, embedding, override or isolate of Unicode's bidirectional algorithm, or a separator of
+/// lines or paragraphs.
+fn changes_direction(c: char) -> bool {
     matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
@@ -29,20 +37,20 @@ mod tests {
     }
 
     #[test]
-    fn text_of_any_language_stays() {
+    fn text_of_any_language_is_unchanged() {
         for text in ["Grüße, 你好, नमस्ते", "שלום", "👩‍👩‍👧", "e\u{301}"] {
             assert_eq!(printable(text), text);
         }
     }
 
     #[test]
-    fn one_line_is_one() {
+    fn one_line_has_no_line_breaks() {
         assert_eq!(one_line(" a\n\n b\x1b[2J\tc "), "a b\u{fffd}[2J c");
     }
 
     proptest::proptest! {
         #[test]
-        fn nothing_moves_the_cursor(text in ".{0,200}") {
+        fn no_control_character_is_left(text in ".{0,200}") {
             let shown = printable(&text);
             proptest::prop_assert!(shown.chars().all(|c| c == '\n' || c == '\t' || !c.is_control()));
             proptest::prop_assert_eq!(shown.chars().count(), text.chars().count());

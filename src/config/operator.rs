@@ -1,9 +1,9 @@
 //! The operators of GEPA that a task file can name.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A way to change a module's text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Operator {
     /// Adds general advice on writing an output that is not one of a few values. Asks no model.

@@ -2,14 +2,14 @@
 
 use std::ops::ControlFlow;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::completion::Completion;
 use super::error::EngineError;
 use super::request::{ModelId, Request};
 
 /// How far a call of [`Engine::generate`] is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineProgress {
     /// Requests that were answered so far in this call.
     pub answered: usize,

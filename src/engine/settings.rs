@@ -98,7 +98,7 @@ impl ModelFile {
 }
 
 /// A step of preparing a model that may take long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Preparation {
     /// The file is read from end to end, for its SHA-256.

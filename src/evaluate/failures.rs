@@ -2,7 +2,7 @@
 
 use super::request::RolloutRequest;
 use super::scored::{Scored, Verdict};
-use crate::event::Event;
+use crate::event::Lifecycle;
 use crate::hooks::Hooks;
 
 /// The number of failures in a row that ends a run.
@@ -34,7 +34,7 @@ pub struct MetricFailures {
 }
 
 impl MetricFailures {
-    /// Counts scored rollouts, and emits [`Event::Unscored`] for each that the metric failed on. `requests` are their requests, in
+    /// Counts scored rollouts, and emits [`Lifecycle::Unscored`] for each that the metric failed on. `requests` are their requests, in
     /// the same order.
     ///
     /// # Errors
@@ -47,7 +47,7 @@ impl MetricFailures {
     ) -> Result<(), TooManyFailures> {
         scored.iter().zip(requests).try_for_each(|(scored, request)| {
             if let Verdict::Unscored(cause) = &scored.verdict {
-                hooks.emit(&Event::Unscored { example: request.example.id.clone(), cause: cause.clone() });
+                hooks.emit(&Lifecycle::Unscored { example: request.example.id.clone(), cause: cause.clone() }.into());
             }
             self.count(scored)
         })

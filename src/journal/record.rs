@@ -8,6 +8,7 @@ use crate::data::Example;
 use crate::data::split::Split;
 use crate::engine::{Completion, Message};
 use crate::evaluate::{Cost, Scored};
+use crate::event::Decision;
 
 /// The content of one line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,8 +50,8 @@ pub enum Record {
     },
     /// A decision of the optimizer, which the replayed optimizer must repeat.
     Note {
-        /// The event of the decision, as JSON.
-        event: serde_json::Value,
+        /// The decision.
+        event: Decision,
     },
     /// A sub-wave of a test evaluation, found by its key.
     Test {

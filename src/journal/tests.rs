@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use super::line::{self, Outline};
 use super::{CandidateExamples, Journal, Limits, Record, SubWaveRequest, VERSION, fingerprint};
 use crate::evaluate::Cost;
+use crate::event::Decision;
+use crate::event::tests::any_decision;
 use crate::run_directory::{RunDirectoryError, files::OVERWRITTEN};
 use proptest::prelude::*;
 use std::fs;
@@ -13,7 +15,7 @@ fn run_fingerprint() -> BTreeMap<String, String> {
 }
 
 fn note(n: u64) -> Record {
-    Record::Note { event: serde_json::json!({ "n": n }) }
+    Record::Note { event: Decision::NothingToMerge { iteration: n } }
 }
 
 fn written(count: u64) -> (tempfile::TempDir, PathBuf) {
@@ -175,6 +177,18 @@ fn test_records_are_found_by_key_and_do_not_disturb_the_order() {
 }
 
 #[test]
+fn an_unknown_decision_is_an_error_that_names_its_line() {
+    let (folder, path) = written(1);
+    let record = r#"{"kind":"note","event":{"event":"invented","iteration":1}}"#;
+    let line = format!("{{\"crc\":\"{:08x}\",\"record\":{record}}}\n", crc32fast::hash(record.as_bytes()));
+    fs::write(&path, fs::read_to_string(&path).unwrap() + &line).unwrap();
+    let mut journal = Journal::open(folder.path(), &run_fingerprint()).unwrap();
+    assert_eq!(journal.replay().unwrap(), Some(note(0)));
+    let error = journal.replay().unwrap_err().to_string();
+    assert!(error.contains("journal.jsonl:3: ") && error.contains("unknown variant `invented`"), "{error}");
+}
+
+#[test]
 fn scores_come_back_to_the_bit() {
     let folder = tempfile::tempdir().unwrap();
     let cost = Cost { elapsed: 0.1 + 0.2, engine: 1.0 / 3.0, ..Cost::default() };
@@ -193,7 +207,7 @@ fn long_texts_are_shown_from_shortly_before_their_difference() {
 /// Returns any record, with any characters in its texts.
 fn any_record() -> impl Strategy<Value = Record> {
     let text = || "\\PC{0,20}|[\\x00-\\x1f\u{80}-\u{9f}]{0,5}";
-    let event = (text(), any::<i64>()).prop_map(|(text, n)| Record::Note { event: serde_json::json!({ "text": text, "n": n }) });
+    let event = any_decision().prop_map(|event| Record::Note { event });
     let reflections = (text(), 0.0..1e9).prop_map(|(ask, elapsed)| {
         let cost = Cost { elapsed, ..Cost::default() };
         Record::Reflections { ask, read: Vec::new(), completions: Vec::new(), cost }

@@ -2,7 +2,7 @@
 //! row mean that a search finds nothing new.
 
 use super::session::{Halt, Session};
-use crate::event::Event;
+use crate::event::Decision;
 
 /// The number of idle iterations in a row, and how many end a search.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +18,7 @@ impl IdleIterations {
         Self { in_a_row: 0, limit }
     }
 
-    /// Counts a finished iteration, before which `charged_before` rollouts had been charged. Logs [`Event::Idle`] where it
+    /// Counts a finished iteration, before which `charged_before` rollouts had been charged. Logs [`Decision::Idle`] where it
     /// was idle; starts again from 0 where it was not.
     ///
     /// # Errors
@@ -29,7 +29,7 @@ impl IdleIterations {
             return Ok(());
         }
         self.in_a_row += 1;
-        session.log(&Event::Idle { iteration, in_a_row: self.in_a_row, of: self.limit })
+        session.log(Decision::Idle { iteration, in_a_row: self.in_a_row, of: self.limit })
     }
 
     /// Whether the last iterations were idle, as many as end a search.

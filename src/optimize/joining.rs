@@ -10,7 +10,7 @@ use crate::data::ExampleIndex;
 use crate::data::split::Split;
 use crate::error::RunError;
 use crate::evaluate::{Scored, Scores, Verdict};
-use crate::event::{Event, Purpose, StopReason};
+use crate::event::{Decision, Origin, Purpose, StopReason};
 use crate::program::{Candidate, ModuleText, PoolIndex};
 
 /// Names a proposal, and its parent.
@@ -33,13 +33,13 @@ pub fn log_proposal(
     session: &mut Session<'_>,
     proposal: Proposal,
     candidate: &Candidate,
-    operators: &[(usize, &'static str)],
+    operators: &[(usize, Origin)],
 ) -> Result<(), Halt> {
     let name = |module: usize| session.program().modules[module].name.clone();
     let texts = operators.iter().map(|&(module, _)| (module, &candidate.0[module]));
     let instructions = texts.clone().map(|(module, text)| (name(module), text.instruction.clone())).collect();
     let demonstrations = texts.map(|(module, text)| (name(module), demonstration_ids(text))).filter(|(_, ids)| !ids.is_empty());
-    session.log(&Event::Proposed {
+    session.log(Decision::Proposed {
         iteration: proposal.iteration,
         proposal: proposal.number,
         parent: proposal.parent.0,
@@ -75,7 +75,7 @@ impl NewCandidate {
     }
 }
 
-/// Turns a candidate into a member of the pool by its rollouts on validation examples, and logs [`Event::Accepted`].
+/// Turns a candidate into a member of the pool by its rollouts on validation examples, and logs [`Decision::Accepted`].
 /// `members` are those that joined before it.
 ///
 /// # Errors
@@ -99,7 +99,7 @@ pub fn join(
         parents: new.parents,
     };
     let means = member.objectives.iter().filter_map(|(name, scores)| Some((name.clone(), scores.mean()?)));
-    session.log(&Event::Accepted {
+    session.log(Decision::Accepted {
         iteration,
         candidate: members.len(),
         parents: member.parents.iter().map(|parent| parent.0).collect(),

@@ -7,7 +7,7 @@ use crate::error::RunError;
 use crate::evaluate::request::RolloutRequest;
 use crate::evaluate::scored::ScoredRollouts;
 use crate::evaluate::waves::RolloutStore;
-use crate::event::Event;
+use crate::event::Lifecycle;
 use crate::hooks::Hooks;
 use crate::journal::{Journal, Limits, Record, RecordId, SubWaveRequest};
 
@@ -22,11 +22,11 @@ pub(super) struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    /// Creates a recorder at the first record of `journal`. Emits [`Event::Resumed`] if there are records.
+    /// Creates a recorder at the first record of `journal`. Emits [`Lifecycle::Resumed`] if there are records.
     pub(super) fn new(journal: &'a mut Journal, limits: Limits, hooks: &mut Hooks<'_>) -> Self {
         let is_replaying = journal.is_replaying();
         if is_replaying {
-            hooks.emit(&Event::Resumed { records: journal.recorded(), seconds: journal.seconds() });
+            hooks.emit(&Lifecycle::Resumed { records: journal.recorded(), seconds: journal.seconds() }.into());
         }
         let live_since = (!is_replaying).then(Instant::now);
         Self { journal, limits, elapsed: 0.0, live_since }
@@ -59,7 +59,7 @@ impl<'a> Recorder<'a> {
         !self.journal.is_replaying() && self.journal.stop_file().exists()
     }
 
-    /// Returns the next record; None if the journal has no more. The first time that it has no more, [`Event::CaughtUp`] is
+    /// Returns the next record; None if the journal has no more. The first time that it has no more, [`Lifecycle::CaughtUp`] is
     /// emitted; and before anything new is recorded, the plan's limits are.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ impl<'a> Recorder<'a> {
         if self.live_since.is_none() {
             self.live_since = Some(Instant::now());
             self.elapsed = self.journal.seconds();
-            hooks.emit(&Event::CaughtUp);
+            hooks.emit(&Lifecycle::CaughtUp.into());
         }
         if hooks.is_interrupted() {
             return Err(RunError::Interrupted);
@@ -154,6 +154,6 @@ fn describe(record: &Record) -> String {
         Record::Limits { .. } => "limits".into(),
         Record::Rollouts { ask, .. } | Record::Test { ask, .. } => ask.to_string(),
         Record::Reflections { ask, .. } => format!("reflections {ask}"),
-        Record::Note { event } => event.to_string(),
+        Record::Note { event } => serde_json::json!(event).to_string(),
     }
 }

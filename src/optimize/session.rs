@@ -18,7 +18,7 @@ use crate::evaluate::request::RolloutRequest;
 use crate::evaluate::scored::{Cost, Scored};
 use crate::evaluate::scores::mean;
 use crate::evaluate::waves::{SUB_WAVE, Waves};
-use crate::event::{Event, Purpose, StopReason};
+use crate::event::{Decision, Lifecycle, Purpose, StopReason};
 use crate::hash::sha256_hex;
 use crate::hooks::Hooks;
 use crate::journal::{Journal, Limits, Record};
@@ -316,7 +316,7 @@ impl<'a> Session<'a> {
         let mut open: Vec<OpenRollout> = answers.iter().enumerate().flat_map(open_of).collect();
         let reused = answers.iter().flatten().flatten().count();
         self.spent.reused += reused as u64;
-        self.hooks.emit(&Event::Evaluating { purpose, split, fresh: open.len(), reused });
+        self.hooks.emit(&Lifecycle::Evaluating { purpose, split, fresh: open.len(), reused }.into());
         loop {
             let is_worth: Vec<bool> =
                 answers.iter().enumerate().map(|(request, answers)| is_worth_it(request, answers)).collect();
@@ -333,7 +333,7 @@ impl<'a> Session<'a> {
         }
         let scores: Vec<Option<f64>> = answers.iter().flatten().flatten().map(|scored| scored.score()).collect();
         let (mean, spent, elapsed) = (mean(&scores), self.spent.rollouts, self.elapsed());
-        self.hooks.emit(&Event::Evaluated { purpose, mean, spent, elapsed });
+        self.hooks.emit(&Lifecycle::Evaluated { purpose, mean, spent, elapsed }.into());
         Ok(answers)
     }
 
@@ -395,24 +395,21 @@ impl<'a> Session<'a> {
         self.spent.reflections += requests.len() as u64;
         self.spent.reflection += cost.usage;
         self.spent.reflection_seconds += cost.engine;
-        self.hooks.emit(&Event::Reflected { elapsed: cost.elapsed });
+        self.hooks.emit(&Lifecycle::Reflected { elapsed: cost.elapsed }.into());
         Ok(completions)
     }
 
-    /// Emits an event. A decision is recorded in the journal as well, and a replay must repeat it.
+    /// Reports a decision. A new decision is appended to the journal; a replayed one must equal the recorded one.
     ///
     /// # Errors
     /// [`Halt::Error`] if the journal has another decision, or cannot be written.
-    pub fn log(&mut self, event: &Event) -> Result<(), Halt> {
-        if event.is_decision() {
-            let value = serde_json::json!(event);
-            match self.recorder.next(&mut self.hooks)? {
-                Some(Record::Note { event: recorded }) if recorded == value => {}
-                Some(other) => return Err(self.recorder.mismatch(&other, value.to_string()).into()),
-                None => self.recorder.append(&Record::Note { event: value })?,
-            }
+    pub fn log(&mut self, decision: Decision) -> Result<(), Halt> {
+        match self.recorder.next(&mut self.hooks)? {
+            Some(Record::Note { event: recorded }) if recorded == decision => {}
+            Some(other) => return Err(self.recorder.mismatch(&other, serde_json::json!(decision).to_string()).into()),
+            None => self.recorder.append(&Record::Note { event: decision.clone() })?,
         }
-        self.hooks.emit(event);
+        self.hooks.emit(&decision.into());
         Ok(())
     }
 }

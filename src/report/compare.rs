@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::history::{History, Seen, place_of};
+use super::history::{History, SeenExample, split_index};
 use super::outcome::Outcome;
 use super::paired::Paired;
 use crate::data::split::Split;
@@ -115,8 +115,8 @@ fn best_scores(history: &History, split: Split) -> BTreeMap<&str, Option<f64>> {
 /// Returns the ids of `a` under which the runs have different examples: a field of the same name has different texts, or no
 /// field has the same name.
 fn ids_with_other_inputs<'a>(a: &'a History, b: &History, split: Split) -> BTreeSet<&'a str> {
-    let of_b: BTreeMap<&str, &Seen> = b.examples[place_of(split)].iter().map(|seen| (seen.id.as_str(), seen)).collect();
-    let differs = |seen: &&'a Seen| {
+    let of_b: BTreeMap<&str, &SeenExample> = b.examples[split_index(split)].iter().map(|seen| (seen.id.as_str(), seen)).collect();
+    let differs = |seen: &&'a SeenExample| {
         let Some(other) = of_b.get(seen.id.as_str()) else { return false };
         let other: BTreeMap<&str, &str> =
             other.inputs.iter().map(|(name, text)| (b.texts.get(*name), b.texts.get(*text))).collect();
@@ -125,7 +125,7 @@ fn ids_with_other_inputs<'a>(a: &'a History, b: &History, split: Split) -> BTree
         let has_no_field_in_common = shared.is_empty() && !seen.inputs.is_empty() && !other.is_empty();
         has_no_field_in_common || shared.iter().any(|(text_a, text_b)| text_a != text_b)
     };
-    a.examples[place_of(split)].iter().filter(differs).map(|seen| seen.id.as_str()).collect()
+    a.examples[split_index(split)].iter().filter(differs).map(|seen| seen.id.as_str()).collect()
 }
 
 /// Returns the differences between the metrics and data of two runs, a sentence each.

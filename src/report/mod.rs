@@ -2,9 +2,7 @@
 
 pub mod agreement;
 pub mod best;
-mod chronicle;
 pub mod compare;
-pub mod decision;
 pub mod export;
 pub mod history;
 pub mod interval;
@@ -12,6 +10,7 @@ pub mod outcome;
 pub mod page;
 pub mod paired;
 pub mod spending;
+pub mod state;
 pub mod summary;
 pub mod tally;
 pub mod texts;

@@ -1,144 +1,155 @@
-//! Counts what became of reflections and merges, by listening.
+//! Counts of what became of the proposals and merges of a run.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::evaluate::Scores;
-use crate::event::Event;
+use crate::event::Decision;
 
-/// What became of the reflections, and of merges.
+/// Counts of what became of the proposals and merges of a run. `summary.json` has it as `reflections`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Tally {
-    /// Proposals that a reflector was asked for, second times included.
+    /// The number of texts that reflectors were asked for, second attempts included.
     pub asked: u64,
-    /// Attempts that brought no text to try, by reason.
+    /// The number of attempts that brought no text to try, by reason.
     pub unusable: BTreeMap<&'static str, u64>,
-    /// Proposals that went to the gate.
+    /// The number of proposed candidates.
     pub proposed: u64,
-    /// Proposals that were scored on a part of the data, by methods that compare them on that.
+    /// The number of times that a proposal was scored on a part of the data, by optimizers that compare proposals that way.
     #[serde(skip_serializing_if = "crate::engine::is_zero")]
     pub tried: u64,
-    /// The score after each trial, of a method that attempts examples again: of answers, not of a prompt.
+    /// The mean score after each trial of an optimizer that attempts examples again. These are scores of single answers, not
+    /// of a prompt.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trials: Vec<f64>,
-    /// Proposals that did not pass their minibatch.
+    /// The number of proposals that failed the gate.
     pub rejected: u64,
-    /// Proposals that passed, but less clearly than another of their iteration.
+    /// The number of proposals that passed the gate but gained less than another one of their iteration.
     pub passed_over: u64,
-    /// Proposals that joined the pool.
+    /// The number of proposals that joined the pool.
     pub accepted: u64,
-    /// The same by operator.
-    pub operators: BTreeMap<&'static str, Record>,
-    /// The same by reflector, of the operators that ask one.
-    pub reflectors: BTreeMap<String, Record>,
-    /// The operators of an iteration's proposals, and the reflector where one was asked.
+    /// Counts by operator, or by step of another optimizer than `gepa`.
+    pub operators: BTreeMap<&'static str, OriginCounts>,
+    /// Counts by reflector, of the proposals for which one was asked.
+    pub reflectors: BTreeMap<String, OriginCounts>,
+    /// Where the current iteration's proposals come from, by the proposal's number.
     #[serde(skip)]
-    pub(crate) of_proposal: BTreeMap<usize, Origin>,
-    /// The same by the candidate's key: some methods validate what was proposed long ago.
+    pub(crate) by_proposal: BTreeMap<usize, ProposalSource>,
+    /// Where all proposals come from, by the candidate's key. Some optimizers validate what was proposed in an earlier iteration.
     #[serde(skip)]
-    pub(crate) of_key: BTreeMap<String, Origin>,
-    /// The candidates' scores on the validation examples.
+    pub(crate) by_key: BTreeMap<String, ProposalSource>,
+    /// The scores of the pool's candidates on the validation examples.
     #[serde(skip)]
     pub(crate) scores: Vec<Scores>,
-    /// Whether any rollout scored anything.
+    /// Whether any wave of rollouts had a mean score above 0.
     #[serde(skip)]
-    pub(crate) anything: bool,
-    /// Minibatches on which a parent was perfect: no reflection was asked.
+    pub has_scored: bool,
+    /// The number of minibatches on which a parent was perfect, so that no proposal was made.
     pub perfect_minibatches: u64,
-    /// Merged candidates that joined the pool.
+    /// The number of merged candidates that joined the pool.
     #[serde(skip)]
     pub merges: u64,
-    /// Merged candidates that did not pass their gate.
+    /// The number of merged candidates that failed the gate.
     #[serde(skip)]
     pub merges_rejected: u64,
 }
 
-/// The operators that made a proposal, and the reflector where one was asked.
-pub(crate) type Origin = (Vec<&'static str>, Option<String>);
+/// Where a proposal comes from.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct ProposalSource {
+    /// The names of the operators that changed its modules, one for each changed module.
+    operators: Vec<&'static str>,
+    /// The name of the reflector that was asked last. None where none was asked.
+    reflector: Option<String>,
+}
 
-/// What became of the proposals of an operator or a reflector.
+/// Counts of what became of the proposals of one operator or one reflector.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Record {
-    /// Attempts that brought no text to try.
+pub struct OriginCounts {
+    /// The number of attempts that brought no text to try.
     pub unusable: u64,
-    /// Proposals that went to the gate.
+    /// The number of proposed candidates.
     pub proposed: u64,
-    /// Those that passed it.
+    /// The number of those that passed the gate.
     pub passed: u64,
-    /// Those that were validated in full and better than their parents.
+    /// The number of those that were validated in full and scored more than their parent.
     pub better: u64,
 }
 
 impl Tally {
-    /// Takes note of an event.
-    pub fn hear(&mut self, event: &Event) {
-        match event {
-            Event::Iteration { .. } => self.of_proposal.clear(),
-            Event::Evaluated { mean, .. } => self.anything |= *mean > Some(0.0),
-            Event::Reflecting { proposal, reflector, .. } => {
+    /// Counts the next decision.
+    pub fn record(&mut self, decision: &Decision) {
+        match decision {
+            Decision::Iteration { .. } => self.by_proposal.clear(),
+            Decision::Reflecting { proposal, reflector, .. } => {
                 self.asked += 1;
-                self.of_proposal.entry(*proposal).or_default().1 = Some(reflector.clone());
+                self.by_proposal.entry(*proposal).or_default().reflector = Some(reflector.clone());
             }
-            Event::Unusable { reason, operator, proposal, .. } => {
-                *self.unusable.entry(reason).or_default() += 1;
-                self.operators.entry(operator).or_default().unusable += 1;
-                let origin = self.origin(*proposal);
-                self.of_reflector(&origin, |tally| tally.unusable += 1);
+            Decision::Unusable { reason, operator, proposal, .. } => {
+                *self.unusable.entry(reason.text()).or_default() += 1;
+                self.operators.entry(operator.name()).or_default().unusable += 1;
+                let source = self.source(*proposal);
+                self.count_for_reflector(&source, |counts| counts.unusable += 1);
             }
-            Event::Proposed { proposal, operators, key, .. } => {
+            Decision::Proposed { proposal, operators, key, .. } => {
                 self.proposed += 1;
-                let names: Vec<&'static str> = operators.iter().map(|(_, operator)| *operator).collect();
-                names.iter().for_each(|name| self.operators.entry(name).or_default().proposed += 1);
-                let origin = self.of_proposal.entry(*proposal).or_default();
-                origin.0 = names;
-                let origin = origin.clone();
-                self.of_key.insert(key.clone(), origin.clone());
-                self.of_reflector(&origin, |tally| tally.proposed += 1);
+                let source = self.by_proposal.entry(*proposal).or_default();
+                source.operators = operators.iter().map(|(_, operator)| operator.name()).collect();
+                let source = source.clone();
+                self.count(&source, |counts| counts.proposed += 1);
+                self.by_key.insert(key.clone(), source);
             }
-            Event::Passed { proposal, .. } => {
-                let origin = self.origin(*proposal);
-                self.of_operators(&origin, |tally| tally.passed += 1);
-                self.of_reflector(&origin, |tally| tally.passed += 1);
+            Decision::Passed { proposal, .. } => {
+                let source = self.source(*proposal);
+                self.count(&source, |counts| counts.passed += 1);
             }
-            Event::Tried { .. } => self.tried += 1,
-            Event::Attempted { mean, .. } => self.trials.push(*mean),
-            Event::Rejected { .. } => self.rejected += 1,
-            Event::PassedOver { .. } => self.passed_over += 1,
-            Event::Accepted { parents, scores, complete, key, .. } => {
-                let scores = Scores::from_list(scores.iter().copied());
-                match parents.as_slice() {
-                    [] => {}
-                    [parent] => {
-                        self.accepted += 1;
-                        if *complete && self.scores.get(*parent).is_some_and(|parent| scores.lead(parent) > 0.0) {
-                            let origin = self.of_key.get(key).cloned().unwrap_or_default();
-                            self.of_operators(&origin, |tally| tally.better += 1);
-                            self.of_reflector(&origin, |tally| tally.better += 1);
-                        }
-                    }
-                    _ => self.merges += 1,
-                }
-                self.scores.push(scores);
-            }
-            Event::MergeRejected { .. } => self.merges_rejected += 1,
-            Event::Perfect { .. } => self.perfect_minibatches += 1,
+            Decision::Tried { .. } => self.tried += 1,
+            Decision::Attempted { mean, .. } => self.trials.push(*mean),
+            Decision::Rejected { .. } => self.rejected += 1,
+            Decision::PassedOver { .. } => self.passed_over += 1,
+            Decision::Accepted { parents, scores, complete, key, .. } => self.record_accepted(parents, scores, *complete, key),
+            Decision::MergeRejected { .. } => self.merges_rejected += 1,
+            Decision::Perfect { .. } => self.perfect_minibatches += 1,
             _ => {}
         }
     }
 
-    fn origin(&self, proposal: usize) -> Origin {
-        self.of_proposal.get(&proposal).cloned().unwrap_or_default()
+    /// Records the mean score of a wave of rollouts. None where no rollout of the wave was scored.
+    pub fn record_mean(&mut self, mean: Option<f64>) {
+        self.has_scored |= mean > Some(0.0);
     }
 
-    /// Counts for the operators of a proposal.
-    fn of_operators(&mut self, (names, _): &Origin, count: impl Fn(&mut Record)) {
-        names.iter().for_each(|name| count(self.operators.entry(name).or_default()));
+    /// Counts a candidate that joined the pool, with its score on each validation example.
+    fn record_accepted(&mut self, parents: &[usize], scores: &[Option<f64>], is_complete: bool, key: &str) {
+        let scores = Scores::from_list(scores.iter().copied());
+        match parents {
+            [] => {}
+            [parent] => {
+                self.accepted += 1;
+                if is_complete && self.scores.get(*parent).is_some_and(|parent| scores.lead(parent) > 0.0) {
+                    let source = self.by_key.get(key).cloned().unwrap_or_default();
+                    self.count(&source, |counts| counts.better += 1);
+                }
+            }
+            _ => self.merges += 1,
+        }
+        self.scores.push(scores);
+    }
+
+    fn source(&self, proposal: usize) -> ProposalSource {
+        self.by_proposal.get(&proposal).cloned().unwrap_or_default()
+    }
+
+    /// Counts for each operator of a proposal, and for its reflector where one was asked.
+    fn count(&mut self, source: &ProposalSource, count: impl Fn(&mut OriginCounts)) {
+        source.operators.iter().for_each(|name| count(self.operators.entry(name).or_default()));
+        self.count_for_reflector(source, count);
     }
 
     /// Counts for the reflector of a proposal, where one was asked.
-    fn of_reflector(&mut self, (_, reflector): &Origin, count: impl FnOnce(&mut Record)) {
-        if let Some(reflector) = reflector {
+    fn count_for_reflector(&mut self, source: &ProposalSource, count: impl FnOnce(&mut OriginCounts)) {
+        if let Some(reflector) = &source.reflector {
             count(self.reflectors.entry(reflector.clone()).or_default());
         }
     }

@@ -1,10 +1,10 @@
 //! Makes the rollouts and chats of a [`History`](super::history::History), in which numbers stand for texts.
 
-use super::history::{Chat, Scored, Step};
+use super::history::{Chat, ScoredRollout, TraceStep};
 use super::texts::{Text, Texts};
 use crate::data::split::Split;
 use crate::engine::{Completion, Ended, Message};
-use crate::evaluate::{Scored as ScoredRollout, Verdict};
+use crate::evaluate::{Scored, Verdict};
 
 /// Returns one request to a reflector, given by its messages, with the answer to it.
 pub(super) fn chat(texts: &mut Texts, prompt: Vec<Message>, answer: &Completion) -> Chat {
@@ -31,7 +31,7 @@ pub(super) fn pairs<'a>(texts: &mut Texts, pairs: impl IntoIterator<Item = (&'a 
 }
 
 /// Returns a scored rollout. `example` is the index of its example in the history.
-pub(super) fn scored(texts: &mut Texts, split: Split, example: usize, scored: &ScoredRollout) -> Scored {
+pub(super) fn scored(texts: &mut Texts, split: Split, example: usize, scored: &Scored) -> ScoredRollout {
     let (feedback, module_feedback, objectives) = match &scored.verdict {
         Verdict::Judged(judgement) => (
             texts.add(&judgement.feedback),
@@ -40,7 +40,7 @@ pub(super) fn scored(texts: &mut Texts, split: Split, example: usize, scored: &S
         ),
         Verdict::Unscored(cause) => (texts.add(cause), Vec::new(), Vec::new()),
     };
-    let steps = scored.rollout.steps.iter().map(|step| Step {
+    let steps = scored.rollout.steps.iter().map(|step| TraceStep {
         module: texts.add(&step.module),
         inputs: pairs(texts, step.inputs.iter().map(|(name, value)| (name, value))),
         answer: texts.add(&step.answer),
@@ -53,5 +53,5 @@ pub(super) fn scored(texts: &mut Texts, split: Split, example: usize, scored: &S
     });
     let steps = steps.collect();
     let failure = scored.rollout.failure.as_ref().map(|words| texts.add(words));
-    Scored { split, example, score: scored.score(), feedback, module_feedback, objectives, failure, steps }
+    ScoredRollout { split, example, score: scored.score(), feedback, module_feedback, objectives, failure, steps }
 }

@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::engine::memory::{Machine, MemoryPlan};
 use crate::engine::scripted::Scripted;
 use crate::error::RunError;
-use crate::event::Event;
+use crate::event::{Event, Lifecycle};
 
 /// Loads the models of a plan. `recorded` is the fingerprint of the run that is resumed: what was measured for that run is
 /// used again. It is empty for a new run.
@@ -62,7 +62,7 @@ pub(super) fn open_with_memory(
         let scripted = Scripted::from_files(&scripts.collect::<Vec<_>>())?;
         Opened { engine: Box::new(scripted), memory: None }
     };
-    listener(&Event::ModelsLoaded { seconds: started.elapsed().as_secs_f64() });
+    listener(&Lifecycle::ModelsLoaded { seconds: started.elapsed().as_secs_f64() }.into());
     Ok(opened)
 }
 

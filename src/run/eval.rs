@@ -17,7 +17,7 @@ use crate::evaluate::request::RolloutRequest;
 use crate::evaluate::scored::{Scored, ScoredRollouts, Verdict};
 use crate::evaluate::scores::mean;
 use crate::evaluate::waves::Waves;
-use crate::event::{Event, Purpose};
+use crate::event::{Lifecycle, Purpose};
 use crate::hooks::Hooks;
 use crate::program::Candidate;
 use crate::report::agreement::Agreement;
@@ -95,7 +95,7 @@ pub(super) fn score(
     hooks: &mut Hooks<'_>,
 ) -> Result<EvalResult, RunError> {
     let started = Instant::now();
-    hooks.emit(&Event::Evaluating { purpose: Purpose::Test, split, fresh: examples.len(), reused: 0 });
+    hooks.emit(&Lifecycle::Evaluating { purpose: Purpose::Test, split, fresh: examples.len(), reused: 0 }.into());
     let key = candidate.key();
     let requests: Vec<RolloutRequest<'_>> =
         examples.iter().map(|example| RolloutRequest { candidate, key: &key, example }).collect();

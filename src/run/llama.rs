@@ -13,7 +13,7 @@ use crate::engine::settings::{
     weights_key,
 };
 use crate::error::RunError;
-use crate::event::Event;
+use crate::event::{Event, Lifecycle};
 use crate::models;
 
 /// Returns the model files of a plan, in its order. `recorded` is the fingerprint of the run that is resumed; it is empty for a new
@@ -68,13 +68,13 @@ pub(super) fn open(
     let files = model_files(plan, recorded)?;
     let mut on_progress = |progress: LoadProgress<'_>| {
         if let LoadProgress::Started { step, model, bytes } = progress {
-            listener(&Event::Preparing { what: step, model: model.to_owned(), bytes });
+            listener(&Lifecycle::Preparing { what: step, model: model.to_owned(), bytes }.into());
         }
         if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let llama = Llama::open_with_progress(&files, settings(plan), &mut on_progress)?;
     for MeasuredTuning { model, tuning: Tuning { threads, chunk }, seconds } in llama.measured() {
-        listener(&Event::ModelMeasured { model, threads, chunk, seconds });
+        listener(&Lifecycle::ModelMeasured { model, threads, chunk, seconds }.into());
     }
     Ok(llama)
 }

@@ -13,7 +13,7 @@ use crate::data::split::Splits;
 use crate::engine::Engine;
 use crate::error::RunError;
 use crate::evaluate::failures::MetricFailures;
-use crate::event::{Event, StopReason};
+use crate::event::{Event, Lifecycle, StopReason};
 use crate::hooks::Hooks;
 use crate::journal::{self, Journal};
 use crate::metric::Metric;
@@ -22,8 +22,8 @@ use crate::optimize::pool::Pool;
 use crate::optimize::session::{Session, Spent};
 use crate::program::{Candidate, PoolIndex, Runnable};
 use crate::report::page;
+use crate::report::state::{Improvement, RunState};
 use crate::report::summary::Summary;
-use crate::report::tally::Tally;
 use crate::run_directory::files::{PLAN, REPORT, write_bytes};
 use crate::run_directory::{RunDirectoryError, check_unlocked};
 
@@ -102,26 +102,26 @@ pub(super) fn optimize_task(task: &Task<'_>, folder: &Path, hooks: &mut Hooks<'_
     write_bytes(&folder.join(REPORT), page::render_run(folder)?.as_bytes())?;
     let best = &search.pool[search.pool.best()];
     let validation = ExampleIndex::all(splits.val.len()).into_iter().map(|example| best.scores.get(example)).collect();
-    Ok(FinishedRun { summary, validation, test, curve: curve(&search.pool) })
+    Ok(FinishedRun { summary, validation, test, curve: search.state.improvements.iter().map(improvement_point).collect() })
 }
 
 /// Returns the event that a run begins.
 fn started(task: &Task<'_>, folder: &Path, splits: &Splits) -> Event {
     let budget = &task.plan.optimize.budget;
-    Event::Started {
+    Event::Lifecycle(Lifecycle::Started {
         run: folder.to_owned(),
         examples: [splits.train.len(), splits.val.len(), splits.test.len()],
         val_from_train: splits.val_from_train,
         most_rollouts: budget.most_rollouts(task.program().modules.len(), splits.val.len()),
         most_seconds: budget.time.map(|time| time.as_secs()),
-    }
+    })
 }
 
 /// A finished search.
 struct Search {
     pool: Pool,
     spent: Spent,
-    tally: Tally,
+    state: RunState,
     /// The search's clock at its end, in seconds.
     elapsed: f64,
     /// The rollouts that the search asked for when the budget was too small; None if it never was.
@@ -137,9 +137,9 @@ fn search(
     hooks: &mut Hooks<'_>,
 ) -> Result<Search, RunError> {
     let plan = &task.plan.optimize;
-    let mut tally = Tally::default();
+    let mut state = RunState::default();
     let mut optimizer = optimize::new_optimizer(plan.optimizer, task.plan.seed_candidate(), task.reflectors());
-    let tallied = hooks.preceded_by(|event| tally.hear(event));
+    let tallied = hooks.preceded_by(|event| state.apply(event));
     let mut session = Session::new(task.evaluator(engine), splits, plan, journal, tallied);
     let searched = optimizer.run(&mut session);
     let (spent, elapsed, unaffordable_rollouts) = (session.spent(), session.elapsed(), session.unaffordable_rollouts());
@@ -147,13 +147,13 @@ fn search(
     // The records of a search that failed are brought to the disk as well.
     journal.sync()?;
     let pool = searched?;
-    hooks.emit(&Event::Stopped { reason: pool.stopped });
+    hooks.emit(&Lifecycle::Stopped { reason: pool.stopped }.into());
     if pool.stopped == StopReason::StopFile {
         // Without the file, the same command goes on with the search.
         let path = journal.stop_file();
         std::fs::remove_file(&path).map_err(|cause| RunDirectoryError::Io { doing: "remove", path, cause })?;
     }
-    Ok(Search { pool, spent, tally, elapsed, unaffordable_rollouts })
+    Ok(Search { pool, spent, state, elapsed, unaffordable_rollouts })
 }
 
 /// Scores the seed and the best candidate on the test examples. None if the task has none.
@@ -187,8 +187,8 @@ fn test(
 
 /// Sums a run up, with notes on what its user should know.
 fn summarize(task: &Task<'_>, splits: &Splits, search: &Search, test: Option<&TestScores>) -> Summary {
-    let Search { pool, spent, tally, elapsed, unaffordable_rollouts } = search;
-    let mut summary = outcome::summarize(pool, *spent, tally.clone(), *elapsed, test);
+    let Search { pool, spent, state, elapsed, unaffordable_rollouts } = search;
+    let mut summary = outcome::summarize(pool, *spent, state.tally.clone(), *elapsed, test);
     summary.notes.extend(notes(task.plan, splits));
     let is_too_small = pool.stopped == StopReason::BudgetSpent && summary.is_untried();
     if let Some(needs) = unaffordable_rollouts.filter(|_| is_too_small) {
@@ -201,13 +201,7 @@ fn summarize(task: &Task<'_>, splits: &Splits, search: &Search, test: Option<&Te
     summary
 }
 
-/// Returns the best mean on the validation examples so far, each time it rose, with the rollouts that were charged until then.
-fn curve(pool: &Pool) -> Vec<(u64, f64)> {
-    let mut curve: Vec<(u64, f64)> = Vec::new();
-    for member in pool.members.iter().filter(|member| member.complete) {
-        if curve.last().is_none_or(|(_, before)| member.mean() > *before) {
-            curve.push((member.spent, member.mean()));
-        }
-    }
-    curve
+/// Returns the rollouts and the mean of an improvement, as `compare.json` has them.
+fn improvement_point(improvement: &Improvement) -> (u64, f64) {
+    (improvement.spent, improvement.mean)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::config::{CommandPlan, LoopPlan, Plan, StepKind};
 use crate::data::Corpus;
 use crate::error::RunError;
-use crate::event::Event;
+use crate::event::Lifecycle;
 use crate::hooks::Hooks;
 use crate::models;
 use crate::process::{self, Pool};
@@ -21,7 +21,7 @@ pub fn program(plan: &Plan) -> Result<Program, RunError> {
     build_program(plan, &mut Hooks::none())
 }
 
-/// Builds the program of a plan and opens its corpora. Emits [`Event::Indexing`] for each corpus, because building the index of a
+/// Builds the program of a plan and opens its corpora. Emits [`Lifecycle::Indexing`] for each corpus, because building the index of a
 /// new one takes time.
 ///
 /// # Errors
@@ -33,7 +33,7 @@ pub(super) fn build_program(plan: &Plan, hooks: &mut Hooks<'_>) -> Result<Progra
             StepKind::Retrieve { corpus, output, k, indexing, show, key, .. } => {
                 let folder = models::cache_dir()?.join("indexes");
                 let bytes = std::fs::metadata(corpus).map_or(0, |file| file.len());
-                hooks.emit(&Event::Indexing { corpus: corpus.clone(), bytes });
+                hooks.emit(&Lifecycle::Indexing { corpus: corpus.clone(), bytes }.into());
                 let corpus = Arc::new(Corpus::open(corpus, indexing, &folder)?);
                 Arc::new(Retrieve { corpus, k: *k, show: show.clone(), key: key.clone(), output: output.clone() })
             }

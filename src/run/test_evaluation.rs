@@ -10,7 +10,7 @@ use crate::evaluate::request::RolloutRequest;
 use crate::evaluate::scored::{Scored, ScoredRollouts};
 use crate::evaluate::scores::mean;
 use crate::evaluate::waves::{RolloutStore, Waves};
-use crate::event::{Event, Purpose};
+use crate::event::{Lifecycle, Purpose};
 use crate::hooks::Hooks;
 use crate::journal::{Journal, Record, SubWaveRequest};
 use crate::program::candidate::Candidate;
@@ -36,7 +36,7 @@ impl Tester<'_> {
     /// [`RunError`]; the journal holds the sub-waves up to it.
     pub(super) fn test(&mut self, pool_index: usize, candidate: &Candidate, hooks: &mut Hooks<'_>) -> Result<Tested, RunError> {
         let fresh = self.examples.len();
-        hooks.emit(&Event::Evaluating { purpose: Purpose::Test, split: Split::Test, fresh, reused: 0 });
+        hooks.emit(&Lifecycle::Evaluating { purpose: Purpose::Test, split: Split::Test, fresh, reused: 0 }.into());
         let key = candidate.key();
         let request = |example| RolloutRequest { candidate, key: &key, example };
         let requests: Vec<RolloutRequest<'_>> = self.examples.iter().map(request).collect();
@@ -44,7 +44,7 @@ impl Tester<'_> {
         let mut waves = Waves { evaluator: &mut self.evaluator, store: Some(&mut store), failures: &mut self.failures, hooks };
         let ScoredRollouts { scored, cost } = waves.run(&requests, &salt(self.seed, Split::Test, 0))?;
         let scores: Vec<Option<f64>> = scored.iter().map(Scored::score).collect();
-        hooks.emit(&Event::Tested { candidate: pool_index, mean: mean(&scores) });
+        hooks.emit(&Lifecycle::Tested { candidate: pool_index, mean: mean(&scores) }.into());
         Ok(Tested { scores, usage: cost.usage, engine: cost.engine + cost.judge, seconds: cost.elapsed })
     }
 }

@@ -9,13 +9,13 @@ use crate::support::unchecked::not_checked;
 use crate::support::{Task, result};
 
 #[test]
-fn optimize_prints_the_result_and_progress_apart() {
+fn optimize_prints_the_result_to_stdout_and_progress_to_stderr() {
     let task = Task::new();
     let output = on(&task, &["optimize", "gepard.toml", "--run", "run"]);
     assert_eq!(code(&output), 0, "{}", err(&output));
-    let (said, progress) = (out(&output), err(&output));
+    let (result, progress) = (out(&output), err(&output));
     for words in ["validation   0.000   1.000", "test         0.000   1.000", "RULE1 RULE2", "the run is in run"] {
-        assert!(said.contains(words), "{words} not in:\n{said}");
+        assert!(result.contains(words), "{words} not in:\n{result}");
     }
     for words in ["seed scores 0.000 on validation", "accepted", "rejected", "/150 rollouts, best ", "left", "tokens/s read"] {
         assert!(progress.contains(words), "{words} not in:\n{progress}");
@@ -26,7 +26,7 @@ fn optimize_prints_the_result_and_progress_apart() {
 }
 
 #[test]
-fn a_finished_run_is_told_again_without_running() {
+fn a_finished_run_is_reported_again_without_running() {
     let task = Task::new();
     let first = on(&task, &["optimize", "gepard.toml", "--run", "run"]);
     let journal = std::fs::read(task.path("run/journal.jsonl")).unwrap();
@@ -79,7 +79,7 @@ fn eval_scores_the_seed_a_run_and_a_file() {
 }
 
 #[test]
-fn doctor_tells_what_a_task_will_meet() {
+fn doctor_reports_what_a_task_needs() {
     let task = Task::new();
     let output = on(&task, &["doctor", "gepard.toml"]);
     assert_eq!(code(&output), 0, "{}", err(&output));
@@ -111,9 +111,9 @@ fn eval_with_a_limit_reads_no_more_rows() {
     assert!(err(&output).contains("test.jsonl:13: not valid JSON"), "{}", err(&output));
 }
 
-/// Exit codes of README, each with words that say where and what to do.
+/// Every exit code that README lists, with a message that says where the mistake is and what to do.
 #[test]
-fn bad_input_has_its_exit_code_and_says_where() {
+fn bad_input_has_its_exit_code_and_names_the_place() {
     let cases: [(&str, &str, i32, &str); 10] = [
         ("budget = \"150\"", "bugdet = \"150\"", 2, "gepard.toml:31: `optimize.bugdet` is no known key; did you mean `budget`?"),
         ("budget = \"150\"", "budget = \"5\"", 2, "--budget"),
@@ -136,19 +136,19 @@ fn bad_input_has_its_exit_code_and_says_where() {
         ("engine = \"scripted\"\nscript = \"script.jsonl\"", "gguf = \"train.jsonl.gguf\"", 4, "train.jsonl.gguf"),
         ("engine = \"scripted\"", "engine = \"lama\"", 2, "did you mean `llama`?"),
     ];
-    for (from, to, wanted, says) in cases {
+    for (from, to, wanted, message) in cases {
         let task = Task::new();
         task.edit(from, to);
         let output = on(&task, &["optimize", "gepard.toml", "--run", "run"]);
         assert_eq!(code(&output), wanted, "{to}: {}", err(&output));
-        assert!(err(&output).contains(says), "{to}: {}", err(&output));
+        assert!(err(&output).contains(message), "{to}: {}", err(&output));
     }
 }
 
 #[test]
 fn bad_rows_and_empty_splits_are_exit_code_3_and_named() {
     let good = r#"{"id": "a", "text": "one", "label": "odd"}"#;
-    for (file, content, says) in [
+    for (file, content, message) in [
         ("train.jsonl", String::new(), "train.jsonl has no rows; reflection reads training examples"),
         ("val.jsonl", "\n".into(), "val.jsonl has no rows; candidates are compared on validation examples"),
         ("test.jsonl", String::new(), "test.jsonl has no rows; leave `test` out"),
@@ -159,8 +159,8 @@ fn bad_rows_and_empty_splits_are_exit_code_3_and_named() {
         std::fs::write(task.path(file), content).unwrap();
         let output = on(&task, &["optimize", "gepard.toml", "--run", "run"]);
         assert_eq!(code(&output), 3, "{}", err(&output));
-        assert!(err(&output).contains(says), "{says} not in {}", err(&output));
-        assert!(!task.path("run").exists(), "a run directory was made for nothing");
+        assert!(err(&output).contains(message), "{message} not in {}", err(&output));
+        assert!(!task.path("run").exists(), "a run directory was created");
     }
 }
 
@@ -183,7 +183,7 @@ fn wrong_usage_is_exit_code_2() {
 }
 
 #[test]
-fn a_row_that_the_metric_cannot_use_is_told_before_a_run_begins() {
+fn a_row_that_the_metric_cannot_use_is_reported_before_a_run_begins() {
     let task = Task::new();
     task.edit("kind = \"label\"\nfield = \"label\"", "kind = \"json\"\nfield = \"label\"");
     let output = on(&task, &["optimize", "gepard.toml", "--run", "taught"]);
@@ -226,7 +226,8 @@ fn a_run_killed_by_sigkill_goes_on_to_the_same_result() {
     let size = |run: &str| std::fs::metadata(task.path(run).join("journal.jsonl")).map_or(0, |m| m.len());
     let whole = size("whole");
     let mut in_the_middle = 0;
-    // Killed whenever its journal has grown by a tenth of what it will be; a run that was too fast to be killed tells nothing.
+    // Each run is killed when its journal has reached another tenth of its final size. A run that ends before it is killed does
+    // not count.
     for tenth in (1..10).cycle().take(90) {
         if tenth == 1 {
             if in_the_middle > 0 {
@@ -252,14 +253,14 @@ fn a_run_killed_by_sigkill_goes_on_to_the_same_result() {
 }
 
 #[test]
-fn help_and_version_tell_what_is_needed() {
+fn help_has_the_exit_codes_and_version_has_the_build() {
     let task = Task::new();
     let help = out(&on(&task, &["--help"]));
     assert!(help.contains("Exit codes: 0 done") && help.contains("optimize"), "{help}");
     assert!(out(&on(&task, &["--version"])).contains("llama-cpp-2"));
 }
 
-/// No network at all: an empty network namespace, where the system lets a user make one.
+/// Runs in an empty network namespace, where the system lets a user create one.
 #[test]
 #[cfg(target_os = "linux")]
 fn everything_works_without_a_network() {
@@ -279,9 +280,9 @@ fn everything_works_without_a_network() {
     assert_eq!(code(&output), 0, "{}", err(&output));
 }
 
-/// The task file that README shows is one, and so is the scripted model under it.
+/// The task file in README is valid, and it stays valid with the scripted model that README shows below it.
 #[test]
-fn the_task_file_of_readme_is_read() {
+fn the_task_file_in_readme_is_valid() {
     let readme = include_str!("../../README.md");
     let blocks: Vec<&str> = readme.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     let folder = tempfile::tempdir().unwrap();
@@ -294,7 +295,7 @@ fn the_task_file_of_readme_is_read() {
     assert!(gepard::config::load(&file, &[]).is_ok());
 }
 
-/// The records of a journal without what a clock said.
+/// Returns the records of a journal without measured times.
 fn records(run: &Path) -> Vec<serde_json::Value> {
     let text = std::fs::read_to_string(run.join("journal.jsonl")).unwrap();
     let record = |line: &str| {
@@ -364,7 +365,7 @@ fn a_stop_file_ends_a_run_and_the_same_command_goes_on() {
     assert_eq!(code(&stopped), 2, "stopped before the seed was scored: {}", err(&stopped));
     assert!(err(&stopped).contains("a `stop` file was found in the run directory; remove it"), "{}", err(&stopped));
     std::fs::remove_file(task.path("run/stop")).unwrap();
-    // A run with something in it: the stop file is obeyed, and taken away.
+    // The stop file of a run that has a validated seed ends the run and is removed.
     let short = on(&task, &["optimize", "gepard.toml", "--run", "run", "--budget", "30"]);
     assert_eq!(code(&short), 0);
     std::fs::write(task.path("run/stop"), "").unwrap();
@@ -417,7 +418,7 @@ fn a_model_of_another_program_is_found_and_linked() {
 }
 
 #[test]
-fn nothing_of_a_model_or_a_file_moves_the_cursor() {
+fn no_text_of_a_model_or_a_file_moves_the_cursor() {
     let task = Task::with_reflector(&[
         r#"{"contains": ["Write a better instruction"], "text": "\u001b[2J\u009b31m RULE1 RULE2 \u202e!"}"#,
     ]);
@@ -426,13 +427,13 @@ fn nothing_of_a_model_or_a_file_moves_the_cursor() {
     let output = on(&task, &["optimize", "gepard.toml", "--run", "run"]);
     assert!(out(&output).contains("RULE1 RULE2"), "{}", out(&output));
     let broken = on(&task, &["eval", "gepard.toml", "--candidate", "\u{1b}[2J"]);
-    for said in [out(&output), err(&output), err(&broken)] {
-        let moves = said.chars().find(|c| (c.is_control() && !matches!(c, '\n' | '\t')) || *c == '\u{202e}');
-        assert_eq!(moves, None, "{said:?}");
+    for printed in [out(&output), err(&output), err(&broken)] {
+        let moves = printed.chars().find(|c| (c.is_control() && !matches!(c, '\n' | '\t')) || *c == '\u{202e}');
+        assert_eq!(moves, None, "{printed:?}");
     }
 }
 
-/// Where stderr is no terminal there is no view, even for who asks for one.
+/// Where stderr is no terminal there are plain lines, even with `--progress bar`.
 #[test]
 fn a_view_needs_a_terminal() {
     let task = Task::new();
@@ -442,16 +443,16 @@ fn a_view_needs_a_terminal() {
 }
 
 #[test]
-fn any_optimizer_runs_from_the_command_line_and_an_unknown_one_is_told() {
+fn any_optimizer_runs_from_the_command_line_and_an_unknown_one_is_refused() {
     let task = Task::with_reflector(&[r#"{"contains": ["instruction"], "texts": ["RULE1", "RULE2", "RULE1 RULE2"]}"#]);
-    // The student's rules come after the reflector's: its prompts must not have that word.
+    // The script's rule for the reflector is the first that matches `instruction`: the task model's prompts must not have this word.
     task.edit("Given the fields `text`, produce the fields `label`.", "Sort it.");
     for (name, best) in [("opro", "1.000"), ("random", "1.000"), ("reflexion", "0.000")] {
         let arguments = ["optimize", "gepard.toml", "--optimizer", name, "--run", name, "--set", "optimize.proposals=3"];
         let output = on(&task, &arguments);
         assert_eq!(code(&output), 0, "{name}: {}", err(&output));
         assert!(out(&output).contains(&format!("validation   0.000   {best}")), "{name}:\n{}", out(&output));
-        // Nothing is told of keys that nobody has set.
+        // A key that the task file does not set is not mentioned.
         assert!(!out(&output).contains("`parents`") && !err(&output).contains("`parents`"), "{name}:\n{}", out(&output));
         assert!(!out(&output).contains("passed the gate"), "a gate is GEPA's alone: {name}:\n{}", out(&output));
         if name == "opro" {
@@ -490,7 +491,7 @@ fn optimizers_are_compared_in_a_table_and_a_comparison_goes_on() {
     assert_eq!(scores(&out(&again)), scores(&table));
     assert_eq!(std::fs::read(task.path("all/opro-seed1/journal.jsonl")).unwrap(), journal);
 
-    // What changes nothing is refused.
+    // Options that would change nothing are refused.
     for more in [["--set", "optimize.budget=1"], ["--threads", "2"], ["--seeds", "2"], ["--progress", "plain"]] {
         let output = on(&task, &[&["compare", "all/opro-seed0", "all/opro-seed1"][..], &more].concat());
         assert_eq!(code(&output), 2, "{more:?}");

@@ -1,5 +1,5 @@
-//! Every command of README and docs, as a reader types it. The scripted engine stands in the place of models: a file that a
-//! page takes from somewhere else is made here.
+//! Runs every command in README and docs as a reader types it. The scripted engine replaces the models, and files that a page
+//! expects to exist are created here.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use std::process::Command;
 use crate::support::Task;
 use crate::support::process::{code, err, gepard, out};
 
-/// What begins commands that are not gepard's: what they are is tested elsewhere, or is the system's.
+/// The beginnings of commands of other programs, which are not run here.
 const OTHERS: [&str; 5] = ["scripts/", "cargo ", "RUSTFLAGS=", "sha256sum ", "pip "];
 
-/// README and all of docs.
+/// Returns the paths of README and of all pages in docs.
 fn pages(root: &Path) -> Vec<PathBuf> {
     let mut pages: Vec<_> = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path()).collect();
     pages.retain(|path| path.extension().is_some_and(|ending| ending == "md"));
@@ -20,7 +20,7 @@ fn pages(root: &Path) -> Vec<PathBuf> {
     pages
 }
 
-/// The commands in a page's blocks of `sh`, without comments, one a line, and which of them are alternatives.
+/// Returns the commands in a page's `sh` blocks, without comments and with continued lines joined.
 fn commands(page: &str) -> Vec<String> {
     let mut found = Vec::new();
     for block in page.split("```sh\n").skip(1) {
@@ -35,7 +35,7 @@ fn commands(page: &str) -> Vec<String> {
     found
 }
 
-/// The words of a command, quoted ones whole.
+/// Splits a command into its words. Text in single quotes is one word.
 fn split(command: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut is_quoted = false;
@@ -50,8 +50,8 @@ fn split(command: &str) -> Vec<String> {
     words
 }
 
-/// A folder as the pages take for granted: a task, rows, runs that have ended, a model file that was brought.
-fn place() -> Task {
+/// Creates a folder with what the pages expect: a task, rows of a user, finished runs, and model files of other programs.
+fn prepared_folder() -> Task {
     let task = Task::new();
     let run = gepard(&["optimize", "gepard.toml", "--run", "runs/first"], task.folder.path());
     assert_eq!(code(&run), 0, "{}", err(&run));
@@ -65,10 +65,10 @@ fn place() -> Task {
     for file in ["gepard.toml", "train.jsonl", "val.jsonl", "test.jsonl", "script.jsonl"] {
         fs::copy(task.path(file), folder.join(file)).unwrap();
     }
-    for (place, name) in [("Downloads", "Qwen3-8B-Q4_K_M"), ("stick", "brought")] {
-        fs::create_dir_all(task.path(place)).unwrap();
+    for (folder, name) in [("Downloads", "Qwen3-8B-Q4_K_M"), ("stick", "brought")] {
+        fs::create_dir_all(task.path(folder)).unwrap();
         let bytes = crate::support::gguf::model(&[crate::support::gguf::entry("general.name", name)], 64);
-        fs::write(task.path(place).join(format!("{name}.gguf")), bytes).unwrap();
+        fs::write(task.path(folder).join(format!("{name}.gguf")), bytes).unwrap();
     }
     task
 }
@@ -85,8 +85,8 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The command with this machine's places, and without what asks for a model that is not here.
-fn here(words: &[String], task: &Task) -> Vec<String> {
+/// Replaces the paths of a command by those in the prepared folder, and leaves out options that name models which are not there.
+fn adapted(words: &[String], task: &Task) -> Vec<String> {
     let home = task.folder.path().display();
     let mut words: Vec<String> = words
         .iter()
@@ -95,7 +95,7 @@ fn here(words: &[String], task: &Task) -> Vec<String> {
     while let Some(at) = words.iter().position(|word| word.contains(".gguf=") || word.starts_with("optimize.reflectors=")) {
         words.drain(at - 1..=at);
     }
-    // The catalog's name is for the catalog's bytes.
+    // A name of the catalog is refused for a file with another hash.
     if words[0] == "models" && words[1] == "add" {
         words[2] = words[2].replace("qwen2.5-coder-0.5b-instruct-q4_k_m", "brought");
     }
@@ -105,8 +105,8 @@ fn here(words: &[String], task: &Task) -> Vec<String> {
     words
 }
 
-/// A project that was made here has a real model in its task file; the rest of it stays.
-fn scripted(task: &Task, project: &str) {
+/// Replaces the model in the task file of a project that `gepard init` created by the scripted engine.
+fn use_scripted_engine(task: &Task, project: &str) {
     let file = task.path(project).join("gepard.toml");
     let text = fs::read_to_string(&file).unwrap();
     let line = text.lines().find(|line| line.starts_with("gguf = ")).unwrap();
@@ -121,15 +121,15 @@ fn every_command_of_the_pages_works() {
     for page in pages(root) {
         let text = fs::read_to_string(&page).unwrap();
         let commands = commands(&text);
-        // What a page makes is made anew for each.
-        let task = place();
+        // Every page begins with a new folder.
+        let task = prepared_folder();
         for command in commands {
             let Some(arguments) = command.strip_prefix("gepard ") else {
                 assert!(OTHERS.iter().any(|other| command.starts_with(other)), "{}: {command}", page.display());
                 continue;
             };
-            let arguments = here(&split(arguments), &task);
-            // A page that begins with a search begins it itself.
+            let arguments = adapted(&split(arguments), &task);
+            // A page that runs a search must not find a finished run.
             if arguments[0] == "optimize"
                 && let Some(at) = arguments.iter().position(|word| word == "--run")
             {
@@ -143,21 +143,21 @@ fn every_command_of_the_pages_works() {
             assert_eq!(code(&output), 0, "{}: {command}\n{}{}", page.display(), out(&output), err(&output));
             ran += 1;
             if let Some(project) = project {
-                scripted(&task, &project);
+                use_scripted_engine(&task, &project);
             }
         }
     }
     assert!(ran > 30, "{ran}");
 }
 
-/// What takes minutes or a network is not run here, but it is there and knows its options.
+/// The scripts need minutes or a network and are not run, but they must exist and have the options that the pages use.
 #[test]
 fn every_script_that_the_pages_name_is_there_with_its_options() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut named = 0;
     for page in pages(root) {
         let text = fs::read_to_string(&page).unwrap();
-        // Blocks apart: even parts are outside of them, and there odd parts are between backticks.
+        // Split at the fences, every second part is outside of a block; split at backticks, every second part is code.
         let outside: String = text.split("```").step_by(2).collect();
         let spans: Vec<String> = outside.split('`').skip(1).step_by(2).map(str::to_owned).collect();
         for span in spans.into_iter().chain(commands(&text)) {

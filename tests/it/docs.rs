@@ -18,28 +18,45 @@ fn snake(name: &str) -> String {
     })
 }
 
-/// A variant of an enum in the source: its words, and its fields with type and words.
-type Variant = (String, String, Vec<(String, String, String)>);
+/// A variant of an enum in the source.
+struct Variant {
+    name: String,
+    /// Its doc comment.
+    words: String,
+    fields: Vec<Field>,
+}
 
-/// The variants of `pub enum NAME` in rustfmt's form.
+/// A field of a variant.
+struct Field {
+    name: String,
+    /// Its type in Rust.
+    rust_type: String,
+    /// Its doc comment.
+    words: String,
+}
+
+/// Returns the variants of `pub enum NAME`, which must be formatted by rustfmt.
 fn variants(source: &str, name: &str) -> Vec<Variant> {
     let body = source.split(&format!("pub enum {name} {{\n")).nth(1).unwrap().split("\n}\n").next().unwrap();
     let (mut found, mut words): (Vec<Variant>, String) = (Vec::new(), String::new());
     for line in body.lines() {
         let inside = line.trim_start();
-        if let Some(said) = inside.strip_prefix("///") {
-            words += said;
-        } else if let Some((field, of)) = inside.strip_suffix(',').and_then(|line| line.split_once(": ")) {
-            found.last_mut().unwrap().2.push((field.into(), of.into(), std::mem::take(&mut words).trim().into()));
+        if let Some(more) = inside.strip_prefix("///") {
+            words += more;
+        } else if let Some((name, rust_type)) = inside.strip_suffix(',').and_then(|line| line.split_once(": ")) {
+            let words = std::mem::take(&mut words).trim().to_owned();
+            found.last_mut().unwrap().fields.push(Field { name: name.into(), rust_type: rust_type.into(), words });
         } else if line.starts_with("    ") && inside.starts_with(char::is_uppercase) {
-            found.push((inside.trim_end_matches([',', '{', ' ']).into(), std::mem::take(&mut words).trim().into(), Vec::new()));
+            let (name, words) = (inside.trim_end_matches([',', '{', ' ']), std::mem::take(&mut words));
+            found.push(Variant { name: name.into(), words: words.trim().into(), fields: Vec::new() });
         }
     }
     found
 }
 
-fn json_type(source: &str, of: &str) -> String {
-    let inner = |prefix: &str| of.strip_prefix(prefix).and_then(|rest| rest.strip_suffix('>'));
+/// Describes in words how JSON has a value of the type `rust_type`. `source` defines the enums without fields.
+fn json_type(source: &str, rust_type: &str) -> String {
+    let inner = |prefix: &str| rust_type.strip_prefix(prefix).and_then(|rest| rest.strip_suffix('>'));
     if let Some(inner) = inner("Option<") {
         return format!("{} or null", json_type(source, inner));
     }
@@ -47,16 +64,20 @@ fn json_type(source: &str, of: &str) -> String {
         return format!("list of {}", json_type(source, inner));
     }
     if let Some((inner, count)) =
-        of.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).and_then(|rest| rest.split_once("; "))
+        rust_type.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).and_then(|rest| rest.split_once("; "))
     {
         return format!("list of {count} × {}", json_type(source, inner));
     }
-    if let Some(pair) = of.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
+    if let Some(pair) = rust_type.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
         let (first, second) = pair.split_once(", ").unwrap();
         return format!("[{}, {}]", json_type(source, first), json_type(source, second));
     }
-    match of {
-        "PathBuf" | "String" | "&'static str" => "text".into(),
+    match rust_type {
+        "PathBuf" | "String" | "Origin" => "text".into(),
+        "Unusable" => {
+            let reasons: Vec<String> = gepard::event::Unusable::ALL.iter().map(|reason| format!("`\"{reason}\"`")).collect();
+            reasons.join(", ")
+        }
         "bool" => "true or false".into(),
         "Split" => "`\"train\"`, `\"val\"`, `\"test\"`".into(),
         "u64" | "usize" | "f64" => "number".into(),
@@ -64,41 +85,56 @@ fn json_type(source: &str, of: &str) -> String {
         "EngineProgress" => "`{\"answered\", \"prefilled\", \"decoded\"}`".into(),
         "BTreeMap<String, f64>" => "object of numbers".into(),
         name if source.contains(&format!("pub enum {name} {{")) => {
-            variants(source, name).iter().map(|(name, ..)| format!("`\"{}\"`", snake(name))).collect::<Vec<_>>().join(", ")
+            let names: Vec<String> =
+                variants(source, name).iter().map(|variant| format!("`\"{}\"`", snake(&variant.name))).collect();
+            names.join(", ")
         }
-        other => panic!("say what {other} is in JSON"),
+        other => panic!("json_type does not know how JSON has {other}"),
     }
 }
 
-/// `docs/events.md` is written from `src/event.rs`; with GEPARD_WRITE_DOCS=1 this test writes it.
+/// `docs/events.md` is generated from the doc comments in `src/event`. With GEPARD_WRITE_DOCS=1 this test writes the page.
 #[test]
 fn the_page_of_events_is_what_the_code_has() {
-    let source = include_str!("../../src/event.rs");
-    let link = |words: &str| words.replace("[`Event::CaughtUp`]", "`caught_up`");
+    let source = concat!(
+        include_str!("../../src/event/lifecycle.rs"),
+        include_str!("../../src/event/decision.rs"),
+        include_str!("../../src/event/stop_reason.rs"),
+    );
+    let without_links = |words: &str| words.replace("[`Lifecycle::CaughtUp`]", "`caught_up`");
     let mut text = String::from(
         "# Events\n\n\
-         `gepard optimize TASK.toml --progress json` writes a JSON object a line to stderr for each event; the library's listener gets the\n\
-         same as `gepard::event::Event`. An object has `event`, its name, and the fields below. Scores are means from 0 to 1 unless called sums.\n\
-         Fields may be added; whoever reads should pass over what it does not know. What ends a command with an error, and the word about\n\
-         a second Ctrl-C, are plain lines on the same stream: lines that begin with `{` are events.\n\n\
-         This page is generated from `src/event.rs`: `GEPARD_WRITE_DOCS=1 cargo test --test docs`.\n",
+         `gepard optimize TASK.toml --progress json` writes every event of a run to stderr, as one JSON object in a line. A listener of the\n\
+         library receives the same events as `gepard::event::Event`. The field `event` of an object is the event's name, which is a heading\n\
+         below; the other fields are in the table under it. Scores are in [0, 1]. New fields may be added in later versions, so a reader\n\
+         should ignore the fields that it does not know. An error that ends the command, and the message after Ctrl-C, are plain lines on\n\
+         the same stream: only lines that begin with `{` are events.\n\n\
+         This page is generated from the doc comments in `src/event`: `GEPARD_WRITE_DOCS=1 cargo test --test it docs`.\n",
     );
-    let all = variants(source, "Event");
-    assert!(all.len() > 20 && all.iter().all(|(_, words, _)| !words.is_empty()));
-    for (name, words, fields) in all {
-        write!(text, "\n## `{}`\n\n{}\n", snake(&name), link(&words)).unwrap();
-        if !fields.is_empty() {
-            text += "\n| field | | |\n|---|---|---|\n";
-        }
-        for (field, of, words) in fields {
-            writeln!(text, "| `{field}` | {} | {} |", json_type(source, &of), link(&words)).unwrap();
+    let kinds = [
+        ("Lifecycle", "# Life-cycle events\n\nWhat a run does. The journal does not store these events.\n"),
+        ("Decision", "# Decisions\n\nWhat the optimizer decides. The journal stores these events, and a replay repeats them.\n"),
+    ];
+    for (kind, heading) in kinds {
+        let all = variants(source, kind);
+        assert!(all.len() > 10 && all.iter().all(|variant| !variant.words.is_empty()));
+        write!(text, "\n{heading}").unwrap();
+        for Variant { name, words, fields } in all {
+            write!(text, "\n## `{}`\n\n{}\n", snake(&name), without_links(&words)).unwrap();
+            if !fields.is_empty() {
+                text += "\n| field | type | meaning |\n|---|---|---|\n";
+            }
+            for Field { name, rust_type, words } in fields {
+                writeln!(text, "| `{name}` | {} | {} |", json_type(source, &rust_type), without_links(&words)).unwrap();
+            }
         }
     }
     if std::env::var_os("GEPARD_WRITE_DOCS").is_some() {
         std::fs::write(page("events.md"), &text).unwrap();
     }
     let written = std::fs::read_to_string(page("events.md")).unwrap_or_default();
-    assert!(written == text, "docs/events.md is not what src/event.rs says: GEPARD_WRITE_DOCS=1 cargo test --test docs");
+    let remedy = "run GEPARD_WRITE_DOCS=1 cargo test --test it docs";
+    assert!(written == text, "docs/events.md is not what the doc comments in src/event say; {remedy}");
 }
 
 fn load(task: &str) -> Result<gepard::config::Plan, String> {

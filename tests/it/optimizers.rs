@@ -12,7 +12,7 @@ use gepard::engine::scripted::Scripted;
 use gepard::engine::{Ended, ModelId, Request, Role};
 use gepard::error::RunError;
 use gepard::evaluate::evaluator::Evaluator;
-use gepard::event::{Event, StopReason};
+use gepard::event::{Decision, Event, StopReason};
 use gepard::hooks::Hooks;
 use gepard::journal::Journal;
 use gepard::optimize::methods::ape::Ape;
@@ -137,7 +137,9 @@ fn ape_gives_more_examples_to_those_that_survive() {
     let events = search(&plan, &task.path("run"), &mut optimizer, world(good, write)).unwrap().events;
     let tried = |events: &[Event]| {
         let of = |event: &Event| match event {
-            Event::Tried { iteration: 1, proposal, examples, mean, .. } if *proposal > 0 => Some((*proposal, *examples, *mean)),
+            Event::Decision(Decision::Tried { iteration: 1, proposal, examples, mean, .. }) if *proposal > 0 => {
+                Some((*proposal, *examples, *mean))
+            }
             _ => None,
         };
         events.iter().filter_map(of).collect::<Vec<_>>()
@@ -303,7 +305,7 @@ fn reflexion_solves_with_two_reflections_what_one_cannot() {
         let write = |prompt: &str, _| if prompt.contains("FIRST") { "SECOND".into() } else { "FIRST".into() };
         let Search { pool, events, .. } = search(&plan, &task.path("run"), &mut optimizer, world(quality, write)).unwrap();
         assert_eq!((pool.members.len(), pool.stopped), (1, StopReason::TrialsDone), "the program stays as it is");
-        let mean = |event: &Event| if let Event::Attempted { mean, .. } = event { Some(*mean) } else { None };
+        let mean = |event: &Event| if let Event::Decision(Decision::Attempted { mean, .. }) = event { Some(*mean) } else { None };
         events.iter().filter_map(mean).collect::<Vec<_>>()
     };
     assert_eq!(trials(3), [0.0, 0.0, 1.0]);
@@ -361,7 +363,7 @@ fn textgrad_drops_an_update_that_lowers_the_validation_score() {
     let mut optimizer = TextGrad::new(plan.seed_candidate(), reflectors());
     let write = |_: &str, seed: u64| format!("Worse, {seed}.");
     let Search { pool, events, .. } = search(&plan, &task.path("run"), &mut optimizer, world(quality, write)).unwrap();
-    let rejected = events.iter().filter(|event| matches!(event, Event::Rejected { .. })).count();
+    let rejected = events.iter().filter(|event| matches!(event, Event::Decision(Decision::Rejected { .. }))).count();
     assert_eq!(pool.members.len(), 1);
     assert!(rejected > 2, "{rejected}");
 }
@@ -439,7 +441,7 @@ fn random_engine(right: u64, read: Rc<RefCell<Vec<String>>>) -> impl FnMut(&Requ
 }
 
 fn decisions(search: &Search) -> Vec<&Event> {
-    search.events.iter().filter(|event| event.is_decision()).collect()
+    search.events.iter().filter(|event| matches!(event, Event::Decision(_))).collect()
 }
 
 /// Returns a record of the journal without times.
@@ -593,11 +595,13 @@ fn a_single_prompt_method_logs_which_module_it_changes() {
         let mut turns = Vec::new();
         for event in &found.events {
             match event {
-                Event::Turn { module, .. } => {
+                Event::Decision(Decision::Turn { module, .. }) => {
                     turn = module.clone();
                     turns.push(module.clone());
                 }
-                Event::Proposed { operators, .. } => assert!(operators.iter().all(|(module, _)| *module == turn), "{method:?}"),
+                Event::Decision(Decision::Proposed { operators, .. }) => {
+                    assert!(operators.iter().all(|(module, _)| *module == turn), "{method:?}")
+                }
                 _ => {}
             }
         }

@@ -1,7 +1,7 @@
 //! A run worked out by hand, event by event.
 
 use crate::support::Task;
-use gepard::event::Event;
+use gepard::event::{Decision, Event, Lifecycle};
 use gepard::hooks::Hooks;
 
 /// An event in a line; None for those that are no decisions.
@@ -10,26 +10,28 @@ fn line(event: &Event) -> Option<String> {
     let texts = |texts: &[(String, String)]| texts.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join(" / ");
     let numbers = |ids: &[String]| ids.iter().map(|id| id.rsplit('-').next().unwrap()).collect::<Vec<_>>().join(" ");
     Some(match event {
-        Event::Iteration { iteration, parents, minibatch } => {
+        Event::Decision(Decision::Iteration { iteration, parents, minibatch }) => {
             format!("{iteration}: improve {} on {}", list(parents), numbers(minibatch))
         }
-        Event::Perfect { parent, .. } => format!("   {parent} is perfect"),
-        Event::Reflecting { module, .. } => format!("   reflect on {module}"),
-        Event::Unusable { reason, .. } => format!("   unusable: {reason}"),
-        Event::Proposed { instructions, .. } => format!("   propose {}", texts(instructions)),
-        Event::Rejected { parent_sum, child_sum, .. } => format!("   reject {parent_sum} -> {child_sum}"),
-        Event::Passed { parent_sum, child_sum, .. } => format!("   pass {parent_sum} -> {child_sum}"),
-        Event::Merging { iteration, parents, ancestor, instructions, examples, .. } => {
+        Event::Decision(Decision::Perfect { parent, .. }) => format!("   {parent} is perfect"),
+        Event::Decision(Decision::Reflecting { module, .. }) => format!("   reflect on {module}"),
+        Event::Decision(Decision::Unusable { reason, .. }) => format!("   unusable: {reason}"),
+        Event::Decision(Decision::Proposed { instructions, .. }) => format!("   propose {}", texts(instructions)),
+        Event::Decision(Decision::Rejected { parent_sum, child_sum, .. }) => format!("   reject {parent_sum} -> {child_sum}"),
+        Event::Decision(Decision::Passed { parent_sum, child_sum, .. }) => format!("   pass {parent_sum} -> {child_sum}"),
+        Event::Decision(Decision::Merging { iteration, parents, ancestor, instructions, examples, .. }) => {
             let examples = numbers(examples);
             format!("{iteration}: merge {} over {ancestor}: {} on {examples}", list(parents), texts(instructions))
         }
-        Event::NothingToMerge { iteration } => format!("{iteration}: nothing to merge"),
-        Event::MergeRejected { parent_sums, child_sum, .. } => format!("   reject {parent_sums:?} -> {child_sum}"),
-        Event::Accepted { candidate, parents, mean, spent, .. } => {
+        Event::Decision(Decision::NothingToMerge { iteration }) => format!("{iteration}: nothing to merge"),
+        Event::Decision(Decision::MergeRejected { parent_sums, child_sum, .. }) => {
+            format!("   reject {parent_sums:?} -> {child_sum}")
+        }
+        Event::Decision(Decision::Accepted { candidate, parents, mean, spent, .. }) => {
             format!("   accept {candidate} from [{}]: {mean:.3}, {spent} spent", list(parents))
         }
-        Event::Idle { in_a_row, of, .. } => format!("   idle {in_a_row}/{of}"),
-        Event::Stopped { reason } => format!("stop: {reason}"),
+        Event::Decision(Decision::Idle { in_a_row, of, .. }) => format!("   idle {in_a_row}/{of}"),
+        Event::Lifecycle(Lifecycle::Stopped { reason }) => format!("stop: {reason}"),
         _ => return None,
     })
 }

@@ -12,7 +12,7 @@ use gepard::data::split::Split;
 use gepard::hooks::Hooks;
 use gepard::journal::Journal;
 use gepard::program::Candidate;
-use gepard::report::history::{Fate, History, Who};
+use gepard::report::history::{Fate, History, RolloutOwner};
 use gepard::report::page;
 use serde_json::{Value, json};
 
@@ -83,7 +83,7 @@ fn rollouts_are_assigned_to_their_candidates() {
         for (place, member) in history.members.iter().enumerate() {
             let of = &history.runs[member.run.unwrap()];
             let candidate = Candidate::new(member.instructions.iter().map(|(_, text)| text.clone()));
-            assert_eq!((of.who, &of.key), (Who::Candidate(place), &candidate.key()), "{run} {place}");
+            assert_eq!((of.owner, &of.key), (RolloutOwner::Candidate(place), &candidate.key()), "{run} {place}");
             let mut seen = vec![None; member.scores.len()];
             of.rollouts.iter().filter(|scored| scored.split == Split::Val).for_each(|scored| seen[scored.example] = scored.score);
             assert_eq!(seen, member.scores, "{run} {place}");
@@ -99,12 +99,12 @@ fn rollouts_are_assigned_to_their_candidates() {
                 let candidate = Candidate::new(texts.into_iter().map(|(_, text)| text));
                 assert_eq!(history.runs[proposal.run.unwrap()].key, candidate.key(), "{run} {}", iteration.number);
             }
-            for asked in &iteration.asked {
+            for asked in &iteration.reflections {
                 let read = asked.chats.iter().all(|chat| !chat.read.is_empty());
                 assert!(read && asked.chats.len() == asked.questions, "{run} {}", iteration.number);
             }
         }
-        assert!(history.runs.iter().all(|run| run.who != Who::Unknown), "{run}");
+        assert!(history.runs.iter().all(|run| run.owner != RolloutOwner::Unknown), "{run}");
     }
     assert!([Fate::Rejected, Fate::PassedOver, Fate::Accepted].iter().all(|fate| fates.contains_key(fate)), "{fates:?}");
     assert!(!fates.contains_key(&Fate::Open) && merges > 0);
@@ -130,7 +130,7 @@ fn rollouts_of_operators_without_a_model_are_assigned_too() {
     keys.dedup();
     // A proposal that did not pass its minibatch may be proposed again.
     assert!(keys.len() * 2 > all && all > 5, "{} of {all}", keys.len());
-    assert!(history.runs.iter().all(|run| run.who != Who::Unknown));
+    assert!(history.runs.iter().all(|run| run.owner != RolloutOwner::Unknown));
 }
 
 #[test]

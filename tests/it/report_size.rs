@@ -52,7 +52,7 @@ fn large(folder: &Path) {
         );
         let instructions = vec![("triage".to_owned(), instruction.clone())];
         if candidate > 0 {
-            let note = |event: Value| Record::Note { event };
+            let note = |event: Value| Record::Note { event: serde_json::from_value(event).unwrap() };
             let minibatch = ["train-1", "train-2", "train-3", "train-4"];
             journal
                 .append(&note(json!({"event": "iteration", "iteration": candidate, "parents": [parent], "minibatch": minibatch})))
@@ -88,9 +88,9 @@ fn large(folder: &Path) {
         let parents = if candidate == 0 { vec![] } else { vec![parent] };
         journal
             .append(&Record::Note {
-                event: json!({"event": "accepted", "iteration": candidate, "candidate": candidate, "parents": parents, "proposal": usize::from(candidate > 0),
+                event: serde_json::from_value(json!({"event": "accepted", "iteration": candidate, "candidate": candidate, "parents": parents, "proposal": usize::from(candidate > 0),
                     "instructions": instructions, "demonstrations": [], "prompt_tokens": 100 + candidate, "mean": mean, "scores": scores,
-                    "objectives": {}, "complete": true, "spent": 300 * (candidate + 1), "key": key}),
+                    "objectives": {}, "complete": true, "spent": 300 * (candidate + 1), "key": key})).unwrap(),
             })
             .unwrap();
     }

@@ -7,12 +7,12 @@ use std::path::Path;
 use std::rc::Rc;
 
 use crate::support::{EXAMPLES, Task};
-use gepard::config::{Gate, Plan};
+use gepard::config::{Gate, Operator, Plan};
 use gepard::data::split;
 use gepard::engine::scripted::Scripted;
 use gepard::engine::{Ended, ModelId, Request};
 use gepard::evaluate::evaluator::Evaluator;
-use gepard::event::{Event, Purpose, StopReason};
+use gepard::event::{Decision, Event, Lifecycle, Purpose, StopReason};
 use gepard::hooks::Hooks;
 use gepard::journal::Journal;
 use gepard::optimize::methods::gepa::Gepa;
@@ -174,15 +174,15 @@ proptest! {
 
         // Every proposal is decided: an iteration begins only if the budget holds its worst case.
         let count = |matches: fn(&Event) -> bool| events.iter().filter(|event| matches(event)).count();
-        let passed = count(|e| matches!(e, Event::Passed { .. }));
-        let accepted = |parents: usize| events.iter().filter(|e| matches!(e, Event::Accepted { parents: p, .. } if p.len() == parents)).count();
-        prop_assert_eq!(count(|e| matches!(e, Event::Proposed { .. })), passed + count(|e| matches!(e, Event::Rejected { .. })));
-        prop_assert_eq!(passed, accepted(1) + count(|e| matches!(e, Event::PassedOver { .. })));
-        prop_assert_eq!(count(|e| matches!(e, Event::Merging { .. })), accepted(2) + count(|e| matches!(e, Event::MergeRejected { .. })));
+        let passed = count(|e| matches!(e, Event::Decision(Decision::Passed { .. })));
+        let accepted = |parents: usize| events.iter().filter(|e| matches!(e, Event::Decision(Decision::Accepted { parents: p, .. }) if p.len() == parents)).count();
+        prop_assert_eq!(count(|e| matches!(e, Event::Decision(Decision::Proposed { .. }))), passed + count(|e| matches!(e, Event::Decision(Decision::Rejected { .. }))));
+        prop_assert_eq!(passed, accepted(1) + count(|e| matches!(e, Event::Decision(Decision::PassedOver { .. }))));
+        prop_assert_eq!(count(|e| matches!(e, Event::Decision(Decision::Merging { .. }))), accepted(2) + count(|e| matches!(e, Event::Decision(Decision::MergeRejected { .. }))));
 
         // Modules that change together change by the same operator.
         for event in &events {
-            if let Event::Proposed { operators, .. } = event {
+            if let Event::Decision(Decision::Proposed { operators, .. }) = event {
                 prop_assert!(operators.iter().all(|(_, operator)| *operator == operators[0].1), "{:?}", operators);
             }
         }
@@ -190,7 +190,7 @@ proptest! {
         // A text joins the pool at most once.
         let mut accepted_texts = BTreeSet::new();
         for event in &events {
-            if let Event::Accepted { instructions, .. } = event {
+            if let Event::Decision(Decision::Accepted { instructions, .. }) = event {
                 prop_assert!(accepted_texts.insert(instructions.clone()), "{:?} twice", instructions);
             }
         }
@@ -223,7 +223,9 @@ fn a_search_ends_when_the_reflector_has_written_all_its_instructions() {
     let answers = RandomAnswers { seed: 1, instructions: 3, percent_right: 50 };
     let Search { pool, rollouts, events, .. } = search(&task, &plan, answers, "run");
     assert_eq!(pool.stopped, StopReason::NothingLeft);
-    assert!(matches!(events.iter().rev().find(|e| e.is_decision()), Some(Event::Idle { in_a_row, of, .. }) if in_a_row == of));
+    assert!(
+        matches!(events.iter().rev().find(|e| matches!(e, Event::Decision(_))), Some(Event::Decision(Decision::Idle { in_a_row, of, .. })) if in_a_row == of)
+    );
     // Four texts for each of two modules make sixteen candidates, and each is run on an example once.
     assert!(rollouts <= 16 * 2 * EXAMPLES as u64, "{rollouts}");
 }
@@ -235,7 +237,7 @@ fn a_module_that_reads_another_has_demonstrations_from_the_beginning() {
     let answers = RandomAnswers { seed: 2, instructions: 100, percent_right: 50 };
     let gathered = |events: &[Event]| -> Vec<usize> {
         let fresh = |event: &Event| match event {
-            Event::Evaluating { purpose: Purpose::Bootstrap, fresh, .. } => Some(*fresh),
+            Event::Lifecycle(Lifecycle::Evaluating { purpose: Purpose::Bootstrap, fresh, .. }) => Some(*fresh),
             _ => None,
         };
         events.iter().filter_map(fresh).collect()
@@ -246,7 +248,7 @@ fn a_module_that_reads_another_has_demonstrations_from_the_beginning() {
     let Search { events, .. } = search(&task, &plan(&task), answers, "run");
     assert_eq!(gathered(&events), [EXAMPLES / 2]);
     let shown = events.iter().find_map(|event| match event {
-        Event::Proposed { demonstrations, .. } => {
+        Event::Decision(Decision::Proposed { demonstrations, .. }) => {
             demonstrations.iter().find(|(module, _)| module == "size").map(|(_, shown)| shown.len())
         }
         _ => None,
@@ -259,8 +261,10 @@ fn minibatches_of_the_seed(events: &[Event]) -> Vec<(Vec<String>, usize)> {
     let mut batches = Vec::new();
     for event in events {
         match event {
-            Event::Iteration { parents, minibatch, .. } if parents == &[0] => batches.push((minibatch.clone(), 0)),
-            Event::Evaluating { purpose: Purpose::Parent, fresh, .. } if !batches.is_empty() => {
+            Event::Decision(Decision::Iteration { parents, minibatch, .. }) if parents == &[0] => {
+                batches.push((minibatch.clone(), 0))
+            }
+            Event::Lifecycle(Lifecycle::Evaluating { purpose: Purpose::Parent, fresh, .. }) if !batches.is_empty() => {
                 batches.last_mut().unwrap().1 = *fresh;
             }
             _ => {}
@@ -305,12 +309,12 @@ fn a_child_without_a_gain_passes_only_on_a_minibatch_that_the_seed_was_run_on_be
         ]);
         let events = search(&task, &plan, answers, &format!("run {seed}")).events;
         let of_seed = events.iter().filter_map(|event| match event {
-            Event::Iteration { iteration, minibatch, .. } if minibatch.len() == 4 => Some(*iteration),
+            Event::Decision(Decision::Iteration { iteration, minibatch, .. }) if minibatch.len() == 4 => Some(*iteration),
             _ => None,
         });
         let of_seed = of_seed.collect::<Vec<u64>>();
         for event in &events {
-            if let Event::Passed { iteration, parent_sum, child_sum, .. } = event
+            if let Event::Decision(Decision::Passed { iteration, parent_sum, child_sum, .. }) = event
                 && child_sum <= parent_sum
                 && *parent_sum > 0.0
             {
@@ -330,10 +334,10 @@ fn where_one_module_gets_advice_a_module_to_which_it_does_not_apply_gets_demonst
     let plan = task.plan(&["optimize.operators=[\"advice\", \"examples\"]", "optimize.module_selection=all"]);
     let Search { events, .. } = search(&task, &plan, RandomAnswers { seed: 2, instructions: 100, percent_right: 50 }, "run");
     let first = events.iter().find_map(|event| match event {
-        Event::Proposed { operators, .. } => Some(operators.clone()),
+        Event::Decision(Decision::Proposed { operators, .. }) => Some(operators.clone()),
         _ => None,
     });
-    assert_eq!(first, Some(vec![("colour".to_owned(), "advice"), ("size".to_owned(), "examples")]));
+    assert_eq!(first, Some(vec![("colour".to_owned(), Operator::Advice.into()), ("size".to_owned(), Operator::Examples.into())]));
 }
 
 #[test]
@@ -351,7 +355,7 @@ fn an_iteration_has_as_many_proposals_as_the_budget_holds() {
         ]);
         let events = search(&task, &plan, answers, &budget).events;
         let asked = events.iter().filter_map(|event| match event {
-            Event::Reflecting { iteration: 1, proposal, .. } => Some(*proposal),
+            Event::Decision(Decision::Reflecting { iteration: 1, proposal, .. }) => Some(*proposal),
             _ => None,
         });
         asked.max()
@@ -368,11 +372,11 @@ fn an_operator_that_failed_for_one_module_is_still_tried_first_for_another() {
     let Search { events, .. } = search(&task, &plan, answers, "run");
     for name in ["colour", "size"] {
         let operator = |event: &Event| match event {
-            Event::Proposed { operators, .. } => {
+            Event::Decision(Decision::Proposed { operators, .. }) => {
                 operators.iter().find(|(module, _)| module == name).map(|(_, operator)| *operator)
             }
             _ => None,
         };
-        assert_eq!(events.iter().find_map(operator), Some("examples"), "{name}");
+        assert_eq!(events.iter().find_map(operator), Some(Operator::Examples.into()), "{name}");
     }
 }

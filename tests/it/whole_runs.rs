@@ -11,7 +11,7 @@ use gepard::engine::scripted::Scripted;
 use gepard::engine::{Ended, ModelId};
 use gepard::error::RunError;
 use gepard::evaluate::evaluator::Evaluator;
-use gepard::event::{Behind, Event, Purpose, StopReason};
+use gepard::event::{Behind, Decision, Event, Lifecycle, Purpose, StopReason};
 use gepard::hooks::Hooks;
 use gepard::journal::Journal;
 use gepard::optimize::methods::gepa::Gepa;
@@ -204,7 +204,7 @@ fn iterations_without_improvement_end_a_run() {
         &plan,
         &task.path("run"),
         &mut Hooks::listening(|event| {
-            iterations += u64::from(matches!(event, Event::Iteration { .. }));
+            iterations += u64::from(matches!(event, Event::Decision(Decision::Iteration { .. })));
         }),
     );
     assert_eq!((summary.unwrap().stopped_because, iterations), (StopReason::NoImprovement, 4));
@@ -219,7 +219,7 @@ fn the_rollouts_of_a_preset_follow_from_the_program_and_its_validation_set() {
         &plan,
         &task.path("run"),
         &mut Hooks::listening(|event| {
-            if let Event::Started { most_rollouts, .. } = event {
+            if let Event::Lifecycle(Lifecycle::Started { most_rollouts, .. }) = event {
                 most = *most_rollouts;
             }
         }),
@@ -255,7 +255,7 @@ fn a_gate_ends_early_if_the_rest_of_the_minibatch_cannot_help() {
         &plan,
         &task.path("run"),
         &mut Hooks::listening(|event| {
-            if let Event::Rejected { run, parent_sum, child_sum, .. } = event {
+            if let Event::Decision(Decision::Rejected { run, parent_sum, child_sum, .. }) = event {
                 run_of = Some((*run, *parent_sum, *child_sum));
             }
         }),
@@ -285,7 +285,7 @@ fn the_validation_of_a_candidate_that_is_behind_is_given_up() {
         &plan,
         &task.path("run"),
         &mut Hooks::listening(|event| {
-            if let Event::ValidationGivenUp { validated, of, lead, .. } = event {
+            if let Event::Decision(Decision::ValidationGivenUp { validated, of, lead, .. }) = event {
                 given_up.push((*validated, *of, *lead < -7.0));
             }
         }),
@@ -317,7 +317,7 @@ fn children_with_the_same_gain_race_over_the_validation_examples() {
         &plan,
         &task.path("run"),
         &mut Hooks::listening(|event| {
-            if let Event::ValidationGivenUp { candidate, validated, behind, .. } = event {
+            if let Event::Decision(Decision::ValidationGivenUp { candidate, validated, behind, .. }) = event {
                 given_up.push((*candidate, *validated, *behind));
             }
         }),
@@ -338,12 +338,12 @@ fn several_proposals_are_reflected_on_in_one_batch_and_gated_in_one_wave() {
         &plan,
         &task.path("run"),
         &mut Hooks::listening(|event| match event {
-            Event::Evaluating { purpose: Purpose::Gate, fresh, .. } => {
+            Event::Lifecycle(Lifecycle::Evaluating { purpose: Purpose::Gate, fresh, .. }) => {
                 evaluations += 1;
                 most = most.max(*fresh);
             }
-            Event::Reflecting { again: false, .. } => asked += 1,
-            Event::Reflected { .. } => {
+            Event::Decision(Decision::Reflecting { again: false, .. }) => asked += 1,
+            Event::Lifecycle(Lifecycle::Reflected { .. }) => {
                 batches.extend((asked > 0).then_some(asked));
                 asked = 0;
             }
@@ -426,7 +426,7 @@ fn two_thousand_rollouts_with_their_journal_take_less_than_a_second() {
         &plan,
         &task.path("run"),
         &mut Hooks::listening(|event| {
-            if let Event::Evaluated { spent, .. } = event {
+            if let Event::Lifecycle(Lifecycle::Evaluated { spent, .. }) = event {
                 rollouts.set(*spent);
             }
         }),

@@ -13,7 +13,7 @@ use gepard::models::{self, ModelFileError};
 
 use self::new_file::NewFile;
 use self::templates::Template;
-use super::CliError;
+use super::error::CliError;
 
 /// The model of the task file if no model is on this machine.
 const DEFAULT_MODEL: &str = "qwen2.5-coder-0.5b-instruct-q4_k_m";

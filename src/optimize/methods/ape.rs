@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 use rand::seq::SliceRandom;
 
 use super::single_prompt::{Iteration, ProposedText, SinglePromptMethod, TextQuestion, paraphrase_prompt};
+use crate::event::MethodStep;
 use crate::optimize::reflection::packing;
 use crate::optimize::reflection::unusable::Unusable;
 use crate::optimize::session::Halt;
@@ -58,7 +59,7 @@ impl Ape {
                 0 => Err(Unusable::NoRoom),
                 _ => Ok(packed),
             };
-            TextQuestion { prompt, operator: "induce" }
+            TextQuestion { prompt, operator: MethodStep::Induce.into() }
         };
         let questions = (0..iteration.max_candidates.min(self.proposals)).map(question).collect();
         iteration.ask(iteration.temperature(), questions)
@@ -70,8 +71,9 @@ impl Ape {
         best.sort_by(|a, b| a.0.order(b.0));
         best.truncate(self.scored.len().div_ceil(TOP_SHARE));
         let texts = best.iter().cycle().take(iteration.max_candidates.min(self.proposals));
-        let question =
-            |(_, text): &(_, &ModuleText)| TextQuestion::without_examples(paraphrase_prompt(&text.instruction), "paraphrase");
+        let question = |(_, text): &(_, &ModuleText)| {
+            TextQuestion::without_examples(paraphrase_prompt(&text.instruction), MethodStep::Paraphrase)
+        };
         let questions = texts.map(question).collect();
         iteration.ask(iteration.temperature(), questions)
     }

@@ -7,6 +7,7 @@
 use rand::seq::{IndexedRandom, SliceRandom};
 
 use super::single_prompt::{Fitness, Iteration, ProposedText, SinglePromptMethod, TextQuestion, paraphrase_prompt};
+use crate::event::MethodStep;
 use crate::optimize::session::Halt;
 use crate::program::ModuleText;
 
@@ -49,7 +50,7 @@ impl EvoPrompt {
     fn add_paraphrases(&mut self, iteration: &mut Iteration<'_, '_>) -> Result<(), Halt> {
         let missing = self.population.saturating_sub(self.prompts.len()).min(iteration.max_candidates);
         let prompt = paraphrase_prompt(&iteration.base_text().instruction);
-        let questions = vec![TextQuestion::without_examples(prompt, "paraphrase"); missing];
+        let questions = vec![TextQuestion::without_examples(prompt, MethodStep::Paraphrase); missing];
         let texts = iteration.ask(iteration.temperature(), questions)?;
         let tried = iteration.try_on_all(texts)?;
         self.prompts.extend(tried.into_iter().map(|proposed| proposed.text));
@@ -70,7 +71,7 @@ impl EvoPrompt {
                 true => crossover_prompt(&first.instruction, &second.instruction),
                 false => paraphrase_prompt(&first.instruction),
             };
-            questions.push(TextQuestion::without_examples(prompt, "crossover"));
+            questions.push(TextQuestion::without_examples(prompt, MethodStep::Crossover));
         }
         let texts = iteration.ask(iteration.temperature(), questions)?;
         let children = iteration.try_on_all(texts)?;
@@ -97,7 +98,7 @@ impl EvoPrompt {
             let instruction = |index: usize| self.prompts[index].instruction.as_str();
             let pair = self.mixes.then(|| [instruction(*first), instruction(*second)]);
             let prompt = difference_prompt(pair, instruction(best), instruction(target));
-            questions.push(TextQuestion::without_examples(prompt, "difference"));
+            questions.push(TextQuestion::without_examples(prompt, MethodStep::Difference));
             targets.push(target);
         }
         let texts = iteration.ask(iteration.temperature(), questions)?;

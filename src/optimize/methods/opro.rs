@@ -8,6 +8,7 @@ use rand::seq::SliceRandom;
 
 use super::single_prompt::{Fitness, Iteration, SinglePromptMethod, TextQuestion};
 use crate::data::listed;
+use crate::event::MethodStep;
 use crate::optimize::reflection::packing::{self, PackedPrompt};
 use crate::optimize::session::Halt;
 use crate::program::ModuleText;
@@ -84,7 +85,7 @@ impl SinglePromptMethod for Opro {
     }
 
     fn advance(&mut self, iteration: &mut Iteration<'_, '_>) -> Result<(), Halt> {
-        let question = TextQuestion { prompt: Ok(self.meta_prompt(iteration)), operator: "opro" };
+        let question = TextQuestion { prompt: Ok(self.meta_prompt(iteration)), operator: MethodStep::Opro.into() };
         let questions = vec![question; iteration.max_candidates.min(self.proposals)];
         let texts = iteration.ask(TEMPERATURE, questions)?;
         let tried = iteration.try_on_all(texts)?;

@@ -9,7 +9,7 @@ use crate::data::Example;
 use crate::data::split::Split;
 use crate::engine::ModelId;
 use crate::evaluate::Scored;
-use crate::event::{Event, Purpose, StopReason};
+use crate::event::{Decision, Origin, Purpose, StopReason};
 use crate::optimize::idle::IdleIterations;
 use crate::optimize::joining::{self, NewCandidate, Proposal, early_stop, open_modules};
 use crate::optimize::minibatch::Minibatches;
@@ -52,10 +52,10 @@ impl Random {
     ) -> Result<(), Halt> {
         let train = session.train();
         let minibatch = batch.iter().map(|&index| train[index].id.clone()).collect();
-        session.log(&Event::Iteration { iteration, parents: vec![0], minibatch })?;
+        session.log(Decision::Iteration { iteration, parents: vec![0], minibatch })?;
         let rollouts = session.evaluate(Purpose::Parent, Split::Train, &self.seed, batch)?;
         if rollouts.iter().all(|scored| scored.score() >= Some(1.0)) {
-            return session.log(&Event::Perfect { iteration, parent: 0 });
+            return session.log(Decision::Perfect { iteration, parent: 0 });
         }
         let examples: Vec<&Example> = batch.iter().map(|&index| &train[index]).collect();
         let rollouts: Vec<&Scored> = rollouts.iter().map(|scored| &**scored).collect();
@@ -70,7 +70,7 @@ impl Random {
             rejected: &[],
             diagnoses: &[],
         };
-        let operator = Operator::Rewrite.name();
+        let operator = Origin::from(Operator::Rewrite);
         let question = Reflection {
             attempt: Attempt { proposal: 1, module_index, operator },
             parent: 0,

@@ -13,7 +13,7 @@ use rand::seq::SliceRandom;
 use crate::data::split::Split;
 use crate::engine::ModelId;
 use crate::evaluate::{Scored, scores};
-use crate::event::{Event, Purpose, StopReason};
+use crate::event::{Decision, MethodStep, Purpose, StopReason};
 use crate::optimize::joining::{self, NewCandidate, early_stop, open_modules};
 use crate::optimize::optimizer::Optimizer;
 use crate::optimize::pool::Member;
@@ -72,7 +72,7 @@ impl Reflexion {
     ) -> Result<(), Halt> {
         let train = session.train();
         let minibatch = open.iter().map(|&index| train[index].id.clone()).collect();
-        session.log(&Event::Iteration { iteration: trial, parents: vec![0], minibatch })?;
+        session.log(Decision::Iteration { iteration: trial, parents: vec![0], minibatch })?;
         let module_index = open_modules(session).first().copied().unwrap_or(0);
         let question = |(index, proposal): (&usize, usize)| {
             let prompt = match states.get(index) {
@@ -80,7 +80,7 @@ impl Reflexion {
                 _ => PackedPrompt::default(),
             };
             Reflection {
-                attempt: Attempt { proposal, module_index, operator: "reflect" },
+                attempt: Attempt { proposal, module_index, operator: MethodStep::Reflect.into() },
                 parent: 0,
                 prompt: Ok(prompt),
                 max_tokens: MAX_REFLECTION_TOKENS,
@@ -183,7 +183,7 @@ impl Optimizer for Reflexion {
             let scores: Vec<Option<f64>> = last.map(|scored| scored.score()).collect();
             let solved = states.values().filter(|state| state.is_solved()).count();
             let mean = scores::mean(&scores).unwrap_or(0.0);
-            session.log(&Event::Attempted { trial, mean, solved, of: examples.len() })?;
+            session.log(Decision::Attempted { trial, mean, solved, of: examples.len() })?;
         }
         Ok(StopReason::TrialsDone)
     }

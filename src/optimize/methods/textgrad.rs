@@ -12,7 +12,7 @@ use crate::data::ExampleIndex;
 use crate::data::split::Split;
 use crate::engine::ModelId;
 use crate::evaluate::{Scored, Scores, scores};
-use crate::event::{Event, Purpose, StopReason};
+use crate::event::{Decision, MethodStep, Origin, Purpose, StopReason};
 use crate::optimize::idle::IdleIterations;
 use crate::optimize::joining::{self, NewCandidate, Proposal, early_stop, open_modules};
 use crate::optimize::minibatch::Minibatches;
@@ -94,18 +94,19 @@ impl TextGrad {
     ) -> Result<Option<usize>, Halt> {
         let train = session.train();
         let minibatch = batch.iter().map(|&index| train[index].id.clone()).collect();
-        session.log(&Event::Iteration { iteration, parents: vec![parent], minibatch })?;
+        session.log(Decision::Iteration { iteration, parents: vec![parent], minibatch })?;
         let candidate = self.members[parent].candidate.clone();
         let rollouts = session.evaluate(Purpose::Parent, Split::Train, &candidate, batch)?;
         if rollouts.iter().all(|scored| scored.score() >= Some(1.0)) {
-            session.log(&Event::Perfect { iteration, parent })?;
+            session.log(Decision::Perfect { iteration, parent })?;
             return Ok(None);
         }
         let start = Start { iteration, parent, candidate, rollouts };
         let mut criticism = self.criticise_results(session, &start)?;
         let gradients = self.carry_back(session, &start, &mut criticism)?;
         let texts = self.new_texts(session, &start, &gradients)?;
-        let operators: Vec<(usize, &'static str)> = texts.keys().map(|&module_index| (module_index, "update")).collect();
+        let operators: Vec<(usize, Origin)> =
+            texts.keys().map(|&module_index| (module_index, MethodStep::Update.into())).collect();
         let updated =
             texts.into_iter().fold(start.candidate, |candidate, (module_index, text)| candidate.with(module_index, text));
         if operators.is_empty() || !self.tried.insert(updated.clone()) {
@@ -132,7 +133,7 @@ impl TextGrad {
         let (child_sum, parent_sum) = (scores::rounded(sums.0), scores::rounded(sums.1));
         if child_sum < parent_sum {
             let run = examples.len();
-            session.log(&Event::Rejected { iteration, proposal: 1, parent_sum, child_sum, run })?;
+            session.log(Decision::Rejected { iteration, proposal: 1, parent_sum, child_sum, run })?;
             return Ok(None);
         }
         let rollouts: Vec<(ExampleIndex, Arc<Scored>)> = (0..).map(ExampleIndex).zip(rollouts).collect();
@@ -154,7 +155,7 @@ impl TextGrad {
                 "A program's result was:\n{result}\n\nIt was given {score:.2} of 1. {feedback}\n\nCriticise the result in at most three \
                  sentences: what is wrong with it, and what a right one has. Write nothing else.\n"
             );
-            let attempt = Attempt { proposal, module_index: last, operator: "criticise" };
+            let attempt = Attempt { proposal, module_index: last, operator: MethodStep::Criticise.into() };
             short_question(session, start.parent, attempt, prompt)
         };
         let questions: Vec<Reflection> = start.rollouts.iter().zip(1..).map(question).collect();
@@ -196,7 +197,7 @@ impl TextGrad {
                     packing::opening(module, &start.candidate.0[module_index].instruction),
                     of_outputs.join("\n- ")
                 );
-                let attempt = Attempt { proposal: rollout + 1, module_index, operator: "backward" };
+                let attempt = Attempt { proposal: rollout + 1, module_index, operator: MethodStep::Backward.into() };
                 if !module.frozen {
                     let task = "Say in at most three sentences how the instruction led to this, and what should be changed in it. Speak \
                                 of inputs in general. Write nothing else.\n";
@@ -246,7 +247,7 @@ impl TextGrad {
             let room = self.reflectors.prompt_room(session, start.iteration);
             let gradients = gradients[&module_index].iter().map(|text| format!("{text}\n\n"));
             Reflection {
-                attempt: Attempt { proposal: 1, module_index, operator: "update" },
+                attempt: Attempt { proposal: 1, module_index, operator: MethodStep::Update.into() },
                 parent: start.parent,
                 prompt: Ok(packing::pack(&count_tokens, room, &head, gradients, task)),
                 max_tokens: session.plan().reflection_tokens,

@@ -5,7 +5,7 @@ use rand::Rng;
 use super::packing::PackedPrompt;
 use super::unusable::{Attempt, Unusable, log_unusable};
 use crate::engine::{Completion, Decoding, Ended, Message, ModelId, Request};
-use crate::event::Event;
+use crate::event::Decision;
 use crate::optimize::session::{Halt, Session};
 
 /// Returns the decoding settings of a reflection.
@@ -127,7 +127,7 @@ impl Reflectors {
             let mut requests = Vec::new();
             for &(index, prompt) in &open {
                 let Reflection { attempt, parent, max_tokens, temperature, .. } = questions[index];
-                session.log(&Event::Reflecting {
+                session.log(Decision::Reflecting {
                     iteration,
                     proposal: attempt.proposal,
                     parent,

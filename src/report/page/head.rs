@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::report::history::{Entry, History, Runs, Seen, place_of};
+use crate::report::history::{CandidateRollouts, History, PoolCandidate, SeenExample, split_index};
 use crate::report::outcome::Outcome;
 use crate::report::spending::RoleSpending;
 
@@ -40,14 +40,14 @@ pub(super) fn head(history: &History, name: &str, left_out: usize) -> Value {
 }
 
 /// Returns an example's id and the beginning of its first input.
-fn example(history: &History, seen: &Seen) -> Value {
+fn example(history: &History, seen: &SeenExample) -> Value {
     let first = seen.inputs.first().map_or("", |(_, text)| history.texts.get(*text));
     let words: Vec<&str> = first.split_whitespace().collect();
     let beginning: String = words.join(" ").chars().take(BEGINNING_CHARACTERS).collect();
     json!([seen.id, beginning])
 }
 
-fn candidate(entry: &Entry) -> Value {
+fn candidate(entry: &PoolCandidate) -> Value {
     let rounded = |score: f64| (score * SCORE_STEPS).round() / SCORE_STEPS;
     let mut value = json!(entry);
     value["scores"] = entry.scores.iter().map(|score| json!(score.map(rounded))).collect();
@@ -55,12 +55,12 @@ fn candidate(entry: &Entry) -> Value {
 }
 
 /// Returns which candidate the rollouts belong to, and how many there are for each split.
-fn run(run: &Runs) -> Value {
+fn run(run: &CandidateRollouts) -> Value {
     let mut counts = [0; 3];
     for scored in &run.rollouts {
-        counts[place_of(scored.split)] += 1;
+        counts[split_index(scored.split)] += 1;
     }
-    json!([run.who, counts])
+    json!([run.owner, counts])
 }
 
 fn spending(history: &History) -> Value {

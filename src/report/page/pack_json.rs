@@ -3,11 +3,13 @@
 use serde_json::{Value, json};
 
 use super::text_numbers::NumberOf;
-use crate::report::history::{Asked, Chat, History, Iteration, Proposal, Runs, Scored, Step, place_of};
+use crate::report::history::{
+    CandidateRollouts, Chat, History, Iteration, Proposal, Reflection, ScoredRollout, TraceStep, split_index,
+};
 use crate::report::texts::Text;
 
 /// Returns the list of a candidate's rollouts.
-pub(super) fn rollouts(run: &Runs, number_of: &mut NumberOf<'_>) -> Value {
+pub(super) fn rollouts(run: &CandidateRollouts, number_of: &mut NumberOf<'_>) -> Value {
     run.rollouts.iter().map(|scored| rollout(scored, number_of)).collect()
 }
 
@@ -21,10 +23,10 @@ fn pairs(pairs: &[(Text, Text)], number_of: &mut NumberOf<'_>) -> Value {
 }
 
 /// Returns `[split, example, score, feedback, module feedback, objectives, failure, steps]`.
-fn rollout(scored: &Scored, number_of: &mut NumberOf<'_>) -> Value {
+fn rollout(scored: &ScoredRollout, number_of: &mut NumberOf<'_>) -> Value {
     let objectives: Value = scored.objectives.iter().map(|(name, score)| json!([number_of(*name), score])).collect();
     json!([
-        place_of(scored.split),
+        split_index(scored.split),
         scored.example,
         scored.score,
         number_of(scored.feedback),
@@ -36,7 +38,7 @@ fn rollout(scored: &Scored, number_of: &mut NumberOf<'_>) -> Value {
 }
 
 /// Returns `[module, inputs, answer, ended, outputs, problem, retrieved, tokens, seconds]`.
-fn step(step: &Step, number_of: &mut NumberOf<'_>) -> Value {
+fn step(step: &TraceStep, number_of: &mut NumberOf<'_>) -> Value {
     json!([
         number_of(step.module),
         pairs(&step.inputs, number_of),
@@ -58,7 +60,7 @@ fn iteration(iteration: &Iteration, with_prompts: bool, number_of: &mut NumberOf
         "perfect": iteration.perfect,
         "merge": iteration.merge.as_ref().map(proposal),
         "proposals": iteration.proposals.iter().map(proposal).collect::<Value>(),
-        "asked": iteration.asked.iter().map(|one| reflection(one, with_prompts, number_of)).collect::<Value>(),
+        "asked": iteration.reflections.iter().map(|one| reflection(one, with_prompts, number_of)).collect::<Value>(),
     })
 }
 
@@ -77,19 +79,19 @@ fn proposal(proposal: &Proposal) -> Value {
     })
 }
 
-fn reflection(asked: &Asked, with_prompts: bool, number_of: &mut NumberOf<'_>) -> Value {
-    let unusable = asked.unusable.as_ref().map(|(reason, text)| json!([reason, number_of(*text)]));
-    let chats: Value = asked.chats.iter().map(|one| chat(one, with_prompts, number_of)).collect();
+fn reflection(reflection: &Reflection, with_prompts: bool, number_of: &mut NumberOf<'_>) -> Value {
+    let unusable = reflection.unusable.as_ref().map(|unusable| json!([unusable.reason, number_of(unusable.text)]));
+    let chats: Value = reflection.chats.iter().map(|one| chat(one, with_prompts, number_of)).collect();
     json!({
-        "proposal": asked.proposal,
-        "parent": asked.parent,
-        "module": asked.module,
-        "operator": asked.operator,
-        "reflector": asked.reflector,
-        "again": asked.again,
-        "leftOut": asked.left_out,
-        "questions": asked.questions,
-        "sentences": asked.sentences,
+        "proposal": reflection.proposal,
+        "parent": reflection.parent,
+        "module": reflection.module,
+        "operator": reflection.operator,
+        "reflector": reflection.reflector,
+        "again": reflection.again,
+        "leftOut": reflection.left_out,
+        "questions": reflection.questions,
+        "sentences": reflection.sentences,
         "unusable": unusable,
         "chats": chats,
     })

@@ -6,7 +6,7 @@ use super::assemble::STYLE;
 use super::run_page::SCRIPT;
 use super::{packs, page_of};
 use crate::data::split::Split;
-use crate::report::history::{History, Runs, Scored, Who};
+use crate::report::history::{CandidateRollouts, History, RolloutOwner, ScoredRollout};
 
 /// Returns the part of a page between two marks.
 fn between<'a>(page: &'a str, from: &str, to: &str) -> &'a str {
@@ -57,7 +57,7 @@ fn traces_that_do_not_fit_are_left_out() {
     let mut history = History::default();
     for key in 0..30 {
         let text = |n: usize| (0..200).map(|i| crate::hash::sha256_hex(format!("{key} {n} {i}").as_bytes())).collect::<String>();
-        let rollouts = (0..4).map(|n| Scored {
+        let rollouts = (0..4).map(|n| ScoredRollout {
             split: Split::Train,
             example: n,
             score: Some(0.0),
@@ -68,8 +68,8 @@ fn traces_that_do_not_fit_are_left_out() {
             steps: Vec::new(),
         });
         let rollouts = rollouts.collect();
-        let (key, who) = (key.to_string(), Who::Unknown);
-        history.runs.push(Runs { key, who, rollouts });
+        let (key, owner) = (key.to_string(), RolloutOwner::Unknown);
+        history.runs.push(CandidateRollouts { key, owner, rollouts });
     }
     let all = packs::fitting(&history, usize::MAX);
     assert_eq!(all.left_out, 0);

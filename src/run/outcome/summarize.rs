@@ -41,7 +41,7 @@ pub(crate) fn summarize(pool: &Pool, spent: Spent, tally: Tally, elapsed: f64, t
         }),
         test_difference_95: differences.as_deref().and_then(Interval::of_mean),
         outcome: outcome(pool, best.0, &tally),
-        notes: (!tally.anything).then(|| NOTHING_SCORED.to_owned()).into_iter().collect(),
+        notes: (!tally.has_scored).then(|| NOTHING_SCORED.to_owned()).into_iter().collect(),
         rollouts: spent.rollouts,
         test_rollouts: test.map_or(0, TestScores::rollouts),
         rollouts_reused: spent.reused,

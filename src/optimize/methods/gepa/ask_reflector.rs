@@ -7,7 +7,7 @@ use super::draw_operators::is_tried;
 use super::iteration::{Change, Context, Progress, Target};
 use super::state::SearchState;
 use crate::engine::{Completion, Request};
-use crate::event::Event;
+use crate::event::Decision;
 use crate::optimize::operators::{Begun, Questions, ReadAnswers, diagnosis};
 use crate::optimize::reflection::reflectors::{joined_texts, prompt_room, reflection_decoding, reflection_request};
 use crate::optimize::reflection::unusable::{Unusable, log_unusable};
@@ -36,7 +36,7 @@ pub fn diagnose(
             continue;
         }
         asked.push((target, questions.chats.len()));
-        session.log(&Event::Diagnosing {
+        session.log(Decision::Diagnosing {
             iteration,
             parent: context.pool_index(target).0,
             module: session.program()[target.module].name.clone(),
@@ -57,7 +57,7 @@ pub fn diagnose(
         let sentences: Vec<String> = context.with_input(state, session, target, |input| {
             answers.filter_map(|completion| diagnosis::read(input, &completion)).collect()
         });
-        session.log(&Event::Diagnosed {
+        session.log(Decision::Diagnosed {
             iteration,
             parent: context.pool_index(target).0,
             module: session.program()[target.module].name.clone(),
@@ -97,12 +97,12 @@ pub fn ask(
         let mut requests = Vec::new();
         for change in changes.iter() {
             let Progress::ToAsk(questions, _) = &change.progress else { continue };
-            session.log(&Event::Reflecting {
+            session.log(Decision::Reflecting {
                 iteration: context.iteration,
                 proposal: change.proposal,
                 parent: context.pool_index(change.target).0,
                 module: session.program()[change.target.module].name.clone(),
-                operator: change.operator.name(),
+                operator: change.operator.into(),
                 reflector: context.reflector_name.clone(),
                 questions: questions.chats.len(),
                 examples: questions.examples,

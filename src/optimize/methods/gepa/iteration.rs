@@ -60,7 +60,7 @@ pub struct Change {
 impl Change {
     /// Returns what identifies the change in events.
     pub fn attempt(&self) -> Attempt {
-        Attempt { proposal: self.proposal, module_index: self.target.module.0, operator: self.operator.name() }
+        Attempt { proposal: self.proposal, module_index: self.target.module.0, operator: self.operator.into() }
     }
 }
 

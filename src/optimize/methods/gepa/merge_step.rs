@@ -6,7 +6,7 @@ use super::merge_finder::Merge;
 use super::state::SearchState;
 use super::{select, validate};
 use crate::data::split::Split;
-use crate::event::{Event, Purpose};
+use crate::event::{Decision, Purpose};
 use crate::optimize::joining::{self, NewCandidate};
 use crate::optimize::session::{Halt, Session};
 
@@ -20,11 +20,11 @@ pub fn merge(state: &mut SearchState, session: &mut Session<'_>, iteration: u64)
     let weights = select::weights(session.plan(), &state.members);
     let mut random = session.random("merge", iteration);
     let Some(merge) = state.merge_finder.find(&state.members, &weights, &state.tried, &mut random) else {
-        session.log(&Event::NothingToMerge { iteration })?;
+        session.log(Decision::NothingToMerge { iteration })?;
         return Ok(false);
     };
     let Merge { parents, ancestor, candidate, examples } = merge;
-    session.log(&Event::Merging {
+    session.log(Decision::Merging {
         iteration,
         parents: parents.map(|parent| parent.0),
         ancestor: ancestor.0,
@@ -43,7 +43,7 @@ pub fn merge(state: &mut SearchState, session: &mut Session<'_>, iteration: u64)
     });
     if sums.iter().any(|sums| sums.child_sum < sums.parent_sum) {
         let (parent_sums, child_sum) = (sums.map(|sums| sums.parent_sum), sums[0].child_sum);
-        session.log(&Event::MergeRejected { iteration, parent_sums, child_sum })?;
+        session.log(Decision::MergeRejected { iteration, parent_sums, child_sum })?;
         return Ok(true);
     }
     let new = NewCandidate { candidate, parents: parents.to_vec(), proposal: 0 };

@@ -2,7 +2,7 @@
 
 use super::state::SearchState;
 use super::{parents, propose, run_gate, validate};
-use crate::event::Event;
+use crate::event::Decision;
 use crate::optimize::joining::NewCandidate;
 use crate::optimize::minibatch::Minibatches;
 use crate::optimize::session::{Halt, Session};
@@ -28,7 +28,7 @@ pub fn mutate(
     }
     let minibatch = parents::draw_minibatch(state, session, iteration, &distinct, minibatches);
     let train = session.train();
-    session.log(&Event::Iteration {
+    session.log(Decision::Iteration {
         iteration,
         parents: distinct.iter().map(|parent| parent.0).collect(),
         minibatch: minibatch.examples.iter().map(|&example| train[example].id.clone()).collect(),

@@ -8,7 +8,7 @@ use super::state::SearchState;
 use crate::config::Parents;
 use crate::data::ExampleIndex;
 use crate::data::split::Split;
-use crate::event::{Event, Purpose};
+use crate::event::{Decision, Purpose};
 use crate::optimize::joining;
 use crate::optimize::minibatch::{Minibatches, without_shown};
 use crate::optimize::reuse::EvaluationRequest;
@@ -83,7 +83,7 @@ pub fn run(
         let rollouts: Vec<_> = answers.into_iter().flatten().collect();
         let scores: Vec<Option<f64>> = rollouts.iter().map(|scored| scored.score()).collect();
         if is_perfect(&scores) {
-            session.log(&Event::Perfect { iteration, parent: index.0 })?;
+            session.log(Decision::Perfect { iteration, parent: index.0 })?;
             continue;
         }
         let is_called = |module: &ModuleIndex| {

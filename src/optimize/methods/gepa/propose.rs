@@ -6,6 +6,7 @@ use super::iteration::{Change, Child, Context, Minibatch, Parent, Progress};
 use super::state::SearchState;
 use super::{ask_reflector, draw_operators};
 use crate::config::ModuleSelection;
+use crate::event::Origin;
 use crate::optimize::joining::{self, Proposal};
 use crate::optimize::reflection::unusable::{Attempt, Unusable, log_unusable};
 use crate::optimize::session::{Halt, Session};
@@ -89,15 +90,15 @@ fn log_untried(
             let is_unchanged = child.candidate == state.members[parent].candidate;
             let reason = if is_unchanged { Unusable::Unchanged } else { Unusable::Repeated };
             for &(module, operator) in &child.operators {
-                let attempt = Attempt { proposal: child.proposal, module_index: module.0, operator: operator.name() };
+                let attempt = Attempt { proposal: child.proposal, module_index: module.0, operator: operator.into() };
                 log_unusable(session, context.iteration, attempt, reason, String::new())?;
                 state.record_outcome(module, operator, context.reflector, false);
             }
             continue;
         }
         let proposal = Proposal { iteration: context.iteration, number: child.proposal, parent };
-        let operators: Vec<(usize, &'static str)> =
-            child.operators.iter().map(|&(module, operator)| (module.0, operator.name())).collect();
+        let operators: Vec<(usize, Origin)> =
+            child.operators.iter().map(|&(module, operator)| (module.0, operator.into())).collect();
         joining::log_proposal(session, proposal, &child.candidate, &operators)?;
         untried.push(child);
     }

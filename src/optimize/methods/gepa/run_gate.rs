@@ -9,7 +9,7 @@ use super::{propose, validate};
 use crate::config::{Gate, Keep};
 use crate::data::split::Split;
 use crate::evaluate::Scored;
-use crate::event::{Event, Purpose};
+use crate::event::{Decision, Purpose};
 use crate::optimize::reuse::{Answers, EvaluationRequest};
 use crate::optimize::session::{Halt, Session};
 use crate::program::{Candidate, ModuleIndex};
@@ -60,7 +60,7 @@ pub fn run(
         let passes = is_no_worse || sums.passes(rule, expected_sum < EXPECTED_SUM_NEAR_ZERO);
         let (proposal, ScoreSums { parent_sum, child_sum }) = (child.proposal, sums);
         if run == minibatch.examples.len() && passes {
-            session.log(&Event::Passed { iteration, proposal, parent_sum, child_sum })?;
+            session.log(Decision::Passed { iteration, proposal, parent_sum, child_sum })?;
             passed.push((child, sums));
         } else {
             propose::record_outcome(state, session, &child, false);
@@ -68,7 +68,7 @@ pub fn run(
             if rule == Gate::Confident && state.rejected_once.insert(child.candidate.clone()) {
                 state.tried.remove(&child.candidate);
             }
-            session.log(&Event::Rejected { iteration, proposal, parent_sum, child_sum, run })?;
+            session.log(Decision::Rejected { iteration, proposal, parent_sum, child_sum, run })?;
         }
     }
     keep(state, session, iteration, passed)
@@ -98,7 +98,7 @@ fn keep(
             kept.push(child);
         } else {
             propose::record_outcome(state, session, &child, false);
-            session.log(&Event::PassedOver { iteration, proposal: child.proposal })?;
+            session.log(Decision::PassedOver { iteration, proposal: child.proposal })?;
         }
     }
     Ok(kept)

@@ -17,7 +17,7 @@ use crate::data::ExampleIndex;
 use crate::data::split::Split;
 use crate::evaluate::scores::mean;
 use crate::evaluate::{Scored, Scores};
-use crate::event::{Behind, Event, Purpose};
+use crate::event::{Behind, Decision, Purpose};
 use crate::optimize::joining::NewCandidate;
 use crate::optimize::pool::ranking;
 use crate::optimize::reuse::{Answers, EvaluationRequest};
@@ -98,7 +98,7 @@ pub fn validate(
     };
     let mut contenders: Vec<Contender> = candidates.into_iter().map(contender).collect();
     let first = state.members.len();
-    let given_up = |index: usize, contender: &Contender, behind: Behind| Event::ValidationGivenUp {
+    let given_up = |index: usize, contender: &Contender, behind: Behind| Decision::ValidationGivenUp {
         iteration,
         candidate: first + index,
         validated: contender.answers.len(),
@@ -122,7 +122,7 @@ pub fn validate(
             if is_behind || is_all_zero {
                 contender.is_given_up = true;
                 let behind = if is_behind { Behind::Best } else { Behind::NothingRight };
-                session.log(&given_up(index, contender, behind))?;
+                session.log(given_up(index, contender, behind))?;
             }
         }
     }
@@ -130,7 +130,7 @@ pub fn validate(
     for (index, contender) in contenders.iter().enumerate() {
         if contender.answers.len() < all && !contender.is_given_up {
             let behind = if complete > 0 { Behind::Another } else { Behind::Budget };
-            session.log(&given_up(index, contender, behind))?;
+            session.log(given_up(index, contender, behind))?;
         }
     }
     for Contender { new, answers, .. } in contenders {

@@ -6,7 +6,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use super::settings::Settings;
 use crate::data::split::Split;
 use crate::data::{Example, listed, to_text};
-use crate::event::Purpose;
+use crate::event::{MethodStep, Purpose};
 use crate::optimize::joining::open_modules;
 use crate::optimize::reflection::demonstrations::{correct_call, labelled_demonstration, take_fitting};
 use crate::optimize::reflection::instruction::{max_text_tokens, read_instruction};
@@ -171,7 +171,7 @@ impl OptionMaker<'_> {
                 let sets = &sets[module_index];
                 let shown = if sets.is_empty() { &[][..] } else { &sets[n % sets.len()][..] };
                 let prompt = self.instruction_prompt(session, module_index, &summaries, tip, shown);
-                let attempt = Attempt { proposal: questions.len() + 1, module_index, operator: "ground" };
+                let attempt = Attempt { proposal: questions.len() + 1, module_index, operator: MethodStep::Ground.into() };
                 questions.push(Reflection {
                     attempt,
                     parent: 0,
@@ -199,7 +199,7 @@ impl OptionMaker<'_> {
     fn summaries(&self, session: &mut Session<'_>) -> Result<Summaries, Halt> {
         let prompts = [self.data_prompt(session), self.program_prompt(session)];
         let question = |(prompt, proposal)| Reflection {
-            attempt: Attempt { proposal, module_index: 0, operator: "summarize" },
+            attempt: Attempt { proposal, module_index: 0, operator: MethodStep::Summarize.into() },
             parent: 0,
             prompt: Ok(prompt),
             max_tokens: MAX_SUMMARY_TOKENS,

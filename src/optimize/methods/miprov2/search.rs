@@ -10,7 +10,7 @@ use super::settings::Settings;
 use crate::data::split::Split;
 use crate::engine::ModelId;
 use crate::evaluate::{Scored, scores};
-use crate::event::{Event, Purpose, StopReason};
+use crate::event::{Decision, MethodStep, Origin, Purpose, StopReason};
 use crate::optimize::idle::IdleIterations;
 use crate::optimize::joining::{self, NewCandidate, Proposal, early_stop, open_modules};
 use crate::optimize::optimizer::Optimizer;
@@ -116,17 +116,17 @@ impl Miprov2 {
         let mut examples: Vec<usize> = (0..session.validation_size()).collect();
         examples.shuffle(&mut random);
         examples.truncate(trials.minibatch);
-        session.log(&Event::Iteration { iteration, parents: vec![0], minibatch: Vec::new() })?;
+        session.log(Decision::Iteration { iteration, parents: vec![0], minibatch: Vec::new() })?;
         if !trials.tried.contains_key(&combination) {
             let is_changed = |&module_index: &usize| candidate.0[module_index] != self.seed.0[module_index];
-            let operators: Vec<(usize, &'static str)> =
-                (0..candidate.0.len()).filter(is_changed).map(|module_index| (module_index, "tpe")).collect();
+            let operators: Vec<(usize, Origin)> =
+                (0..candidate.0.len()).filter(is_changed).map(|module_index| (module_index, MethodStep::Tpe.into())).collect();
             joining::log_proposal(session, Proposal { iteration, number: 1, parent: PoolIndex::SEED }, &candidate, &operators)?;
         }
         let rollouts = session.evaluate(Purpose::Trial, Split::Val, &candidate, &examples)?;
         let scores: Vec<Option<f64>> = rollouts.iter().map(|scored| Scored::score(scored)).collect();
         let mean = scores::mean(&scores).unwrap_or(0.0);
-        session.log(&Event::Tried { iteration, proposal: 1, split: Split::Val, examples: examples.len(), mean })?;
+        session.log(Decision::Tried { iteration, proposal: 1, split: Split::Val, examples: examples.len(), mean })?;
         trials.choices.record(&combination, mean);
         let means = trials.tried.entry(combination).or_default();
         *means = Means { sum: means.sum + mean, count: means.count + 1 };
@@ -160,7 +160,7 @@ impl Optimizer for Miprov2 {
         if let Some(reason) = early_stop(session, &self.members, questions as u64) {
             return Ok(reason);
         }
-        session.log(&Event::Iteration { iteration: 1, parents: vec![0], minibatch: Vec::new() })?;
+        session.log(Decision::Iteration { iteration: 1, parents: vec![0], minibatch: Vec::new() })?;
         let mut trials = self.start_trials(session)?;
         let cost = (trials.minibatch + session.validation_size()) as u64;
         let (mut idle, mut improved) = (IdleIterations::new(MAX_IDLE), 1);

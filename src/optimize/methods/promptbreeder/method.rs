@@ -11,6 +11,7 @@ use super::mutation::Mutation;
 use super::population::{Birth, Population, Unit};
 use super::prompts::{change_mutation_prompts, mutation_request, task_prompt_request};
 use crate::evaluate::Scored;
+use crate::event::MethodStep;
 use crate::optimize::methods::single_prompt::{Iteration, ProposedText, SinglePromptMethod, TextQuestion, task_sentence};
 use crate::optimize::reflection::demonstrations::{correct_call, take_fitting};
 use crate::optimize::reflection::instruction::max_text_tokens;
@@ -160,7 +161,7 @@ impl SinglePromptMethod for Promptbreeder {
         let base = iteration.base_text();
         let question = |(mutation_prompt, style): (&String, &&str)| {
             let prompt = mutation_request(&format!("The task: {task}\n{mutation_prompt} {style}"), &base.instruction);
-            TextQuestion { prompt: Ok(prompt), operator: "first prompts" }
+            TextQuestion { prompt: Ok(prompt), operator: MethodStep::FirstPrompts.into() }
         };
         let questions = mutation_prompts[1..].iter().zip(THINKING_STYLES.iter().cycle()).map(question).collect();
         let texts = iteration.ask(iteration.temperature(), questions)?;
@@ -186,7 +187,7 @@ impl SinglePromptMethod for Promptbreeder {
         let calls: Vec<Vec<Demonstration>> = births.iter().map(|birth| correct_calls(iteration, &birth.unit)).collect();
         let question = |(birth, calls): (&Birth, &Vec<Demonstration>)| {
             let prompt = task_prompt_request(&self.population, iteration, birth, calls);
-            TextQuestion { prompt: Ok(prompt), operator: birth.mutation.name() }
+            TextQuestion { prompt: Ok(prompt), operator: birth.mutation.step().into() }
         };
         let questions = births.iter().zip(&calls).map(question).collect();
         let mut texts = iteration.ask(iteration.temperature(), questions)?;

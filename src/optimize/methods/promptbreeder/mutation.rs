@@ -1,5 +1,7 @@
 //! The mutation operators of Promptbreeder.
 
+use crate::event::MethodStep;
+
 /// How a unit is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutation {
@@ -34,18 +36,18 @@ impl Mutation {
         Self::Lamarckian,
     ];
 
-    /// Returns the name in events and in the summary.
+    /// Returns the step by which events and the summary name this mutation.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub fn step(self) -> MethodStep {
         match self {
-            Self::ZeroOrder => "zero-order",
-            Self::FirstOrder => "first-order",
-            Self::Distribution => "distribution",
-            Self::RankedDistribution => "ranked-distribution",
-            Self::Lineage => "lineage",
-            Self::ZeroOrderHyper => "zero-order-hyper",
-            Self::FirstOrderHyper => "first-order-hyper",
-            Self::Lamarckian => "lamarckian",
+            Self::ZeroOrder => MethodStep::ZeroOrder,
+            Self::FirstOrder => MethodStep::FirstOrder,
+            Self::Distribution => MethodStep::Distribution,
+            Self::RankedDistribution => MethodStep::RankedDistribution,
+            Self::Lineage => MethodStep::Lineage,
+            Self::ZeroOrderHyper => MethodStep::ZeroOrderHyper,
+            Self::FirstOrderHyper => MethodStep::FirstOrderHyper,
+            Self::Lamarckian => MethodStep::Lamarckian,
         }
     }
 

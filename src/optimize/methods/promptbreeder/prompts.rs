@@ -50,7 +50,11 @@ pub(super) fn change_mutation_prompts(iteration: &mut Iteration<'_, '_>, births:
             ),
         };
         questions.push(Reflection {
-            attempt: Attempt { proposal: index + 1, module_index: iteration.module_index, operator: birth.mutation.name() },
+            attempt: Attempt {
+                proposal: index + 1,
+                module_index: iteration.module_index,
+                operator: birth.mutation.step().into(),
+            },
             parent: iteration.best_member(),
             prompt: Ok(PackedPrompt::without_examples(prompt)),
             max_tokens: MAX_MUTATION_TOKENS,

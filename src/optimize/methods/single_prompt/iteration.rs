@@ -10,7 +10,7 @@ use super::trials::{Trials, Tried};
 use crate::data::split::Split;
 use crate::engine::Completion;
 use crate::evaluate::{Scored, scores};
-use crate::event::{Event, Purpose};
+use crate::event::{Decision, MethodStep, Origin, Purpose};
 use crate::optimize::joining::{self, Proposal};
 use crate::optimize::reflection::instruction::read_instruction;
 use crate::optimize::reflection::packing::PackedPrompt;
@@ -26,15 +26,15 @@ use crate::program::{Candidate, Demonstration, Module, ModuleText, PoolIndex};
 pub struct TextQuestion {
     /// The prompt, or the reason why there is none.
     pub prompt: Result<PackedPrompt, Unusable>,
-    /// The name of the method's step, for the events.
-    pub operator: &'static str,
+    /// The method's step, for the events.
+    pub operator: Origin,
 }
 
 impl TextQuestion {
     /// Creates a question that shows no examples.
     #[must_use]
-    pub fn without_examples(prompt: String, operator: &'static str) -> Self {
-        Self { prompt: Ok(PackedPrompt::without_examples(prompt)), operator }
+    pub fn without_examples(prompt: String, operator: MethodStep) -> Self {
+        Self { prompt: Ok(PackedPrompt::without_examples(prompt)), operator: operator.into() }
     }
 }
 
@@ -45,8 +45,8 @@ pub struct ProposedText {
     pub number: usize,
     /// The text.
     pub text: ModuleText,
-    /// The name of the method's step that made it.
-    pub operator: &'static str,
+    /// The method's step that made it.
+    pub operator: Origin,
 }
 
 /// An iteration on one module.
@@ -261,7 +261,7 @@ impl<'t, 's> Iteration<'t, 's> {
             tried.rollouts.truncate(if part.start == 0 { 0 } else { tried.rollouts.len() });
             tried.rollouts.extend(rollouts);
             tried.fitness = tried.fitness.extended_by(&fitness, part.start);
-            self.session.log(&Event::Tried {
+            self.session.log(Decision::Tried {
                 iteration: self.number,
                 proposal: proposed.number,
                 split: Split::Train,

@@ -7,7 +7,7 @@ use super::method::SinglePromptMethod;
 use super::share::BudgetShare;
 use super::trials::Trials;
 use crate::engine::ModelId;
-use crate::event::{Event, StopReason};
+use crate::event::{Decision, MethodStep, StopReason};
 use crate::optimize::idle::IdleIterations;
 use crate::optimize::joining::{self, NewCandidate, early_stop, open_modules};
 use crate::optimize::optimizer::Optimizer;
@@ -79,7 +79,7 @@ impl<M: SinglePromptMethod> SinglePromptSearch<M> {
         for (turn, &module_index) in modules.iter().enumerate() {
             if modules.len() > 1 {
                 let module = session.program().modules[module_index].name.clone();
-                session.log(&Event::Turn { iteration: self.iteration + 1, module, of: modules.len() })?;
+                session.log(Decision::Turn { iteration: self.iteration + 1, module, of: modules.len() })?;
             }
             let share = BudgetShare::new(session, modules.len() - turn);
             reason = self.change_module(session, module_index, examples, share)?;
@@ -125,7 +125,7 @@ impl<M: SinglePromptMethod> SinglePromptSearch<M> {
             let train = session.train();
             let minibatch = examples.iter().map(|&index| train[index].id.clone()).collect();
             let parents = vec![self.trials.best_member()];
-            session.log(&Event::Iteration { iteration: self.iteration, parents, minibatch })?;
+            session.log(Decision::Iteration { iteration: self.iteration, parents, minibatch })?;
             let before = session.spent().rollouts;
             let mut iteration = Iteration {
                 number: self.iteration,
@@ -137,7 +137,7 @@ impl<M: SinglePromptMethod> SinglePromptSearch<M> {
                 trials: &mut self.trials,
             };
             if round == 0 {
-                let seed = ProposedText { number: 0, text: iteration.base_text().clone(), operator: "seed" };
+                let seed = ProposedText { number: 0, text: iteration.base_text().clone(), operator: MethodStep::Seed.into() };
                 iteration.run(&[seed], 0..examples.len())?;
                 self.method.begin(&mut iteration)?;
             } else {

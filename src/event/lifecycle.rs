@@ -1,0 +1,149 @@
+//! The events of a run that are no decisions: loading models, evaluating, the progress of a wave, the end.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::StopReason;
+use crate::data::split::Split;
+use crate::engine::EngineProgress;
+use crate::engine::settings::Preparation;
+
+/// An event of a run that is not a decision of the optimizer. The journal does not store it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Lifecycle {
+    /// The plan was read and the data was checked.
+    Started {
+        /// The path of the run directory.
+        run: PathBuf,
+        /// The numbers of training, validation and test examples, in this order.
+        examples: [usize; 3],
+        /// Whether the validation examples were taken from the training data.
+        val_from_train: bool,
+        /// The most rollouts that the search may charge. None where only time is limited. The test evaluations are not
+        /// counted.
+        most_rollouts: Option<u64>,
+        /// The most seconds that the search may take. None where only rollouts are limited.
+        most_seconds: Option<u64>,
+    },
+    /// A preparation step of a model begins that may take long.
+    Preparing {
+        /// The preparation step.
+        what: Preparation,
+        /// The name of the model in the task file.
+        model: String,
+        /// The size of the model file in bytes.
+        bytes: u64,
+    },
+    /// A corpus is about to be read. Its index is built too, unless it was built before.
+    Indexing {
+        /// The path of the corpus file.
+        corpus: PathBuf,
+        /// The size of the corpus file in bytes.
+        bytes: u64,
+    },
+    /// The weights of all models are in memory.
+    ModelsLoaded {
+        /// The seconds that loading took.
+        seconds: f64,
+    },
+    /// The fastest threads and batch size of a model were measured, because it is new on this machine.
+    ModelMeasured {
+        /// The name of the model in the task file.
+        model: String,
+        /// The number of llama.cpp threads that was fastest.
+        threads: usize,
+        /// The number of tokens in a batch that was fastest.
+        chunk: usize,
+        /// The seconds that the measurement took.
+        seconds: f64,
+    },
+    /// The run directory has a journal, from which the run resumes. The events from here to [`Lifecycle::CaughtUp`] repeat
+    /// what happened before.
+    Resumed {
+        /// The number of records in the journal.
+        records: usize,
+        /// The seconds of work that the journal stands for.
+        seconds: f64,
+    },
+    /// The journal has no more records. Everything from here on is new.
+    CaughtUp,
+    /// A wave of rollouts begins.
+    Evaluating {
+        /// The purpose of the rollouts.
+        purpose: Purpose,
+        /// The part of the data that the examples are from.
+        split: Split,
+        /// The number of rollouts that have to be run.
+        fresh: usize,
+        /// The number of rollouts that are reused from the journal's cache.
+        reused: usize,
+    },
+    /// The engine reports its progress on a list of requests, several times a second.
+    Progress {
+        /// What the engine has done since the list of requests began.
+        done: EngineProgress,
+        /// The number of requests in the list.
+        of: usize,
+        /// The seconds since the list of requests began.
+        seconds: f64,
+    },
+    /// A wave of rollouts is complete.
+    Evaluated {
+        /// The purpose of the rollouts.
+        purpose: Purpose,
+        /// The mean score of the rollouts that were scored. None where none was.
+        mean: Option<f64>,
+        /// The number of rollouts charged to the budget so far.
+        spent: u64,
+        /// The seconds of work of the search so far, over all processes that took part in it.
+        elapsed: f64,
+    },
+    /// The metric failed on a rollout, twice.
+    Unscored {
+        /// The id of the example.
+        example: String,
+        /// The error message of the metric.
+        cause: String,
+    },
+    /// The reflectors have answered a list of requests.
+    Reflected {
+        /// The seconds of work of the search so far, over all processes that took part in it.
+        elapsed: f64,
+    },
+    /// The search is over. The test evaluations follow, if there are test examples.
+    Stopped {
+        /// The stop reason.
+        reason: StopReason,
+    },
+    /// A candidate was scored on the test examples.
+    Tested {
+        /// The pool index of the candidate.
+        candidate: usize,
+        /// The mean score on the test examples. None where the metric failed on all of them.
+        mean: Option<f64>,
+    },
+}
+
+/// The purpose of a wave of rollouts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Scores the seed on all validation examples.
+    SeedValidation,
+    /// Runs the seed on a few training examples, to collect demonstrations.
+    Bootstrap,
+    /// Runs parents on a minibatch, for their traces and as the gate's reference.
+    Parent,
+    /// Runs children on the same minibatch.
+    Gate,
+    /// Runs a merged candidate on a few validation examples.
+    MergeGate,
+    /// Scores candidates on a part of the training or validation examples, to compare them with each other.
+    Trial,
+    /// Scores accepted children on validation examples.
+    Validation,
+    /// Scores the seed or the best candidate on the test examples.
+    Test,
+}

@@ -1,0 +1,215 @@
+//! The state of a run, as its events describe it.
+//!
+//! [`RunState::apply`] folds the events one after the other. It is pure: no clock, no file, no terminal. The terminal view, the
+//! plain progress lines, the summary and the report all take their figures from here.
+
+mod activity;
+mod proposal_names;
+mod request_progress;
+
+use std::path::PathBuf;
+
+pub use self::activity::Activity;
+pub use self::proposal_names::ProposalNames;
+pub use self::request_progress::{RequestProgress, TokenRates};
+use super::tally::Tally;
+use crate::event::{Decision, Event, Lifecycle, StopReason};
+
+/// What is known about a run from the events so far.
+#[derive(Debug, Clone, Default)]
+pub struct RunState {
+    /// The run directory. None where there is no run, as while `gepard eval` scores a candidate.
+    pub run: Option<PathBuf>,
+    /// The most rollouts that the search may charge. None where they are not limited, or not known.
+    pub most_rollouts: Option<u64>,
+    /// The most seconds that the search may take. None where they are not limited, or not known.
+    pub most_seconds: Option<u64>,
+    /// Whether test evaluations follow the search.
+    pub has_test: bool,
+    /// Whether the events repeat what the journal holds.
+    pub is_replaying: bool,
+    /// The number of rollouts charged to the budget.
+    pub spent: u64,
+    /// The seconds of work of the search, up to the last complete list of requests.
+    pub elapsed: f64,
+    /// What the run is doing. None before anything has begun.
+    pub activity: Option<Activity>,
+    /// The progress of the engine since the activity began.
+    pub requests: RequestProgress,
+    /// The tokens per second of the last list of requests. None before there was one.
+    pub rates: Option<TokenRates>,
+    /// The number of candidates in the pool.
+    pub candidates: usize,
+    /// The best validation means so far, in rising order, each with the rollouts charged when it was reached.
+    pub improvements: Vec<Improvement>,
+    /// The candidate that joined the pool last. None before the seed joined.
+    pub last_joined: Option<JoinedCandidate>,
+    /// Why the search ended. None while it continues.
+    pub stopped: Option<StopReason>,
+    /// The names of the current iteration's proposals.
+    pub proposals: ProposalNames,
+    /// Counts of what became of the proposals.
+    pub tally: Tally,
+}
+
+/// A rise of the best validation mean.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Improvement {
+    /// The number of rollouts charged to the budget when the candidate joined the pool.
+    pub spent: u64,
+    /// The candidate's mean score on all validation examples.
+    pub mean: f64,
+}
+
+/// A candidate that joined the pool.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JoinedCandidate {
+    /// Its pool index.
+    pub pool_index: usize,
+    /// Where it comes from: "seed", "merge", or the name of its proposal.
+    pub source: String,
+    /// Its mean score on the validation examples that it was scored on.
+    pub mean: f64,
+    /// Whether it was run on all validation examples.
+    pub is_complete: bool,
+    /// Its mean minus the best mean before it joined. None for the seed and for a partially validated candidate, whose mean is
+    /// of other examples.
+    pub gain: Option<f64>,
+    /// Whether its mean is the best so far.
+    pub is_best: bool,
+}
+
+impl RunState {
+    /// Updates the state by the next event.
+    pub fn apply(&mut self, event: &Event) {
+        if let Some(activity) = Activity::begun_by(event) {
+            self.activity = Some(activity);
+            self.requests = RequestProgress::default();
+        }
+        match event {
+            Event::Decision(decision) => self.apply_decision(decision),
+            Event::Lifecycle(event) => self.apply_lifecycle(event),
+        }
+    }
+
+    /// Updates the state by a decision. An event that only counts is left to the tally.
+    pub(super) fn apply_decision(&mut self, decision: &Decision) {
+        self.tally.record(decision);
+        self.proposals.record(decision);
+        if let Decision::Accepted { candidate, parents, proposal, mean, complete, spent, .. } = decision {
+            let best_before = self.best();
+            let is_best = *complete && best_before.is_none_or(|best| *mean > best);
+            if is_best {
+                self.improvements.push(Improvement { spent: *spent, mean: *mean });
+            }
+            let source = match parents.as_slice() {
+                [] => "seed",
+                [_] => self.proposals.name(*proposal),
+                _ => "merge",
+            };
+            self.candidates = candidate + 1;
+            self.last_joined = Some(JoinedCandidate {
+                pool_index: *candidate,
+                source: source.to_owned(),
+                mean: *mean,
+                is_complete: *complete,
+                gain: best_before.filter(|_| *complete).map(|best| mean - best),
+                is_best,
+            });
+        }
+    }
+
+    fn apply_lifecycle(&mut self, event: &Lifecycle) {
+        match event {
+            Lifecycle::Started { run, examples: [.., test], most_rollouts, most_seconds, .. } => {
+                self.run = Some(run.clone());
+                self.has_test = *test > 0;
+                (self.most_rollouts, self.most_seconds) = (*most_rollouts, *most_seconds);
+            }
+            Lifecycle::Resumed { .. } => self.is_replaying = true,
+            Lifecycle::CaughtUp | Lifecycle::Tested { .. } => self.is_replaying = false,
+            Lifecycle::Progress { done, of, seconds } => {
+                self.rates = TokenRates::new(*done, *seconds).or(self.rates);
+                self.requests.update(*done, *of, *seconds);
+            }
+            Lifecycle::Evaluated { mean, spent, elapsed, .. } => {
+                (self.spent, self.elapsed) = (*spent, *elapsed);
+                self.requests = RequestProgress::default();
+                self.tally.record_mean(*mean);
+            }
+            Lifecycle::Reflected { elapsed } => {
+                self.elapsed = *elapsed;
+                self.requests = RequestProgress::default();
+            }
+            Lifecycle::Stopped { reason } => {
+                self.is_replaying = false;
+                self.stopped = Some(*reason);
+            }
+            Lifecycle::Preparing { .. }
+            | Lifecycle::Indexing { .. }
+            | Lifecycle::ModelsLoaded { .. }
+            | Lifecycle::ModelMeasured { .. }
+            | Lifecycle::Evaluating { .. }
+            | Lifecycle::Unscored { .. } => {}
+        }
+    }
+
+    /// Returns the best mean on all validation examples. None before the seed joined the pool.
+    #[must_use]
+    pub fn best(&self) -> Option<f64> {
+        self.improvements.last().map(|improvement| improvement.mean)
+    }
+
+    /// Returns the seconds of work of the search, the list of requests under way included.
+    #[must_use]
+    pub fn elapsed_now(&self) -> f64 {
+        self.elapsed + self.requests.seconds()
+    }
+
+    /// Returns the seconds until the budget is spent, at the pace so far. With two limits it is the one that is reached first.
+    /// None where no rollout was charged yet and time is not limited, and after the search ended.
+    #[must_use]
+    pub fn seconds_left(&self) -> Option<f64> {
+        let elapsed = self.elapsed_now();
+        let by_rollouts = self.most_rollouts.filter(|_| self.spent > 0);
+        let by_rollouts = by_rollouts.map(|most| elapsed * most.saturating_sub(self.spent) as f64 / self.spent as f64);
+        let by_time = self.most_seconds.map(|most| (most as f64 - elapsed).max(0.0));
+        by_rollouts.into_iter().chain(by_time).reduce(f64::min).filter(|_| self.stopped.is_none())
+    }
+
+    /// Returns the spent share of the budget, in [0, 1]. With two limits it is the larger share.
+    #[must_use]
+    pub fn spent_share(&self) -> f64 {
+        let share = |most: Option<u64>, spent: f64| most.filter(|most| *most > 0).map(|most| spent / most as f64);
+        let shares = [share(self.most_rollouts, self.spent as f64), share(self.most_seconds, self.elapsed)];
+        shares.into_iter().flatten().fold(0.0, f64::max).clamp(0.0, 1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_that_is_reached_first_decides_how_much_is_left() {
+        let left = |spent, elapsed, most_rollouts, most_seconds| {
+            RunState { spent, elapsed, most_rollouts, most_seconds, ..RunState::default() }.seconds_left()
+        };
+        assert_eq!(left(0, 5.0, Some(100), None), None);
+        assert_eq!(left(50, 60.0, Some(100), None), Some(60.0));
+        assert_eq!(left(50, 60.0, Some(100), Some(90)), Some(30.0));
+        assert_eq!(left(50, 100.0, None, Some(90)), Some(0.0));
+    }
+
+    #[test]
+    fn events_between_resumed_and_caught_up_are_a_replay() {
+        let mut state = RunState::default();
+        let mut is_replaying = |event: Lifecycle| {
+            state.apply(&event.into());
+            state.is_replaying
+        };
+        assert!(is_replaying(Lifecycle::Resumed { records: 3, seconds: 1.0 }));
+        assert!(is_replaying(Lifecycle::Reflected { elapsed: 1.0 }));
+        assert!(!is_replaying(Lifecycle::CaughtUp));
+    }
+}
