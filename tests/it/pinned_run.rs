@@ -1,10 +1,10 @@
-//! A run worked out by hand, event by event.
+//! A run whose decisions were worked out by hand.
 
 use crate::support::Task;
 use gepard::event::{Decision, Event, Lifecycle};
 use gepard::hooks::Hooks;
 
-/// An event in a line; None for those that are no decisions.
+/// Describes a decision in one line. None for decisions that the expected run leaves out, and for most life-cycle events.
 fn line(event: &Event) -> Option<String> {
     let list = |items: &[usize]| items.iter().map(ToString::to_string).collect::<Vec<_>>().join("+");
     let texts = |texts: &[(String, String)]| texts.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join(" / ");
@@ -36,18 +36,18 @@ fn line(event: &Event) -> Option<String> {
     })
 }
 
-/// The draws are the seed's; everything else follows by hand. Items 1, 3, 5, 7, 9, 11 and 0 are red,
+/// The random draws are those of the seed; everything else follows by hand. Items 1, 3, 5, 7, 9, 11 and 0 are red,
 /// 0, 1, 2, 3, 4, 7 and 8 are large, and so from 100 on for validation. A right field counts a half.
 ///
 /// - Spent: 12 for the seed. Iteration 1: 3 + 3 + 12. 2: the same. 3: a merge's gate, 5. 4 and 5: a parent on 3.
-///   6: items 3 and 8 are known of candidate 1, so 1 + 3 + 12. 7: 5, and 7 more of the validation. 8: 18.
+///   6: the rollouts of candidate 1 on items 3 and 8 are reused, so 1 + 3 + 12. 7: 5, and 7 more of the validation. 8: 18.
 ///   9: 3. 10: 6. That makes 114 of 130, and an iteration may need 18.
 /// - A reflector whose answer is unusable is asked once more.
-/// - Modules: 1 is born when 0 stands at size, 2 when it stands at colour again. 4 has the further of 2 and 3, size;
-///   5 has colour.
-/// - Merges: after 1 and after 5, the fronts hold only a parent and its child. In 3, the two are better on the red and
-///   small (111, 109), and on the blue and large (108, 104); on those, the merged one has a half where the better
-///   has 1, and nothing on the blue and small 106.
+/// - Round robin over modules: candidate 1 is created when the next module of candidate 0 is size, candidate 2 when it is colour
+///   again. Candidate 4 continues where the further of its parents 2 and 3 was, at size; candidate 5 continues at colour.
+/// - Merges: after iterations 1 and 5, the Pareto fronts hold only a parent and its child, which are not merged. In iteration 3,
+///   one parent is better on the red and small examples (111, 109), the other on the blue and large ones (108, 104). There the
+///   merged candidate scores a half where the better parent scores 1, and on the blue and small 106 it scores 0.
 const RUN: &str = "   accept 0 from []: 0.417, 12 spent
 1: improve 0 on 8 1 3
    reflect on colour
@@ -99,8 +99,8 @@ fn ten_iterations_are_as_worked_out_by_hand() {
     let task = Task::of_two_modules(&[junk]);
     let plan = task.plan(&["optimize.seed=344", "optimize.budget=130", "optimize.module_selection=round-robin"]);
     let mut lines = Vec::new();
-    let mut hear = |event: &Event| lines.extend(line(event));
-    let summary = gepard::run::optimize(&plan, &task.path("run"), &mut Hooks::listening(&mut hear)).unwrap();
+    let mut on_event = |event: &Event| lines.extend(line(event));
+    let summary = gepard::run::optimize(&plan, &task.path("run"), &mut Hooks::listening(&mut on_event)).unwrap();
     assert_eq!(lines, RUN.lines().collect::<Vec<_>>());
     assert_eq!((summary.rollouts, summary.merges, summary.merges_rejected), (114, 1, 1));
     let runner_up = summary.runner_up.unwrap();
