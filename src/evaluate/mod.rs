@@ -3,6 +3,7 @@
 pub mod answer_cache;
 pub mod evaluator;
 pub mod failures;
+pub mod ranking;
 pub mod request;
 pub mod scored;
 pub mod scores;

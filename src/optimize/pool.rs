@@ -1,9 +1,9 @@
 //! The pool of accepted candidates, and which of them is the best.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Index;
 
+use crate::evaluate::ranking::ranked;
 use crate::evaluate::scores::{Scores, mean, rounded};
 use crate::event::StopReason;
 use crate::program::{Candidate, PoolIndex};
@@ -58,19 +58,6 @@ impl Index<PoolIndex> for Vec<Member> {
 #[must_use]
 pub fn ranking(members: &[Member]) -> Vec<PoolIndex> {
     ranked(members.iter().map(|member| member.complete.then(|| (member.mean(), member.prompt_tokens))))
-}
-
-/// Ranks candidates as [`ranking`] does. `standings` has the mean score and the prompt tokens of each candidate of the
-/// pool in order; None for a partially validated one.
-pub(crate) fn ranked(standings: impl Iterator<Item = Option<(f64, usize)>>) -> Vec<PoolIndex> {
-    let mut complete: Vec<_> =
-        standings.zip((0..).map(PoolIndex)).filter_map(|(standing, index)| Some((standing?, index))).collect();
-    complete.sort_by(|((mean_a, tokens_a), a), ((mean_b, tokens_b), b)| {
-        // A shorter prompt that is never right is no improvement.
-        let shorter = if *mean_a > 0.0 { tokens_a.cmp(tokens_b) } else { Ordering::Equal };
-        mean_b.partial_cmp(mean_a).unwrap_or(Ordering::Equal).then(shorter).then(a.cmp(b))
-    });
-    complete.into_iter().map(|(_, index)| index).collect()
 }
 
 /// Returns the mean score of the best member; 0 where no member is fully validated.

@@ -8,8 +8,8 @@ use super::iteration::Iteration;
 use super::rollouts::{CandidateRollouts, SeenExample};
 use crate::data::split::Split;
 use crate::engine::Message;
+use crate::evaluate::ranking::ranked;
 use crate::event::{Origin, StopReason};
-use crate::optimize::pool::ranked;
 use crate::report::spending::Spending;
 use crate::report::texts::Texts;
 
@@ -118,7 +118,7 @@ impl History {
     }
 
     /// Returns the pool indices of the candidates that were validated in full, the best first, in the order of
-    /// [`ranking`](crate::optimize::pool::ranking).
+    /// [`ranked`](crate::evaluate::ranking::ranked).
     #[must_use]
     pub fn ranking(&self) -> Vec<usize> {
         let standings = self.members.iter().map(|member| member.complete.then_some((member.mean, member.prompt_tokens)));
