@@ -126,8 +126,7 @@ pub fn validate(session: &mut Session<'_>, members: &[Member], iteration: u64, n
     let examples = ExampleIndex::all(session.validation_size());
     let purpose = if members.is_empty() { Purpose::SeedValidation } else { Purpose::Validation };
     session.require_budget(examples.len() as u64)?;
-    let indices: Vec<usize> = examples.iter().map(|example| example.0).collect();
-    let rollouts = session.evaluate(purpose, Split::Val, &new.candidate, &indices)?;
+    let rollouts = session.evaluate(purpose, Split::Val, &new.candidate, &examples)?;
     let rollouts: Vec<(ExampleIndex, Arc<Scored>)> = examples.into_iter().zip(rollouts).collect();
     join(session, members, iteration, new, &rollouts)
 }

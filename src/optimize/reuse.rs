@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::recorder::Recorder;
+use crate::data::ExampleIndex;
 use crate::data::split::Split;
 use crate::error::RunError;
 use crate::evaluate::scored::Scored;
@@ -16,7 +17,7 @@ pub struct EvaluationRequest<'a> {
     /// The candidate.
     pub candidate: &'a Candidate,
     /// The indices of the examples in their split.
-    pub example_indices: &'a [usize],
+    pub example_indices: &'a [ExampleIndex],
 }
 
 /// The scored rollouts of one [`EvaluationRequest`], in the order of its examples; None for those that were not run.
@@ -33,12 +34,12 @@ struct StoredRollout {
 /// An index of the rollouts in a journal, by split, candidate key and example index. The rollouts themselves stay in the journal.
 #[derive(Debug, Default)]
 pub(super) struct RolloutIndex {
-    by_candidate: BTreeMap<(Split, String), BTreeMap<usize, StoredRollout>>,
+    by_candidate: BTreeMap<(Split, String), BTreeMap<ExampleIndex, StoredRollout>>,
 }
 
 impl RolloutIndex {
     /// Adds the rollout at `index` of a record.
-    pub(super) fn add(&mut self, split: Split, key: &str, example_index: usize, record: RecordId, index: usize) {
+    pub(super) fn add(&mut self, split: Split, key: &str, example_index: ExampleIndex, record: RecordId, index: usize) {
         let of_candidate = self.by_candidate.entry((split, key.to_owned())).or_default();
         of_candidate.insert(example_index, StoredRollout { record, index });
     }

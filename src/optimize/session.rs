@@ -8,8 +8,8 @@ use rand_chacha::ChaCha8Rng;
 use super::recorder::{Recorder, SearchStore};
 use super::reuse::{Answers, EvaluationRequest, RolloutIndex};
 use crate::config::OptimizePlan;
-use crate::data::Example;
 use crate::data::split::{Split, Splits};
+use crate::data::{Example, ExampleIndex};
 use crate::engine::{Completion, ModelId, Request, Usage};
 use crate::error::RunError;
 use crate::evaluate::evaluator::{Evaluator, salt};
@@ -163,8 +163,8 @@ impl<'a> Session<'a> {
     /// # Panics
     /// If there is no validation example at `example_index`.
     #[must_use]
-    pub fn validation_id(&self, example_index: usize) -> &str {
-        &self.splits.val[example_index].id
+    pub fn validation_id(&self, example_index: ExampleIndex) -> &str {
+        &self.splits.val[example_index.0].id
     }
 
     /// Returns what the search has spent so far.
@@ -283,7 +283,7 @@ impl<'a> Session<'a> {
         purpose: Purpose,
         split: Split,
         candidate: &Candidate,
-        example_indices: &[usize],
+        example_indices: &[ExampleIndex],
     ) -> Result<Vec<Arc<Scored>>, Halt> {
         let request = EvaluationRequest { candidate, example_indices };
         let answers = self.evaluate_while(purpose, split, &[request], &mut |_, _| true)?;

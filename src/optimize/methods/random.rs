@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::data::Example;
 use crate::data::split::Split;
+use crate::data::{Example, ExampleIndex};
 use crate::engine::ModelId;
 use crate::evaluate::Scored;
 use crate::event::{Decision, Origin, Purpose, StopReason};
@@ -48,7 +48,7 @@ impl Random {
         session: &mut Session<'_>,
         iteration: u64,
         module_index: usize,
-        batch: &[usize],
+        batch: &[ExampleIndex],
     ) -> Result<(), Halt> {
         let train = session.train();
         let minibatch = batch.iter().map(|&index| train[index].id.clone()).collect();
@@ -109,7 +109,6 @@ impl Optimizer for Random {
                 return Ok(reason);
             }
             let batch = batches.deal(|epoch| session.random("minibatch", epoch));
-            let batch: Vec<usize> = batch.into_iter().map(|example| example.0).collect();
             session.require_budget((batch.len() + session.validation_size()) as u64)?;
             let before = session.spent().rollouts;
             self.try_rewrite(session, iteration, module_index, &batch)?;

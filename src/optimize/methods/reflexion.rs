@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use rand::seq::SliceRandom;
 
+use crate::data::ExampleIndex;
 use crate::data::split::Split;
 use crate::engine::ModelId;
 use crate::evaluate::{Scored, scores};
@@ -67,14 +68,14 @@ impl Reflexion {
         &self,
         session: &mut Session<'_>,
         trial: u64,
-        open: &[usize],
-        states: &mut BTreeMap<usize, ExampleState>,
+        open: &[ExampleIndex],
+        states: &mut BTreeMap<ExampleIndex, ExampleState>,
     ) -> Result<(), Halt> {
         let train = session.train();
         let minibatch = open.iter().map(|&index| train[index].id.clone()).collect();
         session.log(Decision::Iteration { iteration: trial, parents: vec![0], minibatch })?;
         let module_index = open_modules(session).first().copied().unwrap_or(0);
-        let question = |(index, proposal): (&usize, usize)| {
+        let question = |(index, proposal): (&ExampleIndex, usize)| {
             let prompt = match states.get(index) {
                 Some(ExampleState { memory, last: Some(last) }) => self.prompt(session, last, memory),
                 _ => PackedPrompt::default(),
@@ -147,14 +148,14 @@ impl Optimizer for Reflexion {
         // As many examples that the budget has room for all trials of all of them, at least one.
         let trials = self.trials.max(1);
         let affordable = session.rollouts_left().map_or(u64::MAX, |left| (left / trials).max(1));
-        let mut examples: Vec<usize> = (0..session.train().len()).collect();
+        let mut examples = ExampleIndex::all(session.train().len());
         examples.shuffle(&mut session.random("examples", 0));
         examples.truncate(usize::try_from(affordable).unwrap_or(usize::MAX));
 
-        let mut states: BTreeMap<usize, ExampleState> = BTreeMap::new();
+        let mut states: BTreeMap<ExampleIndex, ExampleState> = BTreeMap::new();
         for trial in 1..=trials {
-            let is_open = |index: &usize| !states.get(index).is_some_and(ExampleState::is_solved);
-            let open: Vec<usize> = examples.iter().copied().filter(is_open).collect();
+            let is_open = |index: &ExampleIndex| !states.get(index).is_some_and(ExampleState::is_solved);
+            let open: Vec<ExampleIndex> = examples.iter().copied().filter(is_open).collect();
             if open.is_empty() {
                 break;
             }
@@ -165,7 +166,7 @@ impl Optimizer for Reflexion {
                 }
                 self.reflect(session, trial, &open, &mut states)?;
             }
-            let memory = |index: &usize| states.get(index).map_or(&[][..], |state| &state.memory);
+            let memory = |index: &ExampleIndex| states.get(index).map_or(&[][..], |state| &state.memory);
             let candidates: Vec<Candidate> =
                 open.iter().map(|index| self.candidate_with_memory(session, memory(index))).collect();
             let asks: Vec<EvaluationRequest<'_>> = candidates

@@ -90,7 +90,7 @@ impl TextGrad {
         session: &mut Session<'_>,
         iteration: u64,
         parent: usize,
-        batch: &[usize],
+        batch: &[ExampleIndex],
     ) -> Result<Option<usize>, Halt> {
         let train = session.train();
         let minibatch = batch.iter().map(|&index| train[index].id.clone()).collect();
@@ -124,7 +124,7 @@ impl TextGrad {
         parent: usize,
         updated: Candidate,
     ) -> Result<Option<usize>, Halt> {
-        let examples: Vec<usize> = (0..session.validation_size()).collect();
+        let examples = ExampleIndex::all(session.validation_size());
         let rollouts = session.evaluate(Purpose::Validation, Split::Val, &updated, &examples)?;
         let scores = Scores::from_list(rollouts.iter().map(|scored| scored.score()));
         // Examples on which either is unscored do not count.
@@ -136,7 +136,7 @@ impl TextGrad {
             session.log(Decision::Rejected { iteration, proposal: 1, parent_sum, child_sum, run })?;
             return Ok(None);
         }
-        let rollouts: Vec<(ExampleIndex, Arc<Scored>)> = (0..).map(ExampleIndex).zip(rollouts).collect();
+        let rollouts: Vec<(ExampleIndex, Arc<Scored>)> = examples.into_iter().zip(rollouts).collect();
         let new = NewCandidate::child(updated, PoolIndex(parent), 1);
         let member = joining::join(session, &self.members, iteration, new, &rollouts)?;
         self.members.push(member);
@@ -308,7 +308,6 @@ impl Optimizer for TextGrad {
                 return Ok(StopReason::NoImprovement);
             }
             let batch = batches.deal(|epoch| session.random("minibatch", epoch));
-            let batch: Vec<usize> = batch.into_iter().map(|example| example.0).collect();
             session.require_budget((batch.len() + session.validation_size()) as u64)?;
             let before = session.spent().rollouts;
             let mean = self.members[current].mean();

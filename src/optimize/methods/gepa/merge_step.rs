@@ -29,12 +29,11 @@ pub fn merge(state: &mut SearchState, session: &mut Session<'_>, iteration: u64)
         parents: parents.map(|parent| parent.0),
         ancestor: ancestor.0,
         instructions: joining::instructions_by_module(session, &candidate),
-        examples: examples.iter().map(|example| session.validation_id(example.0).to_owned()).collect(),
+        examples: examples.iter().map(|&example| session.validation_id(example).to_owned()).collect(),
         key: candidate.key(),
     })?;
     state.tried.insert(candidate.clone());
-    let indices: Vec<usize> = examples.iter().map(|example| example.0).collect();
-    let rollouts = session.evaluate(Purpose::MergeGate, Split::Val, &candidate, &indices)?;
+    let rollouts = session.evaluate(Purpose::MergeGate, Split::Val, &candidate, &examples)?;
     let child_scores: Vec<Option<f64>> = rollouts.iter().map(|scored| scored.score()).collect();
     let sums = parents.map(|parent| {
         let scores = &state.members[parent].scores;

@@ -66,11 +66,10 @@ pub fn run(
     parents: &[PoolIndex],
     minibatch: &Minibatch,
 ) -> Result<Vec<Parent>, Halt> {
-    let indices: Vec<usize> = minibatch.examples.iter().map(|example| example.0).collect();
     let members = &state.members;
     let asks: Vec<EvaluationRequest<'_>> = parents
         .iter()
-        .map(|&parent| EvaluationRequest { candidate: &members[parent].candidate, example_indices: &indices })
+        .map(|&parent| EvaluationRequest { candidate: &members[parent].candidate, example_indices: &minibatch.examples })
         .collect();
     let answers = session.evaluate_while(Purpose::Parent, Split::Train, &asks, &mut |_, _| true)?;
     let (program, train) = (session.program(), session.train());

@@ -38,9 +38,10 @@ pub fn run(
     }
     let rule = session.plan().gate;
     let is_lenient = minibatch.is_of_seed && rule == Gate::Confident;
-    let indices: Vec<usize> = minibatch.examples.iter().map(|example| example.0).collect();
-    let asks: Vec<EvaluationRequest<'_>> =
-        children.iter().map(|child| EvaluationRequest { candidate: &child.candidate, example_indices: &indices }).collect();
+    let asks: Vec<EvaluationRequest<'_>> = children
+        .iter()
+        .map(|child| EvaluationRequest { candidate: &child.candidate, example_indices: &minibatch.examples })
+        .collect();
     let mut can_pass = |child: usize, answers: &Answers| {
         let known: Vec<ChildScore> = answers.iter().map(child_score).collect();
         is_lenient || gate::can_pass(rule, &parents[children[child].parent].scores, &known)

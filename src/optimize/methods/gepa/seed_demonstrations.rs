@@ -47,8 +47,7 @@ pub fn gather(
     (0..deals).for_each(|_| examples.extend(minibatches.deal(|epoch| session.random("minibatch", epoch))));
     examples.truncate(MOST_EXAMPLES);
     session.require_budget(examples.len() as u64 + budget::worst_case(state, session, 1))?;
-    let indices: Vec<usize> = examples.iter().map(|example| example.0).collect();
-    let rollouts = session.evaluate(Purpose::Bootstrap, Split::Train, seed, &indices)?;
+    let rollouts = session.evaluate(Purpose::Bootstrap, Split::Train, seed, &examples)?;
     let answers: Vec<_> = rollouts.into_iter().map(Some).collect();
     let train = session.train();
     let rows = examples.iter().map(|&example| &train[example]);

@@ -110,8 +110,10 @@ pub fn validate(
         let next = next(session, &contenders, all);
         let Some(start) = next.first().map(|&index| contenders[index].answers.len()) else { break };
         let end = ends.iter().copied().find(|end| *end > start).unwrap_or(all);
-        let indices: Vec<usize> = order[start..end].iter().map(|example| example.0).collect();
-        let ask = |&index: &usize| EvaluationRequest { candidate: &contenders[index].new.candidate, example_indices: &indices };
+        let ask = |&index: &usize| EvaluationRequest {
+            candidate: &contenders[index].new.candidate,
+            example_indices: &order[start..end],
+        };
         let asks: Vec<EvaluationRequest<'_>> = next.iter().map(ask).collect();
         let answers = session.evaluate_while(purpose, Split::Val, &asks, &mut |_, _| true)?;
         next.iter().zip(answers).for_each(|(&index, answers)| contenders[index].answers.extend(answers));

@@ -5,7 +5,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 
 use super::settings::Settings;
 use crate::data::split::Split;
-use crate::data::{Example, listed, to_text};
+use crate::data::{Example, ExampleIndex, listed, to_text};
 use crate::event::{MethodStep, Purpose};
 use crate::optimize::joining::open_modules;
 use crate::optimize::reflection::demonstrations::{correct_call, labelled_demonstration, take_fitting};
@@ -99,7 +99,7 @@ impl OptionMaker<'_> {
         if !self.settings.bootstraps {
             return Ok(calls);
         }
-        let mut examples: Vec<usize> = (0..session.train().len()).collect();
+        let mut examples = ExampleIndex::all(session.train().len());
         examples.shuffle(&mut session.random("bootstrap", 0));
         if let Some(left) = session.rollouts_left() {
             examples.truncate(usize::try_from(left / BOOTSTRAP_SHARE).unwrap_or(usize::MAX));

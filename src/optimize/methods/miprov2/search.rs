@@ -7,6 +7,7 @@ use rand::seq::SliceRandom;
 use super::choices::Choices;
 use super::options::{OptionMaker, Options};
 use super::settings::Settings;
+use crate::data::ExampleIndex;
 use crate::data::split::Split;
 use crate::engine::ModelId;
 use crate::evaluate::{Scored, scores};
@@ -113,7 +114,7 @@ impl Miprov2 {
         let mut random = session.random("trial", iteration);
         let combination = trials.choices.next(&mut random);
         let candidate = trials.options.candidate(&combination);
-        let mut examples: Vec<usize> = (0..session.validation_size()).collect();
+        let mut examples = ExampleIndex::all(session.validation_size());
         examples.shuffle(&mut random);
         examples.truncate(trials.minibatch);
         session.log(Decision::Iteration { iteration, parents: vec![0], minibatch: Vec::new() })?;

@@ -10,6 +10,7 @@ use super::fixed_prompts::{MUTATION_PROMPTS, THINKING_STYLES};
 use super::mutation::Mutation;
 use super::population::{Birth, Population, Unit};
 use super::prompts::{change_mutation_prompts, mutation_request, task_prompt_request};
+use crate::data::ExampleIndex;
 use crate::evaluate::Scored;
 use crate::event::MethodStep;
 use crate::optimize::methods::single_prompt::{Iteration, ProposedText, SinglePromptMethod, TextQuestion, task_sentence};
@@ -138,8 +139,9 @@ impl Promptbreeder {
 /// Returns the calls that a unit got right, with the task model's answers.
 fn correct_calls(iteration: &Iteration<'_, '_>, unit: &Unit) -> Vec<Demonstration> {
     let module = iteration.module();
-    let call =
-        |(index, scored): &(usize, Arc<Scored>)| correct_call(module, &unit.task, &iteration.session().train()[*index], scored);
+    let call = |(index, scored): &(ExampleIndex, Arc<Scored>)| {
+        correct_call(module, &unit.task, &iteration.session().train()[*index], scored)
+    };
     iteration.rollouts(&unit.task).iter().filter_map(call).collect()
 }
 

@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::fitness::Fitness;
 use super::trials::{Trials, Tried};
+use crate::data::ExampleIndex;
 use crate::data::split::Split;
 use crate::engine::Completion;
 use crate::evaluate::{Scored, scores};
@@ -58,7 +59,7 @@ pub struct Iteration<'t, 's> {
     /// The candidate whose other modules all candidates of the iteration share.
     pub base: &'t Candidate,
     /// The indices of the training examples that candidates are compared on.
-    pub examples: &'t [usize],
+    pub examples: &'t [ExampleIndex],
     /// The most candidates for which the budget has room. At least 1.
     pub max_candidates: usize,
     pub(super) session: &'t mut Session<'s>,
@@ -98,7 +99,7 @@ impl<'t, 's> Iteration<'t, 's> {
     /// Returns the rollouts of a text, with the indices of their training examples. Empty unless the text was tried in this
     /// iteration or belongs to the method's population.
     #[must_use]
-    pub fn rollouts(&self, text: &ModuleText) -> &[(usize, Arc<Scored>)] {
+    pub fn rollouts(&self, text: &ModuleText) -> &[(ExampleIndex, Arc<Scored>)] {
         self.trials.tried.get(&self.candidate(text)).map_or(&[], |tried| tried.rollouts.as_slice())
     }
 

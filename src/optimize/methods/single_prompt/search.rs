@@ -6,6 +6,7 @@ use super::iteration::{Iteration, ProposedText};
 use super::method::SinglePromptMethod;
 use super::share::BudgetShare;
 use super::trials::Trials;
+use crate::data::ExampleIndex;
 use crate::engine::ModelId;
 use crate::event::{Decision, MethodStep, StopReason};
 use crate::optimize::idle::IdleIterations;
@@ -54,7 +55,7 @@ impl<M: SinglePromptMethod> SinglePromptSearch<M> {
 
     /// Draws the training examples that candidates are compared on: as many that each module's share of the budget has room for
     /// some iterations. Returns their indices.
-    fn draw_examples(&self, session: &Session<'_>, modules: usize) -> Vec<usize> {
+    fn draw_examples(&self, session: &Session<'_>, modules: usize) -> Vec<ExampleIndex> {
         let candidates = ITERATIONS_PER_MODULE * (modules.max(1) * self.method.candidates_per_iteration()) as u64;
         let validation = session.validation_size() as u64;
         let affordable = match session.rollouts_left() {
@@ -62,7 +63,7 @@ impl<M: SinglePromptMethod> SinglePromptSearch<M> {
             None => EXAMPLES_WITHOUT_ROLLOUT_LIMIT as u64,
         };
         let count = usize::try_from(affordable).unwrap_or(MAX_EXAMPLES).clamp(MIN_EXAMPLES, MAX_EXAMPLES);
-        let mut examples: Vec<usize> = (0..session.train().len()).collect();
+        let mut examples = ExampleIndex::all(session.train().len());
         examples.shuffle(&mut session.random("examples", 0));
         examples.truncate(count);
         examples
@@ -73,7 +74,7 @@ impl<M: SinglePromptMethod> SinglePromptSearch<M> {
         &mut self,
         session: &mut Session<'_>,
         modules: &[usize],
-        examples: &[usize],
+        examples: &[ExampleIndex],
     ) -> Result<StopReason, Halt> {
         let mut reason = StopReason::BudgetSpent;
         for (turn, &module_index) in modules.iter().enumerate() {
@@ -98,7 +99,7 @@ impl<M: SinglePromptMethod> SinglePromptSearch<M> {
         &mut self,
         session: &mut Session<'_>,
         module_index: usize,
-        examples: &[usize],
+        examples: &[ExampleIndex],
         share: BudgetShare,
     ) -> Result<StopReason, Halt> {
         let base = self.base.clone();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::fitness::Fitness;
+use crate::data::ExampleIndex;
 use crate::evaluate::Scored;
 use crate::optimize::joining::{self, NewCandidate};
 use crate::optimize::pool::{Member, ranking};
@@ -29,7 +30,7 @@ pub(super) struct Tried {
     /// The pool index of the candidate that was the best when this one was first tried.
     pub(super) parent: usize,
     /// The rollouts, with the indices of their training examples. Empty once no iteration reads them any more.
-    pub(super) rollouts: Vec<(usize, Arc<Scored>)>,
+    pub(super) rollouts: Vec<(ExampleIndex, Arc<Scored>)>,
 }
 
 impl Trials {
