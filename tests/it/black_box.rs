@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 #[path = "../../examples/black_box.rs"]
-mod black_box;
+mod example;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -67,7 +67,7 @@ fn a_program_that_makes_its_own_model_calls_is_optimized_and_resumed() {
     let (task, run) = (folder.path().join("gepard.toml"), folder.path().join("run"));
     let argv = || ["python3", "-u", "model.py"].map(str::to_owned).to_vec();
     // Half of the rows are p1.
-    assert_eq!(black_box::search(&task, &run, argv()).unwrap(), 0.5);
+    assert_eq!(example::search(&task, &run, argv()).unwrap(), 0.5);
     // The seed's rollouts failed with the error of the function as feedback, and a reflector read it.
     let first = &records(&run, "rollouts")[0]["rollouts"][0];
     assert_eq!(first["rollout"]["failure"], "The model gave no text.");
@@ -76,7 +76,7 @@ fn a_program_that_makes_its_own_model_calls_is_optimized_and_resumed() {
     assert!(reflections[0]["read"].to_string().contains("The model gave no text."), "{}", reflections[0]);
     // A finished run is read from its journal: its program is not called.
     let journal = std::fs::read(run.join("journal.jsonl")).unwrap();
-    assert_eq!(black_box::search(&task, &run, vec!["/nowhere/model".into()]).unwrap(), 0.5);
+    assert_eq!(example::search(&task, &run, vec!["/nowhere/model".into()]).unwrap(), 0.5);
     assert_eq!(std::fs::read(run.join("journal.jsonl")).unwrap(), journal);
 }
 

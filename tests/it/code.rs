@@ -2,8 +2,6 @@
 //! wants, its feedback must name what stopped it, and nothing of it may be left.
 
 #![cfg(target_os = "linux")]
-#[path = "support/unchecked.rs"]
-mod unchecked;
 
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
@@ -14,12 +12,12 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::support::unchecked::not_checked;
 use gepard::data::Example;
 use gepard::metric::{Code, CodeSettings, Judgement, Language, Metric, MetricError, Passing};
 use gepard::program::{Rollout, Step};
 use gepard::sandbox::Sandbox;
 use serde_json::json;
-use unchecked::not_checked;
 
 fn settings(language: Language) -> CodeSettings {
     CodeSettings {

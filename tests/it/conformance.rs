@@ -1,12 +1,10 @@
 //! Compares functions with recorded results of the reference implementations, which are read from the folder that the
 //! environment variable `GEPARD_CONFORMANCE` names. Where it is not set, each test reports that it checked nothing.
 
-#[path = "support/unchecked.rs"]
-mod unchecked;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use crate::support::unchecked::not_checked;
 use gepard::data::ExampleIndex;
 use gepard::engine::chat::ChatTemplate;
 use gepard::engine::{Message, Role};
@@ -18,7 +16,6 @@ use gepard::optimize::methods::gepa::pareto::Fronts;
 use gepard::program::{Candidate, PoolIndex};
 use gepard::randomness::stream;
 use serde_json::Value;
-use unchecked::not_checked;
 
 /// Reads a file of recorded results; None where there is none.
 fn recorded(file: &str) -> Option<Value> {

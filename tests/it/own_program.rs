@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 #[path = "../../examples/own_program.rs"]
-mod own_program;
+mod example;
 
 use std::fmt::Write as _;
 
@@ -51,7 +51,7 @@ budget = "100"
     .unwrap();
     let run = folder.path().join("run");
     // Half of the rows are p1; for the others, which are p2, the metric gives p1 half of the score.
-    assert!((own_program::search(&task, &run).unwrap() - 0.75).abs() < 1e-9);
+    assert!((example::search(&task, &run).unwrap() - 0.75).abs() < 1e-9);
     // The seed's answers lack the priority, so the program's control asks the module a second time.
     let journal = std::fs::read_to_string(run.join("journal.jsonl")).unwrap();
     let most_steps = |line: &str| {
