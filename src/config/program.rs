@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::fingerprint::Keys;
 use crate::program::Condition;
 
-/// `[program]`
+/// The table `[program]` of a task file: the order of modules and steps.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ProgramPlan {
     /// The names of all modules and steps in the order in which they run; left out: the order of the task file.

@@ -87,7 +87,7 @@ fn is_unspaced(letter: char) -> bool {
 
 /// Returns a text in which letters of scripts without spaces are replaced by pairs of neighbours, with spaces around them. A
 /// letter without such a neighbour stays alone. Otherwise the tokenizer would take a whole sentence for one word.
-fn in_pairs(text: &str) -> Cow<'_, str> {
+fn pair_unspaced_letters(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unspaced) {
         return Cow::Borrowed(text);
     }
@@ -157,7 +157,7 @@ impl Corpus {
     pub fn search(&self, query: &str, k: usize) -> Result<Vec<Example>, String> {
         let mut terms: Vec<Term> = Vec::new();
         let mut analyzer = self.analyzer.clone();
-        let query = in_pairs(query);
+        let query = pair_unspaced_letters(query);
         let mut tokens = analyzer.token_stream(&query);
         tokens.process(&mut |token| terms.push(Term::from_field_text(self.text, &token.text)));
         if terms.is_empty() || k == 0 {
@@ -207,7 +207,7 @@ fn build(rows: &Dataset, indexing: &Indexing, analyzer: &TextAnalyzer, target: &
         if texts.is_empty() {
             return Err(rows.unusable(number, format!("none of the fields {} is there", listed(&indexing.fields))));
         }
-        document.add_text(text, in_pairs(&texts.join("\n")));
+        document.add_text(text, pair_unspaced_letters(&texts.join("\n")));
         document.add_u64(row, number as u64);
         writer.add_document(document).map_err(tantivy)?;
     }
@@ -256,8 +256,8 @@ mod tests {
 
     #[test]
     fn scripts_without_spaces_are_searched_by_pairs_of_letters() {
-        assert_eq!(in_pairs("in 東京都 und 京"), "in  東京 京都  und  京 ");
-        assert_eq!(in_pairs("plain"), "plain");
+        assert_eq!(pair_unspaced_letters("in 東京都 und 京"), "in  東京 京都  und  京 ");
+        assert_eq!(pair_unspaced_letters("plain"), "plain");
         let folder = tempfile::tempdir().unwrap();
         let rows = [
             r#"{"title": "東京", "text": "東京は日本の首都であり、世界でも有数の大都市として知られている。"}"#,

@@ -194,8 +194,8 @@ fn summarize(task: &Task<'_>, splits: &Splits, search: &Search, test: Option<&Te
     if let Some(needs) = unaffordable_rollouts.filter(|_| is_too_small) {
         let least = spent.rollouts + needs;
         summary.notes.push(format!(
-            "the first iteration can take {needs} rollouts, so a budget of {least} is the least that tries anything; the same run \
-             goes on with it"
+            "the first iteration may need {needs} rollouts, so a budget of at least {least} is needed to try anything; the same command with \
+             `--budget {least}` goes on with this run"
         ));
     }
     summary

@@ -42,7 +42,7 @@ impl Item {
 }
 
 impl Value {
-    /// Describes the value in an error message.
+    /// Names the type of the value for an error message. A number with a point is named by itself.
     pub(in crate::config) fn in_words(&self) -> String {
         match self {
             Self::Text(_) => "text".into(),

@@ -6,7 +6,7 @@ use crate::optimize::reflection::packing::{self, PackedPrompt};
 use crate::optimize::reflection::profile::{self, Wording};
 use crate::optimize::reflection::unusable::Unusable;
 
-/// The most rejected attempts that a prompt lists; the latest are taken.
+/// The maximum number of rejected proposals of this module that a prompt lists. The latest are listed.
 const MAX_REJECTED: usize = 4;
 
 /// Builds a prompt of the opening, the rollouts that fit, and `task`. Rollouts with low scores come first.

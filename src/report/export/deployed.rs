@@ -124,7 +124,7 @@ impl Deployed {
         }
     }
 
-    /// Returns the error for a text that the form would change.
+    /// Returns the error for a text that the export format cannot hold unchanged.
     pub(super) fn form_error(&self, cause: impl Into<String>) -> ExportError {
         ExportError::Form { module: self.module.name.clone(), cause: cause.into() }
     }

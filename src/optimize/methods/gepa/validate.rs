@@ -46,7 +46,7 @@ pub fn most_contenders(left: Option<u64>, all: usize) -> usize {
 /// A candidate under validation.
 struct Contender {
     new: NewCandidate,
-    /// Its rollouts so far, in the order of the validation.
+    /// The candidate's rollouts on the validation examples that it was scored on so far, in the order in which they were scored.
     answers: Answers,
     prompt_tokens: usize,
     is_given_up: bool,
