@@ -47,30 +47,50 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The rooms, each with one job, arrows pointing one way: `cli → run → optimize → metric → program
-//! → engine → data`. `optimize` knows nothing of llama.cpp, `engine` nothing of prompts that
-//! evolve. See ARCHITECTURE.md.
+//! # The public interface
+//!
+//! [`config`] reads a task file into a plan, and [`run`] carries it out. [`event`] is what a run emits, through [`hooks`]. A program of
+//! your own uses [`program`] and [`data`], a metric of your own [`metric`], another model runtime [`engine`]. A run returns a
+//! [`report::summary::Summary`] or an [`error::RunError`].
+//!
+//! All other modules are hidden from this documentation. They are public for the command line, the tests and the benches of this
+//! package, and they may change in any version.
+//!
+//! ARCHITECTURE.md describes the rooms and the order of their imports.
 
 pub mod config;
 pub mod data;
 pub mod engine;
 pub mod error;
-pub mod evaluate;
 pub mod event;
-pub mod gguf;
-pub mod hash;
 pub mod hooks;
-pub mod init;
-pub mod journal;
 pub mod metric;
-pub mod models;
-pub mod optimize;
-pub mod process;
 pub mod program;
-pub mod randomness;
 pub mod report;
 pub mod run;
+
+#[doc(hidden)]
+pub mod evaluate;
+#[doc(hidden)]
+pub mod gguf;
+#[doc(hidden)]
+pub mod hash;
+#[doc(hidden)]
+pub mod init;
+#[doc(hidden)]
+pub mod journal;
+#[doc(hidden)]
+pub mod models;
+#[doc(hidden)]
+pub mod optimize;
+#[doc(hidden)]
+pub mod process;
+#[doc(hidden)]
+pub mod randomness;
+#[doc(hidden)]
 pub mod run_directory;
+#[doc(hidden)]
 pub mod sandbox;
+#[doc(hidden)]
 pub mod tokenizer;
 mod whole_file;
