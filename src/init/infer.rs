@@ -164,7 +164,7 @@ pub fn read_rows(path: &std::path::Path) -> Result<Vec<Example>, DataError> {
 }
 
 /// Splits the rows into training, validation and test rows: two fifths, three tenths and the rest, but not more than
-/// [`MOST_TRAINING`] twice and [`MOST_TEST`]. Further rows are left out. The split is made by a hash of the inputs, so that rows with
+/// `MOST_TRAINING` twice and `MOST_TEST`. Further rows are left out. The split is made by a hash of the inputs, so that rows with
 /// equal inputs stay together and the split depends on the rows alone.
 #[must_use]
 pub fn split_rows(rows: Vec<Example>, inputs: &[String]) -> [Vec<Example>; 3] {

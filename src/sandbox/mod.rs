@@ -8,7 +8,7 @@
 //! The sandbox needs Linux, but neither root nor user namespaces: a process gives up its rights for itself and its descendants
 //! (Landlock for files, seccomp for system calls, resource limits), and then executes the program. To give up rights between fork
 //! and exec would need `unsafe`, so that process is `gepard` itself, started with the hidden command `gepard sandboxed`
-//! ([`enter`]). Programs that use the library need that binary beside them or in `PATH`, or name it
+//! (`enter`). Programs that use the library need that binary beside them or in `PATH`, or name it
 //! ([`Sandbox::with_launcher`]).
 //!
 //! A program can still learn whether a file exists, its size and dates, the time, and the load and name of the machine. A defect of
