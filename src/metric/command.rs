@@ -1,8 +1,16 @@
-//! The metric `command`: an outside program, in any language, that stays alive and judges rollouts.
+//! The metric `command`: an outside program, in any language, judges the rollouts. It keeps running between them.
 //!
-//! It reads one JSON object a line, `{"id", "example": {…}, "outputs": {…}, "trace": [{"module", "inputs", "answer", "outputs", …}]}`, and
-//! writes a number, or `{"score": 0.5, "feedback": "…", "module_feedback": {…}, "module_scores": {…}, "objectives": {…}}`, or
-//! `{"error": "…"}`.
+//! It reads one JSON object per line:
+//!
+//! ```text
+//! {"id", "example": {…}, "outputs": {…}, "trace": [{"module", "inputs", "answer", "outputs", …}]}
+//! ```
+//!
+//! It answers with one line. This is a number, `{"error": "…"}`, or:
+//!
+//! ```text
+//! {"score": 0.5, "feedback": "…", "module_feedback": {…}, "module_scores": {…}, "objectives": {…}}
+//! ```
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +27,7 @@ use crate::process::{CallError, Pool};
 use crate::program::tools::error_in;
 use crate::program::{Rollout, Step};
 
-/// A metric that asks an outside program.
+/// Judges rollouts by an outside program.
 #[derive(Debug, Clone)]
 pub struct CommandMetric {
     /// The running programs.
@@ -69,8 +77,8 @@ fn kind_of(value: &Value) -> String {
 }
 
 impl CommandMetric {
-    /// Returns whether the program crashed because outputs are missing: it answers when they are empty texts instead. If it does not,
-    /// the crash has another cause.
+    /// Returns whether the program crashed because outputs are missing: whether it answers if they are empty texts. If it does
+    /// not, the crash has another cause.
     fn crashed_over_missing_outputs(&self, example: &Example, rollout: &Rollout) -> bool {
         missing_outputs(rollout).is_some() && self.pool.call(&message(example, &self.filled(rollout))).is_ok()
     }
@@ -93,7 +101,7 @@ impl CommandMetric {
             Value::Object(fields) => fields,
             other => return Err(format!("it must answer a number or an object with `score`, not {}", kind_of(other))),
         };
-        // Many languages write null for a value that is not there.
+        // Many languages write null for a missing value.
         let given = |key: &str| fields.get(key).filter(|value| !value.is_null());
         if given("id").is_some_and(|other| other != id) {
             return Err(format!("it answered for the id {}; a line must be answered before the next", fields["id"]));
@@ -171,7 +179,7 @@ mod tests {
         CommandMetric { pool: Arc::new(Pool::new(command)), modules: vec!["m".into()], outputs }
     }
 
-    /// A program that answers every line with the text.
+    /// Returns the verdict of a program that answers every line with this text.
     fn says(answer: &str) -> Result<Judgement, MetricError> {
         let metric = metric(&format!("import sys\nfor line in sys.stdin: print({answer:?})"));
         crate::metric::judge(&metric, &example(&json!({ "a": "ü" })), &rollout(&[("answer", "x")]), &[])

@@ -55,7 +55,7 @@ impl Metric for Json {
 
     fn check(&self, example: &Example) -> Result<(), MetricError> {
         let expected = self.expected(example)?;
-        // Where each field is an output, the fields are required.
+        // If each field is an output, `required_fields` demands the fields.
         let Some(field) = &self.field else { return Ok(()) };
         // An example may lack a field. But if it also has a field without a weight, a name is probably misspelled.
         let missing = self.weights.keys().find(|name| !expected.contains_key(*name));
@@ -105,11 +105,11 @@ impl Metric for Json {
     }
 }
 
-/// Whole numbers below this are exact in 64-bit floats.
+/// The limit below which all whole numbers are exact in 64-bit floats.
 const EXACT: f64 = (1_u64 << 53) as f64;
 
-/// Returns how well `given` matches `expected`, in [0, 1]: sets of flags and lists by F1, numbers by value, texts without regard to
-/// case.
+/// Returns how well `given` matches `expected`, in [0, 1]. Sets of flags and lists are compared by F1, numbers by value, and
+/// texts without regard to case.
 fn similarity(expected: &Value, given: &Value) -> f64 {
     let given = &*read_as(expected, given);
     if let Some(expected) = flags(expected) {
@@ -123,7 +123,8 @@ fn similarity(expected: &Value, given: &Value) -> f64 {
     }
 }
 
-/// Parses a text as JSON where the expected value is not a text. The text of an output stands for a number, a flag or a list then.
+/// Parses a text as JSON where the expected value is not a text. Such an output stands for a number, a flag or a list. Returns
+/// the value as it is in all other cases.
 fn read_as<'a>(expected: &Value, given: &'a Value) -> Cow<'a, Value> {
     match given {
         Value::String(text) if !expected.is_string() => {
@@ -269,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn an_output_that_is_not_json_scores_zero_and_is_told() {
+    fn an_output_that_is_not_json_scores_zero_with_feedback() {
         let metric = Json::new(Some("answer".into()), BTreeMap::new());
         let verdict = judged(&metric, &json!({"answer": {"a": 1}}), &[("answer", "a is one")]);
         assert_eq!(verdict.score, 0.0);

@@ -1,7 +1,8 @@
-//! `judge`: a model grades an output by a rubric, and its reason is the feedback.
+//! The metric `judge`: a model grades an output by a rubric, and its reason is the feedback.
 //!
-//! It says why before it says what: the grade of a small model is better for the sentence that it has just written. A grammar
-//! lets nothing else through. What it reads is marked off by a number that nobody who wrote it could know.
+//! The model writes the reason before the grade, because the grade of a small model is better after it. The answer is decoded
+//! under a grammar. In the prompt, each text stands between lines with a number that depends on all texts, so that no text can
+//! end its block.
 
 use serde_json::{Value, json};
 
@@ -14,19 +15,19 @@ use crate::engine::{Completion, Decoding, Ended, Grammar, Message, ModelId, Requ
 use crate::hash::number;
 use crate::program::{Rollout, Step};
 
-/// The most characters of its reason.
-const REASON: usize = 300;
+/// The most characters of the judge's reason.
+const MOST_REASON: usize = 300;
 
-/// The most characters of a text that it reads; what is longer is cut in the middle.
-const SHOWN: usize = 8000;
+/// The most characters of a text in the judge's prompt. A longer text is cut in the middle.
+const MOST_SHOWN: usize = 8000;
 
-/// The temperature of a question that is asked again where the first was greedy.
-const AGAIN: f32 = 0.7;
+/// The temperature of a request that is repeated, if the first one was greedy.
+const RETRY_TEMPERATURE: f32 = 0.7;
 
-/// Grades that were given by others, to hold the judge's against.
+/// The fields with grades of people, with which the judge's grades are compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Labels {
-    /// The example's field with the grade; examples without one are left out.
+    /// The example's field with the grade. Examples without a grade are not compared.
     pub grade: String,
     /// The example's field with the text that got it.
     pub text: String,
@@ -35,31 +36,31 @@ pub struct Labels {
 /// A model that grades one output by a rubric.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judge {
-    /// Who grades.
+    /// The model that grades.
     pub model: ModelId,
-    /// What makes a grade good or bad.
+    /// The rubric: what the grades stand for.
     pub rubric: String,
-    /// What it is shown beside the output: fields of the example, or outputs of the program.
+    /// The fields of the example and outputs of the program that the prompt has beside the graded output.
     pub inputs: Vec<String>,
-    /// Those of them that the example must have.
+    /// The fields that the example must have.
     pub required: Vec<String>,
     /// The output that is graded.
     pub output: String,
-    /// The best grade; the worst is 1. At least 2.
+    /// The best grade, at least 2. The worst is 1.
     pub scale: u32,
-    /// How often it is asked; the median counts. Odd.
+    /// The number of requests for each rollout, an odd number. The median of the grades counts.
     pub samples: usize,
-    /// 0 is greedy.
+    /// The sampling temperature. 0 is greedy.
     pub temperature: f32,
-    /// The most tokens of its answer.
+    /// The most tokens of the judge's answer.
     pub max_tokens: u32,
-    /// Seeds its answers.
+    /// The seed of the judge's answers.
     pub seed: u64,
-    /// Grades of others.
+    /// The fields with grades of people. None where there are none.
     pub labels: Option<Labels>,
 }
 
-/// A grade and its reason.
+/// A grade of the judge, with its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Grade {
     grade: u32,
@@ -67,12 +68,13 @@ struct Grade {
 }
 
 impl Judge {
-    fn asked(&self, example: &Example, rollout: &Rollout, attempt: u64, temperature: f32) -> Vec<Request> {
+    /// Returns the requests about a rollout. `attempt` is 0 for the first try and 1 for the second; the seeds depend on it.
+    fn build_requests(&self, example: &Example, rollout: &Rollout, attempt: u64, temperature: f32) -> Vec<Request> {
         let prompt = self.prompt(example, rollout);
         let grades: Vec<u32> = (1..=self.scale).collect();
         let schema = json!({
             "type": "object",
-            "properties": { "reason": { "type": "string", "minLength": 1, "maxLength": REASON }, "grade": { "enum": grades } },
+            "properties": { "reason": { "type": "string", "minLength": 1, "maxLength": MOST_REASON }, "grade": { "enum": grades } },
             "required": ["reason", "grade"],
             "additionalProperties": false,
         });
@@ -87,7 +89,8 @@ impl Judge {
         (0..self.samples.max(1)).map(request).collect()
     }
 
-    /// What is the same for all examples comes first, so that it is computed once.
+    /// Returns the prompt about a rollout. The parts that are the same for all examples come first, so that they are computed
+    /// once.
     fn prompt(&self, example: &Example, rollout: &Rollout) -> String {
         let value = |name: &String| rollout.output(name).map(str::to_owned).or_else(|| example.text(name)).unwrap_or_default();
         let shown: Vec<(&String, String)> = self
@@ -95,7 +98,7 @@ impl Judge {
             .iter()
             .map(|name| (name, value(name)))
             .chain([(&self.output, rollout.output(&self.output).unwrap_or_default().to_owned())])
-            .map(|(name, text)| (name, shorten(text.trim(), SHOWN)))
+            .map(|(name, text)| (name, shorten(text.trim(), MOST_SHOWN)))
             .collect();
         let mark = mark(&shown);
         let block = |(name, text): &(&String, String)| {
@@ -113,7 +116,10 @@ impl Judge {
         )
     }
 
-    /// The grade in an answer.
+    /// Reads the grade in an answer.
+    ///
+    /// # Errors
+    /// The reason why it cannot be read.
     fn read(&self, completion: &Completion) -> Result<Grade, String> {
         match &completion.ended {
             Ended::Refused(reason) => return Err(format!("the judge's request was refused: {reason}")),
@@ -131,7 +137,7 @@ impl Judge {
         Ok(Grade { grade, reason: reason.split_whitespace().collect::<Vec<_>>().join(" ") })
     }
 
-    /// A grade as a score: 0 for the worst, 1 for the best.
+    /// Returns the score of a grade in [0, 1]: 0 for the worst grade, 1 for the best.
     fn score(&self, grade: u32) -> f64 {
         f64::from(grade.saturating_sub(1)) / f64::from(self.scale.saturating_sub(1).max(1))
     }
@@ -166,7 +172,7 @@ impl Grader for Judge {
     }
 }
 
-/// A number that occurs in none of the texts: who wrote one of them cannot have known it, since it depends on all of them.
+/// Returns a number that occurs in none of the texts. It depends on all of them, so that no writer of a text can know it.
 fn mark(shown: &[(&String, String)]) -> String {
     let texts: Vec<&str> = shown.iter().map(|(_, text)| text.as_str()).collect();
     let mut round = 0u64;
@@ -194,7 +200,7 @@ impl Metric for Judge {
     }
 
     fn requests(&self, example: &Example, rollout: &Rollout) -> Vec<Request> {
-        self.asked(example, rollout, 0, self.temperature)
+        self.build_requests(example, rollout, 0, self.temperature)
     }
 
     fn questions(&self, _example: &Example, _rollout: &Rollout) -> usize {
@@ -202,7 +208,7 @@ impl Metric for Judge {
     }
 
     fn again(&self, example: &Example, rollout: &Rollout) -> Vec<Request> {
-        self.asked(example, rollout, 1, if self.temperature > 0.0 { self.temperature } else { AGAIN })
+        self.build_requests(example, rollout, 1, if self.temperature > 0.0 { self.temperature } else { RETRY_TEMPERATURE })
     }
 
     fn judges(&self) -> Vec<(String, &dyn Grader)> {
@@ -213,7 +219,7 @@ impl Metric for Judge {
         let unreadable = |cause: String| MetricError::Unreadable { id: example.id.clone(), cause };
         let grades: Result<Vec<Grade>, String> = answers.iter().map(|answer| self.read(answer)).collect();
         let mut grades = grades.map_err(unreadable)?;
-        // Of equal grades, the first keeps its place.
+        // The sort is stable: equal grades stay in the order of the requests.
         grades.sort_by_key(|grade| grade.grade);
         let middle = grades.get(grades.len() / 2).ok_or_else(|| unreadable("the judge was not asked".into()))?;
         let Grade { grade, reason } = grades.iter().find(|grade| grade.grade == middle.grade).unwrap_or(middle);
@@ -272,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn every_verdict_that_cannot_be_read_says_why() {
+    fn every_answer_that_cannot_be_read_has_its_own_error() {
         let cut = Completion { ended: Ended::Length, ..grade(3, "a") };
         let refused = Completion { ended: Ended::Refused("too long".into()), ..said("") };
         for (answer, says) in [
@@ -291,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn its_questions_are_the_same_each_time_but_not_each_sample() {
+    fn requests_are_repeatable_and_differ_between_samples() {
         let (row, run) = (example(&json!({ "question": "why?" })), rollout(&[("answer", "so")]));
         let asked = judge(3).requests(&row, &run);
         assert_eq!(asked, judge(3).requests(&row, &run));
@@ -313,13 +319,13 @@ mod tests {
         for row in [json!({ "human": 6, "given": "x" }), json!({ "human": "good", "given": "x" }), json!({ "human": 3 })] {
             assert!(judge.check(&example(&row)).is_err(), "{row}");
         }
-        // An output of the program that the judge reads too: nobody has written it.
+        // The judge also reads another output of the program, which the example lacks.
         let told = judge.check(&example(&json!({ "human": 3, "given": "x" }))).unwrap_err().to_string();
         assert!(told.contains("it has a grade, but no field `question`, which the judge reads"), "{told}");
     }
 
     proptest! {
-        /// Whoever wrote the text, even who has seen the mark of another text, cannot end its block.
+        /// A text cannot end its block, even if it has the mark of another text.
         #[test]
         fn a_text_cannot_break_out_of_its_lines(text in "\\PC{0,80}", before in "\\PC{0,20}") {
             let row = example(&json!({ "question": before }));

@@ -1,6 +1,6 @@
-//! Metrics turn a finished rollout into a score in [0, 1] and feedback. Each kind of metric has a file.
+//! Metrics: each turns a finished rollout into a score in [0, 1] and feedback. Each kind of metric has a file.
 
-/// A fixed pattern, compiled once.
+/// Returns a fixed pattern, which is compiled once. None where it is not a valid pattern.
 macro_rules! pattern {
     ($source:expr) => {{
         static PATTERN: std::sync::LazyLock<Option<regex::Regex>> = std::sync::LazyLock::new(|| regex::Regex::new($source).ok());

@@ -76,11 +76,11 @@ impl Metric for Sum {
         let mut of_modules: Vec<(f64, BTreeMap<String, f64>)> = Vec::new();
         let mut stumbled = None;
         for Part { name, weight, metric } in &self.parts {
-            // The answers stand in the order in which the parts asked.
+            // The answers have the order of the parts' requests.
             let (own, rest) = answers.split_at(metric.questions(example, rollout).min(answers.len()));
             answers = rest;
             let verdict = match metric.judge(example, rollout, own) {
-                // The answer is to blame only where no other part has an error of another kind.
+                // This error is returned only if no other part has an error of another kind.
                 Err(error @ MetricError::Stumbled { .. }) => {
                     stumbled.get_or_insert(error);
                     continue;
@@ -121,14 +121,14 @@ impl Metric for Sum {
     }
 }
 
-/// The least of what parts say of each module that one of them names. A part that names none speaks of all; one that names others
-/// has nothing to say of it.
+/// Returns a score for each module that a part names: the least of the parts' scores for it. A part without module scores counts
+/// with its own score for every module. A part that names only other modules does not count.
 fn combine_module_scores(parts: &[(f64, BTreeMap<String, f64>)]) -> BTreeMap<String, f64> {
     let names: BTreeSet<&String> = parts.iter().flat_map(|(_, scores)| scores.keys()).collect();
     let of = |name: &String| {
-        let said =
+        let of_parts =
             parts.iter().filter_map(|(score, scores)| if scores.is_empty() { Some(*score) } else { scores.get(name).copied() });
-        said.fold(1.0, f64::min)
+        of_parts.fold(1.0, f64::min)
     };
     names.into_iter().map(|name| (name.clone(), of(name))).collect()
 }

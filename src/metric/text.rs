@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_told() {
+    fn missing_texts_are_named() {
         let part = judge(Comparison::Contains, json!(["Anna", "Bob"]), "it was ANNA");
         assert_eq!((part.score, part.feedback.as_str()), (0.5, "`answer` lacks `Bob`; it was `it was ANNA`."));
     }

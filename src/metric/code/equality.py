@@ -1,8 +1,8 @@
-"""Whose word an assert takes: a class that the answer wrote can say of its values that they are equal to everything."""
+"""Finds classes of the answer that decide a comparison: their values can claim to be equal to everything."""
 
 
 def equality(tests, read):
-    """A function that finds such a class. Made before the code is loaded, of what the code cannot replace then."""
+    """Returns the function `decider`. It is made before the code is loaded, so that the code cannot replace what it uses."""
     import collections
     import itertools
     import os
@@ -14,13 +14,13 @@ def equality(tests, read):
     type_of, is_subclass, identity, size, mapping = type, issubclass, id, len, dict
     first, chain = itertools.islice, itertools.chain
     function, native = types.FunctionType, (types.WrapperDescriptorType, types.MethodDescriptorType)
-    # A metaclass can say what it likes of its classes; these cannot.
+    # A metaclass can change what these return for its classes. The ones of `type` do not ask the metaclass.
     parents_of, namespace_of, name_of = [type.__dict__[name].__get__ for name in ("__mro__", "__dict__", "__name__")]
     libraries = ("<frozen ", *(os.path.join(folder, "") for folder in sys.path))
-    # A path may be spelled in two ways.
+    # A path can be spelled with links or without.
     given = [path for spelled in read for path in (spelled, os.path.realpath(spelled))]
     ours = ("<setup>", "<test ", *(os.path.join(path, "") if os.path.isdir(path) else path for path in given))
-    # What these hold is equal to everything, which is the tests' to use.
+    # Values of these modules are equal to everything. If the tests use mocks, they may use them.
     mocked = any("mock" in test for test in tests)
     doubles = () if mocked else ("/unittest/mock.py", "/test/support/__init__.py")
     proxies, plain = frozenset(map(id, weakref.ProxyTypes)), frozenset((int, str, float, bool, bytes, complex, type(None)))
@@ -29,11 +29,11 @@ def equality(tests, read):
     keys_of, values_of = dict.__iter__, dict.values
 
     def author(kind, method):
-        """The class that gives `kind` a method of the answer's; None where it is Python's, a library's or the tests' own."""
+        """Returns the class that gives `kind` a method of the answer. None for a method of Python, a library or the tests."""
         if identity(kind) in proxies:
             return kind
         parents = parents_of(kind)
-        # Tests set what a mock is equal to.
+        # The tests define what a mock is equal to.
         if mocked and "NonCallableMock" in [name_of(parent) for parent in parents]:
             return None
         for parent in parents:
@@ -44,7 +44,7 @@ def equality(tests, read):
                 return None
             if type_of(found) is function:
                 file = found.__code__.co_filename
-                # One of another name is borrowed.
+                # A method under another name was taken from elsewhere.
                 library = file.startswith(libraries) and not file.endswith(doubles) and found.__name__ == method
                 if library or file.startswith(ours):
                     return None
@@ -52,13 +52,13 @@ def equality(tests, read):
         return None
 
     def by_fields(kind):
-        """Whether its `__eq__` is the one that `dataclass` writes: true of values of one class only."""
+        """Returns whether `__eq__` is the method that `dataclass` writes, by which only values of one class can be equal."""
         found = namespace_of(kind).get("__eq__")
         written = type_of(found) is function and found.__code__.co_filename == "<string>"
         return written and "__dataclass_fields__" in namespace_of(kind)
 
     def within(kind, keys_alone):
-        """What tells the contents of a container of Python's own, whatever its class says of them; None for all else."""
+        """Returns the function of Python that iterates over a container, whatever the class defines. None for others."""
         for container, contents in contents_of:
             if is_subclass(kind, container):
                 return contents
@@ -67,14 +67,14 @@ def equality(tests, read):
         return None
 
     def held(contents, value, most):
-        """The first values that a container holds; none where they are plain, for tests compare long lists in loops."""
+        """Returns the first values of a container. It is empty if all are plain, because tests compare long lists in loops."""
         kinds = map(type_of, first(contents(value), most))
         return () if plain.issuperset(kinds) else first(contents(value), most)
 
     def authors(values):
-        """The classes of values, and of what they hold, that say by an `__eq__` of the answer's what they are equal to."""
+        """Returns the classes of the values, and of the values in them, that have an `__eq__` of the answer."""
         found, known, queue = {}, {}, [*values]
-        # It grows while it is gone through, up to a number of values for all together.
+        # The queue grows during the loop, to at most MOST values.
         for value in queue:
             kind = type_of(value)
             if identity(kind) not in known:
@@ -87,19 +87,19 @@ def equality(tests, read):
         return found
 
     def decider(left, right, searched):
-        """The name of a class by which one side of `==` decides alone, or of `in` where `searched`; None where there is none."""
+        """Returns the name of a class that decides and that only one side of `==` has, or of `in` if `searched`. Else None."""
         one = authors([left])
         if searched:
             kind = type_of(right)
             contents = within(kind, True)
-            # What a container of the answer's finds in itself is its own affair.
+            # A container with a method of the answer may define what it contains.
             if contents is None or author(kind, "__contains__") is not None:
                 return None
             other = authors(held(contents, right, MOST))
         else:
             other = authors([right])
         alone = [one[key] for key in one if key not in other]
-        # Who is searched may hold more than what is looked for.
+        # A searched container may have classes that the value does not have.
         if not (searched and one):
             alone += [other[key] for key in other if key not in one]
         alone = [kind for kind in alone if not by_fields(kind)]

@@ -1,4 +1,4 @@
-//! Which part of a model's answer is the code.
+//! Finds the code in a model's answer.
 
 use std::sync::LazyLock;
 
@@ -8,58 +8,64 @@ use regex::Regex;
 struct Block<'a> {
     /// The first word after the fence, in lower case.
     language: String,
+    /// The lines between the fences, without the indentation of the opening fence.
     lines: Vec<&'a str>,
-    /// Where in `lines` fences stand that are in too far to close it.
+    /// The indices in `lines` of the fences that are indented too far to close the block.
     deep: Vec<usize>,
 }
 
-/// What a fence is made of: its character, its length, its indentation, and what stands after it.
+/// Reads a line as a fence. Returns its character, its length, its indentation, and the text after it. None where the line is no
+/// fence.
 fn fence(line: &str) -> Option<(char, usize, usize, &str)> {
     let text = line.trim_start();
     let mark = text.chars().next().filter(|&c| c == '`' || c == '~')?;
     let length = text.chars().take_while(|&c| c == mark).count();
     let after = text[length..].trim();
-    // "```x```" is code within a line.
+    // "```x```" is code within a line, not a fence.
     (length >= 3 && !(mark == '`' && after.contains('`'))).then_some((mark, length, line.len() - text.len(), after))
 }
 
-/// The most spaces that a closing fence stands further in than the opening one. What stands deeper is in the code: an example in a
-/// docstring.
-const FURTHER: usize = 3;
+/// The most spaces by which a closing fence may be indented further than the opening one. A fence that is indented more belongs
+/// to the code, like an example in a docstring.
+const MOST_INDENTED: usize = 3;
 
-/// Whether a text begins as code does, without a fence.
+/// Returns whether an answer begins with Python code without a fence.
 fn begins_with_code(answer: &str) -> bool {
     static BEGINS: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"^\s*(?:(?:async )?def \w+ ?\(|class \w+ ?[:(]|import \w|from [\w.]+ import )").ok());
     BEGINS.as_ref().is_some_and(|begins| begins.is_match(answer))
 }
 
-/// Whether the fences of an answer pair off, so that the first opens a block. One with a language at the left margin opens its own
-/// whatever stands before it.
+/// Returns whether the fences of an answer are pairs, so that the first one opens a block. False where the first one has a
+/// language and stands at the left margin: it opens a block whatever stands before it.
 fn pairs_off(answer: &str) -> bool {
-    let fences: Vec<_> = answer.lines().filter_map(fence).filter(|&(_, _, indentation, _)| indentation <= FURTHER).collect();
+    let fences: Vec<_> =
+        answer.lines().filter_map(fence).filter(|&(_, _, indentation, _)| indentation <= MOST_INDENTED).collect();
     let opens = fences.first().is_some_and(|&(_, _, indentation, info)| indentation > 0 || info.is_empty());
     opens && fences.len().is_multiple_of(2)
 }
 
-/// The fenced blocks, as CommonMark has them: what stands between two blocks is in none. One that is not closed goes to the end,
-/// or to the next fence that opens a language at the left margin: models forget to close. They forget to open as well: what begins
-/// with code is a block, unless a fence after it opens one.
+/// Returns the fenced blocks of an answer that are not blank, by the rules of CommonMark. Text between two blocks is in none.
+///
+/// Models forget fences, so there are two more rules. A block that is not closed ends at the next fence with a language at the
+/// left margin, or at the end of the answer. An answer that begins with code begins with a block, unless its fences are pairs.
 fn blocks(answer: &str) -> Vec<Block<'_>> {
     let mut blocks: Vec<Block<'_>> = Vec::new();
-    let mut open = (begins_with_code(answer) && !pairs_off(answer)).then(|| begin(&mut blocks, '`', 3, 0, ""));
+    let mut open = (begins_with_code(answer) && !pairs_off(answer)).then(|| open_block(&mut blocks, '`', 3, 0, ""));
     for line in answer.lines() {
         let found = fence(line);
         match (found, open) {
             (Some((mark, length, indentation, "")), Some((opened, least, margin)))
-                if mark == opened && length >= least && indentation <= margin + FURTHER =>
+                if mark == opened && length >= least && indentation <= margin + MOST_INDENTED =>
             {
                 blocks.last_mut().into_iter().for_each(|block| block.deep.clear());
                 open = None;
             }
-            (Some((mark, length, indentation, info)), None) => open = Some(begin(&mut blocks, mark, length, indentation, info)),
+            (Some((mark, length, indentation, info)), None) => {
+                open = Some(open_block(&mut blocks, mark, length, indentation, info));
+            }
             (Some((mark, length, 0, info)), Some((opened, least, 0))) if mark == opened && length == least => {
-                open = Some(begin(&mut blocks, mark, length, 0, info));
+                open = Some(open_block(&mut blocks, mark, length, 0, info));
             }
             (_, Some((opened, least, indentation))) => {
                 let spaces = line.len() - line.trim_start().len();
@@ -73,7 +79,7 @@ fn blocks(answer: &str) -> Vec<Block<'_>> {
             (None, None) => {}
         }
     }
-    // An example has two; an odd one closed the block, wherever it stands.
+    // An example within the code has two fences. If the number of fences is odd, the last one closed the block.
     for block in &mut blocks {
         if let Some(&last) = block.deep.last()
             && block.deep.len() % 2 == 1
@@ -85,20 +91,21 @@ fn blocks(answer: &str) -> Vec<Block<'_>> {
     blocks
 }
 
-fn begin(blocks: &mut Vec<Block<'_>>, mark: char, length: usize, indentation: usize, info: &str) -> (char, usize, usize) {
+/// Adds an empty block. Returns the character, the length and the indentation of its opening fence.
+fn open_block(blocks: &mut Vec<Block<'_>>, mark: char, length: usize, indentation: usize, info: &str) -> (char, usize, usize) {
     let word = info.trim_matches(['{', '}', '.']).split([' ', ',', '{', ':']).next().unwrap_or_default();
     blocks.push(Block { language: word.to_lowercase(), lines: Vec::new(), deep: Vec::new() });
     (mark, length, indentation)
 }
 
-/// The names that a text mentions.
+/// Returns the identifiers in a text.
 fn names(text: &str) -> Vec<&str> {
     static NAME: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[A-Za-z_][A-Za-z0-9_]*").ok());
     NAME.as_ref().map(|name| name.find_iter(text).map(|found| found.as_str()).collect()).unwrap_or_default()
 }
 
-/// The names that a text defines, in any of the languages that models write, and whether more than a value is given to each: what
-/// follows a word like `def`; or a word like `let`, or what stands before `=`.
+/// Returns the names that a text defines, by the syntax of several languages. The flag is true for a function or a type, which
+/// stands after a word like `def`. It is false for a value, which stands after a word like `let`, or before `=`.
 fn defined(text: &str) -> Vec<(&str, bool)> {
     static DEFINED: LazyLock<Option<Regex>> = LazyLock::new(|| {
         let defines = r"\b(?:def|class|fn|func|function|fun|sub|proc|struct)\s+([A-Za-z_]\w*)";
@@ -113,7 +120,8 @@ fn defined(text: &str) -> Vec<(&str, bool)> {
     name.collect()
 }
 
-/// The names that tests bind themselves, line by line: functions, values, and those of loops. A word in a comment binds nothing.
+/// Returns the names that the tests define themselves, line by line: functions, types, values and loop variables. Comments are
+/// not searched.
 fn bound(tests: &str) -> Vec<&str> {
     static BOUND: LazyLock<Option<Regex>> = LazyLock::new(|| {
         let words = r"(?:async[ \t]+)?(?:def|class|fn|func|function|fun|sub|proc|struct|let|const|var|val)[ \t]+([A-Za-z_]\w*)";
@@ -126,9 +134,12 @@ fn bound(tests: &str) -> Vec<&str> {
     several.flat_map(|several| names(several.as_str())).collect()
 }
 
-/// The code in an answer, and how many blocks it was chosen from: the block that defines most of what the tests mention and do not
-/// bind themselves, functions and classes before values, for an example of use has values of its own; of equals one in the right
-/// language, and of these the last, for models correct themselves. An answer without a block is code as a whole.
+/// Returns the code of an answer, and the number of blocks from which it was chosen.
+///
+/// The block is chosen that defines the most names that the tests mention and do not define themselves. Functions and types count
+/// before values, because an example of use has values of its own. Of equal blocks, one in the right language is chosen; if no
+/// block defines a name, the longest of these; and of equal ones the last, because models correct themselves. If an answer has no
+/// block, the whole answer is the code.
 pub(super) fn code(answer: &str, languages: &[String], tests: &str) -> (String, usize) {
     let blocks = blocks(answer);
     let (mut mentioned, bound) = (names(tests), bound(tests));
@@ -136,7 +147,7 @@ pub(super) fn code(answer: &str, languages: &[String], tests: &str) -> (String, 
     let rank = |block: &Block<'_>| {
         let text = block.lines.join("\n");
         let mut hits: Vec<(&str, bool)> = defined(&text).into_iter().filter(|(name, _)| mentioned.contains(name)).collect();
-        // Of one name, the definition stands first and stays.
+        // Each name counts once. A definition is sorted before a value of the same name, so it is the one that stays.
         hits.sort_unstable_by_key(|&(name, defines)| (name, !defines));
         hits.dedup_by_key(|(name, _)| *name);
         let definitions = hits.iter().filter(|(_, defines)| *defines).count();
@@ -145,7 +156,7 @@ pub(super) fn code(answer: &str, languages: &[String], tests: &str) -> (String, 
             language if languages.iter().any(|known| known == language) => 2,
             _ => 0,
         };
-        // Without a name to go by, the longest of a language: usage and output are short.
+        // If a block defines no name, its length counts: examples of use and outputs are short.
         let lines = if hits.is_empty() { block.lines.len() } else { 0 };
         (definitions, hits.len(), language, lines)
     };
@@ -171,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_between_two_blocks_is_never_code() {
+    fn text_between_two_blocks_is_never_code() {
         let answer =
             "First:\n```\nimport re\n```\ndef f(x): junk\n```python\ndef f(x):\n    return 2\n```\nIt prints:\n```\n2\n```\n";
         assert_eq!(python(answer), "def f(x):\n    return 2\n");
@@ -195,7 +206,7 @@ mod tests {
         let solution = (solution.to_owned(), 2);
         let usage = "nums = [1, 2, 3]\nprint(total(nums))";
         assert_eq!(take(usage, "nums = [1, 2, 3, 4]\nassert total(nums) == 10"), solution);
-        // A definition before a value, whoever binds its name.
+        // A definition counts before a value, even if the tests do not bind the name of the value.
         assert_eq!(take(usage, "assert total(nums=[1, 2, 3, 4]) == 10"), solution);
         assert_eq!(take("def check(f): f([])\ncheck(total)", "def check(f):\n    assert f([1]) == 1\n\ncheck(total)"), solution);
         let tests =
@@ -220,9 +231,9 @@ mod tests {
             assert_eq!(python(&format!("```python\n{code}```\nDone.")), code);
             assert_eq!(python(&code), code);
         }
-        // A list's fence may be closed a little further in.
+        // The closing fence may be indented a little further than the opening one.
         assert_eq!(python("1. So:\n```python\ndef f(): 1\n   ```\nDone."), "def f(): 1\n");
-        // And further, where nothing else closes the block.
+        // It may be indented much further if nothing else closes the block.
         let further = "```python\ndef f():\n    1\n    ```\nDone.";
         assert_eq!(python(further), "def f():\n    1\n");
         assert_eq!(python(&format!("{further}\n```python\nf(1)\n```")), "def f():\n    1\n");
@@ -231,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_with_code_was_opened() {
+    fn an_answer_that_begins_with_code_begins_with_a_block() {
         let code = "import math\n\ndef f(x):\n    return x\n";
         assert_eq!(python(&format!("{code}```\nIt returns `x`.")), code);
         assert_eq!(python(&format!("from math import floor\n```python\n{code}```")), code);
@@ -248,9 +259,9 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_answer_is_too_strange(answer in "([`~]{0,4}[a-zü ]{0,4}\n?){0,12}") {
+        fn any_answer_can_be_read(answer in "([`~]{0,4}[a-zü ]{0,4}\n?){0,12}") {
             let found = python(&answer);
-            // What is taken stands in the answer, line by line, and no fence of a block is in it.
+            // Every line of the code stands in the answer.
             for line in found.lines() {
                 proptest::prop_assert!(answer.contains(line.trim()));
             }

@@ -1,8 +1,8 @@
-"""Runs the tests of a piece of generated code, one by one, and says what became of each.
+"""Runs the tests of generated code, one by one, and reports the outcome of each.
 
-Started by python.rs, with equality.py and planning.py above it. The job comes as JSON on standard input; what became of it goes,
-a line of JSON each behind a secret, to what was standard output. The code's own standard output is standard error. Nothing here
-is safe from code that looks for it in the interpreter's memory: it can forge its verdicts, but it cannot leave the sandbox.
+python.rs starts this program, with equality.py and planning.py above it. The job is JSON on standard input. Each message is a
+line of JSON behind a secret, on the original standard output. What the code prints goes to standard error. Code that searches
+the interpreter's memory can find everything here. It can forge its verdicts, but it cannot leave the sandbox.
 """
 
 
@@ -24,10 +24,10 @@ def main():
     channel = os.dup(1)
     os.dup2(2, 1)
     sys.path[:] = [folder for folder in sys.path if folder]
-    # Memory is counted by addresses, and a thread sets its whole stack aside.
+    # The limit of memory counts addresses, and each thread reserves its whole stack.
     threading.stack_size(1 << 20)
 
-    # Taken before the code can replace them.
+    # These are looked up before the code can replace them.
     dumps, write, clock, cpu_clock, exit_now = json.dumps, os.write, time.monotonic, time.process_time, os._exit
     set_timer, real_timer, where_late = signal.setitimer, signal.ITIMER_REAL, faulthandler.dump_traceback_later
     not_late, hear, alarm = faulthandler.cancel_dump_traceback_later, signal.signal, signal.SIGALRM
@@ -37,19 +37,22 @@ def main():
     streams = (sys.stdout, sys.stderr)
     decider = equality([job["setup"], *job["tests"]], job["read"])
     lines = code.split("\n")
-    # Where a value lies is another place in each run.
+    # The address of a value is different in each run.
     address = re.compile(r" at 0x[0-9a-f]{6,}| id='[0-9]{9,}'(?=>)")
-    # What is expected goes by such a name, if that is none of the code's functions.
+    # A variable with such a name has the expected value, unless the code defines a function of this name.
     wanted, own = re.compile(r"(?:expect|want)\w*", re.IGNORECASE), frozenset(re.findall(r"\b(?:def|class)\s+(\w+)", code))
     TICK, SHOWN = 0.01, 300
 
     def tell(**what):
-        # A lone half of a character, which a value may hold, is no reason to say nothing.
+        """Writes a message."""
+        # A text may have a lone surrogate, which UTF-8 cannot encode.
         data = secret + b" " + dumps(what, ensure_ascii=False).encode(errors="replace") + b"\n"
         while data:
             data = data[write(channel, data) :]
 
     class Short(reprlib.Repr):
+        """Makes a short text of a value, without addresses."""
+
         def repr_instance(self, value, level):
             text = super().repr_instance(value, level)
             return text if is_instance(value, (str, bytes)) else address.sub("", text)
@@ -57,10 +60,11 @@ def main():
     short = Short()
     short.maxlist = short.maxtuple = short.maxset = short.maxfrozenset = short.maxdeque = short.maxarray = short.maxdict = 30
     short.maxstring = short.maxlong = SHOWN
-    # Cut after its addresses are out, else the cut may go through one.
+    # The text is cut in `show`, after the addresses were removed. An earlier cut might divide an address.
     short.maxlevel, short.maxother = 6, 1 << 16
 
     def show(value):
+        """Returns a value as a text of limited length."""
         try:
             text = short.repr(value)
         except Late:
@@ -70,36 +74,41 @@ def main():
         return text if len(text) <= SHOWN else text[: SHOWN * 2 // 3] + " … " + text[-SHOWN // 3 :]
 
     def line_of(number):
+        """Returns the number and the text of a line of the code."""
         text = lines[number - 1].strip() if 0 < number <= len(lines) else ""
         return "line %d: `%s`" % (number, text[:120]) if text else "line %d" % number
 
-    # Time: a tick every hundredth of a second sees where the code is.
+    # Time: a timer ticks 100 times a second. Each tick counts the line that the code is at.
 
     class Late(BaseException):
-        pass
+        """The time of a test is over."""
 
     class Watch:
+        """Measures and limits the time of a step."""
+
         def __init__(self):
             self.where, self.ticks, self.told = {}, 0, False
 
         def start(self, name):
             self.where, self.ticks, self.told, self.name = {}, 0, False, name
             self.began, self.cpu = clock(), cpu_clock()
-            # The code may have set a handler of its own, for a time limit.
+            # The code may have set its own handler, for a time limit.
             hear(alarm, self.tick)
-            # Within one call of C no tick is heard; a thread writes where that is.
+            # During one call of C code no tick is handled. A thread of faulthandler then writes the traceback.
             try:
                 where_late(2 * limit + 0.5, exit=False, file=2)
             except RuntimeError:
-                pass  # No memory for a thread: only the line is missing then.
+                pass  # There is no memory for a thread. Only the line is missing then.
             set_timer(real_timer, TICK, TICK)
 
         def stop(self):
+            """Stops the timer. Returns the seconds that the step took."""
             set_timer(real_timer, 0)
             not_late()
             return clock() - self.began
 
         def tick(self, _signal, frame):
+            """Counts the innermost line of the code. Raises Late if the time is over."""
             self.ticks += 1
             depth = 0
             while frame is not None and depth < 100:
@@ -115,6 +124,7 @@ def main():
                 raise Late()
 
         def profile(self):
+            """Returns the three lines with the most time, as a text."""
             most = sorted(self.where.items(), key=lambda item: -item[1])[:3]
             part = lambda name, number, count: "%d%% in %s%s" % (
                 round(100 * count / self.ticks),
@@ -126,7 +136,7 @@ def main():
     watch = Watch()
 
     def why(error):
-        """An error in words, with the lines of the code that it went through."""
+        """Returns an error in words, with the lines of the code that it went through."""
         if is_instance(error, SyntaxError) and error.filename == "<answer>":
             return "%s: %s (%s)" % (type_of(error).__name__, error.msg, line_of(error.lineno or 0))
         frames, trace = [], error.__traceback__
@@ -146,7 +156,7 @@ def main():
             said = address.sub("", said)
             said = said if len(said) <= SHOWN else said[:SHOWN] + " …"
             text = type_of(error).__name__ + (": " + said if said else "")
-        # One without a number is the code's own.
+        # An error without a number was raised by the code itself.
         if is_instance(error, PermissionError) and error.errno is not None:
             text += " (the code runs without network, processes, and files outside of its folder)"
         if is_instance(error, no_memory):
@@ -155,14 +165,15 @@ def main():
             frames = frames[:1] + ["…"] + frames[-2:]
         return text + ("; " + " → ".join(frames) if frames else "")
 
-    # Values: what an assert is made of is looked at while it runs.
+    # Values: while an assert runs, the values of its parts are recorded.
 
     seen, asserts, sides, compared, awaited, forged = {}, {}, {}, {}, {}, []
 
     def see(place, index, source, value):
+        """Records the value of a part of an assert, and returns it."""
         values = seen.setdefault(place, {})
         values[index] = (source, value)
-        # Before the operator runs, for what it runs may be the answer's: who decides here?
+        # This is checked before the operator runs, because the operator may run a method of the answer.
         if (place, index) in compared:
             name = decider(values[index - 1][1], value, compared[place, index])
             if name is not None:
@@ -170,14 +181,18 @@ def main():
         return value
 
     class Looking(ast.NodeTransformer):
+        """Changes the asserts of a text so that the values of their parts are recorded."""
+
         def __init__(self, name, source):
             self.name, self.source = name, source
 
         def text(self, node):
+            """Returns the source of a node in one line."""
             text = ast.get_source_segment(self.source, node) or "…"
             return re.sub(r"\s+", " ", text)
 
         def wrap(self, index, node, inner):
+            """Returns a call of `see` around a part of an assert."""
             arguments = [ast.Constant(self.place), ast.Constant(index), ast.Constant(self.text(node)), inner]
             call = ast.Call(ast.Name("__gepard_see__", ast.Load()), arguments, [])
             return ast.copy_location(call, node)
@@ -186,7 +201,7 @@ def main():
             return "%s:%d:%d" % (self.name, node.lineno, node.col_offset)
 
         def visit_Try(self, node):
-            # `try: f(-1); assert False; except ValueError: …` is about an error that does not come.
+            # In `try: f(-1); assert False; except ValueError: …` the assert fails if no error is raised.
             errors = " or ".join(self.text(handler.type) for handler in node.handlers if handler.type) or "an error"
             for before, then in zip(node.body, node.body[1:] + node.orelse[:1]):
                 if is_instance(then, ast.Assert) and is_instance(then.test, ast.Constant):
@@ -195,7 +210,7 @@ def main():
 
         def visit_Assert(self, node):
             self.place = self.place_of(node)
-            # A line of its own, behind all others: several asserts may stand in one, and one in several.
+            # The assert gets a line number of its own, after all others, because a line may have several asserts.
             number = len(self.source.splitlines()) + len(asserts) + 1
             asserts[self.name, number] = (self.place, node.test, self.text(node.test), type_of(node.test))
             self.calls = 0
@@ -220,6 +235,7 @@ def main():
             return new
 
         def inside(self, node):
+            """Returns a part of an assert in which the calls of functions are recorded."""
             outer = self
 
             class Calls(ast.NodeTransformer):
@@ -239,6 +255,7 @@ def main():
             return Calls().visit(node)
 
     def calls_of(values, but):
+        """Returns what the recorded calls returned, in words, without the calls in `but`. There are at most four."""
         found, told = [], set(but)
         for index in values:
             source, value = values[index]
@@ -248,7 +265,7 @@ def main():
         return found[:4]
 
     def parting(actual, expected):
-        """Where two lists or texts part, in words."""
+        """Returns the first difference of two lists or texts, in words."""
         if type_of(actual) is not type_of(expected) or not is_instance(actual, (list, tuple, str, bytes)):
             return ""
         try:
@@ -257,14 +274,14 @@ def main():
             piece = lambda value: value[at : at + 20] if is_instance(value, (str, bytes)) else value[at]
             a, e = [show(piece(value)) if at < len(value) else "nothing" for value in (actual, expected)]
         except all_errors:
-            return ""  # An item that cannot be compared.
+            return ""  # The items cannot be compared.
         return "; the first difference is at index %d: expected %s, got %s" % (at, e, a)
 
     def alike(values, test):
-        """What an assert compared, in words: expected and actual where it says which is which."""
+        """Returns what an assert compared, in words: the expected and the actual value if the assert shows which is which."""
         (left, actual), (right, expected) = values[0], values[1]
         made = lambda text: any(s == text or s in text for i, (s, _) in values.items() if is_instance(i, str))
-        # What is expected is written down or goes by that name; else it is what no call has made.
+        # The expected value is a constant or has such a name. Otherwise it is the side without a call.
         called = lambda found: found is not None and found.group() not in own
         given = lambda node, text: not kinds(node, ast.Name, ast.Call) or called(wanted.match(text))
         one, other = given(test.left, left), given(test.comparators[0], right)
@@ -279,7 +296,7 @@ def main():
         return "expected %s, but `%s` is %s%s" % (e, left[:200], a, parting(actual, expected) if long else "")
 
     def stands_in(error):
-        """The assert of a test that an error came through, and the trace there."""
+        """Returns the assert of a test that an error went through, and the traceback there. None where there is none."""
         trace = error.__traceback__
         while trace is not None:
             found = asserts.get((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
@@ -289,7 +306,7 @@ def main():
         return None
 
     def broke(error):
-        """An error in words, and what the assert that it came through had found and expected."""
+        """Returns an error in words, with the recorded and the expected values of the assert that it went through."""
         found = stands_in(error)
         if found is None:
             return why(error)
@@ -300,13 +317,13 @@ def main():
             try:
                 words.append("expected %s" % show(evaluate(sides[place][1], space)))
             except all_errors:
-                pass  # The text of the assert says it all the same.
+                pass  # The text of the assert shows it too.
         elif kind is not ast.Compare:
             words.append("expected a %s value" % ("false" if kind is ast.UnaryOp else "true"))
         return "; ".join(words)
 
     def failed(error):
-        """What an assertion that failed was about; None where it is not one of the tests' own."""
+        """Returns an assertion that failed, in words, with its values. None where it is not an assertion of the tests."""
         found = stands_in(error)
         if found is None or found[-1].tb_next is not None:
             return None
@@ -333,7 +350,7 @@ def main():
     space = module.__dict__
 
     def prepared(name, source, body):
-        """What runs a step. Made before the code is loaded, which could have a hand in it."""
+        """Returns a function that runs a step. It is compiled before the code is loaded, so that the code cannot change it."""
         looking = Looking(name, source)
         tree = ast.Module([looking.visit(statement) for statement in body], [])
         compiled = compiler(ast.fix_missing_locations(tree), name, "exec")
@@ -345,7 +362,7 @@ def main():
         return run
 
     def guarded(name, what):
-        """Runs it; None where all is well, else what went wrong, in words."""
+        """Runs a step. Returns the problem in words, None where there is none, and the seconds that the step took."""
         seen.clear()
         forged.clear()
         watch.start(name)
@@ -391,7 +408,7 @@ def main():
     def load():
         execute(compiler(code, "<answer>", "exec"), space)
 
-    # Before the code, which has no hand in it.
+    # The setup runs before the code is loaded, so that the code cannot change it.
     problem, _ = guarded("setup", set_up)
     tell(ready=problem)
     if problem is not None:
@@ -403,7 +420,7 @@ def main():
         for name, run, tests, line in steps:
             if not tests:
                 problem, _ = guarded(name, run)
-                # Each has its own time.
+                # Each step has its own time limit.
                 tell(loaded=problem and "%s: %s" % ("before the tests" if number < 0 else "`%s`" % line, problem))
                 if problem is not None:
                     break

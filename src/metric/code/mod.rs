@@ -1,13 +1,12 @@
-//! `code`: runs the tests of an example on the code in an answer.
+//! The metric `code`: runs the tests of an example on the code in an answer.
 //!
-//! The code is hostile until it has proved otherwise, and it never does: it runs in [`crate::sandbox`]. The score is the share of
-//! the tests that pass. Its feedback has what a programmer would look at: the error with the lines that it went through, the
-//! assertion that failed with the value that was expected and the one that came, and for a test that takes too long, the lines
-//! where the time went.
+//! The code may be hostile, so it runs in [`crate::sandbox`]. The score is the share of the tests that pass. The feedback has the
+//! error with the lines of the code that it went through, the assertion that failed with the expected and the actual value, and,
+//! for a test that takes too long, the lines where the time went.
 //!
-//! Code shares the interpreter with its tests. It cannot leave the sandbox, and printing, exiting or killing its interpreter gains
-//! it nothing, nor does a value that claims to be equal to everything where a test is one comparison; but code that searches the
-//! interpreter's memory for its judge can forge a verdict on itself. `docs/code.md` has more that it can.
+//! The code shares the interpreter with its tests. It cannot leave the sandbox. Its score does not rise if it prints, exits or
+//! kills its interpreter, nor by a value that claims to be equal to everything if the test is one comparison. But code that
+//! searches the interpreter's memory for the harness can forge its own verdict. `docs/code.md` lists what else it can do.
 
 mod command;
 mod extract;
@@ -33,48 +32,51 @@ use crate::engine::Completion;
 use crate::program::Rollout;
 use crate::sandbox::{Limits, Sandbox, SandboxError};
 
-/// The most processes and threads of a program.
+/// The most processes and threads that a program may have.
 const TASKS: u64 = 256;
 
-/// Runs the tests of examples.
+/// Runs the tests of an example on the code in an answer.
 #[derive(Debug)]
 pub struct Code {
     settings: CodeSettings,
+    /// The sandbox and the interpreter. They are looked for on the first use.
     ready: OnceLock<Result<Ready, MetricError>>,
 }
 
-/// What was found on this machine.
+/// The sandbox and the interpreter that were found on this machine.
 #[derive(Debug, Clone)]
 struct Ready {
     sandbox: Sandbox,
-    /// None where a command runs the code.
+    /// The interpreter. None where a command runs the code.
     python: Option<Python>,
 }
 
-/// The sandbox of this machine, in words.
+/// Returns a description of this machine's sandbox.
 ///
 /// # Errors
-/// [`SandboxError`] with what is missing.
+/// [`SandboxError`] where there is none; it names what is missing.
 pub fn sandbox_available() -> Result<String, SandboxError> {
     Sandbox::find().map(|sandbox| sandbox.means().to_owned())
 }
 
 impl Code {
-    /// Nothing is looked for yet.
+    /// Creates the metric. The sandbox and the interpreter are not looked for yet.
     #[must_use]
     pub fn new(settings: CodeSettings) -> Self {
         Self { settings, ready: OnceLock::new() }
     }
 
-    /// The same with a sandbox that was found already: for programs that have `gepard` elsewhere.
+    /// Creates the metric with a sandbox that was found already. Programs use it that have the `gepard` executable in another
+    /// place.
     ///
     /// # Errors
-    /// [`MetricError::Other`] where there is no such interpreter.
+    /// [`MetricError::Other`] where the interpreter cannot be used.
     pub fn with_sandbox(settings: CodeSettings, sandbox: Sandbox) -> Result<Self, MetricError> {
         let ready = Ready { sandbox, python: python_of(&settings)? };
         Ok(Self { settings, ready: OnceLock::from(Ok(ready)) })
     }
 
+    /// Returns the sandbox and the interpreter. The first call looks for them.
     fn ready(&self) -> Result<&Ready, MetricError> {
         let look = || {
             let sandbox = if self.settings.without_sandbox { Ok(Sandbox::none()) } else { Sandbox::find() };
@@ -85,21 +87,22 @@ impl Code {
         self.ready.get_or_init(look).as_ref().map_err(Clone::clone)
     }
 
+    /// Returns the limits for a program that runs these tests.
     fn limits(&self, tests: &[String]) -> Limits {
         let CodeSettings { timeout, memory, prints, disk, .. } = self.settings;
         let tests = match (&self.settings.language, tests) {
-            // Each statement of a single text may be a test, and stands in a line of its own or behind a semicolon.
+            // Each statement of a single text may be a test. A line end or a semicolon ends a statement.
             (Language::Python { .. }, [text]) => text.matches(['\n', ';']).count() + 1,
             _ => tests.len(),
         };
-        // Each test is watched on its own; this is for who escapes the watch.
+        // The harness limits each test. This limit is for code that escapes the harness.
         let cpu = (timeout * (tests as f64 + 2.0)).ceil() as u64 + 5;
-        // The verdicts of the harness go the same way as what is printed.
+        // The harness writes its messages to the same output as the code.
         let output = (prints << 10) + (64 << 10) + 2048 * tests as u64;
         Limits { memory: memory << 20, cpu, output, disk: disk << 20, tasks: TASKS }
     }
 
-    /// An example's field as lines of code; empty where the task names none.
+    /// Returns a field of an example as lines of code. Empty where `field` is None, and where the example lacks it or has null.
     fn text_of(example: &Example, field: Option<&String>) -> String {
         let Some(value) = field.and_then(|field| example.fields.get(field)) else { return String::new() };
         match value {
@@ -110,6 +113,7 @@ impl Code {
     }
 }
 
+/// Finds the interpreter of the settings. None where a command runs the code.
 fn python_of(settings: &CodeSettings) -> Result<Option<Python>, MetricError> {
     match &settings.language {
         Language::Python { python } => Python::find(python).map(Some).map_err(MetricError::Other),
@@ -117,7 +121,7 @@ fn python_of(settings: &CodeSettings) -> Result<Option<Python>, MetricError> {
     }
 }
 
-/// The names that a block of code goes by, in an answer.
+/// Returns the names, in lower case, that an answer may give to the language of a code block.
 fn tags(language: &Language) -> Vec<String> {
     match language {
         Language::Python { .. } => ["python", "py", "python3", "py3"].map(str::to_owned).into(),
@@ -205,7 +209,7 @@ impl Metric for Code {
             (Language::Python { python }, None) => return Err(MetricError::Other(format!("`{python}` was not looked for"))),
         };
         let mut judgement = words::judgement(settings.score, &report);
-        // What was left out may be what is missing.
+        // The tests may need a block that was not run.
         if blocks > 1 && judgement.closeness < Some(1.0) {
             judgement.feedback.push_str(&format!("\n(only one of {blocks} code blocks was run)"));
         }

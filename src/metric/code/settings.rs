@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-/// What the score is.
+/// The ways to compute the score from the tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Passing {
@@ -14,7 +14,7 @@ pub enum Passing {
     All,
 }
 
-/// What runs the code.
+/// The program that runs the code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Language {
@@ -37,7 +37,7 @@ pub enum Language {
     },
 }
 
-/// How code is judged.
+/// The settings of the metric `code`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CodeSettings {
     /// Where the code is; left out: the last module's.

@@ -1,4 +1,4 @@
-//! From what became of the tests to a score and words.
+//! Turns the outcomes of the tests into a judgement.
 
 use super::job::Job;
 use super::settings::Passing;
@@ -6,43 +6,45 @@ use crate::metric::judgement::Judgement;
 use crate::metric::normalize::shorten;
 use crate::sandbox::Exceeded;
 
-/// What became of a test.
+/// The outcome of a test.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Outcome {
-    /// All is well; where the time went, if it took long.
+    /// It passed. `slow` has the lines where the time went; it is empty where the test was fast.
     Passed { slow: String },
-    /// What went wrong.
+    /// It failed, for this reason.
     Failed(String),
-    /// It took too long; where the time went.
+    /// It took too long. The time went to these lines.
     Late(String),
-    /// It was not run, for others before it had to be ended.
+    /// It was not run, because earlier tests had to be ended.
     NotRun,
 }
 
-/// What became of all of them.
+/// The outcomes of all tests.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Report {
-    /// Why no test could be run, a sentence.
+    /// The reason why no test could be run, as a sentence. None where tests were run.
     pub refused: Option<String>,
-    /// Each test by its text.
+    /// The text of each test, and its outcome.
     pub tests: Vec<(String, Outcome)>,
     /// The seconds that a test may take.
     pub timeout: f64,
 }
 
 impl Report {
-    /// No test was run.
+    /// Creates the report for code on which no test could be run.
     pub(super) fn refused(why: &str) -> Self {
         Self { refused: Some(why.to_owned()), tests: Vec::new(), timeout: 0.0 }
     }
 }
 
-/// The most tests that are told of.
-const TOLD: usize = 5;
+/// The most tests that feedback describes.
+const MOST_DESCRIBED: usize = 5;
 
-/// The most characters of a test, and of what is said about it.
+/// The most characters of a test's text, and of the reason why it failed.
 const SHOWN: (usize, usize) = (200, 700);
 
+/// Returns the judgement on the outcomes, with the objectives `share` and `all`. The closeness is the share of the tests that
+/// pass.
 pub(super) fn judgement(counting: Passing, report: &Report) -> Judgement {
     let (good, bad): (Vec<_>, Vec<_>) = report.tests.iter().partition(|(_, outcome)| matches!(outcome, Outcome::Passed { .. }));
     let (passed, all) = (good.len(), report.tests.len());
@@ -54,12 +56,12 @@ pub(super) fn judgement(counting: Passing, report: &Report) -> Judgement {
         None => vec![format!("{passed} of {all} tests passed.")],
     };
     let timeout = report.timeout;
-    let mut told: Vec<String> = Vec::new();
-    // Failures before what was only slow: not all is told.
+    let mut described: Vec<String> = Vec::new();
+    // Failures come before slow tests, because only the first tests are described.
     for (name, outcome) in bad.into_iter().chain(good) {
         let name = shorten(name, SHOWN.0);
         let went = |profile: &str| if profile.is_empty() { String::new() } else { format!("; where the time went: {profile}") };
-        told.extend(match outcome {
+        described.extend(match outcome {
             Outcome::Passed { slow } if slow.is_empty() => None,
             Outcome::Passed { slow } => Some(format!("- passed, but slow: `{name}`{}", went(slow))),
             Outcome::Failed(why) if why.contains(&format!("`{name}`")) => Some(format!("- FAILED: {}", shorten(why, SHOWN.1))),
@@ -68,9 +70,9 @@ pub(super) fn judgement(counting: Passing, report: &Report) -> Judgement {
             Outcome::NotRun => Some(format!("- not run: `{name}`, for others before it had to be ended")),
         });
     }
-    // Of failures, the first say most.
-    let more = told.len().saturating_sub(TOLD);
-    lines.extend(told.into_iter().take(TOLD));
+    // The first failures are the most informative ones.
+    let more = described.len().saturating_sub(MOST_DESCRIBED);
+    lines.extend(described.into_iter().take(MOST_DESCRIBED));
     if more > 0 {
         lines.push(format!("- and {more} more"));
     }
@@ -83,7 +85,7 @@ pub(super) fn judgement(counting: Passing, report: &Report) -> Judgement {
     judgement
 }
 
-/// What was used too much of, in words.
+/// Returns the sentence about a limit that the code exceeded.
 pub(super) fn exceeded(what: Exceeded, job: &Job<'_>) -> String {
     let Job { limits, prints, .. } = job;
     match what {
@@ -100,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failures_are_told_and_the_share_counts() {
+    fn failures_are_described_and_the_share_counts() {
         let passed = Outcome::Passed { slow: String::new() };
         let tests = vec![
             ("assert f(1)".into(), passed.clone()),
@@ -123,14 +125,14 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_told_before_what_is_slow() {
+    fn failures_are_described_before_slow_tests() {
         let slow = |n: usize| (format!("assert s({n})"), Outcome::Passed { slow: "all of it".into() });
-        let mut tests: Vec<(String, Outcome)> = (0..TOLD).map(slow).collect();
+        let mut tests: Vec<(String, Outcome)> = (0..MOST_DESCRIBED).map(slow).collect();
         tests.push(("assert f(1)".into(), Outcome::Failed("`f(1)` returned 0".into())));
         let words = judgement(Passing::Share, &Report { refused: None, tests, timeout: 3.0 }).feedback;
         let lines: Vec<&str> = words.lines().collect();
         assert_eq!(lines[..2], ["5 of 6 tests passed.", "- FAILED: `assert f(1)`: `f(1)` returned 0"]);
         assert!(lines[2].starts_with("- passed, but slow: `assert s(0)`"), "{words}");
-        assert_eq!(lines[TOLD + 1], "- and 1 more");
+        assert_eq!(lines[MOST_DESCRIBED + 1], "- and 1 more");
     }
 }

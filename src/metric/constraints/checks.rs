@@ -1,21 +1,22 @@
-//! What is counted and looked for in an answer, as IFEval's public checkers do it.
+//! Counts and finds parts of an answer by the rules of IFEval's public checkers (arXiv 2311.07911, `instructions.py`).
 //!
-//! Sentences, and words all in capitals, are counted by simple rules where the reference uses NLTK's tokenizers: the counts agree
-//! mostly, not always. Languages are told by `whatlang` where the reference uses `langdetect`.
+//! Sentences, and words all in capitals, are counted by simple rules, where the reference uses NLTK's tokenizers. The counts
+//! mostly agree. Languages are recognized by `whatlang`, where the reference uses `langdetect`.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 use whatlang::Lang;
 
-/// The answers of `constrained_response`.
+/// The answers that `constrained_response` allows.
 pub(super) const ONE_OF_THREE: [&str; 3] = ["My answer is yes.", "My answer is no.", "My answer is maybe."];
 
+/// Returns the number of matches of a pattern.
 fn count(pattern: Option<&Regex>, text: &str) -> usize {
     pattern.map_or(0, |pattern| pattern.find_iter(text).count())
 }
 
-/// What Python's `\w` matches.
+/// Returns whether Python's `\w` matches a character.
 fn is_word(c: char) -> bool {
     static WORD: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^[\p{L}\p{N}_]$").ok());
     c.is_ascii_alphanumeric()
@@ -23,12 +24,12 @@ fn is_word(c: char) -> bool {
         || (!c.is_ascii() && WORD.as_ref().is_some_and(|word| word.is_match(c.encode_utf8(&mut [0; 4]))))
 }
 
-/// Runs of word characters.
+/// Returns the number of runs of word characters.
 pub(super) fn words(text: &str) -> usize {
     count(pattern!(r"[\p{L}\p{N}_]+"), text)
 }
 
-/// Whether a match stands between two borders of words.
+/// Returns whether a pattern matches between two borders of words.
 pub(super) fn occurs_as_word(pattern: &Regex, text: &str) -> bool {
     let is_border = |at: usize| {
         let before = text[..at].chars().next_back().is_some_and(is_word);
@@ -48,12 +49,12 @@ pub(super) fn occurs_as_word(pattern: &Regex, text: &str) -> bool {
     false
 }
 
-/// How often a lower-case letter occurs, whatever its case.
+/// Returns how often a letter occurs, without regard to case. `letter` must be in lower case.
 pub(super) fn letters(text: &str, letter: char) -> usize {
     text.to_lowercase().chars().filter(|&c| c == letter).count()
 }
 
-/// Parts between `***`; None where one in the middle is empty.
+/// Returns the number of parts between `***`. None where a part in the middle is empty.
 pub(super) fn paragraphs(text: &str) -> Option<usize> {
     let parts: Vec<&str> = pattern!(r"\s?\*\*\*\s?")?.split(text).collect();
     let mut number = parts.len();
@@ -68,7 +69,8 @@ pub(super) fn paragraphs(text: &str) -> Option<usize> {
     Some(number)
 }
 
-/// Whether there are so many paragraphs, and the nth of the parts between blank lines begins with a word.
+/// Returns whether there are `wanted` paragraphs, and the `nth` of the parts between blank lines begins with `word`. The first
+/// has the number 1. `word` must be in lower case.
 pub(super) fn paragraph_begins(text: &str, wanted: usize, nth: usize, word: &str) -> bool {
     let parts: Vec<&str> = text.split("\n\n").collect();
     let number = parts.iter().filter(|part| !part.trim().is_empty()).count();
@@ -83,15 +85,17 @@ pub(super) fn paragraph_begins(text: &str, wanted: usize, nth: usize, word: &str
     number == wanted && first.to_lowercase() == word
 }
 
+/// Returns the number of texts in square brackets.
 pub(super) fn placeholders(text: &str) -> usize {
     count(pattern!(r"\[.*?\]"), text)
 }
 
+/// Returns the number of lines that begin with a single `*` or with `-`.
 pub(super) fn bullets(text: &str) -> usize {
     count(pattern!(r"(?m)^\s*\*[^*].*$"), text) + count(pattern!(r"(?m)^\s*-.*$"), text)
 }
 
-/// Parts between single asterisks and parts between double ones, each counted on its own.
+/// Returns the number of parts between single asterisks plus the number of parts between double ones.
 pub(super) fn highlights(text: &str) -> usize {
     let filled = |pattern: Option<&Regex>, inside: &dyn Fn(&str) -> bool| {
         pattern.map_or(0, |pattern| pattern.find_iter(text).filter(|found| inside(found.as_str())).count())
@@ -104,7 +108,7 @@ pub(super) fn highlights(text: &str) -> usize {
     filled(pattern!(r"\*[^\n*]*\*"), &single) + filled(pattern!(r"\*\*[^\n*]*\*\*"), &double)
 }
 
-/// JSON, in a fence or not.
+/// Returns whether a text is JSON, with a fence around it or not.
 pub(super) fn is_json(text: &str) -> bool {
     let mut text = text.trim();
     for fence in ["```json", "```Json", "```JSON", "```"] {
@@ -114,11 +118,13 @@ pub(super) fn is_json(text: &str) -> bool {
     serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
+/// Returns whether a text has a title between `<<` and `>>` that is not empty.
 pub(super) fn has_title(text: &str) -> bool {
     let filled = |found: regex::Match<'_>| !found.as_str().trim_start_matches('<').trim_end_matches('>').trim().is_empty();
     pattern!(r"<<[^\n]+>>").is_some_and(|title| title.find_iter(text).any(filled))
 }
 
+/// Returns whether a text has exactly two parts between `******`, and they are different.
 pub(super) fn two_responses(text: &str) -> bool {
     let parts: Vec<&str> = text.split("******").collect();
     let empty_inside = parts.iter().enumerate().any(|(i, part)| part.trim().is_empty() && i != 0 && i != parts.len() - 1);
@@ -126,31 +132,33 @@ pub(super) fn two_responses(text: &str) -> bool {
     !empty_inside && matches!(filled.as_slice(), [one, other] if one != other)
 }
 
+/// Returns whether a character has title case, like `ǅ`.
 fn is_title_case(c: char) -> bool {
     !c.is_lowercase() && !c.is_uppercase() && c.to_lowercase().next() != Some(c)
 }
 
-/// Python's `isupper`: a capital, and no letter of another case.
+/// Returns what Python's `isupper` returns: whether a text has a capital letter, and no letter of another case.
 pub(super) fn is_upper(text: &str) -> bool {
     !text.chars().any(|c| c.is_lowercase() || is_title_case(c)) && text.chars().any(char::is_uppercase)
 }
 
-/// Python's `islower`.
+/// Returns what Python's `islower` returns: whether a text has a lower-case letter, and no letter of another case.
 pub(super) fn is_lower(text: &str) -> bool {
     !text.chars().any(|c| c.is_uppercase() || is_title_case(c)) && text.chars().any(char::is_lowercase)
 }
 
-/// Words all in capitals; marks around and between words are no part of them, an apostrophe, a hyphen and a point are.
+/// Returns the number of words all in capitals. Apostrophes, hyphens and points are parts of words; other marks are not.
 pub(super) fn capital_words(text: &str) -> usize {
     let ends = |c: char| c.is_whitespace() || ",;:@#$%&?!()[]{}<>\"*`".contains(c);
     text.split(ends).filter(|word| is_upper(word)).count()
 }
 
-/// Abbreviations that end no sentence.
+/// The abbreviations, in lower case. Their point does not end a sentence.
 const ABBREVIATIONS: [&str; 16] =
     ["mr", "mrs", "ms", "dr", "prof", "st", "vs", "e.g", "i.e", "etc", "jr", "sr", "no", "fig", "u.s", "a.m"];
 
-/// Runs of text that end with `.`, `!` or `?` before white space or at the end; what is left over is one more.
+/// Returns the number of sentences. A sentence ends with `.`, `!` or `?` before white space or at the end of the text. Text that
+/// is left over is one more.
 pub(super) fn sentences(text: &str) -> usize {
     let Some(end) = pattern!(r#"[.!?]+["'”’)\]*]*(\s+|$)"#) else { return 0 };
     let (mut number, mut from) = (0, 0);
@@ -170,13 +178,13 @@ pub(super) fn sentences(text: &str) -> usize {
     number + usize::from(text[from..].chars().any(char::is_alphanumeric))
 }
 
-/// How many of `texts` occur, whatever their case.
+/// Returns how many of `texts` occur in `text`, without regard to case.
 pub(super) fn count_of(texts: &[String], text: &str) -> usize {
     let lower = text.to_lowercase();
     texts.iter().filter(|wanted| lower.contains(&wanted.to_lowercase())).count()
 }
 
-/// The language of an ISO 639-1 code.
+/// Returns the language of an ISO 639-1 code. None where it cannot be recognized.
 fn language(code: &str) -> Option<Lang> {
     const CODES: [(&str, Lang); 44] = [
         ("ar", Lang::Ara),
@@ -227,16 +235,18 @@ fn language(code: &str) -> Option<Lang> {
     CODES.iter().find(|(known, _)| *known == code).map(|(_, lang)| *lang)
 }
 
+/// Returns whether the language of an ISO 639-1 code can be recognized.
 pub(super) fn is_language(code: &str) -> bool {
     language(code).is_some()
 }
 
-/// Whether a text is in a language, by the best guess, as in the reference; one without letters passes.
+/// Returns whether the most likely language of a text is this one, as in the reference. True for a text without letters.
 pub(super) fn is_in_language(text: &str, code: &str) -> bool {
     whatlang::detect_lang(text).is_none_or(|found| Some(found) == language(code))
 }
 
-/// Whether a text may be in a language. The guess at a short sentence is often wrong, so only one that is sure counts against it.
+/// Returns whether a text can be in a language. False only where another language is recognized reliably, because the guess is
+/// often wrong for a short text.
 pub(super) fn may_be_in_language(text: &str, code: &str) -> bool {
     let found = whatlang::detect(text).filter(whatlang::Info::is_reliable);
     found.is_none_or(|found| Some(found.lang()) == language(code))
@@ -275,14 +285,14 @@ mod tests {
     }
 
     #[test]
-    fn languages_are_told() {
+    fn languages_are_recognized() {
         let german = "Das ist ein ganz gewöhnlicher Satz, der auf Deutsch geschrieben wurde.";
         assert!(is_in_language(german, "de") && !is_in_language(german, "fr"));
         assert!(is_language("sw") == language("sw").is_some());
     }
 
     #[test]
-    fn a_short_text_is_not_held_to_a_guess() {
+    fn an_unreliable_guess_does_not_count_against_a_short_text() {
         for text in ["Our store opens at nine.", "We repair bicycles.", "Water boils at 100 degrees.", "No."] {
             assert!(may_be_in_language(text, "en"), "{text}");
         }

@@ -1,4 +1,4 @@
-//! One constraint: its kind, its arguments, what it asks in words.
+//! One constraint: reading it, checking it, and describing it in words.
 
 use std::cell::RefCell;
 
@@ -8,14 +8,14 @@ use serde_json::{Map, Value};
 use super::checks;
 use crate::data::{listed, to_text};
 
-/// Less than a number, or at least it: the two relations of IFEval.
+/// How a count is compared with a number: the two relations of IFEval (arXiv 2311.07911).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Relation {
     LessThan,
     AtLeast,
 }
 
-/// A number that something is counted against.
+/// A number with which a count is compared.
 #[derive(Debug, Clone, Copy)]
 struct Count {
     relation: Relation,
@@ -23,6 +23,7 @@ struct Count {
 }
 
 impl Count {
+    /// Returns whether a count has the relation to the number.
     fn holds(self, found: usize) -> bool {
         match self.relation {
             Relation::LessThan => found < self.number,
@@ -41,14 +42,14 @@ impl std::fmt::Display for Count {
     }
 }
 
-/// A text that is looked for, and its pattern.
+/// A text that is searched for, and its pattern.
 #[derive(Debug, Clone)]
 struct Keyword {
     text: String,
     pattern: Regex,
 }
 
-/// A range of lengths; None: no limit.
+/// A range of lengths, both ends included. None stands for no limit.
 #[derive(Debug, Clone, Copy, Default)]
 struct Range {
     least: Option<usize>,
@@ -56,10 +57,12 @@ struct Range {
 }
 
 impl Range {
+    /// Returns whether a length is in the range.
     fn holds(self, found: usize) -> bool {
         self.least.is_none_or(|least| found >= least) && self.most.is_none_or(|most| found <= most)
     }
 
+    /// Returns the range in words. None where there is no limit.
     fn words(self, what: &str) -> Option<String> {
         match (self.least, self.most) {
             (None, None) => None,
@@ -70,6 +73,7 @@ impl Range {
     }
 }
 
+/// A kind of constraint with its arguments.
 #[derive(Debug, Clone)]
 enum Check {
     Keywords(Vec<Keyword>),
@@ -104,17 +108,17 @@ enum Check {
     Excludes(Vec<String>),
 }
 
-/// Something that is asked of an answer's form.
+/// A condition on the form of an answer.
 #[derive(Debug, Clone)]
 pub struct Constraint {
     check: Check,
 }
 
-/// Arguments of one constraint, read with their names in errors.
+/// The arguments of one constraint. The errors name the kind and the argument.
 struct Arguments<'a> {
     kind: &'a str,
     given: &'a Map<String, Value>,
-    /// What the kind takes: each is asked for.
+    /// The keys that were read. After reading, these are all keys that the kind takes.
     asked: RefCell<Vec<String>>,
 }
 
@@ -123,6 +127,7 @@ impl<'a> Arguments<'a> {
         Self { kind, given, asked: RefCell::default() }
     }
 
+    /// Returns an argument. None where it is not given.
     fn get(&self, key: &str) -> Option<&'a Value> {
         let mut asked = self.asked.borrow_mut();
         if !asked.iter().any(|known| known == key) {
@@ -131,7 +136,7 @@ impl<'a> Arguments<'a> {
         self.given.get(key)
     }
 
-    /// Refuses what the kind does not take.
+    /// Returns an error for an argument that was not read, because the kind does not take it.
     fn finish(&self) -> Result<(), String> {
         let asked = self.asked.borrow();
         let Some(unknown) = self.given.keys().find(|key| !asked.contains(key)) else { return Ok(()) };
@@ -139,6 +144,7 @@ impl<'a> Arguments<'a> {
         Err(format!("the constraint `{}` takes no `{unknown}`; it takes {known}", self.kind))
     }
 
+    /// Returns the error for an argument that is missing or is not `wanted`.
     fn bad(&self, key: &str, wanted: &str) -> String {
         match self.given.get(key) {
             None => format!("the constraint `{}` lacks `{key}`", self.kind),
@@ -146,15 +152,18 @@ impl<'a> Arguments<'a> {
         }
     }
 
+    /// Reads a whole number.
     fn number(&self, key: &str) -> Result<usize, String> {
         let number = self.get(key).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
         number.ok_or_else(|| self.bad(key, "a whole number"))
     }
 
+    /// Reads a whole number that may be left out.
     fn limit(&self, key: &str) -> Result<Option<usize>, String> {
         if self.get(key).is_some() { self.number(key).map(Some) } else { Ok(None) }
     }
 
+    /// Reads the range from `min_WHAT` to `max_WHAT`.
     fn range(&self, what: &str) -> Result<Range, String> {
         let range = Range { least: self.limit(&format!("min_{what}"))?, most: self.limit(&format!("max_{what}"))? };
         match (range.least, range.most) {
@@ -165,15 +174,18 @@ impl<'a> Arguments<'a> {
         }
     }
 
+    /// Reads a text.
     fn text(&self, key: &str) -> Result<String, String> {
         self.get(key).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| self.bad(key, "text"))
     }
 
+    /// Reads a list of texts that is not empty.
     fn texts(&self, key: &str) -> Result<Vec<String>, String> {
         let items = self.get(key).and_then(Value::as_array).filter(|items| !items.is_empty());
         items.map(|items| items.iter().map(to_text).collect()).ok_or_else(|| self.bad(key, "a list of texts"))
     }
 
+    /// Reads a relation and a number under these keys.
     fn count(&self, relation: &str, number: &str) -> Result<Count, String> {
         let relation = match self.text(relation)?.as_str() {
             "less than" => Relation::LessThan,
@@ -183,12 +195,14 @@ impl<'a> Arguments<'a> {
         Ok(Count { relation, number: self.number(number)? })
     }
 
+    /// Reads a list of keywords that is not empty.
     fn keywords(&self, key: &str) -> Result<Vec<Keyword>, String> {
         self.texts(key)?.into_iter().map(keyword).collect()
     }
 }
 
-/// As in the reference, a keyword is a pattern, whatever the case; what is none is taken literally.
+/// Compiles a keyword. As in the reference, it is a pattern without regard to case. If it is not a valid pattern, it is searched
+/// for literally.
 fn keyword(text: String) -> Result<Keyword, String> {
     let build = |source: &str| RegexBuilder::new(source).case_insensitive(true).build();
     let pattern = build(&text).or_else(|_| build(&regex::escape(&text))).map_err(|e| e.to_string())?;
@@ -196,7 +210,7 @@ fn keyword(text: String) -> Result<Keyword, String> {
 }
 
 impl Constraint {
-    /// The kinds that can be checked: IFEval's, then our own.
+    /// The kinds that can be checked: those of IFEval, then gepard's own.
     pub const KINDS: [&str; 31] = [
         "keywords:existence",
         "keywords:frequency",
@@ -231,25 +245,27 @@ impl Constraint {
         "language",
     ];
 
-    /// Reads one; `arguments` as IFEval's `kwargs` have them: what the kind does not take is passed over.
+    /// Reads a constraint of an example, with arguments as in IFEval's `kwargs`. Arguments that the kind does not take are
+    /// ignored.
     ///
     /// # Errors
-    /// What is wrong, naming the kind.
+    /// What is wrong, with the name of the kind.
     pub fn read(kind: &str, arguments: &Map<String, Value>) -> Result<Self, String> {
-        Self::of(&Arguments::new(kind, arguments))
+        Self::from_arguments(&Arguments::new(kind, arguments))
     }
 
-    /// Reads one of a task file, where an argument that the kind does not take is a slip.
+    /// Reads a constraint of a task file.
     ///
     /// # Errors
-    /// What is wrong, naming the kind.
+    /// What is wrong, with the name of the kind. An argument that the kind does not take is an error.
     pub fn read_written(kind: &str, arguments: &Map<String, Value>) -> Result<Self, String> {
         let given = Arguments::new(kind, arguments);
-        let read = Self::of(&given)?;
+        let read = Self::from_arguments(&given)?;
         given.finish().map(|()| read)
     }
 
-    fn of(given: &Arguments<'_>) -> Result<Self, String> {
+    /// Reads a constraint from its arguments.
+    fn from_arguments(given: &Arguments<'_>) -> Result<Self, String> {
         let check = match given.kind {
             "keywords:existence" => Check::Keywords(given.keywords("keywords")?),
             "keywords:frequency" => Check::Frequency(keyword(given.text("keyword")?)?, given.count("relation", "frequency")?),
@@ -264,7 +280,7 @@ impl Constraint {
                 if !checks::is_language(&code) {
                     return Err(given.bad("language", "the ISO 639-1 code of a language that can be told"));
                 }
-                // Our own is more careful than the reference.
+                // gepard's own kind accepts a text if its language is not recognized reliably.
                 if given.kind == "language" { Check::PlainLanguage(code) } else { Check::Language(code) }
             }
             "length_constraints:number_sentences" => Check::Sentences(given.count("relation", "num_sentences")?),
@@ -325,7 +341,7 @@ impl Constraint {
         Ok(Self { check })
     }
 
-    /// Whether `text` keeps to it.
+    /// Returns whether `text` meets the constraint.
     #[must_use]
     pub fn holds(&self, text: &str) -> bool {
         match &self.check {
@@ -369,7 +385,7 @@ impl Constraint {
         }
     }
 
-    /// What it asks for, in words.
+    /// Returns what the constraint asks for, in words.
     #[must_use]
     pub fn asks(&self) -> String {
         match &self.check {
@@ -412,7 +428,7 @@ impl Constraint {
         }
     }
 
-    /// What was found instead, where a number or a list says more than a no.
+    /// Returns the number or the list that was found in `text`, in words. None for kinds without one.
     #[must_use]
     pub fn found(&self, text: &str) -> Option<String> {
         let has = |count: usize, what: &str| Some(format!("it has {count} {what}"));

@@ -1,8 +1,9 @@
-//! `constraints`: does an answer keep to what was asked of its form?
+//! The metric `constraints`: checks the form of an answer.
 //!
-//! The vocabulary is IFEval's (arXiv 2311.07911), from the example's list of instructions, and some of our own, which a task file
-//! can ask of every answer. Scores are the share of the constraints that hold: strictly, of the answer as it is, and loosely, of any
-//! of eight variants of it (without its first line, its last line, both, and each without asterisks).
+//! The kinds of constraints are those of IFEval (arXiv 2311.07911) and some of gepard's own. An example lists its constraints,
+//! and a task file can ask for more of them in every answer. The score is the share of the constraints that hold. A constraint
+//! holds strictly if the answer as it is meets it. It holds loosely if one of eight variants meets it: the answer, the answer
+//! without its first line, without its last line, and without both, each with and without asterisks.
 
 mod checks;
 mod constraint;
@@ -18,7 +19,7 @@ use crate::data::Example;
 use crate::engine::Completion;
 use crate::program::{Rollout, Step};
 
-/// What the score is.
+/// The ways to compute the score from the constraints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Counting {
@@ -32,7 +33,7 @@ pub enum Counting {
     StrictAll,
 }
 
-/// Where an example lists its constraints.
+/// The fields in which an example lists its constraints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
     /// The field with the names of their kinds.
@@ -41,7 +42,7 @@ pub struct Listed {
     pub arguments: String,
 }
 
-/// Checks one output.
+/// Checks the form of one output.
 #[derive(Debug, Clone)]
 pub struct Constraints {
     /// The output.
@@ -55,8 +56,8 @@ pub struct Constraints {
 }
 
 impl Constraints {
-    /// The constraints of an example, those of the task file last.
-    fn of(&self, example: &Example) -> Result<Vec<Constraint>, MetricError> {
+    /// Returns the constraints of an example, those of the task file last.
+    fn constraints_of(&self, example: &Example) -> Result<Vec<Constraint>, MetricError> {
         let bad = |cause: String| MetricError::example(example, cause);
         let mut all = Vec::new();
         if let Some(Listed { kinds, arguments }) = &self.listed {
@@ -72,7 +73,7 @@ impl Constraints {
             for (kind, given) in kinds_of.iter().zip(arguments_of) {
                 let name = kind.as_str().ok_or_else(|| bad(format!("`{kinds}` has {kind}, not the name of a constraint")))?;
                 let given = match given {
-                    // Tables of other programs have null where a constraint takes nothing.
+                    // Other programs write null where a constraint has no arguments.
                     Value::Null => &empty,
                     Value::Object(given) => given,
                     other => return Err(bad(format!("`{arguments}` has {other} for `{name}`, not an object"))),
@@ -81,7 +82,7 @@ impl Constraints {
             }
         }
         all.extend(self.always.iter().cloned());
-        // Any answer would score 1.
+        // Without a constraint, every answer would score 1.
         if all.is_empty() {
             let which = |listed: &Listed| format!(": `{}` is an empty list", listed.kinds);
             let which = self.listed.as_ref().map(which).unwrap_or_default();
@@ -105,13 +106,14 @@ impl Metric for Constraints {
     }
 
     fn check(&self, example: &Example) -> Result<(), MetricError> {
-        self.of(example).map(drop)
+        self.constraints_of(example).map(drop)
     }
 
     fn judge(&self, example: &Example, rollout: &Rollout, _answers: &[Completion]) -> Result<Judgement, MetricError> {
-        let constraints = self.of(example)?;
+        let constraints = self.constraints_of(example)?;
         let answer = rollout.output(&self.output).unwrap_or_default();
-        // Quotes around a short answer are taken off where it is read; here they may be what was asked for.
+        // Quotation marks around a short answer were removed when it was read. A constraint may ask for them, so they are put
+        // back.
         let quoted = format!("\"{answer}\"");
         let is_quoted = |step: &Step| step.answer.trim_end().ends_with(&quoted);
         let answer = if rollout.last_step_with(&self.output).is_some_and(is_quoted) { quoted.as_str() } else { answer };
@@ -149,19 +151,20 @@ impl Metric for Constraints {
     }
 }
 
-/// An empty answer holds to nothing.
+/// Returns whether the answer as it is meets the constraint. An empty answer meets none.
 #[must_use]
 pub fn holds_strictly(constraint: &Constraint, answer: &str) -> bool {
     !answer.trim().is_empty() && constraint.holds(answer)
 }
 
-/// Whether it holds for any of the answer's variants.
+/// Returns whether one of the answer's variants meets the constraint. An empty answer meets none.
 #[must_use]
 pub fn holds_loosely(constraint: &Constraint, answer: &str) -> bool {
     variants(answer).iter().any(|variant| constraint.holds(variant))
 }
 
-/// The answer, and what is left of it without its first line, its last, both, and of each without asterisks; none that is empty.
+/// Returns the variants of an answer that are not empty: the answer, and the answer without its first line, its last line, and
+/// both; each with and without asterisks.
 fn variants(answer: &str) -> Vec<String> {
     let lines: Vec<&str> = answer.split('\n').collect();
     let without = |first: usize, last: usize| {
@@ -187,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_met_and_what_is_not_is_told() {
+    fn feedback_names_what_is_met_and_what_is_not() {
         let row = example(&json!({ "instruction_id_list": ["punctuation:no_comma", "startend:quotation"], "kwargs": [{}, {}] }));
         let judge = |counting| metric(counting).judge(&row, &rollout(&[("answer", "Sure:\n\"one two\"")]), &[]).unwrap();
         let verdict = judge(Counting::Strict);
@@ -203,14 +206,14 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_that_nobody_knows_is_named() {
+    fn an_unknown_kind_is_named() {
         let row = example(&json!({ "instruction_id_list": ["words:palindrome"], "kwargs": [{}] }));
         let error = metric(Counting::Loose).check(&row).unwrap_err().to_string();
         assert!(error.contains("`words:palindrome`"), "{error}");
     }
 
     #[test]
-    fn lists_that_would_be_passed_over_in_silence_are_refused() {
+    fn lists_that_cannot_be_used_are_refused() {
         let alone = Constraints { always: Vec::new(), ..metric(Counting::Loose) };
         let check =
             |kinds: Value, arguments: Value| alone.check(&example(&json!({ "instruction_id_list": kinds, "kwargs": arguments })));
@@ -222,19 +225,19 @@ mod tests {
             assert_eq!(check(kinds, arguments).unwrap_err().to_string(), format!("example `1`: {says}"));
         }
         assert_eq!(check(json!(["punctuation:no_comma"]), json!([null])), Ok(()));
-        // The task file may ask for all.
+        // The constraints may all come from the task file.
         assert_eq!(metric(Counting::Loose).check(&example(&json!({ "instruction_id_list": [], "kwargs": [] }))), Ok(()));
     }
 
     #[test]
-    fn a_task_file_s_argument_that_nobody_knows_is_refused() {
+    fn an_unknown_argument_of_a_task_file_is_refused() {
         let length = |arguments: &serde_json::Value| Constraint::read_written("length", arguments.as_object().unwrap());
         assert!(length(&json!({ "min_words": 2, "max_words": 2, "max_lines": 3 })).is_ok());
         let told = length(&json!({ "max_lines": 3, "max_word": 2 })).unwrap_err();
         assert!(told.contains("`length` takes no `max_word`; it takes `min_words`, `max_words`, `min_characters`"), "{told}");
         let told = length(&json!({ "min_words": 10, "max_words": 5 })).unwrap_err();
         assert_eq!(told, "`min_words` of the constraint `length` is 10, more than `max_words`, 5");
-        // Rows of IFEval may have every argument of every kind.
+        // Examples of IFEval may have the arguments of all kinds.
         let kwargs = json!({ "num_words": null, "language": "de" });
         assert!(Constraint::read("punctuation:no_comma", kwargs.as_object().unwrap()).is_ok());
         let told = Constraint::read_written("json", kwargs.as_object().unwrap()).unwrap_err();

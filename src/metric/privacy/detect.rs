@@ -1,7 +1,8 @@
-//! Personal data that has a form of its own, found in any text.
+//! Finds personal data with a recognizable form in any text.
 //!
-//! E-mail addresses; phone numbers, written internationally, with a leading 0, or as in North America; IBANs, by their country's
-//! length and checksum (ISO 13616, mod 97); card numbers, by Luhn's checksum (ISO/IEC 7812). Patterns are searched in linear time.
+//! These are e-mail addresses; phone numbers, written internationally, with a leading 0, or as in North America; IBANs, by their
+//! country's length and checksum (ISO 13616, mod 97); and card numbers, by Luhn's checksum (ISO/IEC 7812). Patterns are searched
+//! in linear time.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,7 +11,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde::Serialize;
 
-/// What a detector looks for.
+/// The kinds of personal data that can be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -25,10 +26,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them, in the order in which a text is searched: what one found is no other's.
+    /// All kinds, in the order in which a text is searched. A place that one kind has found is not found again by a later one.
     pub const ALL: [Self; 4] = [Self::Email, Self::Iban, Self::Card, Self::Phone];
 
-    /// Its name in a task file.
+    /// Returns the name in a task file.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -39,7 +40,7 @@ impl Kind {
         }
     }
 
-    /// What it is called in feedback.
+    /// Returns the name in feedback.
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Email => "the e-mail address",
@@ -53,19 +54,19 @@ impl Kind {
 /// A piece of personal data in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// What it is.
+    /// The kind of the data.
     pub kind: Kind,
-    /// As it stands in the text.
+    /// The data as written in the text.
     pub text: String,
-    /// Without case and marks, so that two spellings of the same are equal.
+    /// The data without case and marks, so that two spellings of it are equal.
     pub canonical: String,
-    /// Where it stands, in bytes.
+    /// The place in the text, in bytes.
     pub place: Range<usize>,
 }
 
 impl Found {
-    /// Whether two finds are the same datum. Phone numbers are where one has all digits of the other, since a country's code, an
-    /// area's or an extension may be left out; 7 digits at least.
+    /// Returns whether two finds are the same data. Two phone numbers are the same if one contains the digits of the other, at
+    /// least 7, because the country code, the area code or the extension may be left out.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         let [a, b] = [&self.canonical, &other.canonical];
@@ -83,16 +84,16 @@ impl Found {
 /// The fewest digits of a phone number.
 const LEAST_DIGITS: usize = 7;
 
-/// The most, with the country's code (ITU-T E.164).
+/// The most digits of a phone number, with the country code (ITU-T E.164).
 const MOST_DIGITS: usize = 15;
 
-/// Personal data of these kinds in `text`, in the order in which it stands there.
+/// Returns the personal data of these kinds in `text`, in the order of their places.
 #[must_use]
 pub fn detect(text: &str, kinds: &[Kind]) -> Vec<Found> {
     let mut all: Vec<Found> = Vec::new();
-    // Where the finds end, by where they begin: a text may hold very many.
+    // The end of each find, by its beginning. A search in a list would be slow for very many finds.
     let mut taken: BTreeMap<usize, usize> = BTreeMap::new();
-    // All are looked for, so that a card's number is no phone number where only phone numbers count.
+    // All kinds are searched for, so that a card number is not taken for a phone number if only phone numbers are wanted.
     for kind in Kind::ALL {
         let found = match kind {
             Kind::Email => emails(text),
@@ -114,25 +115,27 @@ pub fn detect(text: &str, kinds: &[Kind]) -> Vec<Found> {
     all
 }
 
+/// Returns the form in which two spellings of the same data are equal.
 fn canonical(kind: Kind, text: &str) -> String {
     match kind {
         Kind::Email => text.to_lowercase(),
         Kind::Iban => text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect(),
         Kind::Card => text.chars().filter(char::is_ascii_digit).collect(),
         Kind::Phone => {
-            // A trunk prefix in parentheses is left out in calls from abroad.
+            // A trunk prefix in parentheses, `(0)`, is not dialled in calls from abroad.
             let digits: String = text.replace("(0)", "").chars().filter(char::is_ascii_digit).collect();
             digits.strip_prefix("00").map_or(digits.clone(), str::to_owned)
         }
     }
 }
 
+/// Returns the places of all matches.
 fn places(pattern: Option<&Regex>, text: &str) -> Vec<Range<usize>> {
     pattern.map_or(Vec::new(), |pattern| pattern.find_iter(text).map(|found| found.range()).collect())
 }
 
-/// Whether a character is part of a word in a script that writes spaces between them. Chinese, Japanese and Thai write none, and
-/// Korean adds to a name what others write before it.
+/// Returns whether a character is part of a word, in a script with spaces between words. Chinese, Japanese and Thai have no
+/// spaces, and Korean adds particles to the end of a name.
 fn is_in_words(c: char) -> bool {
     const WITHOUT_SPACES: [std::ops::RangeInclusive<char>; 6] = [
         '\u{e00}'..='\u{eff}',
@@ -145,15 +148,16 @@ fn is_in_words(c: char) -> bool {
     c.is_alphanumeric() && !WITHOUT_SPACES.iter().any(|range| range.contains(&c))
 }
 
-/// Whether a word goes on beyond the begin or the end of a place.
+/// Returns whether a word continues before the beginning or after the end of a place.
 pub(super) fn is_cut_out_of_a_word(text: &str, place: &Range<usize>) -> bool {
     let joins = |a: Option<char>, b: Option<char>| a.is_some_and(is_in_words) && b.is_some_and(is_in_words);
     let (before, own, behind) = (&text[..place.start], &text[place.clone()], &text[place.end..]);
     joins(before.chars().next_back(), own.chars().next()) || joins(own.chars().next_back(), behind.chars().next())
 }
 
+/// Returns the places of e-mail addresses.
 fn emails(text: &str) -> Vec<Range<usize>> {
-    // Letters of scripts with spaces: in others, the words around an address would be taken for a part of it.
+    // Only letters of scripts with spaces. In other scripts, the words around an address would be taken as parts of it.
     static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| {
         let letter = r"\p{Latin}\p{Cyrillic}\p{Greek}";
         let label = format!("[{letter}0-9](?:[{letter}0-9-]*[{letter}0-9])?");
@@ -162,22 +166,24 @@ fn emails(text: &str) -> Vec<Range<usize>> {
     places(PATTERN.as_ref(), text)
 }
 
-/// Lengths of IBANs by country, as in the registry of ISO 13616.
+/// The lengths of IBANs by country, from the registry of ISO 13616.
 const IBAN_LENGTHS: &str = "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 \
     EG29 ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28 LC32 \
     LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MN20 MR27 MT31 MU30 NI28 NL18 NO15 OM23 PK24 PL28 PS29 PT25 QA29 RO24 RS22 RU33 \
     SA24 SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 YE30";
 
+/// Returns the length of a country's IBANs. None where the country has none.
 fn iban_length(country: &str) -> Option<usize> {
     IBAN_LENGTHS.split_whitespace().find_map(|entry| entry.strip_prefix(country)?.parse().ok())
 }
 
+/// Returns the places of IBANs.
 fn ibans(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    // ASCII alone: without regard to case, Unicode takes `ſ` and the Kelvin sign for letters of it.
+    // Only ASCII. Without regard to case, Unicode would also match `ſ` and the Kelvin sign.
     for start in places(pattern!(r"(?i-u)\b[A-Z]{2}[0-9]{2}"), text) {
         let Some(length) = iban_length(&text[start.start..start.start + 2].to_ascii_uppercase()) else { continue };
-        // As many letters and digits as the country's IBANs have, with at most one space or hyphen between two of them.
+        // Reads as many letters and digits as the country's IBANs have. Between two of them, one space or hyphen is allowed.
         let (mut compact, mut end, mut gap) = (String::new(), start.start, false);
         for (at, c) in text[start.start..].char_indices() {
             match c {
@@ -200,7 +206,8 @@ fn ibans(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// The checksum of an IBAN without spaces, in capitals: moved around and read as a number, it is 1 modulo 97.
+/// Returns whether the checksum of an IBAN holds (ISO 13616): with its first four characters at the end, and read as a number, it
+/// is 1 modulo 97. `compact` must have no spaces.
 #[must_use]
 pub fn iban_holds(compact: &str) -> bool {
     let Some((head, tail)) = compact.split_at_checked(4) else { return false };
@@ -212,22 +219,24 @@ pub fn iban_holds(compact: &str) -> bool {
     rest == 1
 }
 
-/// Digits of the shortest card.
-const LEAST_OF_A_CARD: usize = 13;
+/// The fewest digits of a card number.
+const LEAST_CARD_DIGITS: usize = 13;
 
-/// 13 to 19 digits, in groups or not, that begin like a bank's card.
+/// Returns the places of card numbers: 13 to 19 digits, in groups or not, of which the first is 2 to 6.
 fn cards(text: &str) -> Vec<Range<usize>> {
     let Some(pattern) = pattern!(r"[2-6][0-9]{3}(?:[ \u{a0}\u{202f}-]?[0-9]){9,15}") else { return Vec::new() };
     let (mut found, mut from) = (Vec::new(), 0);
     while let Some(whole) = pattern.find_at(text, from) {
         let mut place = whole.range();
         let digits = |place: &Range<usize>| canonical(Kind::Card, &text[place.clone()]);
-        // What follows after a space may be a date, a check number, another card.
+        // A group of digits after a space may be a date, a security code, or another card. It is cut off until the checksum
+        // holds.
         while !luhn_holds(&digits(&place)) {
             let Some(at) = text[place.clone()].rfind([' ', '\u{a0}', '\u{202f}', '-']) else { break };
             place.end = place.start + at;
         }
-        let holds = digits(&place).len() >= LEAST_OF_A_CARD && luhn_holds(&digits(&place)) && !is_cut_out_of_a_word(text, &place);
+        let holds =
+            digits(&place).len() >= LEAST_CARD_DIGITS && luhn_holds(&digits(&place)) && !is_cut_out_of_a_word(text, &place);
         from = if holds { place.end } else { whole.end() };
         if holds {
             found.push(place);
@@ -236,7 +245,7 @@ fn cards(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// Luhn's checksum over digits.
+/// Returns whether Luhn's checksum of the digits holds (ISO/IEC 7812). False for an empty text and for other characters.
 #[must_use]
 pub fn luhn_holds(digits: &str) -> bool {
     let mut sum = 0;
@@ -248,6 +257,7 @@ pub fn luhn_holds(digits: &str) -> bool {
     !digits.is_empty() && sum % 10 == 0
 }
 
+/// Returns the places of phone numbers.
 fn phones(text: &str) -> Vec<Range<usize>> {
     const SEPARATORS: [char; 6] = [' ', '\u{a0}', '\u{202f}', '.', '/', '-'];
     static PATTERNS: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -262,7 +272,7 @@ fn phones(text: &str) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
     for mut place in places(PATTERNS.as_ref(), text) {
         let digits = |place: &Range<usize>| canonical(Kind::Phone, &text[place.clone()]).len();
-        // What follows a number after a space may be another: the last groups go until it is short enough.
+        // The last groups of digits may be another number. They are cut off until the number is short enough.
         while digits(&place) > MOST_DIGITS {
             match text[place.clone()].rfind(|c: char| !c.is_ascii_digit() && c != ')') {
                 Some(at) if at > 0 => place.end = place.start + at,
@@ -273,9 +283,9 @@ fn phones(text: &str) -> Vec<Range<usize>> {
         place.end = place.start + number.len();
         let is_date = pattern!(r"^[0-9]{1,2}[./-][0-9]{1,2}[./-](?:[0-9]{4}|[0-9]{2})(?:$|[^0-9])")
             .is_some_and(|date| date.is_match(number));
-        // Groups of digits before it make it the end of some longer number, unless they are a phone number of their own.
+        // If a group of digits stands before it, it is the end of a longer number, unless that group ends another phone number.
         let before = text[..place.start].trim_end_matches(SEPARATORS);
-        // But for the mark of a list, "1. ", at the beginning of a line.
+        // The mark of a list at the beginning of a line, like "1. ", is not such a group.
         let above = before.trim_end_matches(|c: char| c.is_ascii_digit());
         let is_marked = text[before.len()..place.start] == *". " && before.len() - above.len() <= 2;
         let is_listed = is_marked && (above.is_empty() || above.ends_with('\n'));
@@ -330,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_it_is_not() {
+    fn texts_that_only_resemble_personal_data_are_not_found() {
         for text in [
             "DE88 3704 0044 0532 0130 00",
             "ZZ89370400440532013000",
@@ -349,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_that_are_like_others_without_regard_to_case_end_nothing() {
+    fn letters_that_equal_ascii_without_regard_to_case_break_nothing() {
         for text in ["m\u{212a}12", "a\u{17f}12", "\u{212a}\u{17f}12"] {
             assert_eq!(found(text), [], "{text}");
         }
@@ -378,13 +388,13 @@ mod tests {
         assert!(one("A@Example.org").is_same(&one("a@example.org")));
     }
 
-    /// A card's number: any digits and the one that makes the sum right.
+    /// Returns a card number: the digits, and the last digit with which the checksum holds.
     fn card(digits: &str) -> String {
         (0..10).map(|last| format!("{digits}{last}")).find(|card| luhn_holds(card)).unwrap()
     }
 
     proptest! {
-        /// Exactly one last digit fits, and no number with one wrong digit does.
+        /// Exactly one last digit fits. A number with one wrong digit does not fit.
         #[test]
         fn luhn_finds_every_wrong_digit(digits in "[3-5][0-9]{11,17}", at in 0usize..12, by in 1u32..10) {
             let card = card(&digits);
@@ -415,7 +425,7 @@ mod tests {
             prop_assert!(!iban_holds(&digits.iter().collect::<String>()));
         }
 
-        /// Whatever the text: nothing breaks, places are in it, and none overlaps another.
+        /// In any text, the finds have places within it, and none overlaps another.
         #[test]
         fn any_text_can_be_searched(text in "(\\PC|[0-9@. +()-]|é|电|DE89){0,60}") {
             let all = detect(&text, &Kind::ALL);
@@ -428,7 +438,7 @@ mod tests {
         }
     }
 
-    /// Texts that are slow for backtracking: a megabyte of each.
+    /// Each text is a megabyte for which a search with backtracking would be slow.
     #[test]
     fn hostile_texts_take_linear_time() {
         for unit in ["a.", "0 ", "1-", "DE89 ", "+1", "a@a.", "(0)", "a@a.de ", "+4930901820 ", "4111111111111111 "] {
