@@ -36,6 +36,12 @@ fn settings(language: Language) -> CodeSettings {
     }
 }
 
+/// Python with a second for each test, and more on a machine that is slower than the reference at the moment.
+fn python_in_its_time() -> Code {
+    let settings = settings(Language::Python { python: "python3".into() });
+    metric(CodeSettings { timeout: settings.timeout * crate::support::slowness::slowness(), ..settings })
+}
+
 fn python() -> Code {
     metric(settings(Language::Python { python: "python3".into() }))
 }
@@ -183,7 +189,7 @@ fn hostile_python_gets_nothing_is_named_and_leaves_nothing() {
         ("lends what says so", "from unittest.mock import ANY\nreturn ANY".into(), &["`_ANY` decides"]),
     ];
     assert!(programs.len() > 50);
-    let metric = python();
+    let metric = python_in_its_time();
     let (next, wrong) = (Mutex::new(programs.iter()), Mutex::new(Vec::new()));
     // What waits takes no processor: more at a time than there are.
     std::thread::scope(|scope| {
@@ -448,10 +454,11 @@ fn what_the_tests_say_is_equal_is() {
 fn large_values_are_compared_as_fast_as_python_does_it() {
     let _alone = alone();
     let cube = "[[[0] * 150 for _ in range(150)] for _ in range(150)]";
-    let verdict = judge(&python(), &format!("def f(): return {cube}"), &[&format!("assert f() == {cube}")]);
+    let python = python_in_its_time();
+    let verdict = judge(&python, &format!("def f(): return {cube}"), &[&format!("assert f() == {cube}")]);
     assert_eq!(verdict.score, 1.0, "{}", verdict.feedback);
     let looped = "a = list(range(1000))\nfor n in range(8000):\n    assert f(n) == a";
-    let verdict = judge(&python(), "a = list(range(1000))\ndef f(n): return a", &[looped]);
+    let verdict = judge(&python, "a = list(range(1000))\ndef f(n): return a", &[looped]);
     assert_eq!(verdict.score, 1.0, "{}", verdict.feedback);
 }
 

@@ -32,14 +32,14 @@ fn every_supported_pre_tokenizer_compiles_and_keeps_all_bytes() {
 #[test]
 fn a_word_is_not_merged_with_its_neighbours() {
     let folder = tempfile::tempdir().unwrap();
-    let tokens = ["a", "b", "1", "Ġ", "ab", "Ġa", "b1", "11", "<|x|>"].map(str::to_owned);
-    let merges = ["b 1", "1 1", "Ġ a", "a b"].map(str::to_owned);
+    let tokens = ["a", "b", "1", "Ġ", "ab", "Ġa", "b1", "11", "<|x|>", "2", "12"].map(str::to_owned);
+    let merges = ["b 1", "1 1", "Ġ a", "a b", "1 2"].map(str::to_owned);
     let entries = |pre: &str| {
         vec![
             gguf::entry("tokenizer.ggml.model", "gpt2"),
             gguf::entry("tokenizer.ggml.pre", pre),
             gguf::texts("tokenizer.ggml.tokens", &tokens),
-            gguf::integers("tokenizer.ggml.token_type", &[1, 1, 1, 1, 1, 1, 1, 1, 3]),
+            gguf::integers("tokenizer.ggml.token_type", &[1, 1, 1, 1, 1, 1, 1, 1, 3, 1, 1]),
             gguf::texts("tokenizer.ggml.merges", &merges),
         ]
     };

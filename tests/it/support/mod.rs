@@ -7,6 +7,7 @@
 
 pub mod gguf;
 pub mod process;
+pub mod slowness;
 pub mod unchecked;
 
 pub mod asking;
