@@ -87,7 +87,7 @@ def main():
         """Measures and limits the time of a step."""
 
         def __init__(self):
-            self.where, self.ticks, self.told = {}, 0, False
+            self.where, self.ticks, self.told, self.telling = {}, 0, False, False
 
         def start(self, name):
             self.where, self.ticks, self.told, self.name = {}, 0, False, name
@@ -109,6 +109,9 @@ def main():
 
         def tick(self, _signal, frame):
             """Counts the innermost line of the code. Raises Late if the time is over."""
+            # On a slow machine the next tick comes while the last one still reports. It must not break off the report.
+            if self.telling:
+                return
             self.ticks += 1
             depth = 0
             while frame is not None and depth < 100:
@@ -119,8 +122,11 @@ def main():
                 frame, depth = frame.f_back, depth + 1
             if cpu_clock() - self.cpu > limit or clock() - self.began > 2 * limit:
                 if not self.told:
-                    self.told = True
-                    tell(late=self.profile())
+                    self.told = self.telling = True
+                    try:
+                        tell(late=self.profile())
+                    finally:
+                        self.telling = False
                 raise Late()
 
         def profile(self):
