@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     /// When to stop: a number of rollouts, a time like 30m, both ("300, 30m"), or light, medium, heavy.
     #[arg(long, value_name = "300|30m|light")]
     budget: Option<String>,
-    /// The optimizer: gepa, random, ape, opro, evoprompt-ga, evoprompt-de, promptbreeder, reflexion, textgrad, miprov2.
+    /// The optimizer: gepa, random, fewshot, label-list, ape, opro, evoprompt-ga, evoprompt-de, promptbreeder, reflexion, textgrad, miprov2.
     #[arg(long, value_name = "NAME")]
     optimizer: Option<String>,
     /// The seed of all random numbers.

@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Operator {
-    /// Adds general advice on writing an output that is not one of a few values. Asks no model.
-    Advice,
     /// Adds what the training data shows about the form of the outputs. Asks no model.
     Format,
+    /// Adds one of the sentences in `hints`. Asks no model.
+    Hint,
+    /// Shows each call the demonstrations that are the most similar to its inputs. Asks no model.
+    Nearest,
     /// Adds or exchanges demonstrations, from the training data or from rollouts of the search with right answers. Asks no model.
     Examples,
     /// Turns reasoning before the answer on or off. Asks no model.
@@ -32,9 +34,10 @@ pub enum Operator {
 
 impl Operator {
     /// All operators but [`Operator::Paper`], in the order in which they are first tried: the cheap ones first.
-    pub const ALL: [Self; 10] = [
-        Self::Advice,
+    pub const ALL: [Self; 11] = [
         Self::Format,
+        Self::Hint,
+        Self::Nearest,
         Self::Examples,
         Self::Reason,
         Self::Layout,
@@ -49,8 +52,9 @@ impl Operator {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Advice => "advice",
             Self::Format => "format",
+            Self::Hint => "hint",
+            Self::Nearest => "nearest",
             Self::Examples => "examples",
             Self::Reason => "reason",
             Self::Layout => "layout",

@@ -66,6 +66,14 @@ pub struct OptimizePlan {
     pub max_reflections: Option<u64>,
     /// The operators that change a module's text; left out: all but `paper`.
     pub operators: Vec<Operator>,
+    /// Sentences that the operator `hint` may add to an instruction, one at a time: a list of sentences, or a text file with one
+    /// sentence on each line; left out: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
+    /// Whether every candidate's prompt is the same for all calls, but for the inputs, so that it can be exported in every form.
+    /// Then the operator `nearest` is not used.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub fixed_prompt: bool,
     /// The most tokens of a module's instruction and demonstrations together; None: a third of its model's context.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_instruction_tokens: Option<usize>,
@@ -78,7 +86,7 @@ pub struct OptimizePlan {
 /// Stop rules are outside: a finished run goes on if they are relaxed.
 pub(super) static KEYS: Keys = Keys {
     inside: "optimizer preset reflectors seed minibatch candidate_selection epsilon top_k module_selection \
-        frontier gate proposals parents keep merge max_merges operators max_instruction_tokens \
+        frontier gate proposals parents keep merge max_merges operators hints fixed_prompt max_instruction_tokens \
         reflection_tokens reflection_temperature",
     outside: "budget max_reflections stop_at_score patience",
     ..Keys::NONE
@@ -123,6 +131,11 @@ named! {
         Gepa = "gepa",
         /// The best of several reflections on the seed, without selection or population. This is the control.
         Random = "random",
+        /// The list of labels and as many random worked examples as fit, the best of several draws, without a reflector. This is
+        /// a control.
+        Fewshot = "fewshot",
+        /// The list of labels alone. This is a control.
+        LabelList = "label-list",
         /// Instructions that a model infers from examples, and paraphrases of the best of them (arXiv 2211.01910).
         Ape = "ape",
         /// A model reads earlier instructions with their scores, the best last, and writes new ones (arXiv 2309.03409).
@@ -152,7 +165,7 @@ impl Method {
     pub fn is_for_one_prompt(self) -> bool {
         match self {
             Self::Random | Self::Ape | Self::Opro | Self::EvopromptGa | Self::EvopromptDe | Self::Promptbreeder => true,
-            Self::Gepa | Self::Reflexion | Self::Textgrad | Self::Miprov2 => false,
+            Self::Gepa | Self::Fewshot | Self::LabelList | Self::Reflexion | Self::Textgrad | Self::Miprov2 => false,
         }
     }
 }
@@ -281,6 +294,8 @@ impl OptimizePlan {
             patience: None,
             max_reflections: None,
             operators: Operator::ALL.to_vec(),
+            hints: Vec::new(),
+            fixed_prompt: false,
             max_instruction_tokens: None,
             reflection_tokens: 1024,
             reflection_temperature: 0.7,

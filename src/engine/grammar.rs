@@ -293,6 +293,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { cases: if cfg!(debug_assertions) { 32 } else { 256 }, ..ProptestConfig::default() })]
+
         /// A schema that cannot be enforced is an error with a message.
         #[test]
         fn any_schema_makes_a_grammar_or_an_error(schema in any_schema(), begun in any::<bool>(), name in "\\PC{1,6}") {

@@ -55,7 +55,7 @@ pub fn known_calls(program: &Program, candidate: &Candidate, example: &Example, 
             return None;
         }
         let index = program.module_index(&step.module)?;
-        let text = candidate.0.get(index)?.without_answers_to(example, &program.reads, &step.inputs);
+        let text = candidate.0.get(index)?.for_call(example, &program.reads, &step.inputs);
         let key = call_key(program, index, &text, &step.inputs)?;
         let (text, ended) = (step.answer.clone(), step.ended.clone());
         Some(KnownCall { key, completion: Completion { text, reasoning: None, ended, usage: step.usage } })

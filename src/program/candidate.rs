@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::index::ModuleIndex;
 use super::layout::Layout;
+use super::similarity;
 use crate::data::Example;
 use crate::hash::sha256_hex;
 
@@ -18,6 +19,10 @@ pub struct ModuleText {
     /// Worked examples from the training data, in the order in which the prompt shows them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub demonstrations: Vec<Demonstration>,
+    /// The number of demonstrations that a prompt shows: those whose inputs are the most similar to the inputs of the call, the
+    /// most similar last. None: all of them, in the same prompt for every call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nearest: Option<usize>,
     /// Whether the model is asked to reason before it answers.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reasoning: bool,
@@ -29,13 +34,43 @@ pub struct ModuleText {
 impl ModuleText {
     /// Creates a text of an instruction alone: no demonstrations, no reasoning, the module's layout.
     pub fn new(instruction: impl Into<String>) -> Self {
-        Self { instruction: instruction.into(), demonstrations: Vec::new(), reasoning: false, layout: None }
+        Self { instruction: instruction.into(), demonstrations: Vec::new(), nearest: None, reasoning: false, layout: None }
     }
 
-    /// Returns the number of tokens of the instruction and the demonstrations. `count` returns the tokens of a text.
+    /// Returns the number of demonstrations that a prompt shows.
+    #[must_use]
+    pub fn shown_demonstrations(&self) -> usize {
+        self.nearest.map_or(self.demonstrations.len(), |most| most.min(self.demonstrations.len()))
+    }
+
+    /// Returns the most tokens that the instruction and the demonstrations have in a prompt. Where the demonstrations are chosen
+    /// for each call, the longest are counted. `count` returns the tokens of a text.
     #[must_use]
     pub fn tokens(&self, count: &dyn Fn(&str) -> usize) -> usize {
-        count(&self.instruction) + self.demonstrations.iter().map(|shown| shown.tokens(count)).sum::<usize>()
+        let mut shown: Vec<usize> = self.demonstrations.iter().map(|shown| shown.tokens(count)).collect();
+        shown.sort_unstable_by(|a, b| b.cmp(a));
+        count(&self.instruction) + shown.iter().take(self.shown_demonstrations()).sum::<usize>()
+    }
+
+    /// Returns the text as a call with `inputs` shows it: without the demonstrations that give away the answer to `example`, and
+    /// of the others the nearest, if the text chooses them for each call. `reads` are the fields that the program reads from an
+    /// example.
+    #[must_use]
+    pub fn for_call(&self, example: &Example, reads: &[String], inputs: &[(String, String)]) -> Cow<'_, Self> {
+        match self.without_answers_to(example, reads, inputs) {
+            Cow::Borrowed(text) => text.with_nearest(inputs),
+            Cow::Owned(text) => Cow::Owned(text.with_nearest(inputs).into_owned()),
+        }
+    }
+
+    /// Returns the text with the demonstrations that a call with `inputs` shows: the nearest, if the text chooses them for each
+    /// call, else all.
+    #[must_use]
+    pub fn with_nearest(&self, inputs: &[(String, String)]) -> Cow<'_, Self> {
+        let Some(most) = self.nearest else { return Cow::Borrowed(self) };
+        let nearest = similarity::nearest(self.demonstrations.iter().map(|shown| shown.inputs.as_slice()), inputs, most);
+        let demonstrations = nearest.into_iter().map(|index| self.demonstrations[index].clone()).collect();
+        Cow::Owned(Self { demonstrations, nearest: None, ..self.clone() })
     }
 
     /// Returns the text without demonstrations that would give away the answer to `example`: those taken from `example` itself,
@@ -43,8 +78,7 @@ impl ModuleText {
     ///
     /// Rows of two files may share an id (rows without an id are numbered by line). A demonstration whose id is that of
     /// `example`, but which differs from it in one of the fields in `reads`, is taken from another row and stays.
-    #[must_use]
-    pub fn without_answers_to(&self, example: &Example, reads: &[String], inputs: &[(String, String)]) -> Cow<'_, Self> {
+    fn without_answers_to(&self, example: &Example, reads: &[String], inputs: &[(String, String)]) -> Cow<'_, Self> {
         let differs =
             |(name, value): &(String, String)| reads.contains(name) && example.input(name).unwrap_or_default() != *value;
         let is_example = |shown: &Demonstration| shown.id == example.id && !shown.inputs.iter().any(differs);
@@ -123,6 +157,23 @@ impl Index<ModuleIndex> for Candidate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_call_shows_the_nearest_demonstrations_but_not_its_own() {
+        let inputs = |text: &str| vec![("q".to_owned(), text.to_owned())];
+        let demonstration =
+            |text: &str| Demonstration { id: text.into(), inputs: inputs(text), answer: format!("answer to {text}") };
+        let demonstrations = ["red car", "green tree", "red tree", "blue sea"].map(demonstration).to_vec();
+        let text = ModuleText { demonstrations, nearest: Some(2), ..ModuleText::new("A.") };
+        let fields = serde_json::json!({ "q": "red tree" }).as_object().unwrap().clone();
+        let example = Example { id: "red tree".into(), fields };
+        let shown = text.for_call(&example, &["q".to_owned()], &inputs("red tree"));
+        let ids: Vec<&str> = shown.demonstrations.iter().map(|shown| shown.id.as_str()).collect();
+        assert_eq!((ids, shown.nearest), (vec!["red car", "green tree"], None));
+        let words = |text: &str| text.split_whitespace().count();
+        assert_eq!(text.tokens(&words), 1 + 2 * (1 + 2 + 2 + 4 + TURN_TOKENS));
+        assert_eq!(text.shown_demonstrations(), 2);
+    }
 
     #[test]
     fn a_demonstration_is_not_shown_with_its_own_example() {

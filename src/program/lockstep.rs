@@ -75,7 +75,7 @@ pub fn run(
             let Some(module_index) = next else { continue };
             let rollout = &rollouts[rollout_index];
             let inputs = gather(program, &program.modules[module_index].inputs, rollout, job.example);
-            let text = job.candidate.0[module_index].without_answers_to(job.example, &program.reads, &inputs);
+            let text = job.candidate.0[module_index].for_call(job.example, &program.reads, &inputs);
             let key = call_key(program, module_index, &text, &inputs);
             let source = if let Some(answer) = key.and_then(|key| known.answer(&key)) {
                 Source::Known(answer)

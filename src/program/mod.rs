@@ -12,6 +12,7 @@ pub mod module;
 pub mod parse;
 pub mod render;
 pub mod runnable;
+mod similarity;
 pub mod structure;
 #[cfg(test)]
 pub(crate) mod tests_support;

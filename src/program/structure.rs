@@ -75,7 +75,7 @@ impl Program {
     #[must_use]
     pub fn prompt(&self, candidate: &Candidate, example: &Example, step: &Step) -> Option<Prompt> {
         let index = self.module_index(&step.module)?;
-        let text = candidate.0.get(index)?.without_answers_to(example, &self.reads, &step.inputs);
+        let text = candidate.0.get(index)?.for_call(example, &self.reads, &step.inputs);
         Some(render::prompt(&self.modules[index], &text, &step.inputs))
     }
 

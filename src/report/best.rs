@@ -26,13 +26,17 @@ pub struct BestModule {
     /// The demonstrations.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub demonstrations: Vec<Demonstration>,
+    /// The number of demonstrations that a prompt shows, those most similar to the inputs of the call; None: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nearest: Option<usize>,
     /// Whether the model reasons before it answers.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reasoning: bool,
     /// The layout of the chat; None if it is the layout of the plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<Layout>,
-    /// The chat that is sent, with `{field}` for the text of each input field.
+    /// The chat that is sent, with `{field}` for the text of each input field. Where the demonstrations are chosen for each call,
+    /// it shows those that are chosen for these placeholders.
     pub messages: Vec<Message>,
 }
 
@@ -43,6 +47,7 @@ impl BestModule {
         ModuleText {
             instruction: self.instruction.clone(),
             demonstrations: self.demonstrations.clone(),
+            nearest: self.nearest,
             reasoning: self.reasoning,
             layout: self.layout,
         }

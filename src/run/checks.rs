@@ -53,6 +53,8 @@ fn changed_gepa_settings(plan: &OptimizePlan, default: &OptimizePlan) -> Vec<&'s
         ("`gate`", plan.gate != default.gate),
         ("`proposals`", plan.proposals != default.proposals),
         ("`operators`", plan.operators != default.operators),
+        ("`hints`", plan.hints != default.hints),
+        ("`fixed_prompt`", plan.fixed_prompt != default.fixed_prompt),
         ("`merge`", plan.merge != default.merge),
         ("`max_merges`", plan.max_merges != default.max_merges),
         ("`parents`", plan.parents.is_some_and(|parents| parents != Parents::Same)),

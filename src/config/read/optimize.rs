@@ -1,5 +1,7 @@
 //! Reads `[optimize]`.
 
+use std::path::Path;
+
 use super::model;
 use super::section::Section;
 use super::suggestion::suggestion;
@@ -15,7 +17,8 @@ const DEFAULT_EPSILON: f64 = 0.1;
 const DEFAULT_TOP_K: usize = 5;
 
 /// Reads `[optimize]`. `models` are the names of all models. `first_model` is the model of the first module.
-pub(super) fn read(root: &Section<'_>, models: &[&str], first_model: &str) -> OptimizePlan {
+/// `folder` is the folder of the task file.
+pub(super) fn read(root: &Section<'_>, models: &[&str], first_model: &str, folder: &Path) -> OptimizePlan {
     let section = root.table_or_empty("optimize");
     let candidate_selection = section.choice("candidate_selection").unwrap_or(CandidateSelection::Pareto);
     let epsilon = section.number("epsilon", 0.0..=1.0);
@@ -54,6 +57,8 @@ pub(super) fn read(root: &Section<'_>, models: &[&str], first_model: &str) -> Op
         patience: section.integer("patience", 1..=1_000_000),
         max_reflections: section.integer("max_reflections", 1..=1_000_000),
         operators: read_operators(&section).unwrap_or(default.operators),
+        hints: read_hints(&section, folder),
+        fixed_prompt: section.flag("fixed_prompt").unwrap_or(default.fixed_prompt),
         max_instruction_tokens: section.integer("max_instruction_tokens", 1..=1_000_000),
         reflection_tokens: section.integer("reflection_tokens", 16..=100_000).unwrap_or(default.reflection_tokens),
         reflection_temperature: section
@@ -79,6 +84,25 @@ fn read_operators(section: &Section<'_>) -> Option<Vec<Operator>> {
         section.problem("operators", "must name at least one; leave it out for all");
     }
     Some(operators)
+}
+
+/// Reads the sentences of the user: a list, or the lines of a text file.
+fn read_hints(section: &Section<'_>, folder: &Path) -> Vec<String> {
+    if !section.is_text("hints") {
+        return section.texts("hints").unwrap_or_default();
+    }
+    let path = section.path("hints", folder).unwrap_or_default();
+    let hints: Vec<String> = match std::fs::read_to_string(&path) {
+        Ok(text) => text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect(),
+        Err(cause) => {
+            section.problem("hints", format!("cannot read {}: {cause}", path.display()));
+            return Vec::new();
+        }
+    };
+    if hints.is_empty() {
+        section.problem("hints", format!("{} has no sentences; leave `hints` out if there are none", path.display()));
+    }
+    hints
 }
 
 fn read_reflectors(section: &Section<'_>, models: &[&str], first_model: &str) -> Vec<ModelRef> {

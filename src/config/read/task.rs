@@ -38,7 +38,7 @@ impl TaskReader<'_> {
             data: data::read(&root, self.folder),
             metric: metric::read(&root, scope),
             layout: layout::read(&root),
-            optimize: optimize::read(&root, &model_names, first_model),
+            optimize: optimize::read(&root, &model_names, first_model, self.folder),
             engine: engine::read(&root),
             program,
             loops: plans(loops),

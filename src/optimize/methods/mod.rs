@@ -4,6 +4,7 @@
 
 pub mod ape;
 pub mod evoprompt;
+pub mod fewshot;
 pub mod gepa;
 pub mod miprov2;
 mod new_optimizer;

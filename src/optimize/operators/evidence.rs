@@ -1,7 +1,6 @@
 //! How a search makes the input of an operator.
 
 use super::input::OperatorInput;
-use super::position::ModulePosition;
 use crate::data::Example;
 use crate::engine::ModelId;
 use crate::evaluate::Scored;
@@ -41,13 +40,13 @@ impl Evidence<'_> {
         act(&OperatorInput {
             module,
             text: self.text,
-            position: &ModulePosition::new(session.program(), self.module_index),
             profile: self.profile,
             rollouts: self.rollouts,
             minibatch: self.minibatch,
             train: session.train(),
             correct_calls: self.correct_calls,
             rejected: self.rejected,
+            hints: &session.plan().hints,
             diagnoses: self.diagnoses,
             prompt_room: prompt_room(session, self.reflector),
             answer_tokens: session.plan().reflection_tokens,

@@ -29,7 +29,7 @@ impl TextOperator for Examples {
         let shown = &input.text.demonstrations;
         let is_usable =
             |other: &Demonstration| (shown.len() > 1 || !shown.contains(other)) && input.count_demonstration(other) <= room;
-        available(input).values().flatten().any(is_usable)
+        available(input, input.minibatch).values().flatten().any(is_usable)
     }
 
     fn begin(&self, input: &OperatorInput<'_>, random: &mut dyn Rng) -> Result<Begun, Unusable> {
@@ -39,30 +39,37 @@ impl TextOperator for Examples {
 
 /// Returns the text with as many worked examples as fit, the values of a closed set in turn, in random order. If the text has
 /// some already, half of them stay with a probability of one half, and the number of all is halved up to [`MAX_HALVINGS`] times.
+///
+/// The examples of the minibatch are left out: the gate runs the child on them, and they would show it the right answers.
 pub(super) fn with_other_demonstrations(input: &OperatorInput<'_>, random: &mut dyn Rng) -> ModuleText {
     // Examples show only some values of a closed set, so the instruction should list all of them.
     let text = format_if_possible(input);
-    let mut kept = input.text.demonstrations.clone();
+    // Demonstrations that are chosen for each call are no set of which half could stay.
+    let mut kept = if input.text.nearest.is_some() { Vec::new() } else { input.text.demonstrations.clone() };
     kept.shuffle(random);
     let kept_count = if random.random::<bool>() { kept.len() / 2 } else { 0 };
     kept.truncate(kept_count);
-    let drawn = values_in_turn(available(input), random).into_iter().filter(|drawn| !kept.contains(drawn));
+    let drawn = values_in_turn(available(input, input.minibatch), random).into_iter().filter(|drawn| !kept.contains(drawn));
     let mut shown = kept.clone();
     shown.extend(drawn);
     let mut shown = take_fitting(shown, demonstration_room(input, &text), &|one| input.count_demonstration(one));
-    let halvings = if input.text.demonstrations.is_empty() { 0 } else { random.random_range(0..=MAX_HALVINGS) };
+    let halvings = if input.text.demonstrations.is_empty() || input.text.nearest.is_some() {
+        0
+    } else {
+        random.random_range(0..=MAX_HALVINGS)
+    };
     shown.truncate((shown.len() >> halvings).max(1));
     shown.shuffle(random);
-    ModuleText { demonstrations: shown, ..text }
+    ModuleText { demonstrations: shown, nearest: None, ..text }
 }
 
-/// Returns the worked examples that can be shown, grouped by their value of the first output that is a closed set.
-fn available(input: &OperatorInput<'_>) -> BTreeMap<String, Vec<Demonstration>> {
+/// Returns the worked examples that can be shown, grouped by their value of the first output that is a closed set. The examples of
+/// `left_out` are not among them.
+pub(super) fn available(input: &OperatorInput<'_>, left_out: &[&Example]) -> BTreeMap<String, Vec<Demonstration>> {
     let mut available: BTreeMap<String, Vec<Demonstration>> = BTreeMap::new();
     let set = input.profile.iter().find(|output| matches!(output.kind, ValueKind::Set(_)));
-    // The gate runs the child on the minibatch; its examples would show the child the right answers.
-    let is_outside_minibatch = |example: &&Example| input.minibatch.iter().all(|other| other.id != example.id);
-    for example in input.train.iter().filter(is_outside_minibatch) {
+    let is_usable = |example: &&Example| left_out.iter().all(|other| other.id != example.id);
+    for example in input.train.iter().filter(is_usable) {
         let value = set.and_then(|output| example.text(input.module.label(&output.name))).unwrap_or_default();
         if let Some(demonstration) = labelled_demonstration(input.module, input.text, example, input.solution) {
             available.entry(value).or_default().push(demonstration);
@@ -77,7 +84,7 @@ fn available(input: &OperatorInput<'_>) -> BTreeMap<String, Vec<Demonstration>> 
 }
 
 /// Returns the number of tokens that worked examples may take beside the instruction of `text`.
-fn demonstration_room(input: &OperatorInput<'_>, text: &ModuleText) -> usize {
+pub(super) fn demonstration_room(input: &OperatorInput<'_>, text: &ModuleText) -> usize {
     let instruction = (input.count_task_tokens)(&text.instruction).max(input.max_text_tokens / INSTRUCTION_SHARE);
     input.max_text_tokens.saturating_sub(instruction)
 }
@@ -87,6 +94,11 @@ fn values_in_turn(available: BTreeMap<String, Vec<Demonstration>>, random: &mut 
     let mut groups: Vec<Vec<Demonstration>> = available.into_values().collect();
     groups.shuffle(random);
     groups.iter_mut().for_each(|group| group.shuffle(random));
+    in_turn(groups)
+}
+
+/// Returns the first worked example of each group, then the second of each, and so on.
+pub(super) fn in_turn(groups: Vec<Vec<Demonstration>>) -> Vec<Demonstration> {
     let largest = groups.iter().map(Vec::len).max().unwrap_or(0);
     (0..largest).flat_map(|turn| groups.iter().filter_map(move |group| group.get(turn).cloned())).collect()
 }

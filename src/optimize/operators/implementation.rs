@@ -1,11 +1,12 @@
 //! Which implementation belongs to which operator of a task file.
 
-use super::advice::Advice;
 use super::describe::Describe;
 use super::drop::Drop;
 use super::examples::Examples;
 use super::format::Format;
+use super::hint::Hint;
 use super::layout::Layout;
+use super::nearest::Nearest;
 use super::paper::Paper;
 use super::reason::Reason;
 use super::rewrite::Rewrite;
@@ -19,8 +20,9 @@ impl Operator {
     #[must_use]
     pub fn implementation(self) -> &'static dyn TextOperator {
         match self {
-            Self::Advice => &Advice,
             Self::Format => &Format,
+            Self::Hint => &Hint,
+            Self::Nearest => &Nearest,
             Self::Examples => &Examples,
             Self::Reason => &Reason,
             Self::Layout => &Layout,

@@ -1,6 +1,5 @@
 //! What an operator reads: the text to be changed and everything that is known about it.
 
-use super::position::ModulePosition;
 use crate::data::Example;
 use crate::evaluate::Scored;
 use crate::optimize::reflection::instruction::{check_language, replace_instruction};
@@ -16,8 +15,6 @@ pub struct OperatorInput<'a> {
     pub module: &'a Module,
     /// The parent's text.
     pub text: &'a ModuleText,
-    /// The module's position in the data flow of its program.
-    pub position: &'a ModulePosition,
     /// The profiles of the module's outputs, as far as the training data gives them.
     pub profile: &'a [OutputProfile],
     /// The parent's rollouts on the minibatch.
@@ -31,6 +28,8 @@ pub struct OperatorInput<'a> {
     pub correct_calls: &'a [Demonstration],
     /// What earlier rejected children added to this text, the latest last.
     pub rejected: &'a [String],
+    /// The user's sentences.
+    pub hints: &'a [String],
     /// For each diagnosed failure, a sentence of a reflector: a rule that would have avoided it.
     pub diagnoses: &'a [String],
     /// The most tokens of a reflector's prompt.

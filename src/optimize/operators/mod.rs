@@ -4,18 +4,18 @@
 //! whole instruction. To add an operator: a variant of [`crate::config::Operator`], a file here with a unit struct that implements
 //! [`TextOperator`], and a line in `implementation.rs`.
 
-mod advice;
 mod describe;
 pub mod diagnosis;
 mod drop;
 mod evidence;
 mod examples;
 mod format;
+mod hint;
 mod implementation;
 mod input;
 mod layout;
+mod nearest;
 mod paper;
-mod position;
 mod reason;
 pub mod rewrite;
 mod rollout_prompt;
@@ -25,7 +25,6 @@ mod text_operator;
 
 pub use self::evidence::Evidence;
 pub use self::input::OperatorInput;
-pub use self::position::ModulePosition;
 pub use self::text_operator::{Begun, Questions, ReadAnswers, TextOperator};
 pub use crate::config::Operator;
 

@@ -27,7 +27,7 @@ impl TextOperator for Reason {
     /// solutions, examples with these replace them.
     fn begin(&self, input: &OperatorInput<'_>, random: &mut dyn Rng) -> Result<Begun, Unusable> {
         let reasoning = !input.text.reasoning;
-        let text = ModuleText { demonstrations: Vec::new(), reasoning, ..format_if_possible(input) };
+        let text = ModuleText { demonstrations: Vec::new(), nearest: None, reasoning, ..format_if_possible(input) };
         let switched = OperatorInput { text: &text, correct_calls: &[], ..*input };
         if reasoning && Examples.applies(&switched) {
             return Ok(Begun::Text(examples::with_other_demonstrations(&switched, random)));

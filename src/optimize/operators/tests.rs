@@ -13,9 +13,8 @@ use crate::optimize::reflection::demonstrations::{correct_call, corrected_call};
 use crate::optimize::reflection::packing::TEMPLATE_TOKENS;
 use crate::optimize::reflection::profile::{ValueKind, profile_module};
 use crate::optimize::reflection::unusable::Unusable;
-use crate::program::layout::Turn;
 use crate::program::tests_support::module;
-use crate::program::{Demonstration, Layout, Module, ModuleText, Program, Rollout, Step};
+use crate::program::{Demonstration, Layout, Module, ModuleText, Rollout, Step};
 
 const LONG_INPUT: &str = "my parcel has not come for three weeks and nobody answers";
 
@@ -26,7 +25,7 @@ struct Held {
     train: Vec<Example>,
     rollouts: Vec<Scored>,
     correct_calls: Vec<Demonstration>,
-    position: ModulePosition,
+    hints: Vec<String>,
     rejected: Vec<String>,
     diagnoses: Vec<String>,
     prompt_room: usize,
@@ -60,7 +59,7 @@ fn held(instruction: &str) -> Held {
         train: (0..12).map(row).collect(),
         rollouts: vec![scored("row 0", 1.0), scored(LONG_INPUT, 0.0)],
         correct_calls: Vec::new(),
-        position: ModulePosition::default(),
+        hints: Vec::new(),
         rejected: Vec::new(),
         diagnoses: Vec::new(),
         prompt_room: 10_000,
@@ -76,7 +75,7 @@ impl Held {
         act(&OperatorInput {
             module: &self.module,
             text: &self.text,
-            position: &self.position,
+            hints: &self.hints,
             profile: &profile,
             rollouts: &rollouts,
             minibatch: &minibatch,
@@ -383,96 +382,16 @@ fn layout_changes_one_part_at_a_time_and_can_return_to_the_module_s_layout() {
     assert!(again.contains(&None), "the module's own layout is stored as None");
 }
 
-/// Like [`held`] without labels in the data. `read` are the outputs that others read, `searched` those that are queries.
-fn open(instruction: &str, read: &[&str], searched: &[&str]) -> Held {
+/// Like [`held`] without labels in the data.
+fn open(instruction: &str) -> Held {
     let mut held = held(instruction);
     held.train.iter_mut().for_each(|example| drop(example.fields.remove("label")));
-    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-    held.position = ModulePosition { read_outputs: owned(read), search_queries: owned(searched), ..ModulePosition::default() };
     held
 }
 
 #[test]
-fn advice_suits_the_use_of_the_output() {
-    for (held, word, lines) in [
-        (open("Write it.", &["label"], &["label"]), "search query", 2),
-        (open("Write it.", &["label"], &[]), "word for word", 3),
-        (open("Write it.", &[], &[]), "requirement", 3),
-    ] {
-        let texts: Vec<String> = (0..20).map(|seed| held.apply(Operator::Advice, seed).instruction).collect();
-        assert!(texts.iter().all(|text| text.starts_with("Write it.\n") && text.lines().count() == lines), "{texts:?}");
-        assert!(texts.iter().any(|text| text.contains(word)), "{word}: {texts:?}");
-        let alike = texts.iter().all(|text| *text == texts[0]);
-        assert_eq!(alike, word == "search query", "{texts:?}");
-    }
-}
-
-#[test]
-fn a_reader_of_search_results_is_told_to_gather_facts() {
-    let gathers =
-        "Say in full sentences what `made` and `passages` tell about everything that `text` names. Do not answer `text`.";
-    let held = |instruction: &str| {
-        let mut held = open(instruction, &["label"], &[]);
-        held.module.inputs = ["text", "made", "passages"].map(str::to_owned).to_vec();
-        (held.position.written_inputs, held.position.search_results) = (vec!["made".into()], vec!["passages".into()]);
-        held
-    };
-    let texts = |held: &Held| (0..20).map(|seed| held.apply(Operator::Advice, seed).instruction).collect::<BTreeSet<String>>();
-    let bare = held("Given the fields `text`, `passages`, produce the fields `label`.");
-    assert_eq!(texts(&bare), BTreeSet::from([gathers.to_owned()]));
-    let layout = bare.apply(Operator::Advice, 0).layout.unwrap();
-    assert_eq!(layout, Layout { instruction: Turn::Below, ..Layout::default() }, "below the search results");
-    let mut alongside = held("Given the fields `text`, `passages`, produce the fields `label`.");
-    alongside.position.shared_with_readers = vec!["made".into()];
-    let found = "Say in full sentences what `passages` tell about everything that `text` and `made` name. Do not answer `text`.";
-    assert_eq!(texts(&alongside), BTreeSet::from([found.to_owned()]), "an input that the readers have too is not repeated");
-    let mut last = held("Given the fields `text`, `passages`, produce the fields `label`.");
-    last.position.is_last_but_one = true;
-    let answers = gathers.replace("Do not answer", "Then answer");
-    assert_eq!(texts(&last), BTreeSet::from([answers]), "the last but one module answers");
-    let other = held("Write what the passages say of the text.");
-    assert!(texts(&other).contains(&format!("{}\n{gathers}", other.text.instruction)), "{:?}", texts(&other));
-    let mut kept = held("Given the fields `text`, `passages`, produce the fields `label`.");
-    kept.module.keep = vec![kept.text.instruction.clone()];
-    assert!(texts(&kept).iter().all(|text| text.starts_with(&kept.text.instruction)), "{:?}", texts(&kept));
-    let mut again = held(gathers);
-    assert!(texts(&again).iter().all(|text| text.matches(gathers).count() == 1));
-    for sentence in ["Say in full sentences what `made` and `passages` tell.", "Say in full sentences what `passages` tell."] {
-        again.module.inputs.remove(0);
-        again.text = ModuleText::new("Write `label`.");
-        assert_eq!(texts(&again), BTreeSet::from([sentence.to_owned()]));
-    }
-}
-
-#[test]
-fn advice_is_added_once_in_english_and_not_to_outputs_with_labels() {
-    assert!(!held("Write it.").applies(Operator::Advice), "the labels are a set");
-    let mut held = open("Write it.", &["label"], &[]);
-    for _ in 0..2 {
-        held.text = held.apply(Operator::Advice, 0);
-    }
-    assert!(!held.applies(Operator::Advice), "{}", held.text.instruction);
-    let german = open("Lies die Nachricht eines Kunden und schreibe, welche Abteilung sich darum kümmern soll.", &["label"], &[]);
-    assert!(!german.applies(Operator::Advice));
-    let mut short = open("Write it.", &["label"], &[]);
-    short.max_text_tokens = 4;
-    assert!(!short.applies(Operator::Advice), "no room");
-}
-
-#[test]
-fn a_written_input_is_doubted_if_there_is_something_to_compare_it_with() {
-    let mut held = open("Write it.", &["label"], &[]);
-    held.module.inputs = ["text", "made", "text_2"].map(str::to_owned).to_vec();
-    held.position.written_inputs = vec!["made".into()];
-    let doubts = |held: &Held| (0..20).any(|seed| held.apply(Operator::Advice, seed).instruction.contains("`made` can be wrong"));
-    assert!(doubts(&held));
-    held.module.inputs.truncate(2);
-    assert!(!doubts(&held));
-}
-
-#[test]
 fn instructions_for_open_outputs_must_serve_every_subject() {
-    let (open, labelled) = (open("Write it.", &[], &[]), held("Label it."));
+    let (open, labelled) = (open("Write it."), held("Label it."));
     for (held, has, lacks) in
         [(&open, "all other subjects", "spelled exactly"), (&labelled, "spelled exactly", "all other subjects")]
     {
@@ -487,18 +406,36 @@ fn instructions_for_open_outputs_must_serve_every_subject() {
 }
 
 #[test]
-fn a_position_knows_the_readers_of_the_outputs() {
-    let position = |last: &[&str], index: usize| {
-        let modules = vec![
-            module("first", &["question"], &["summary_1"]),
-            module("second", &["question", "summary_1"], &["summary_2"]),
-            module("answer", last, &["answer"]),
-        ];
-        ModulePosition::new(&Program::from_modules(modules), index)
-    };
-    let both = ["question", "summary_1", "summary_2"];
-    assert_eq!(position(&both, 1).shared_with_readers, ["summary_1"], "the reader of the second summary reads the first too");
-    assert!(position(&["question", "summary_2"], 1).shared_with_readers.is_empty());
-    assert!(position(&both, 2).shared_with_readers.is_empty(), "no module reads the answer");
-    assert_eq!([0, 1, 2].map(|index| position(&both, index).is_last_but_one), [false, true, false]);
+fn a_hint_is_added_once_and_only_where_it_fits() {
+    let mut held = held("Label it.");
+    assert!(!held.applies(Operator::Hint), "the user gave none");
+    held.hints = vec!["Be brief.".into(), "Label it.".into(), "word ".repeat(2000).trim().to_owned()];
+    held.text = held.apply(Operator::Hint, 0);
+    assert_eq!(held.text.instruction, "Label it.\nBe brief.");
+    assert!(!held.applies(Operator::Hint));
+}
+
+#[test]
+fn nearest_stores_all_worked_examples_and_halves_or_doubles_their_number() {
+    let mut held = held("Label it.");
+    let text = held.apply(Operator::Nearest, 0);
+    assert_eq!((text.demonstrations.len(), text.nearest), (12, Some(8)), "the minibatch is among them");
+    assert_eq!(text, held.apply(Operator::Nearest, 1));
+    held.text = text;
+    let numbers: BTreeSet<Option<usize>> = (0..20).map(|seed| held.apply(Operator::Nearest, seed).nearest).collect();
+    assert_eq!(numbers, BTreeSet::from([Some(4)]), "16 of 12 are no choice");
+    let fixed = held.apply(Operator::Examples, 0);
+    assert_eq!((fixed.nearest, fixed.demonstrations.len()), (None, 10), "a fixed set leaves the minibatch out");
+}
+
+#[test]
+fn nearest_keeps_within_the_limit_whichever_examples_are_chosen() {
+    let mut held = held("Label it.");
+    let one = held.apply(Operator::Nearest, 0).demonstrations[0].tokens(&|text| text.split_whitespace().count());
+    held.max_text_tokens = 30 + 3 * one;
+    let text = held.apply(Operator::Nearest, 0);
+    let tokens = text.tokens(&|text| text.split_whitespace().count());
+    assert!(text.nearest.is_some_and(|shown| (2..=3).contains(&shown)) && tokens <= held.max_text_tokens, "{tokens} {text:?}");
+    held.max_text_tokens = 20;
+    assert!(!held.applies(Operator::Nearest));
 }

@@ -58,7 +58,7 @@ impl Deployed {
             None => DeployedModel::scripted(""),
         };
         let placeholders = placeholders(&module, &text);
-        let messages = render::prompt(&module, &text, &placeholders).messages;
+        let messages = render::prompt(&module, &text.with_nearest(&placeholders), &placeholders).messages;
         let grammar = render::grammar(&module, &text);
         Self {
             module,
@@ -77,7 +77,7 @@ impl Deployed {
     /// Returns the chat that the run sent for the given texts of the fields.
     #[must_use]
     pub fn chat(&self, inputs: &[(String, String)]) -> Vec<Message> {
-        render::prompt(&self.module, &self.text, inputs).messages
+        render::prompt(&self.module, &self.text.with_nearest(inputs), inputs).messages
     }
 
     /// Returns the beginning of the answer that the chat ends with; an empty text if it has none.
@@ -121,6 +121,33 @@ impl Deployed {
                 Some(format!("the model file `{model}` is not on this machine: replace the name with the path of the file"))
             }
             false => None,
+        }
+    }
+
+    /// Returns the note for people who read the chat of a text that chooses its demonstrations for each call; None if it shows the
+    /// same ones in every call.
+    pub(super) fn nearest_note(&self) -> Option<String> {
+        self.text.nearest.map(|most| {
+            format!(
+                "`{}` shows each call the {most} demonstrations most similar to its inputs, of {} in best.json: the chat is an example",
+                self.module.name,
+                self.text.demonstrations.len()
+            )
+        })
+    }
+
+    /// Checks that the prompt is the same for every call but for the inputs.
+    ///
+    /// # Errors
+    /// [`ExportError::Form`] if the text chooses its demonstrations for each call.
+    pub(super) fn require_fixed_prompt(&self) -> Result<(), ExportError> {
+        match self.text.nearest {
+            None => Ok(()),
+            Some(most) => Err(self.form_error(format!(
+                "the candidate shows each call the {most} demonstrations most similar to its inputs, so that it has no fixed \
+                 prompt, and this form holds no other; export another candidate of the run (summary.json lists them under `pool`) \
+                 with --candidate, or optimize with `fixed_prompt = true`"
+            ))),
         }
     }
 

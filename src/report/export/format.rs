@@ -28,7 +28,7 @@ type ModuleWriter = fn(&Deployed) -> Result<ModuleExport, ExportError>;
 /// Returns the files of an export: one for each module, or one for all if the form holds a whole program.
 ///
 /// # Errors
-/// [`ExportError::Form`] if the form would change a text.
+/// [`ExportError::Form`] if the form would change a text, or if the text chooses its demonstrations for each call.
 pub fn files(modules: &[Deployed], format: Format) -> Result<Vec<ExportFile>, ExportError> {
     let for_each = |extension: &str, write: ModuleWriter| {
         let file = |one: &Deployed| {
@@ -37,8 +37,13 @@ pub fn files(modules: &[Deployed], format: Format) -> Result<Vec<ExportFile>, Ex
         };
         modules.iter().map(file).collect()
     };
+    if format != Format::Text {
+        modules.iter().try_for_each(Deployed::require_fixed_prompt)?;
+    }
     match format {
-        Format::Text => for_each("txt", |one| Ok(ModuleExport { content: plain::text(one), notes: Vec::new() })),
+        Format::Text => {
+            for_each("txt", |one| Ok(ModuleExport { content: plain::text(one), notes: one.nearest_note().into_iter().collect() }))
+        }
         Format::Modelfile => for_each("Modelfile", modelfile::write),
         Format::OpenAi => for_each("json", |one| Ok(request::openai(one))),
         Format::LlamaServer => for_each("txt", |one| Ok(request::llama_server(one))),

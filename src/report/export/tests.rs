@@ -230,7 +230,7 @@ proptest! {
         value in "[ -~\n{}ä]{0,30}",
     ) {
         let demonstrations = vec![demonstration("{text} a"); demonstrations];
-        let one = with(layout, &["label", "why"][..outputs], ModuleText { instruction, demonstrations, reasoning, layout: None });
+        let one = with(layout, &["label", "why"][..outputs], ModuleText { instruction, demonstrations, nearest: None, reasoning, layout: None });
         // `filled` replaces one placeholder after the other, so it must not be given a text with the other's placeholder.
         prop_assume!(!one.placeholders.iter().any(|(_, placeholder)| value.contains(placeholder.as_str())));
         let fields = vec![("text".to_owned(), value), ("sender".to_owned(), "Bea".to_owned())];

@@ -65,9 +65,9 @@ mod tests {
     #[test]
     fn an_operator_of_several_modules_is_named_once() {
         let mut names = ProposalNames::default();
-        let operators = [Operator::Advice, Operator::Advice, Operator::Examples, Operator::Advice];
+        let operators = [Operator::Hint, Operator::Hint, Operator::Examples, Operator::Hint];
         names.record(&proposed(1, &operators.map(Origin::from)));
-        assert_eq!(names.name(1), "advice and examples");
+        assert_eq!(names.name(1), "hint and examples");
     }
 
     #[test]

@@ -85,7 +85,7 @@ fn pool_entry(pool_index: usize, member: &Member) -> PoolEntry {
         score: member.mean(),
         validated: member.validated,
         prompt_tokens: member.prompt_tokens,
-        worked_examples: member.candidate.0.iter().map(|text| text.demonstrations.len()).sum(),
+        worked_examples: member.candidate.0.iter().map(|text| text.shown_demonstrations()).sum(),
         own_layouts: member.candidate.0.iter().filter(|text| text.layout.is_some()).count(),
         rollouts: member.spent,
     }

@@ -32,7 +32,8 @@ pub(crate) fn write(folder: &Path, program: &Program, pool: &Pool, summary: &Sum
 }
 
 fn best_module(module: &Module, text: &ModuleText) -> BestModule {
-    let messages = render::prompt(module, text, &braced_fields(module)).messages;
-    let ModuleText { instruction, demonstrations, reasoning, layout } = text.clone();
-    BestModule { name: module.name.clone(), instruction, demonstrations, reasoning, layout, messages }
+    let fields = braced_fields(module);
+    let messages = render::prompt(module, &text.with_nearest(&fields), &fields).messages;
+    let ModuleText { instruction, demonstrations, nearest, reasoning, layout } = text.clone();
+    BestModule { name: module.name.clone(), instruction, demonstrations, nearest, reasoning, layout, messages }
 }

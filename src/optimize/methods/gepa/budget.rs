@@ -28,6 +28,13 @@ pub fn worst_case(state: &SearchState, session: &Session<'_>, proposals: usize) 
     mutation.max(merge) as u64
 }
 
+/// Returns how many undecided children an iteration of so many proposals can gate again within the rest of the budget.
+pub fn gated_again(state: &SearchState, session: &Session<'_>, proposals: usize) -> usize {
+    let Some(left) = session.rollouts_left() else { return usize::MAX };
+    let rest = left.saturating_sub(worst_case(state, session, proposals));
+    usize::try_from(rest).unwrap_or(usize::MAX) / session.plan().minibatch.max(1)
+}
+
 /// Whether candidates are merged: the plan says so, and the program has more than one module.
 pub fn merges(session: &Session<'_>) -> bool {
     session.plan().merge && session.program().modules.len() > 1

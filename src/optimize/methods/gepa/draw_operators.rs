@@ -25,9 +25,7 @@ struct Options {
 /// the iteration. The proposals of one parent use different operators as long as there are any.
 ///
 /// Modules that change together in one proposal change by the same operator, so that the outcome of the proposal is that of
-/// one kind of change. The modules take turns at being the first, for which the operator is drawn. A module to which
-/// `advice` does not apply is given demonstrations instead: the effect of advice to other modules shows only in what this
-/// one makes of their outputs.
+/// one kind of change. The modules take turns at being the first, for which the operator is drawn.
 ///
 /// An operator that asks no reflector is applied at once; where its text was tried before, another operator is drawn.
 pub fn draw(
@@ -51,15 +49,13 @@ pub fn draw(
             let Options { applicable, used } = options.entry(target).or_insert_with(|| {
                 let operators = session.plan().operators.iter().copied();
                 let applicable = context.with_input(state, session, target, |input| {
-                    operators.filter(|o| o.implementation().applies(input)).collect()
+                    operators.filter(|o| is_permitted(session, *o) && o.implementation().applies(input)).collect()
                 });
                 Options { applicable, used: Vec::new() }
             });
-            let needs_no_advice = first_operator == Some(Operator::Advice) && !applicable.contains(&Operator::Advice);
-            let required = if needs_no_advice { Some(Operator::Examples) } else { first_operator };
             for _ in 0..MOST_DRAWS {
                 let is_allowed = |operator: &Operator| {
-                    required.is_none_or(|required| required == *operator)
+                    first_operator.is_none_or(|first| first == *operator)
                         && (reflections_left != Some(0) || !operator.implementation().asks_reflector())
                 };
                 let allowed: Vec<Operator> = applicable.iter().copied().filter(is_allowed).collect();
@@ -93,6 +89,11 @@ pub fn draw(
     }
     changes.sort_by_key(|change| (change.proposal, change.target.module));
     changes
+}
+
+/// Whether the plan permits an operator, in addition to naming it.
+fn is_permitted(session: &Session<'_>, operator: Operator) -> bool {
+    operator != Operator::Nearest || !session.plan().fixed_prompt
 }
 
 /// Whether the candidate that a text makes was tried before. Where several modules change, only the candidate with all

@@ -77,7 +77,8 @@ pub enum ChildScore {
     Run(Option<f64>),
 }
 
-/// Whether a child that was run on a part of a minibatch can still pass, were its score 1 on all other examples.
+/// Whether a child that was run on a part of a minibatch can still pass, were its score 1 on all other examples. With the confident
+/// gate also whether it can still be as good as its parent, since it is then gated again.
 #[must_use]
 pub fn can_pass(gate: Gate, parent: &[Option<f64>], child: &[ChildScore]) -> bool {
     let largest_gain = |(parent, child): (&Option<f64>, &ChildScore)| match (parent, child) {
@@ -85,7 +86,8 @@ pub fn can_pass(gate: Gate, parent: &[Option<f64>], child: &[ChildScore]) -> boo
         (Some(parent), ChildScore::NotRun) => 1.0 - parent,
         (_, ChildScore::Run(None)) | (None, _) => 0.0,
     };
-    is_gain_enough(gate, rounded(parent.iter().zip(child).map(largest_gain).sum()))
+    let gain = rounded(parent.iter().zip(child).map(largest_gain).sum());
+    is_gain_enough(if gate == Gate::Confident { Gate::OrEqual } else { gate }, gain)
 }
 
 #[cfg(test)]

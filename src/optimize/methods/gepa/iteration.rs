@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::reflector_choice::ReflectorIndex;
 use super::state::SearchState;
+use super::undecided::Pairs;
 use crate::data::{Example, ExampleIndex};
 use crate::engine::ModelId;
 use crate::evaluate::Scored;
@@ -95,6 +96,8 @@ pub struct Child {
     pub operators: Vec<(ModuleIndex, Operator)>,
     /// The reflector of the iteration, whether it was asked or not.
     pub reflector: ReflectorIndex,
+    /// Its parent's scores and its own on the minibatches of earlier iterations.
+    pub earlier: Pairs,
 }
 
 /// What all changes of an iteration have in common.

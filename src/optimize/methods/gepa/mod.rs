@@ -44,6 +44,7 @@ mod seed_demonstrations;
 pub mod select;
 mod state;
 mod thompson;
+mod undecided;
 mod validate;
 
 pub use search::Gepa;

@@ -51,6 +51,8 @@ fn deal(
     let minibatch = minibatches.deal(|epoch| session.random("minibatch", epoch));
     let train = session.train();
     let texts = parents.iter().flat_map(|&parent| &state.members[parent].candidate.0);
+    // Demonstrations that are chosen for each call leave the example of the call out.
+    let texts = texts.filter(|text| text.nearest.is_none());
     let demonstrations = texts.flat_map(|text| &text.demonstrations);
     let shown: BTreeSet<&str> = demonstrations.map(|demonstration| demonstration.id.as_str()).collect();
     let is_shown = |example: ExampleIndex| shown.contains(train[example].id.as_str());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::iteration::{Change, Child, Context, Minibatch, Parent, Progress};
 use super::state::SearchState;
-use super::{ask_reflector, draw_operators};
+use super::{ask_reflector, budget, draw_operators};
 use crate::config::ModuleSelection;
 use crate::event::Origin;
 use crate::optimize::joining::{self, Proposal};
@@ -35,7 +35,22 @@ pub fn propose(
     ask_reflector::begin(state, session, &context, &mut changes, &mut random);
     ask_reflector::ask(state, session, &context, &mut changes)?;
     let children = assemble(state, session, &context, changes)?;
-    log_untried(state, session, &context, children)
+    let mut children = log_untried(state, session, &context, children)?;
+    let first = proposals.len() + 1;
+    let most = state.undecided.count().min(budget::gated_again(state, session, proposals.len()));
+    for child in state.undecided.take(parents, most, first) {
+        log(session, &context, &child)?;
+        children.push(child);
+    }
+    Ok(children)
+}
+
+/// Logs a child before it is run.
+fn log(session: &mut Session<'_>, context: &Context<'_>, child: &Child) -> Result<(), Halt> {
+    let parent = context.parents[child.parent].index;
+    let proposal = Proposal { iteration: context.iteration, number: child.proposal, parent };
+    let operators: Vec<(usize, Origin)> = child.operators.iter().map(|&(module, operator)| (module.0, operator.into())).collect();
+    joining::log_proposal(session, proposal, &child.candidate, &operators)
 }
 
 /// Makes a child of the changes of each proposal. Changes without a text are logged, and left out.
@@ -70,6 +85,7 @@ fn assemble(
                 candidate: state.members[context.pool_index(target)].candidate.with(module.0, text),
                 operators: vec![(module, operator)],
                 reflector: context.reflector,
+                earlier: Vec::new(),
             }),
         }
     }
@@ -96,10 +112,7 @@ fn log_untried(
             }
             continue;
         }
-        let proposal = Proposal { iteration: context.iteration, number: child.proposal, parent };
-        let operators: Vec<(usize, Origin)> =
-            child.operators.iter().map(|&(module, operator)| (module.0, operator.into())).collect();
-        joining::log_proposal(session, proposal, &child.candidate, &operators)?;
+        log(session, context, &child)?;
         untried.push(child);
     }
     Ok(untried)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::gate::{self, ChildScore, ScoreSums};
 use super::iteration::{Child, Minibatch, Parent};
 use super::state::SearchState;
+use super::undecided::{self, UndecidedChildren};
 use super::{propose, validate};
 use crate::config::{Gate, Keep};
 use crate::data::split::Split;
@@ -24,7 +25,8 @@ const MOST_ADDITION_CHARACTERS: usize = 200;
 ///
 /// Differences from the paper, with the confident gate: on a minibatch that the seed was run on before the first iteration,
 /// where the parent's rollouts are reused, a child that is not plainly worse passes, since the first share of the
-/// validation says more about it. A child that does not pass may be proposed once more.
+/// validation says more about it. A child that is neither better nor worse is gated again in a later iteration of its parent, and
+/// what was scored before counts.
 pub fn run(
     state: &mut SearchState,
     session: &mut Session<'_>,
@@ -43,8 +45,12 @@ pub fn run(
         .map(|child| EvaluationRequest { candidate: &child.candidate, example_indices: &minibatch.examples })
         .collect();
     let mut can_pass = |child: usize, answers: &Answers| {
-        let known: Vec<ChildScore> = answers.iter().map(child_score).collect();
-        is_lenient || gate::can_pass(rule, &parents[children[child].parent].scores, &known)
+        let child = &children[child];
+        let (mut parent, mut known): (Vec<Option<f64>>, Vec<ChildScore>) =
+            child.earlier.iter().map(|&(parent, child)| (parent, ChildScore::Run(child))).unzip();
+        parent.extend(&parents[child.parent].scores);
+        known.extend(answers.iter().map(child_score));
+        is_lenient || gate::can_pass(rule, &parent, &known)
     };
     let answers = session.evaluate_while(Purpose::Gate, Split::Train, &asks, &mut can_pass)?;
     let train = session.train();
@@ -53,9 +59,12 @@ pub fn run(
     for (child, answers) in children.into_iter().zip(answers) {
         state.demonstrations.record(session.program(), &state.profiles, &child.candidate, examples.clone(), &answers);
         let run = answers.iter().flatten().count();
-        let scores: Vec<Option<f64>> = answers.iter().map(|answer| answer.as_ref()?.score()).collect();
         let parent = &parents[child.parent];
-        let sums = ScoreSums::new(&parent.scores, &scores);
+        let scores: Vec<Option<f64>> = answers.iter().map(|answer| answer.as_ref()?.score()).collect();
+        let mut all = child.earlier.clone();
+        all.extend(undecided::pairs(&parent.scores, &answers));
+        let (parent_scores, child_scores): (Vec<_>, Vec<_>) = all.iter().copied().unzip();
+        let sums = ScoreSums::new(&parent_scores, &child_scores);
         let expected_sum = state.members[parent.index].mean() * minibatch.examples.len() as f64;
         let is_no_worse = is_lenient && !gate::is_plainly_worse(&parent.scores, &scores);
         let passes = is_no_worse || sums.passes(rule, expected_sum < EXPECTED_SUM_NEAR_ZERO);
@@ -66,10 +75,10 @@ pub fn run(
         } else {
             propose::record_outcome(state, session, &child, false);
             record_additions(state, &child, parent);
-            if rule == Gate::Confident && state.rejected_once.insert(child.candidate.clone()) {
-                state.tried.remove(&child.candidate);
-            }
             session.log(Decision::Rejected { iteration, proposal, parent_sum, child_sum, run })?;
+            if rule == Gate::Confident && UndecidedChildren::is_undecided(&all) {
+                state.undecided.add(parent.index, child, all);
+            }
         }
     }
     keep(state, session, iteration, passed)

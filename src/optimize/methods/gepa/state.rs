@@ -9,6 +9,7 @@ use super::merge_schedule::MergeSchedule;
 use super::module_turns::ModuleTurns;
 use super::operator_choice::OperatorChoice;
 use super::reflector_choice::{ReflectorChoice, ReflectorIndex};
+use super::undecided::UndecidedChildren;
 use crate::data::ExampleIndex;
 use crate::engine::ModelId;
 use crate::evaluate::Scored;
@@ -45,8 +46,8 @@ pub struct SearchState {
     pub rejected_additions: BTreeMap<(PoolIndex, ModuleIndex), Vec<String>>,
     /// Every candidate that was run. A proposal among them is not run again.
     pub tried: BTreeSet<Candidate>,
-    /// Candidates that the confident gate has rejected once. They may be proposed once more.
-    pub rejected_once: BTreeSet<Candidate>,
+    /// Children that the confident gate runs on further minibatches.
+    pub undecided: UndecidedChildren,
     /// Minibatches that the seed was run on before the first iteration. Its first children are compared with it on these.
     pub seed_minibatches: VecDeque<Vec<ExampleIndex>>,
     /// The number of texts that a reflector was asked for, second attempts included.

@@ -4,13 +4,15 @@
 //! given up where it is worse than the best of the pool. This is best-arm identification as in TRIPLE (arXiv 2402.09723).
 //! The first share has [`FIRST_SHARE`] examples of an order that is fixed for the run, the second share as many more, and
 //! each later one doubles the number again. Several children of one iteration race: after the first share, only the
-//! child that leads is run on its next share, until the leader was run on all examples.
+//! child that leads is run on its next share, until the leader was run on all examples. If the budget then holds no other
+//! iteration, the next best goes on.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
 
 use rand::seq::SliceRandom;
 
+use super::budget;
 use super::state::SearchState;
 use crate::config::{Gate, Keep};
 use crate::data::ExampleIndex;
@@ -106,8 +108,9 @@ pub fn validate(
         lead: contender.lead(best.as_ref(), &order),
         behind,
     };
+    let next_iteration = budget::worst_case(state, session, 1);
     loop {
-        let next = next(session, &contenders, all);
+        let next = next(session, &contenders, all, next_iteration);
         let Some(start) = next.first().map(|&index| contenders[index].answers.len()) else { break };
         let end = ends.iter().copied().find(|end| *end > start).unwrap_or(all);
         let ask = |&index: &usize| EvaluationRequest {
@@ -145,7 +148,10 @@ pub fn validate(
 
 /// Returns the indices of the contenders that run their next share, the same for all of them; none where the validation is
 /// over.
-fn next(session: &Session<'_>, contenders: &[Contender], all: usize) -> Vec<usize> {
+///
+/// Once the leader is through, the budget may hold no other iteration, which can cost up to `next_iteration` rollouts. Then the
+/// others run their shares too, the best first, as far as the budget holds all of them.
+fn next(session: &Session<'_>, contenders: &[Contender], all: usize, next_iteration: u64) -> Vec<usize> {
     let mut running: Vec<usize> = (0..contenders.len()).filter(|&index| !contenders[index].is_given_up).collect();
     let fewest = running.iter().map(|&index| contenders[index].answers.len()).min().unwrap_or(all);
     if session.plan().keep == Some(Keep::All) || fewest == 0 {
@@ -155,8 +161,13 @@ fn next(session: &Session<'_>, contenders: &[Contender], all: usize) -> Vec<usiz
     // A contender whose remaining examples the budget does not hold is out of the race.
     let left = session.rollouts_left().and_then(|left| usize::try_from(left).ok()).unwrap_or(usize::MAX);
     running.retain(|&index| all - contenders[index].answers.len() <= left);
-    let leader = running.into_iter().min_by(|&a, &b| contenders[a].order(&contenders[b]));
-    leader.filter(|&leader| contenders[leader].answers.len() < all).into_iter().collect()
+    running.sort_by(|&a, &b| contenders[a].order(&contenders[b]));
+    let is_through = |&contender: &usize| contenders[contender].answers.len() == all;
+    let is_last = session.rollouts_left().is_some_and(|left| left < next_iteration);
+    if is_last {
+        running.retain(|contender| !is_through(contender));
+    }
+    running.into_iter().next().filter(|leader| !is_through(leader)).into_iter().collect()
 }
 
 #[cfg(test)]

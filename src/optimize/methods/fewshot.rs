@@ -1,0 +1,121 @@
+//! The controls without a reflector: the label list alone, and the best of several random sets of worked examples.
+//!
+//! A search that does not beat `fewshot` under the same budget has not earned its iterations.
+
+use std::collections::BTreeSet;
+
+use crate::config::Operator;
+use crate::engine::ModelId;
+use crate::event::{Decision, StopReason};
+use crate::optimize::idle::IdleIterations;
+use crate::optimize::joining::{self, NewCandidate, Proposal, early_stop, open_modules};
+use crate::optimize::operators::{Begun, Evidence};
+use crate::optimize::optimizer::Optimizer;
+use crate::optimize::pool::Member;
+use crate::optimize::reflection::profile::profile_module;
+use crate::optimize::session::{Halt, Session};
+use crate::program::{Candidate, PoolIndex};
+
+/// The draws in a row that give no new candidate and end a search.
+const MOST_IDLE: usize = 5;
+
+/// An optimizer that validates texts of one operator, applied to all modules of the seed. It asks no reflector.
+#[derive(Debug)]
+pub struct Control {
+    seed: Candidate,
+    /// The model whose context an operator may count on; no model is asked.
+    reflector: ModelId,
+    operator: Operator,
+    members: Vec<Member>,
+    tried: BTreeSet<Candidate>,
+}
+
+impl Control {
+    /// Adds to the seed what the training data says about the outputs: the list of labels of a closed set.
+    #[must_use]
+    pub fn label_list(seed: Candidate, reflector: ModelId) -> Self {
+        Self::new(seed, reflector, Operator::Format)
+    }
+
+    /// Adds the list of labels and as many random worked examples as fit, the labels in turn. It validates as many draws as the
+    /// budget holds.
+    #[must_use]
+    pub fn fewshot(seed: Candidate, reflector: ModelId) -> Self {
+        Self::new(seed, reflector, Operator::Examples)
+    }
+
+    fn new(seed: Candidate, reflector: ModelId, operator: Operator) -> Self {
+        Self { seed, reflector, operator, members: Vec::new(), tried: BTreeSet::new() }
+    }
+
+    /// Applies the operator to every module of the seed that may change and that it can change. Returns the candidate, and the
+    /// indices of the changed modules.
+    fn draw(&self, session: &Session<'_>, iteration: u64) -> (Candidate, Vec<usize>) {
+        let mut candidate = self.seed.clone();
+        let mut changed = Vec::new();
+        let mut random = session.random("operator", iteration);
+        for module_index in open_modules(session) {
+            let evidence = Evidence {
+                reflector: self.reflector,
+                module_index,
+                text: &self.seed.0[module_index],
+                profile: &profile_module(&session.program().modules[module_index], session.train()),
+                rollouts: &[],
+                minibatch: &[],
+                correct_calls: &[],
+                rejected: &[],
+                diagnoses: &[],
+            };
+            let operator = self.operator.implementation();
+            let begun = evidence.with_input(session, |input| operator.applies(input).then(|| operator.begin(input, &mut random)));
+            if let Some(Ok(Begun::Text(text))) = begun {
+                candidate = candidate.with(module_index, text);
+                changed.push(module_index);
+            }
+        }
+        (candidate, changed)
+    }
+
+    /// Draws a candidate, and validates it if it is new.
+    fn try_draw(&mut self, session: &mut Session<'_>, iteration: u64) -> Result<(), Halt> {
+        session.log(Decision::Iteration { iteration, parents: vec![0], minibatch: Vec::new() })?;
+        let (candidate, changed) = self.draw(session, iteration);
+        if !self.tried.insert(candidate.clone()) {
+            return Ok(());
+        }
+        let proposal = Proposal { iteration, number: 1, parent: PoolIndex::SEED };
+        let operators: Vec<_> = changed.into_iter().map(|module| (module, self.operator.into())).collect();
+        joining::log_proposal(session, proposal, &candidate, &operators)?;
+        let new = NewCandidate::child(candidate, PoolIndex::SEED, 1);
+        let member = joining::validate(session, &self.members, iteration, new)?;
+        self.members.push(member);
+        Ok(())
+    }
+}
+
+impl Optimizer for Control {
+    fn search(&mut self, session: &mut Session<'_>) -> Result<StopReason, Halt> {
+        let seed = joining::validate(session, &[], 0, NewCandidate::seed(self.seed.clone()))?;
+        self.tried.insert(self.seed.clone());
+        self.members.push(seed);
+        let is_random = self.operator.implementation().is_random();
+        let mut idle = IdleIterations::new(MOST_IDLE);
+        for iteration in 1.. {
+            if let Some(reason) = early_stop(session, &self.members, 0) {
+                return Ok(reason);
+            }
+            session.require_budget(session.validation_size() as u64)?;
+            let before = session.spent().rollouts;
+            self.try_draw(session, iteration)?;
+            idle.record(session, iteration, before)?;
+            if idle.is_limit_reached() || !is_random {
+                break;
+            }
+        }
+        Ok(StopReason::NothingLeft)
+    }
+
+    fn members(&mut self) -> &mut Vec<Member> {
+        &mut self.members
+    }
+}
