@@ -66,9 +66,10 @@ pub struct OptimizePlan {
     pub max_reflections: Option<u64>,
     /// The operators that change a module's text; left out: all but `paper`.
     pub operators: Vec<Operator>,
-    /// The most tokens of a module's instruction and demonstrations together; None: a third of its model's context.
+    /// The most tokens of a module's instruction and demonstrations together. Only the task file's own instruction may be longer;
+    /// None: a third of its model's context.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_instruction_tokens: Option<usize>,
+    pub max_prompt_tokens: Option<usize>,
     /// The most tokens of a reflector's answer.
     pub reflection_tokens: u32,
     /// The temperature of a reflector's answers.
@@ -78,7 +79,7 @@ pub struct OptimizePlan {
 /// Stop rules are outside: a finished run goes on if they are relaxed.
 pub(super) static KEYS: Keys = Keys {
     inside: "optimizer preset reflectors seed minibatch candidate_selection epsilon top_k module_selection \
-        frontier gate proposals parents keep merge max_merges operators max_instruction_tokens \
+        frontier gate proposals parents keep merge max_merges operators max_prompt_tokens \
         reflection_tokens reflection_temperature",
     outside: "budget max_reflections stop_at_score patience",
     ..Keys::NONE
@@ -246,14 +247,14 @@ named! {
     }
 }
 
-/// The default of `max_instruction_tokens` is the context divided by this number.
+/// The default of `max_prompt_tokens` is the context divided by this number.
 const CONTEXT_DIVISOR: usize = 3;
 
 impl OptimizePlan {
     /// Returns the most tokens of the instruction and the demonstrations of a module whose model has `context` tokens.
     #[must_use]
-    pub fn most_instruction_tokens(&self, context: usize) -> usize {
-        self.max_instruction_tokens.unwrap_or(context / CONTEXT_DIVISOR)
+    pub fn most_prompt_tokens(&self, context: usize) -> usize {
+        self.max_prompt_tokens.unwrap_or(context / CONTEXT_DIVISOR)
     }
 
     /// Returns the values of a preset. There are no reflectors in it.
@@ -281,7 +282,7 @@ impl OptimizePlan {
             patience: None,
             max_reflections: None,
             operators: Operator::ALL.to_vec(),
-            max_instruction_tokens: None,
+            max_prompt_tokens: None,
             reflection_tokens: 1024,
             reflection_temperature: 0.7,
         };

@@ -9,7 +9,7 @@ use crate::support::{EXAMPLES, Task};
 use gepard::config::{Method, Plan};
 use gepard::data::split;
 use gepard::engine::scripted::Scripted;
-use gepard::engine::{Ended, ModelId, Request, Role};
+use gepard::engine::{Ended, Engine, ModelId, Request, Role};
 use gepard::error::RunError;
 use gepard::evaluate::evaluator::Evaluator;
 use gepard::event::{Decision, Event, StopReason};
@@ -581,6 +581,47 @@ proptest! {
         for prompt in read.borrow().iter() {
             prop_assert!(!(100..300).any(|n| prompt.contains(&format!("item number {n},"))), "{:?}: {}", method, prompt);
         }
+    }
+}
+
+/// Every accepted candidate keeps within `max_prompt_tokens`. Only a text of the seed's may be longer.
+#[test]
+fn no_candidate_but_the_seed_has_a_text_longer_than_the_limit() {
+    for &method in Method::ALL {
+        let (mut children, mut too_long) = (0, 0);
+        // The seed has 8 words for one module, and 3 for each of two: with a limit of 6, it is too long for one.
+        for (two, most) in [(false, 6), (false, 25), (true, 12)] {
+            let task = if two { Task::of_two_modules(&[]) } else { Task::new() };
+            let plan = task.plan(&[
+                "optimize.budget=100",
+                "optimize.proposals=3",
+                "optimize.gate=or-equal",
+                "optimize.operators=[\"format\", \"examples\", \"reason\", \"rule\", \"rewrite\", \"drop\", \"shorten\"]",
+                &format!("optimize.max_prompt_tokens={most}"),
+            ]);
+            let mut answer = random_engine(60, Rc::default());
+            let wordy = move |request: &Request| {
+                let (text, ended) = answer(request);
+                let sentences = "Be exact with it. ".repeat(request.seed as usize % 9);
+                (if text.starts_with("Instruction") { format!("{sentences}{text}") } else { text }, ended)
+            };
+            let mut optimizer = optimize::new_optimizer(method, plan.seed_candidate(), reflectors());
+            let found = search(&plan, &task.path("run"), &mut *optimizer, wordy).unwrap();
+            let words = |text: &str| Scripted::new(|_| (String::new(), Ended::Stop)).count_tokens(ModelId(0), text);
+            for member in &found.pool.members[1..] {
+                for (text, seed) in member.candidate.0.iter().zip(&plan.seed_candidate().0) {
+                    assert!(text == seed || text.tokens(&words) <= most, "{method:?} with {most}: {text:?}");
+                }
+            }
+            children += found.pool.members.len() - 1;
+            let unusable = |event: &Event| match event {
+                Event::Decision(Decision::Unusable { reason, .. }) => Some(reason.text()),
+                _ => None,
+            };
+            too_long += found.events.iter().filter_map(unusable).filter(|reason| *reason == "too long").count();
+        }
+        // Reflexion makes no candidates.
+        assert!(method == Method::Reflexion || (children > 1 && too_long > 0), "{method:?}: {children}, {too_long}");
     }
 }
 

@@ -54,7 +54,7 @@ pub(super) fn read(root: &Section<'_>, models: &[&str], first_model: &str) -> Op
         patience: section.integer("patience", 1..=1_000_000),
         max_reflections: section.integer("max_reflections", 1..=1_000_000),
         operators: read_operators(&section).unwrap_or(default.operators),
-        max_instruction_tokens: section.integer("max_instruction_tokens", 1..=1_000_000),
+        max_prompt_tokens: section.integer("max_prompt_tokens", 1..=1_000_000),
         reflection_tokens: section.integer("reflection_tokens", 16..=100_000).unwrap_or(default.reflection_tokens),
         reflection_temperature: section
             .number("reflection_temperature", 0.0..=2.0)
