@@ -22,6 +22,7 @@ use super::interrupt::interrupt_flag;
 use super::overrides::Overrides;
 use super::progress::{Mode, ProgressReporter};
 use super::run_folder::default_run_folder;
+use super::spending::tokens_in_words;
 use super::terminal::printable;
 
 /// The most candidates of the frontier that are printed, those with the best scores.
@@ -34,8 +35,9 @@ pub(super) struct Arguments {
     /// The run directory. It is created, or its run is resumed or extended [default: runs/TASK-seedN].
     #[arg(long, value_name = "DIR")]
     run: Option<PathBuf>,
-    /// When to stop: a number of rollouts, a time like 30m, both ("300, 30m"), or light, medium, heavy.
-    #[arg(long, value_name = "300|30m|light")]
+    /// When to stop: a number of rollouts, a time like 30m, tokens like "2M tokens", several of these ("300, 30m"), or light,
+    /// medium, heavy.
+    #[arg(long, value_name = "300|30m|2M tokens|light")]
     budget: Option<String>,
     /// The optimizer: gepa, random, ape, opro, evoprompt-ga, evoprompt-de, promptbreeder, reflexion, textgrad, miprov2.
     #[arg(long, value_name = "NAME")]
@@ -98,7 +100,8 @@ fn print_result(summary: &Summary, method: Method, prompts: &[PromptFile], folde
     writeln!(out, "stopped because {}\n", summary.stopped_because)?;
     print_scores(summary, out)?;
     print_frontier(&summary.frontier, out)?;
-    writeln!(out, "\n{} rollouts ({} reused)", summary.rollouts, summary.rollouts_reused)?;
+    let tokens = tokens_in_words(summary.tokens.task + summary.tokens.reflection);
+    writeln!(out, "\n{} rollouts ({} reused), {tokens} tokens", summary.rollouts, summary.rollouts_reused)?;
     // Only GEPA has a gate.
     print_proposals(&summary.reflections, method == Method::Gepa, out)?;
     print_counts(summary, out)?;

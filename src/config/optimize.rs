@@ -20,8 +20,9 @@ pub struct OptimizePlan {
     /// The models that write prompts. Of several, the one whose proposals gain more for their cost is asked more often; left
     /// out: the model of the first module.
     pub reflectors: Vec<ModelRef>,
-    /// When the search stops at the latest: after a number of rollouts, `"300"`; after a time, `"30m"`; or at the first of both,
-    /// `"300, 30m"`. `"light"`, `"medium"` and `"heavy"` depend on the size of the task: for one module and 100 validation rows
+    /// When the search stops at the latest: after a number of rollouts, `"300"`; after a time, `"30m"`; after a number of tokens,
+    /// `"500k tokens"` or `"2M tokens"`; or at the first of several, `"300, 30m"`. Tokens are those that the models of the search
+    /// compute of prompts and generate; a beginning that the prompts of a list of requests share is counted once. `"light"`, `"medium"` and `"heavy"` depend on the size of the task: for one module and 100 validation rows
     /// they are 780, 1190 and 1735 rollouts.
     pub budget: Budget,
     /// The seed of all random numbers. A run with the same seed makes the same random choices.

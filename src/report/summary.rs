@@ -35,6 +35,8 @@ pub struct Summary {
     pub iterations: u64,
     /// Rollouts charged to the budget.
     pub rollouts: u64,
+    /// Tokens that the search computed and generated, which are charged to a budget in tokens.
+    pub tokens: SearchTokens,
     /// Rollouts of the test evaluations, which are not charged to the budget.
     pub test_rollouts: u64,
     /// Rollouts found in the journal's cache instead of being run.
@@ -68,6 +70,16 @@ pub struct Summary {
     pub curve: Vec<CurvePoint>,
     /// The pool, in order.
     pub pool: Vec<PoolEntry>,
+}
+
+/// Tokens of the search: prompt tokens, of which a beginning that the prompts of a list of requests share is counted once, and
+/// generated tokens. A run that was interrupted and resumed has the same numbers as one that was not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct SearchTokens {
+    /// Rollouts, with the requests of the metric to a judge.
+    pub task: u64,
+    /// Reflections.
+    pub reflection: u64,
 }
 
 /// Tokens and seconds of the engine, test evaluations included.

@@ -112,6 +112,7 @@ fn started(task: &Task<'_>, folder: &Path, splits: &Splits) -> Event {
         val_from_train: splits.val_from_train,
         most_rollouts: budget.most_rollouts(task.program().modules.len(), splits.val.len()),
         most_seconds: budget.time.map(|time| time.as_secs()),
+        most_tokens: budget.tokens,
     })
 }
 

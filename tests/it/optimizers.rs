@@ -12,7 +12,7 @@ use gepard::engine::scripted::Scripted;
 use gepard::engine::{Ended, Engine, ModelId, Request, Role};
 use gepard::error::RunError;
 use gepard::evaluate::evaluator::Evaluator;
-use gepard::event::{Decision, Event, StopReason};
+use gepard::event::{Decision, Event, Lifecycle, StopReason};
 use gepard::hooks::Hooks;
 use gepard::journal::Journal;
 use gepard::optimize::methods::ape::Ape;
@@ -488,6 +488,49 @@ fn a_run_that_was_killed_anywhere_ends_like_an_undisturbed_one() {
             let records = |journal: &str| journal.lines().map(without_times).collect::<Vec<_>>();
             assert_eq!(records(&resumed), records(&journal), "{method:?} after {kept} lines");
         }
+    }
+}
+
+/// Returns the tokens that a search has spent.
+fn tokens(search: &Search) -> u64 {
+    let spent = |event: &Event| match event {
+        Event::Lifecycle(Lifecycle::Evaluated { tokens, .. } | Lifecycle::Reflected { tokens, .. }) => Some(*tokens),
+        _ => None,
+    };
+    search.events.iter().rev().find_map(spent).unwrap()
+}
+
+#[test]
+fn every_method_stops_when_the_tokens_are_spent_and_goes_on_when_there_are_more() {
+    for &method in Method::ALL {
+        let task = Task::of_two_modules(&[]);
+        let run = |budget: &str, folder: &str| {
+            let plan = task.plan(&[&format!("optimize.budget={budget}")]);
+            let mut optimizer = optimize::new_optimizer(method, plan.seed_candidate(), reflectors());
+            search(&plan, &task.path(folder), &mut *optimizer, random_engine(50, Rc::default())).unwrap()
+        };
+        let most = tokens(&run("160", "all")) / 2;
+        let budget = format!("{most} tokens");
+        let whole = run(&budget, "whole");
+        assert_eq!(whole.pool.stopped, StopReason::TokensSpent, "{method:?}");
+        let journal = std::fs::read_to_string(task.path("whole/journal.jsonl")).unwrap();
+        let lines: Vec<&str> = journal.lines().collect();
+        for kept in [1, lines.len() / 2, lines.len() - 1] {
+            let folder = format!("killed-{kept}");
+            std::fs::create_dir_all(task.path(&folder)).unwrap();
+            let kept = format!("{}\n", lines[..kept].join("\n"));
+            std::fs::write(task.path(&folder).join("journal.jsonl"), kept).unwrap();
+            let again = run(&budget, &folder);
+            assert_eq!(
+                (&again.pool, again.rollouts, tokens(&again)),
+                (&whole.pool, whole.rollouts, tokens(&whole)),
+                "{method:?}"
+            );
+            assert_eq!(decisions(&again), decisions(&whole), "{method:?}");
+        }
+        let more = run(&format!("160, {} tokens", 100 * most), "whole");
+        assert!(more.pool.stopped != StopReason::TokensSpent && more.rollouts >= whole.rollouts, "{method:?}");
+        assert!(std::fs::read_to_string(task.path("whole/journal.jsonl")).unwrap().starts_with(&journal), "{method:?}");
     }
 }
 

@@ -98,8 +98,9 @@ fn read_budget(section: &Section<'_>) -> Budget {
         return Budget::DEFAULT;
     };
     Budget::parse(&text).unwrap_or_else(|| {
-        let forms = "\"300\", a time, \"30m\", both, \"300, 30m\", or one of \"light\", \"medium\", \"heavy\"";
-        section.problem("budget", format!("must be a number of rollouts, like {forms}"));
+        let forms = "must be a number of rollouts, like \"300\", or one of \"light\", \"medium\", \"heavy\"; a time, \"30m\"; a number of \
+                     tokens, \"2M tokens\"; or several of these, \"300, 30m\"";
+        section.problem("budget", forms);
         Budget::DEFAULT
     })
 }

@@ -7,7 +7,7 @@ use crate::optimize::session::Spent;
 use crate::optimize::{Member, Pool};
 use crate::report::frontier::{FrontierPoint, frontier};
 use crate::report::interval::Interval;
-use crate::report::summary::{CurvePoint, EngineSummary, PoolEntry, RoleSeconds, RunnerUp, Seconds, Summary};
+use crate::report::summary::{CurvePoint, EngineSummary, PoolEntry, RoleSeconds, RunnerUp, SearchTokens, Seconds, Summary};
 use crate::report::tally::Tally;
 
 /// The note of a run in which no rollout of any candidate scored more than 0.
@@ -45,6 +45,7 @@ pub(crate) fn summarize(pool: &Pool, spent: Spent, tally: Tally, elapsed: f64, t
         notes: (!tally.has_scored).then(|| NOTHING_SCORED.to_owned()).into_iter().collect(),
         iterations: tally.iterations,
         rollouts: spent.rollouts,
+        tokens: SearchTokens { task: spent.task.counted(), reflection: spent.reflection.counted() },
         test_rollouts: test.map_or(0, TestScores::rollouts),
         rollouts_reused: spent.reused,
         rollouts_unscored: spent.metric.unscored + test.map_or(0, TestScores::unscored),
