@@ -120,7 +120,7 @@ fn print_pace(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
     let test = if diagnosis.examples[2] > 0 { " and the test" } else { "" };
     let budget = match (diagnosis.most_rollouts, diagnosis.minutes()) {
         (Some(most), Some(minutes)) => format!("about {:.0} min for {most}{test}", minutes.ceil()),
-        (None, Some(minutes)) => format!("about {:.0} min with the time given{test}", minutes.ceil()),
+        (None, Some(minutes)) => format!("about {:.0} min with the budget given{test}", minutes.ceil()),
         (_, None) => format!("about {:.0} in 10 min", pace * 600.0),
     };
     writeln!(out, "pace      {pace:.2} rollouts a second with the seed, {budget}; longer prompts and reflections come on top")?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use gepard::config::{self, Plan};
 use gepard::data::split::Split;
+use gepard::engine::Usage;
 use gepard::evaluate::{Scored, Verdict};
 use gepard::hooks::Hooks;
 use gepard::program::Candidate;
@@ -93,6 +94,7 @@ fn print_json(request: &EvalRequest, result: &EvalResult, out: &mut dyn Write) -
         "agreement": result.agreement,
         "candidate": request.candidate.key(),
         "seconds": result.seconds,
+        "engine_seconds": result.engine_seconds,
         "tokens": result.usage,
         "rows": rows,
     });
@@ -114,6 +116,7 @@ fn print_result(result: &EvalResult, split: Split, out: &mut dyn Write) -> io::R
         write!(out, ", {unscored} not scored because the metric failed")?;
     }
     writeln!(out, " ({:.1} s, {:.2} rollouts/s)", result.seconds, count as f64 / result.seconds.max(1e-9))?;
+    print_cost(result, out)?;
     let objectives: Vec<String> = result.objectives().iter().map(|(name, mean)| format!("{name} {mean:.3}")).collect();
     if !objectives.is_empty() {
         writeln!(out, "{}", objectives.join(", "))?;
@@ -123,6 +126,18 @@ fn print_result(result: &EvalResult, split: Split, out: &mut dyn Write) -> io::R
         writeln!(out, "the judge{name} {agreement}")?;
     }
     Ok(())
+}
+
+/// Prints the mean cost of a rollout: tokens, a judge's left out, and milliseconds.
+fn print_cost(result: &EvalResult, out: &mut dyn Write) -> io::Result<()> {
+    let mut usage = Usage::default();
+    result.rollouts.iter().for_each(|scored| usage += scored.rollout.usage());
+    let count = result.rollouts.len().max(1) as f64;
+    let mean = |tokens: u64| (tokens as f64 / count).round();
+    let (prompt, shared, generated) = (mean(usage.prefilled + usage.reused), mean(usage.reused), mean(usage.decoded));
+    let milliseconds = 1000.0 * result.engine_seconds / count;
+    let prompt = format!("{prompt} prompt tokens ({shared} of them shared with others)");
+    writeln!(out, "a rollout takes {prompt}, {generated} generated tokens and {milliseconds:.1} ms in the engine")
 }
 
 /// Returns the number of rollouts that the metric failed on.

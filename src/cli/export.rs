@@ -1,11 +1,11 @@
-//! `gepard export`: exports the best candidate of a finished run.
+//! `gepard export`: exports the best candidate of a finished run, or another one.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use gepard::data::listed;
-use gepard::report::export::{self, Format};
+use gepard::report::export::{self, Choice, Format};
 
 use super::error::CliError;
 use super::terminal::print_to_stderr;
@@ -17,6 +17,12 @@ pub(super) struct Arguments {
     /// The format to export.
     #[arg(long, value_enum)]
     format: FormatName,
+    /// Export this candidate of the pool in place of the best; 0 is the seed. The report lists them.
+    #[arg(long, value_name = "N", conflicts_with = "max_prompt_tokens")]
+    candidate: Option<usize>,
+    /// Export the best of the fully validated candidates with at most this number of prompt tokens.
+    #[arg(long, value_name = "N")]
+    max_prompt_tokens: Option<usize>,
     /// Export only this module.
     #[arg(long, value_name = "NAME")]
     module: Option<String>,
@@ -55,7 +61,12 @@ impl From<FormatName> for Format {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
-    let mut modules = export::open(&arguments.run)?;
+    let choice = match (arguments.candidate, arguments.max_prompt_tokens) {
+        (Some(index), _) => Choice::Candidate(index),
+        (None, Some(most)) => Choice::MostPromptTokens(most),
+        (None, None) => Choice::Best,
+    };
+    let mut modules = export::open(&arguments.run, choice)?;
     if let Some(wanted) = &arguments.module {
         let names = listed(modules.iter().map(|exported| &exported.module.name));
         modules.retain(|exported| exported.module.name == *wanted);

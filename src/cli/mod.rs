@@ -19,6 +19,7 @@ mod run_folder;
 #[cfg(target_os = "linux")]
 mod sandboxed;
 mod screen;
+mod spending;
 mod terminal;
 mod time;
 

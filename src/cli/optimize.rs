@@ -11,6 +11,7 @@ use gepard::data::counted;
 use gepard::error::RunError;
 use gepard::hooks::Hooks;
 use gepard::report::Summary;
+use gepard::report::frontier::FrontierPoint;
 use gepard::report::interval::Interval;
 use gepard::report::tally::Tally;
 use gepard::run;
@@ -21,7 +22,11 @@ use super::interrupt::interrupt_flag;
 use super::overrides::Overrides;
 use super::progress::{Mode, ProgressReporter};
 use super::run_folder::default_run_folder;
+use super::spending::tokens_in_words;
 use super::terminal::printable;
+
+/// The most candidates of the frontier that are printed, those with the best scores.
+const MOST_FRONTIER: usize = 5;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -30,8 +35,9 @@ pub(super) struct Arguments {
     /// The run directory. It is created, or its run is resumed or extended [default: runs/TASK-seedN].
     #[arg(long, value_name = "DIR")]
     run: Option<PathBuf>,
-    /// When to stop: a number of rollouts, a time like 30m, both ("300, 30m"), or light, medium, heavy.
-    #[arg(long, value_name = "300|30m|light")]
+    /// When to stop: a number of rollouts, a time like 30m, tokens like "2M tokens", several of these ("300, 30m"), or light,
+    /// medium, heavy.
+    #[arg(long, value_name = "300|30m|2M tokens|light")]
     budget: Option<String>,
     /// The optimizer: gepa, random, fewshot, label-list, ape, opro, evoprompt-ga, evoprompt-de, promptbreeder, reflexion, textgrad, miprov2.
     #[arg(long, value_name = "NAME")]
@@ -93,7 +99,9 @@ fn print_result(summary: &Summary, method: Method, prompts: &[PromptFile], folde
     writeln!(out, "\n{}", summary.outcome)?;
     writeln!(out, "stopped because {}\n", summary.stopped_because)?;
     print_scores(summary, out)?;
-    writeln!(out, "\n{} rollouts ({} reused)", summary.rollouts, summary.rollouts_reused)?;
+    print_frontier(&summary.frontier, out)?;
+    let tokens = tokens_in_words(summary.tokens.task + summary.tokens.reflection);
+    writeln!(out, "\n{} rollouts ({} reused), {tokens} tokens", summary.rollouts, summary.rollouts_reused)?;
     // Only GEPA has a gate.
     print_proposals(&summary.reflections, method == Method::Gepa, out)?;
     print_counts(summary, out)?;
@@ -116,6 +124,16 @@ fn print_scores(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
         write!(out, "   {mean:+.3} (95% interval {low:+.3} to {high:+.3})")?;
     }
     writeln!(out)
+}
+
+/// Prints which scores shorter prompts have, if there is more than one candidate to choose from.
+fn print_frontier(frontier: &[FrontierPoint], out: &mut dyn Write) -> io::Result<()> {
+    if frontier.len() < 2 {
+        return Ok(());
+    }
+    let entry = |point: &FrontierPoint| format!("{:.3} with {} (#{})", point.score, point.prompt_tokens, point.candidate);
+    let entries: Vec<String> = frontier[frontier.len().saturating_sub(MOST_FRONTIER)..].iter().map(entry).collect();
+    writeln!(out, "validation by prompt tokens: {}", entries.join(", "))
 }
 
 /// Prints what became of the proposals, in all and by operator.

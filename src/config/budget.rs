@@ -1,16 +1,19 @@
-//! The budget of a search: a number of rollouts, a time, or both.
+//! The budget of a search: a number of rollouts, a time, a number of tokens, or several of these.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// The budget of a search. With two limits, the search stops at the one that it reaches first.
+/// The budget of a search. With several limits, the search stops at the one that it reaches first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
     /// The most rollouts. None: any number.
     pub rollouts: Option<Rollouts>,
     /// The most time. The sub-wave that is running then is finished. None: any time.
     pub time: Option<Duration>,
+    /// The most tokens that the search computes and generates. The sub-wave or the list of reflections that reaches it is finished.
+    /// None: any number.
+    pub tokens: Option<u64>,
 }
 
 /// The most rollouts of a search.
@@ -62,31 +65,32 @@ impl Auto {
 
 impl Budget {
     /// The budget of a task file that names none.
-    pub const DEFAULT: Self = Self { rollouts: Some(Rollouts::Count(300)), time: None };
+    pub const DEFAULT: Self = Self { rollouts: Some(Rollouts::Count(300)), time: None, tokens: None };
 
     /// Returns a budget of `count` rollouts.
     #[must_use]
     pub fn rollouts(count: u64) -> Self {
-        Self { rollouts: Some(Rollouts::Count(count)), time: None }
+        Self { rollouts: Some(Rollouts::Count(count)), time: None, tokens: None }
     }
 
-    /// Reads a number of rollouts (`300`), a time (`30m`, `2h`, `90s`), a name (`light`), or a number or name with a time
-    /// (`300, 30m`). None if the text is no budget.
+    /// Reads a number of rollouts (`300`) or a name (`light`), a time (`30m`, `2h`, `90s`), a number of tokens (`2M tokens`,
+    /// `500k tokens`, `1200 tokens`), or several of these (`300, 30m`), each kind once. None if the text is no budget.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let mut budget = Self { rollouts: None, time: None };
-        for part in text.split(',') {
-            match (read_rollouts(part.trim()), read_time(part.trim())) {
-                (Some(rollouts), _) if budget.rollouts.is_none() => budget.rollouts = Some(rollouts),
-                (None, Some(time)) if budget.time.is_none() => budget.time = Some(time),
+        let mut budget = Self { rollouts: None, time: None, tokens: None };
+        for part in text.split(',').map(str::trim) {
+            match (read_rollouts(part), read_time(part), read_tokens(part)) {
+                (Some(rollouts), ..) if budget.rollouts.is_none() => budget.rollouts = Some(rollouts),
+                (_, Some(time), _) if budget.time.is_none() => budget.time = Some(time),
+                (.., Some(tokens)) if budget.tokens.is_none() => budget.tokens = Some(tokens),
                 _ => return None,
             }
         }
         Some(budget)
     }
 
-    /// Returns the most rollouts for a program with `modules` modules and for `validation` validation examples. None if only the
-    /// time is limited.
+    /// Returns the most rollouts for a program with `modules` modules and for `validation` validation examples. None if only time
+    /// or tokens are limited.
     #[must_use]
     pub fn most_rollouts(&self, modules: usize, validation: usize) -> Option<u64> {
         self.rollouts.map(|rollouts| match rollouts {
@@ -114,21 +118,39 @@ fn read_time(text: &str) -> Option<Duration> {
     amount.checked_mul(unit).filter(|&seconds| seconds > 0).map(Duration::from_secs)
 }
 
+fn read_tokens(text: &str) -> Option<u64> {
+    let number = text.strip_suffix("tokens")?;
+    let amount = number.strip_suffix([' ', '\t'])?.trim_end();
+    let (digits, unit) = match amount.chars().last()? {
+        'k' => (&amount[..amount.len() - 1], THOUSAND),
+        'M' => (&amount[..amount.len() - 1], MILLION),
+        _ => (amount, 1),
+    };
+    digits.parse::<u64>().ok()?.checked_mul(unit).filter(|&tokens| tokens > 0)
+}
+
+/// The factor of `k`.
+const THOUSAND: u64 = 1000;
+
+/// The factor of `M`.
+const MILLION: u64 = 1_000_000;
+
 impl std::fmt::Display for Budget {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.rollouts {
-            Some(Rollouts::Count(count)) => write!(f, "{count}")?,
-            Some(Rollouts::Auto(auto)) => f.write_str(auto.name())?,
-            None => {}
-        }
-        let Some(time) = self.time.map(|time| time.as_secs()) else {
-            return Ok(());
-        };
-        let comma = if self.rollouts.is_some() { ", " } else { "" };
-        match time.is_multiple_of(60) {
-            true => write!(f, "{comma}{}m", time / 60),
-            false => write!(f, "{comma}{time}s"),
-        }
+        let rollouts = self.rollouts.map(|rollouts| match rollouts {
+            Rollouts::Count(count) => count.to_string(),
+            Rollouts::Auto(auto) => auto.name().to_owned(),
+        });
+        let time = self.time.map(|time| match time.as_secs() {
+            seconds if seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
+            seconds => format!("{seconds}s"),
+        });
+        let tokens = self.tokens.map(|tokens| match tokens {
+            tokens if tokens.is_multiple_of(MILLION) => format!("{}M tokens", tokens / MILLION),
+            tokens if tokens.is_multiple_of(THOUSAND) => format!("{}k tokens", tokens / THOUSAND),
+            tokens => format!("{tokens} tokens"),
+        });
+        f.write_str(&rollouts.into_iter().chain(time).chain(tokens).collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -144,11 +166,25 @@ mod tests {
 
     #[test]
     fn a_budget_is_written_in_the_form_in_which_it_is_read() {
-        for text in ["300", "30m", "90s", "120m", "300, 30m", "light", "heavy, 90s"] {
+        for text in [
+            "300",
+            "30m",
+            "90s",
+            "120m",
+            "300, 30m",
+            "light",
+            "heavy, 90s",
+            "2M tokens",
+            "500k tokens",
+            "1234 tokens",
+            "300, 30m, 7k tokens",
+        ] {
             assert_eq!(Budget::parse(text).unwrap().to_string(), text);
         }
         assert_eq!(Budget::parse("2h").unwrap().time, Some(Duration::from_secs(7200)));
         assert_eq!(Budget::parse("30m,300"), Budget::parse("300, 30m"));
+        assert_eq!(Budget::parse("120000 tokens").unwrap(), Budget { rollouts: None, time: None, tokens: Some(120_000) });
+        assert_eq!(Budget::parse("2000k  tokens,30m"), Budget::parse("30m, 2M tokens"));
         for text in [
             "",
             "0",
@@ -165,6 +201,20 @@ mod tests {
             "light, 300",
             "300,",
             "lihgt",
+            "tokens",
+            " tokens",
+            "2Mtokens",
+            "2 M tokens",
+            "2m tokens",
+            "2K tokens",
+            "1.5M tokens",
+            "0k tokens",
+            "-1 tokens",
+            "300 token",
+            "k tokens",
+            "99999999999999999M tokens",
+            "1k tokens, 2k tokens",
+            "300, 5 tokens, 30m, 4",
         ] {
             assert_eq!(Budget::parse(text), None, "{text}");
         }

@@ -20,8 +20,9 @@ pub struct OptimizePlan {
     /// The models that write prompts. Of several, the one whose proposals gain more for their cost is asked more often; left
     /// out: the model of the first module.
     pub reflectors: Vec<ModelRef>,
-    /// When the search stops at the latest: after a number of rollouts, `"300"`; after a time, `"30m"`; or at the first of both,
-    /// `"300, 30m"`. `"light"`, `"medium"` and `"heavy"` depend on the size of the task: for one module and 100 validation rows
+    /// When the search stops at the latest: after a number of rollouts, `"300"`; after a time, `"30m"`; after a number of tokens,
+    /// `"500k tokens"` or `"2M tokens"`; or at the first of several, `"300, 30m"`. Tokens are those that the models of the search
+    /// compute of prompts and generate; a beginning that the prompts of a list of requests share is counted once. `"light"`, `"medium"` and `"heavy"` depend on the size of the task: for one module and 100 validation rows
     /// they are 780, 1190 and 1735 rollouts.
     pub budget: Budget,
     /// The seed of all random numbers. A run with the same seed makes the same random choices.
@@ -74,9 +75,10 @@ pub struct OptimizePlan {
     /// Then the operator `nearest` is not used.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub fixed_prompt: bool,
-    /// The most tokens of a module's instruction and demonstrations together; None: a third of its model's context.
+    /// The most tokens of a module's instruction and demonstrations together. Only the task file's own instruction may be longer;
+    /// None: a third of its model's context.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_instruction_tokens: Option<usize>,
+    pub max_prompt_tokens: Option<usize>,
     /// The most tokens of a reflector's answer.
     pub reflection_tokens: u32,
     /// The temperature of a reflector's answers.
@@ -86,7 +88,7 @@ pub struct OptimizePlan {
 /// Stop rules are outside: a finished run goes on if they are relaxed.
 pub(super) static KEYS: Keys = Keys {
     inside: "optimizer preset reflectors seed minibatch candidate_selection epsilon top_k module_selection \
-        frontier gate proposals parents keep merge max_merges operators hints fixed_prompt max_instruction_tokens \
+        frontier gate proposals parents keep merge max_merges operators hints fixed_prompt max_prompt_tokens \
         reflection_tokens reflection_temperature",
     outside: "budget max_reflections stop_at_score patience",
     ..Keys::NONE
@@ -259,14 +261,14 @@ named! {
     }
 }
 
-/// The default of `max_instruction_tokens` is the context divided by this number.
+/// The default of `max_prompt_tokens` is the context divided by this number.
 const CONTEXT_DIVISOR: usize = 3;
 
 impl OptimizePlan {
     /// Returns the most tokens of the instruction and the demonstrations of a module whose model has `context` tokens.
     #[must_use]
-    pub fn most_instruction_tokens(&self, context: usize) -> usize {
-        self.max_instruction_tokens.unwrap_or(context / CONTEXT_DIVISOR)
+    pub fn most_prompt_tokens(&self, context: usize) -> usize {
+        self.max_prompt_tokens.unwrap_or(context / CONTEXT_DIVISOR)
     }
 
     /// Returns the values of a preset. There are no reflectors in it.
@@ -296,7 +298,7 @@ impl OptimizePlan {
             operators: Operator::ALL.to_vec(),
             hints: Vec::new(),
             fixed_prompt: false,
-            max_instruction_tokens: None,
+            max_prompt_tokens: None,
             reflection_tokens: 1024,
             reflection_temperature: 0.7,
         };

@@ -159,6 +159,13 @@ fn a_message_begins_with_a_verb_or_stands_behind_a_colon() {
 }
 
 #[test]
+fn a_renamed_key_is_refused_with_its_new_name() {
+    let found = problems(TASK, &["optimize.max_instruction_tokens=300"]);
+    assert_eq!(found, [(None, "optimize.max_instruction_tokens".into(), "is named `max_prompt_tokens` now".into())]);
+    assert_eq!(load_with(TASK, &["optimize.max_prompt_tokens=300"]).unwrap().optimize.max_prompt_tokens, Some(300));
+}
+
+#[test]
 fn a_setting_that_names_a_whole_table_is_refused() {
     for (setting, cause) in [
         ("module.triage=5", "`module.triage` is a whole table; name one of its keys"),

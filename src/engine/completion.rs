@@ -38,6 +38,15 @@ pub(crate) fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
+impl Usage {
+    /// Returns the tokens that a budget in tokens counts: prompt tokens, shared prefixes once, and generated tokens. Unlike
+    /// [`Self::prefilled`], they do not depend on what the process computed before, so that a resumed run counts the same.
+    #[must_use]
+    pub fn counted(&self) -> u64 {
+        self.unique + self.decoded
+    }
+}
+
 impl std::ops::AddAssign for Usage {
     fn add_assign(&mut self, other: Self) {
         self.prefilled += other.prefilled;

@@ -21,11 +21,13 @@ pub enum Lifecycle {
         examples: [usize; 3],
         /// Whether the validation examples were taken from the training data.
         val_from_train: bool,
-        /// The most rollouts that the search may charge. None where only time is limited. The test evaluations are not
+        /// The most rollouts that the search may charge. None where they are not limited. The test evaluations are not
         /// counted.
         most_rollouts: Option<u64>,
-        /// The most seconds that the search may take. None where only rollouts are limited.
+        /// The most seconds that the search may take. None where they are not limited.
         most_seconds: Option<u64>,
+        /// The most tokens that the search may compute and generate. None where they are not limited.
+        most_tokens: Option<u64>,
     },
     /// A preparation step of a model begins that may take long.
     Preparing {
@@ -97,6 +99,8 @@ pub enum Lifecycle {
         mean: Option<f64>,
         /// The number of rollouts charged to the budget so far.
         spent: u64,
+        /// The number of tokens that the search has computed and generated so far.
+        tokens: u64,
         /// The seconds of work of the search so far, over all processes that took part in it.
         elapsed: f64,
     },
@@ -109,6 +113,8 @@ pub enum Lifecycle {
     },
     /// The reflectors have answered a list of requests.
     Reflected {
+        /// The number of tokens that the search has computed and generated so far.
+        tokens: u64,
         /// The seconds of work of the search so far, over all processes that took part in it.
         elapsed: f64,
     },

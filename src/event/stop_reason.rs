@@ -10,6 +10,8 @@ pub enum StopReason {
     BudgetSpent,
     /// The time of the budget is up.
     TimeUp,
+    /// The tokens of the budget are spent.
+    TokensSpent,
     /// A whole epoch charged no rollout, because everything it asked for was reused.
     NothingLeft,
     /// The plan's limit of reflections is reached.
@@ -31,6 +33,7 @@ impl std::fmt::Display for StopReason {
         f.write_str(match self {
             Self::BudgetSpent => "the budget does not hold another iteration",
             Self::TimeUp => "the time is up",
+            Self::TokensSpent => "the tokens of the budget are spent",
             Self::NothingLeft => "a whole epoch asked for nothing new: there is nothing left to try",
             Self::ReflectionsSpent => "the limit of reflections is reached",
             Self::SeedIsPerfect => "the seed scores 1 on every validation example",

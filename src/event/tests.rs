@@ -215,7 +215,8 @@ fn names_and_reasons_are_as_json_has_them() {
 fn a_life_cycle_event_is_read_back_too() {
     let caught_up = Event::from(Lifecycle::CaughtUp);
     assert_eq!(serde_json::to_string(&caught_up).unwrap(), r#"{"event":"caught_up"}"#);
-    let evaluated = Event::from(Lifecycle::Evaluated { purpose: Purpose::MergeGate, mean: None, spent: 7, elapsed: 0.5 });
+    let evaluated =
+        Event::from(Lifecycle::Evaluated { purpose: Purpose::MergeGate, mean: None, spent: 7, tokens: 900, elapsed: 0.5 });
     for event in [caught_up, evaluated] {
         assert_eq!(serde_json::from_str::<Event>(&serde_json::to_string(&event).unwrap()).unwrap(), event);
     }

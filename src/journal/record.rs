@@ -69,10 +69,13 @@ pub enum Record {
 /// When a search ends.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
-    /// The most rollouts; None if only time is limited.
+    /// The most rollouts; None without such a limit.
     pub rollouts: Option<u64>,
-    /// The most seconds; None if only rollouts are limited.
+    /// The most seconds; None without such a limit.
     pub seconds: Option<u64>,
+    /// The most tokens of rollouts and reflections; None without such a limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
     /// The most proposals that reflectors are asked for; None without such a limit.
     pub reflections: Option<u64>,
     /// The most iterations without a better candidate; None without such a limit.

@@ -218,7 +218,7 @@ fn any_record() -> impl Strategy<Value = Record> {
         Record::Test { key, ask, rollouts: Vec::new(), cost: Cost::default() }
     });
     let limits = (any::<Option<u64>>(), any::<Option<u64>>(), 0.0..1.0).prop_map(|(rollouts, seconds, score)| Record::Limits {
-        limits: Limits { rollouts, seconds, reflections: seconds, patience: rollouts, score },
+        limits: Limits { rollouts, seconds, tokens: rollouts.or(seconds), reflections: seconds, patience: rollouts, score },
     });
     prop_oneof![event, reflections, test, limits]
 }

@@ -50,7 +50,7 @@ pub struct Spent {
     pub reused: u64,
     /// Requests to reflectors.
     pub reflections: u64,
-    /// Tokens of the rollouts.
+    /// Tokens of the rollouts and of the metric's requests.
     pub task: Usage,
     /// Tokens of the reflections.
     pub reflection: Usage,
@@ -67,6 +67,12 @@ pub struct Spent {
 }
 
 impl Spent {
+    /// Returns the tokens that a budget in tokens counts: those of rollouts, a judge's included, and those of reflections.
+    #[must_use]
+    pub fn tokens(&self) -> u64 {
+        self.task.counted() + self.reflection.counted()
+    }
+
     /// Adds `count` rollouts and their cost.
     fn add_rollouts(&mut self, count: usize, cost: &Cost) {
         self.rollouts += count as u64;
@@ -116,6 +122,7 @@ impl<'a> Session<'a> {
         let limits = Limits {
             rollouts: plan.budget.most_rollouts(evaluator.program().modules.len(), splits.val.len()),
             seconds: plan.budget.time.map(|time| time.as_secs()),
+            tokens: plan.budget.tokens,
             reflections: plan.max_reflections,
             patience: plan.patience,
             score: plan.stop_at_score,
@@ -231,7 +238,7 @@ impl<'a> Session<'a> {
         self.recorder.limits()
     }
 
-    /// Returns the number of rollouts that may still be charged; None if the budget is a time.
+    /// Returns the number of rollouts that may still be charged; None if they are not limited.
     #[must_use]
     pub fn rollouts_left(&self) -> Option<u64> {
         self.limits().rollouts.map(|most| most.saturating_sub(self.spent.rollouts))
@@ -243,7 +250,8 @@ impl<'a> Session<'a> {
         self.recorder.elapsed()
     }
 
-    /// Checks that the budget allows `rollouts` more rollouts, that the time is not up, and that the user has not asked to stop.
+    /// Checks that the budget allows `rollouts` more rollouts, that neither time nor tokens are spent, and that the user has not
+    /// asked to stop.
     ///
     /// # Errors
     /// [`Halt::Stop`] with the reason.
@@ -255,6 +263,9 @@ impl<'a> Session<'a> {
         if self.limits().seconds.is_some_and(|most| self.elapsed() >= most as f64) {
             return Err(Halt::Stop(StopReason::TimeUp));
         }
+        if self.limits().tokens.is_some_and(|most| self.spent.tokens() >= most) {
+            return Err(Halt::Stop(StopReason::TokensSpent));
+        }
         if self.recorder.has_stop_file() {
             return Err(Halt::Stop(StopReason::StopFile));
         }
@@ -264,7 +275,7 @@ impl<'a> Session<'a> {
     /// Whether the budget allows `rollouts` more rollouts.
     ///
     /// # Errors
-    /// [`Halt::Stop`] if the time is up or the user has asked to stop.
+    /// [`Halt::Stop`] if time or tokens are spent or the user has asked to stop.
     pub fn has_budget_for(&self, rollouts: u64) -> Result<bool, Halt> {
         match self.require_budget(rollouts) {
             Ok(()) => Ok(true),
@@ -297,8 +308,7 @@ impl<'a> Session<'a> {
     /// the rest of that request is not run.
     ///
     /// # Errors
-    /// [`Halt::Stop`] between sub-waves if the budget is spent, the time is up, or the user has asked to stop. [`Halt::Error`] if the
-    /// run has failed.
+    /// [`Halt::Stop`] between sub-waves if the budget is spent or the user has asked to stop. [`Halt::Error`] if the run has failed.
     pub fn evaluate_while(
         &mut self,
         purpose: Purpose,
@@ -332,8 +342,8 @@ impl<'a> Session<'a> {
             }
         }
         let scores: Vec<Option<f64>> = answers.iter().flatten().flatten().map(|scored| scored.score()).collect();
-        let (mean, spent, elapsed) = (mean(&scores), self.spent.rollouts, self.elapsed());
-        self.hooks.emit(&Lifecycle::Evaluated { purpose, mean, spent, elapsed }.into());
+        let (mean, spent, tokens, elapsed) = (mean(&scores), self.spent.rollouts, self.spent.tokens(), self.elapsed());
+        self.hooks.emit(&Lifecycle::Evaluated { purpose, mean, spent, tokens, elapsed }.into());
         Ok(answers)
     }
 
@@ -375,7 +385,7 @@ impl<'a> Session<'a> {
     /// Asks reflectors. Returns their answers in order. They are counted, but not charged to a budget in rollouts.
     ///
     /// # Errors
-    /// [`Halt::Stop`] if the time is up or the user has asked to stop. [`Halt::Error`] if the run has failed.
+    /// [`Halt::Stop`] if time or tokens are spent or the user has asked to stop. [`Halt::Error`] if the run has failed.
     pub fn reflect(&mut self, requests: &[Request]) -> Result<Vec<Completion>, Halt> {
         self.require_budget(0)?;
         let requested = sha256_hex(serde_json::json!(requests).to_string().as_bytes());
@@ -395,7 +405,7 @@ impl<'a> Session<'a> {
         self.spent.reflections += requests.len() as u64;
         self.spent.reflection += cost.usage;
         self.spent.reflection_seconds += cost.engine;
-        self.hooks.emit(&Lifecycle::Reflected { elapsed: cost.elapsed }.into());
+        self.hooks.emit(&Lifecycle::Reflected { tokens: self.spent.tokens(), elapsed: cost.elapsed }.into());
         Ok(completions)
     }
 

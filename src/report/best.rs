@@ -1,7 +1,8 @@
-//! `best.json`: the best candidate of a finished run.
+//! `best.json`, the best candidate of a finished run, and `pool.json`, all of its candidates.
 
 use serde::{Deserialize, Serialize};
 
+use super::frontier::FrontierPoint;
 use crate::engine::Message;
 use crate::program::{Candidate, Demonstration, Layout, Module, ModuleText};
 
@@ -14,6 +15,27 @@ pub struct BestFile {
     pub score: f64,
     /// The modules, in the program's order.
     pub modules: Vec<BestModule>,
+}
+
+/// A candidate in `pool.json`, which is a list of all candidates in the order of the pool.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PoolFileEntry {
+    /// The candidate, in the form of `best.json`. Its score is that on the validation examples that it was run on.
+    #[serde(flatten)]
+    pub file: BestFile,
+    /// Tokens of its instructions and demonstrations.
+    pub prompt_tokens: usize,
+    /// Whether it was run on all validation examples.
+    pub complete: bool,
+}
+
+impl PoolFileEntry {
+    /// Returns score and length of the candidate; None if it was validated in part.
+    #[must_use]
+    pub fn frontier_point(&self) -> Option<FrontierPoint> {
+        let BestFile { candidate, score, .. } = self.file;
+        self.complete.then_some(FrontierPoint { prompt_tokens: self.prompt_tokens, score, candidate })
+    }
 }
 
 /// A module in `best.json`.

@@ -4,6 +4,7 @@ pub mod agreement;
 pub mod best;
 pub mod compare;
 pub mod export;
+pub mod frontier;
 pub mod history;
 pub mod interval;
 pub mod outcome;

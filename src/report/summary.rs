@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::frontier::FrontierPoint;
 use super::interval::Interval;
 use super::tally::Tally;
 use crate::event::StopReason;
@@ -27,8 +28,15 @@ pub struct Summary {
     pub outcome: String,
     /// What else a user should know about the run, a sentence each.
     pub notes: Vec<String>,
+    /// The iterations that the search began: the events `iteration`. `gepa`: changes of a parent, those included whose minibatch
+    /// the parent solved; merges are not counted. `random`: reflections on the seed. `ape`, `opro`, `evoprompt-ga`,
+    /// `evoprompt-de` and `promptbreeder`: generations, the first population of each module included. `textgrad`: updates.
+    /// `miprov2`: trials, and one more in which the options are made. `reflexion`: trials from the second.
+    pub iterations: u64,
     /// Rollouts charged to the budget.
     pub rollouts: u64,
+    /// Tokens that the search computed and generated, which are charged to a budget in tokens.
+    pub tokens: SearchTokens,
     /// Rollouts of the test evaluations, which are not charged to the budget.
     pub test_rollouts: u64,
     /// Rollouts found in the journal's cache instead of being run.
@@ -55,8 +63,23 @@ pub struct Summary {
     pub seconds: Seconds,
     /// Why the search ended.
     pub stopped_because: StopReason,
+    /// The candidates that were validated in full and that no other such candidate beats in both score and prompt length, the
+    /// shortest prompt first.
+    pub frontier: Vec<FrontierPoint>,
+    /// The best score on the validation examples over the rollouts charged, each time it rose; the seed first.
+    pub curve: Vec<CurvePoint>,
     /// The pool, in order.
     pub pool: Vec<PoolEntry>,
+}
+
+/// Tokens of the search: prompt tokens, of which a beginning that the prompts of a list of requests share is counted once, and
+/// generated tokens. A run that was interrupted and resumed has the same numbers as one that was not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct SearchTokens {
+    /// Rollouts, with the requests of the metric to a judge.
+    pub task: u64,
+    /// Reflections.
+    pub reflection: u64,
 }
 
 /// Tokens and seconds of the engine, test evaluations included.
@@ -114,6 +137,15 @@ pub struct RunnerUp {
     pub score: f64,
     /// The 95% confidence interval of the mean difference, best less second best, over the validation examples.
     pub difference_95: Option<Interval>,
+}
+
+/// A rise of the best score.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct CurvePoint {
+    /// Rollouts charged to the budget when the candidate joined the pool.
+    pub rollouts: u64,
+    /// The candidate's mean score on all validation examples.
+    pub score: f64,
 }
 
 /// A candidate of the pool.

@@ -47,6 +47,9 @@ pub struct Tally {
     pub has_scored: bool,
     /// The number of minibatches on which a parent was perfect, so that no proposal was made.
     pub perfect_minibatches: u64,
+    /// The number of iterations that began.
+    #[serde(skip)]
+    pub iterations: u64,
     /// The number of merged candidates that joined the pool.
     #[serde(skip)]
     pub merges: u64,
@@ -81,7 +84,10 @@ impl Tally {
     /// Counts the next decision.
     pub fn record(&mut self, decision: &Decision) {
         match decision {
-            Decision::Iteration { .. } => self.by_proposal.clear(),
+            Decision::Iteration { .. } => {
+                self.iterations += 1;
+                self.by_proposal.clear();
+            }
             Decision::Reflecting { proposal, reflector, .. } => {
                 self.asked += 1;
                 self.by_proposal.entry(*proposal).or_default().reflector = Some(reflector.clone());

@@ -116,11 +116,11 @@ pub(super) fn check_context(plan: &Plan, engine: &dyn Engine) -> Result<(), RunE
         }
         let id = module.model.id;
         let tokens = text.tokens(&|text| engine.count_tokens(id, text));
-        let most = plan.optimize.most_instruction_tokens(engine.context_length(id));
+        let most = plan.optimize.most_prompt_tokens(engine.context_length(id));
         if tokens > most {
             return Err(RunError::Plan(format!(
                 "the instruction and the `demonstrations` of module `{}` have {tokens} tokens, of which {most} are allowed; give \
-                 fewer, or raise `optimize.max_instruction_tokens`",
+                 fewer, or raise `optimize.max_prompt_tokens`",
                 module.name
             )));
         }

@@ -96,10 +96,11 @@ pub fn compare_optimizers(
             (own.optimize.optimizer, own.optimize.seed) = (optimizer, seed);
             let run = folder.join(format!("{}-seed{seed}", optimizer.name()));
             let task = Task::from_plan(&own, hooks)?;
-            let FinishedRun { summary, validation, test, curve } = optimize_task(&task, &run, hooks)?;
+            let FinishedRun { summary, validation, test } = optimize_task(&task, &run, hooks)?;
             let tested = test.iter().flat_map(|test| [&test.seed.usage, &test.best.usage]);
             let tested: u64 = tested.map(|usage| usage.prefilled + usage.decoded).sum();
             let tokens = (summary.engine.prefill_tokens + summary.engine.decode_tokens).saturating_sub(tested);
+            let curve = summary.curve.iter().map(|point| (point.rollouts, point.score)).collect();
             let test = test.map(|test| test.best.scores).unwrap_or_default();
             runs.push(ComparedRun { optimizer, seed, run, validation, test, curve, tokens, summary });
             // Written after each run, so that a page can be made while others go on.

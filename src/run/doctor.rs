@@ -33,10 +33,12 @@ pub struct Diagnosis {
     pub seed: EvalResult,
     /// The best constant answer; None if the rows do not tell what an answer would be.
     pub constant: Option<Constant>,
-    /// The most rollouts that the budget allows; None if only time counts.
+    /// The most rollouts that the budget allows; None if it does not limit them.
     pub most_rollouts: Option<u64>,
-    /// The most seconds that the budget allows; None if only rollouts count.
+    /// The most seconds that the budget allows; None if it does not limit them.
     pub most_seconds: Option<u64>,
+    /// The most tokens that the budget allows; None if it does not limit them.
+    pub most_tokens: Option<u64>,
     /// What stands in the way of a good run; empty if nothing was found.
     pub findings: Vec<Finding>,
 }
@@ -48,11 +50,18 @@ impl Diagnosis {
         self.seed.rollouts.len() as f64 / self.seed.seconds.max(f64::MIN_POSITIVE)
     }
 
+    /// Returns the rollouts that the budget allows, those that its tokens are estimated to allow included. None if it limits neither.
+    fn rollouts_in_budget(&self) -> Option<f64> {
+        let tokens_of_one = self.seed.usage.counted() as f64 / self.seed.rollouts.len().max(1) as f64;
+        let by_tokens = self.most_tokens.filter(|_| tokens_of_one > 0.0).map(|most| most as f64 / tokens_of_one);
+        self.most_rollouts.map(|most| most as f64).into_iter().chain(by_tokens).reduce(f64::min)
+    }
+
     /// Returns an estimate of the minutes until the result, with the test evaluations, at the seed's pace. None if the budget has no
     /// limit.
     #[must_use]
     pub fn minutes(&self) -> Option<f64> {
-        let by_rollouts = self.most_rollouts.map(|most| most as f64 / self.pace());
+        let by_rollouts = self.rollouts_in_budget().map(|most| most / self.pace());
         let search = by_rollouts.into_iter().chain(self.most_seconds.map(|seconds| seconds as f64)).reduce(f64::min)?;
         Some((search + 2.0 * self.examples[2] as f64 / self.pace()) / 60.0)
     }
@@ -64,7 +73,7 @@ impl Diagnosis {
         let written: usize = self.seed.rollouts.iter().map(|scored| serde_json::json!(scored).to_string().len()).sum();
         let bytes_per_rollout = written as f64 / self.seed.rollouts.len().max(1) as f64;
         let in_time = self.most_seconds.map(|seconds| seconds as f64 * self.pace());
-        let rollouts = self.most_rollouts.map(|most| most as f64).into_iter().chain(in_time).reduce(f64::min).unwrap_or(0.0);
+        let rollouts = self.rollouts_in_budget().into_iter().chain(in_time).reduce(f64::min).unwrap_or(0.0);
         (bytes_per_rollout * (rollouts + 2.0 * self.examples[2] as f64)) as u64
     }
 }
@@ -105,6 +114,7 @@ pub fn diagnose(plan: &Plan, hooks: &mut Hooks<'_>) -> Result<Diagnosis, RunErro
         constant,
         most_rollouts: budget.most_rollouts(program.modules.len(), splits.val.len()),
         most_seconds: budget.time.map(|time| time.as_secs()),
+        most_tokens: budget.tokens,
         findings,
     })
 }

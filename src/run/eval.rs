@@ -44,6 +44,8 @@ pub struct EvalResult {
     pub agreement: Vec<Agreement>,
     /// Tokens of the rollouts and of the metric's requests.
     pub usage: Usage,
+    /// Seconds in the engine for the rollouts, without the metric's requests.
+    pub engine_seconds: f64,
     /// Seconds that the rollouts took, without the time to load models.
     pub seconds: f64,
     /// Everything that the answers depend on besides the plan: [`Engine::fingerprint`](crate::engine::Engine::fingerprint).
@@ -105,5 +107,5 @@ pub(super) fn score(
     let seconds = started.elapsed().as_secs_f64();
     let agreement = agreement(evaluator, &examples, hooks)?;
     let engine = evaluator.engine().fingerprint().into_iter().collect();
-    Ok(EvalResult { examples, rollouts: scored, agreement, usage: cost.usage, seconds, engine })
+    Ok(EvalResult { examples, rollouts: scored, agreement, usage: cost.usage, engine_seconds: cost.engine, seconds, engine })
 }

@@ -22,7 +22,7 @@ use crate::optimize::pool::Pool;
 use crate::optimize::session::{Session, Spent};
 use crate::program::{Candidate, PoolIndex, Runnable};
 use crate::report::page;
-use crate::report::state::{Improvement, RunState};
+use crate::report::state::RunState;
 use crate::report::summary::Summary;
 use crate::run_directory::files::{PLAN, REPORT, write_bytes};
 use crate::run_directory::{RunDirectoryError, check_unlocked};
@@ -75,8 +75,6 @@ pub(super) struct FinishedRun {
     pub(super) validation: Vec<Option<f64>>,
     /// The scores on the test examples; None if the task has none.
     pub(super) test: Option<TestScores>,
-    /// The best mean on the validation examples so far, each time it rose: the rollouts charged until then, and the mean.
-    pub(super) curve: Vec<(u64, f64)>,
 }
 
 /// Searches for a better candidate of a task, scores seed and best candidate on the test examples, and writes the results into the
@@ -102,7 +100,7 @@ pub(super) fn optimize_task(task: &Task<'_>, folder: &Path, hooks: &mut Hooks<'_
     write_bytes(&folder.join(REPORT), page::render_run(folder)?.as_bytes())?;
     let best = &search.pool[search.pool.best()];
     let validation = ExampleIndex::all(splits.val.len()).into_iter().map(|example| best.scores.get(example)).collect();
-    Ok(FinishedRun { summary, validation, test, curve: search.state.improvements.iter().map(improvement_point).collect() })
+    Ok(FinishedRun { summary, validation, test })
 }
 
 /// Returns the event that a run begins.
@@ -114,6 +112,7 @@ fn started(task: &Task<'_>, folder: &Path, splits: &Splits) -> Event {
         val_from_train: splits.val_from_train,
         most_rollouts: budget.most_rollouts(task.program().modules.len(), splits.val.len()),
         most_seconds: budget.time.map(|time| time.as_secs()),
+        most_tokens: budget.tokens,
     })
 }
 
@@ -199,9 +198,4 @@ fn summarize(task: &Task<'_>, splits: &Splits, search: &Search, test: Option<&Te
         ));
     }
     summary
-}
-
-/// Returns the rollouts and the mean of an improvement, as `compare.json` has them.
-fn improvement_point(improvement: &Improvement) -> (u64, f64) {
-    (improvement.spent, improvement.mean)
 }

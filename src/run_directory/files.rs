@@ -19,13 +19,15 @@ pub const PLAN: &str = "plan.toml";
 pub const SUMMARY: &str = "summary.json";
 /// The best candidate, with the chat that each module sends.
 pub const BEST: &str = "best.json";
+/// All candidates of the pool, in the form of [`BEST`].
+pub const POOL: &str = "pool.json";
 /// The folder with the best candidate's instructions, a text file for each module.
 pub const BEST_INSTRUCTIONS: &str = "best";
 /// The HTML page.
 pub const REPORT: &str = "report.html";
 
 /// The files that a run overwrites. A folder that has one of them but no journal belongs to something else.
-pub const OVERWRITTEN: [&str; 4] = [PLAN, BEST, SUMMARY, BEST_INSTRUCTIONS];
+pub const OVERWRITTEN: [&str; 5] = [PLAN, BEST, POOL, SUMMARY, BEST_INSTRUCTIONS];
 
 /// Writes a value as indented JSON. The file is complete or absent at every moment.
 ///

@@ -7,7 +7,7 @@ use crate::support::Task;
 use crate::support::process::{self, err, on};
 use crate::support::unchecked::not_checked;
 use gepard::engine::Message;
-use gepard::report::export;
+use gepard::report::export::{self, Choice};
 use serde_json::Value;
 
 /// Returns the standard output of a successful command.
@@ -50,7 +50,7 @@ fn best_rollouts(run: &Path) -> Vec<Value> {
 fn every_form_has_the_prompt_of_the_rollouts() {
     let task = Task::new();
     run(&task);
-    let one = export::open(&task.path("run")).unwrap().remove(0);
+    let one = export::open(&task.path("run"), Choice::Best).unwrap().remove(0);
     let body: Value = serde_json::from_str(&out(&on(&task, &["export", "run", "--format", "openai"]))).unwrap();
     let whole: Value = serde_json::from_str(&out(&on(&task, &["export", "run", "--format", "json"]))).unwrap();
     let script = out(&on(&task, &["export", "run", "--format", "llama-server"]));
@@ -77,7 +77,7 @@ fn every_form_has_the_prompt_of_the_rollouts() {
 fn the_best_candidate_of_the_test_task_has_demonstrations() {
     let task = Task::new();
     run(&task);
-    let one = export::open(&task.path("run")).unwrap().remove(0);
+    let one = export::open(&task.path("run"), Choice::Best).unwrap().remove(0);
     assert!(one.messages.len() > 2, "{:?}", one.messages);
     let written = out(&on(&task, &["export", "run", "--format", "modelfile"]));
     for words in [
@@ -90,6 +90,36 @@ fn the_best_candidate_of_the_test_task_has_demonstrations() {
         assert!(written.contains(words), "{words} not in:\n{written}");
     }
     assert!(!written.contains("TEMPLATE"), "the model's own template must be used");
+}
+
+#[test]
+fn any_candidate_can_be_exported_by_its_index_or_by_the_length_of_its_prompt() {
+    let task = Task::new();
+    run(&task);
+    let summary: Value = crate::support::result(&task.path("run"), "summary.json");
+    let frontier = summary["frontier"].as_array().unwrap();
+    assert!(frontier.len() > 1, "{summary}");
+    let export = |more: &[&str]| on(&task, &[&["export", "run", "--format", "text"], more].concat());
+    let best = out(&export(&[]));
+    let by_index = |candidate: &Value| out(&export(&["--candidate", &candidate.to_string()]));
+    assert_eq!(by_index(&summary["best_candidate"]), best);
+    assert!(by_index(&0.into()).contains("Given the fields `text`"));
+    for (index, point) in frontier.iter().enumerate() {
+        let tokens = point["prompt_tokens"].as_u64().unwrap();
+        let within = |most: u64| export(&["--max-prompt-tokens", &most.to_string()]);
+        assert_eq!(out(&within(tokens)), by_index(&point["candidate"]));
+        let shorter = within(tokens - 1);
+        if index > 0 {
+            assert_eq!(out(&shorter), by_index(&frontier[index - 1]["candidate"]));
+        } else {
+            assert_eq!(shorter.status.code(), Some(2));
+            assert!(err(&shorter).contains(&format!("; the shortest prompt has {tokens}")), "{}", err(&shorter));
+        }
+    }
+    let missing = export(&["--candidate", "99"]);
+    assert_eq!(missing.status.code(), Some(2), "{}", err(&missing));
+    assert!(err(&missing).contains("the run has no candidate 99"), "{}", err(&missing));
+    assert_eq!(export(&["--candidate", "0", "--max-prompt-tokens", "9"]).status.code(), Some(2));
 }
 
 #[test]

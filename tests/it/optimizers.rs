@@ -9,10 +9,10 @@ use crate::support::{EXAMPLES, Task};
 use gepard::config::{Method, Plan};
 use gepard::data::split;
 use gepard::engine::scripted::Scripted;
-use gepard::engine::{Ended, ModelId, Request, Role};
+use gepard::engine::{Ended, Engine, ModelId, Request, Role};
 use gepard::error::RunError;
 use gepard::evaluate::evaluator::Evaluator;
-use gepard::event::{Decision, Event, StopReason};
+use gepard::event::{Decision, Event, Lifecycle, StopReason};
 use gepard::hooks::Hooks;
 use gepard::journal::Journal;
 use gepard::optimize::methods::ape::Ape;
@@ -525,6 +525,49 @@ fn a_run_that_was_killed_anywhere_ends_like_an_undisturbed_one() {
     }
 }
 
+/// Returns the tokens that a search has spent.
+fn tokens(search: &Search) -> u64 {
+    let spent = |event: &Event| match event {
+        Event::Lifecycle(Lifecycle::Evaluated { tokens, .. } | Lifecycle::Reflected { tokens, .. }) => Some(*tokens),
+        _ => None,
+    };
+    search.events.iter().rev().find_map(spent).unwrap()
+}
+
+#[test]
+fn every_method_stops_when_the_tokens_are_spent_and_goes_on_when_there_are_more() {
+    for &method in Method::ALL {
+        let task = Task::of_two_modules(&[]);
+        let run = |budget: &str, folder: &str| {
+            let plan = task.plan(&[&format!("optimize.budget={budget}")]);
+            let mut optimizer = optimize::new_optimizer(method, plan.seed_candidate(), reflectors());
+            search(&plan, &task.path(folder), &mut *optimizer, random_engine(50, Rc::default())).unwrap()
+        };
+        let most = tokens(&run("160", "all")) / 2;
+        let budget = format!("{most} tokens");
+        let whole = run(&budget, "whole");
+        assert_eq!(whole.pool.stopped, StopReason::TokensSpent, "{method:?}");
+        let journal = std::fs::read_to_string(task.path("whole/journal.jsonl")).unwrap();
+        let lines: Vec<&str> = journal.lines().collect();
+        for kept in [1, lines.len() / 2, lines.len() - 1] {
+            let folder = format!("killed-{kept}");
+            std::fs::create_dir_all(task.path(&folder)).unwrap();
+            let kept = format!("{}\n", lines[..kept].join("\n"));
+            std::fs::write(task.path(&folder).join("journal.jsonl"), kept).unwrap();
+            let again = run(&budget, &folder);
+            assert_eq!(
+                (&again.pool, again.rollouts, tokens(&again)),
+                (&whole.pool, whole.rollouts, tokens(&whole)),
+                "{method:?}"
+            );
+            assert_eq!(decisions(&again), decisions(&whole), "{method:?}");
+        }
+        let more = run(&format!("160, {} tokens", 100 * most), "whole");
+        assert!(more.pool.stopped != StopReason::TokensSpent && more.rollouts >= whole.rollouts, "{method:?}");
+        assert!(std::fs::read_to_string(task.path("whole/journal.jsonl")).unwrap().starts_with(&journal), "{method:?}");
+    }
+}
+
 /// If the stop file appears while the last candidates are written, it is the stop reason, and the same command goes on.
 #[test]
 fn a_stop_file_is_seen_at_the_end_of_a_budget_too() {
@@ -615,6 +658,47 @@ proptest! {
         for prompt in read.borrow().iter() {
             prop_assert!(!(100..300).any(|n| prompt.contains(&format!("item number {n},"))), "{:?}: {}", method, prompt);
         }
+    }
+}
+
+/// Every accepted candidate keeps within `max_prompt_tokens`. Only a text of the seed's may be longer.
+#[test]
+fn no_candidate_but_the_seed_has_a_text_longer_than_the_limit() {
+    for &method in Method::ALL {
+        let (mut children, mut too_long) = (0, 0);
+        // The seed has 8 words for one module, and 3 for each of two: with a limit of 6, it is too long for one.
+        for (two, most) in [(false, 6), (false, 25), (true, 12)] {
+            let task = if two { Task::of_two_modules(&[]) } else { Task::new() };
+            let plan = task.plan(&[
+                "optimize.budget=100",
+                "optimize.proposals=3",
+                "optimize.gate=or-equal",
+                "optimize.operators=[\"format\", \"examples\", \"reason\", \"rule\", \"rewrite\", \"drop\", \"shorten\"]",
+                &format!("optimize.max_prompt_tokens={most}"),
+            ]);
+            let mut answer = random_engine(60, Rc::default());
+            let wordy = move |request: &Request| {
+                let (text, ended) = answer(request);
+                let sentences = "Be exact with it. ".repeat(request.seed as usize % 9);
+                (if text.starts_with("Instruction") { format!("{sentences}{text}") } else { text }, ended)
+            };
+            let mut optimizer = optimize::new_optimizer(method, plan.seed_candidate(), reflectors());
+            let found = search(&plan, &task.path("run"), &mut *optimizer, wordy).unwrap();
+            let words = |text: &str| Scripted::new(|_| (String::new(), Ended::Stop)).count_tokens(ModelId(0), text);
+            for member in &found.pool.members[1..] {
+                for (text, seed) in member.candidate.0.iter().zip(&plan.seed_candidate().0) {
+                    assert!(text == seed || text.tokens(&words) <= most, "{method:?} with {most}: {text:?}");
+                }
+            }
+            children += found.pool.members.len() - 1;
+            let unusable = |event: &Event| match event {
+                Event::Decision(Decision::Unusable { reason, .. }) => Some(reason.text()),
+                _ => None,
+            };
+            too_long += found.events.iter().filter_map(unusable).filter(|reason| *reason == "too long").count();
+        }
+        // Reflexion makes no candidates.
+        assert!(method == Method::Reflexion || (children > 1 && too_long > 0), "{method:?}: {children}, {too_long}");
     }
 }
 

@@ -76,7 +76,7 @@ fn the_demonstrations_of_the_task_file_are_in_seed_and_best() {
     let other = optimize(&["--set", "module.sort.demonstrations=[\"train-2\"]"]);
     assert_eq!(other.status.code(), Some(6), "{}", both(&other));
     assert!(both(&other).contains("demonstrations"), "{}", both(&other));
-    let too_long = on(&task, &["optimize", "gepard.toml", "--run", "other", "--set", "optimize.max_instruction_tokens=12"]);
+    let too_long = on(&task, &["optimize", "gepard.toml", "--run", "other", "--set", "optimize.max_prompt_tokens=12"]);
     assert_eq!(too_long.status.code(), Some(2), "{}", both(&too_long));
     assert!(both(&too_long).contains("`demonstrations` of module `sort`"), "{}", both(&too_long));
 }

@@ -411,6 +411,34 @@ fn a_budget_in_time_stops_between_sub_waves_and_replays_on_recorded_time() {
 }
 
 #[test]
+fn a_budget_in_tokens_stops_at_the_same_point_after_every_interruption() {
+    let task = Task::new();
+    let tokens = |summary: &Summary| summary.tokens.task + summary.tokens.reflection;
+    let all = run(&task.plan(&[]), &task.path("all")).unwrap();
+    let most = tokens(&all) / 2;
+    let plan = task.plan(&[&format!("optimize.budget={most} tokens")]);
+    let whole = run(&plan, &task.path("whole")).unwrap();
+    assert_eq!((whole.stopped_because, whole.rollouts < all.rollouts), (StopReason::TokensSpent, true));
+    // The last sub-wave or list of reflections is finished.
+    assert!((most..2 * most).contains(&tokens(&whole)), "{} of {most}", tokens(&whole));
+    let results = |folder: &str| ["best.json", "summary.json"].map(|file| result(&task.path(folder), file));
+    let before = results("whole");
+    let journal = std::fs::read_to_string(task.path("whole/journal.jsonl")).unwrap();
+    let lines: Vec<&str> = journal.lines().collect();
+    for kept in 1..=lines.len() {
+        let folder = task.path("killed");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("journal.jsonl"), format!("{}\n", lines[..kept].join("\n"))).unwrap();
+        run(&plan, &folder).unwrap();
+        assert_eq!(results("killed"), before, "after {kept} lines");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+    let more = run(&task.plan(&[&format!("optimize.budget=150, {} tokens", 100 * most)]), &task.path("whole")).unwrap();
+    assert!(more.stopped_because != StopReason::TokensSpent && more.rollouts > whole.rollouts, "{}", more.stopped_because);
+    assert!(std::fs::read_to_string(task.path("whole/journal.jsonl")).unwrap().starts_with(&journal));
+}
+
+#[test]
 fn two_thousand_rollouts_with_their_journal_take_less_than_a_second() {
     let task = Task::with_reflector(&[r#"{"contains": ["Write a better instruction"], "text": "replaced below"}"#]);
     // Every reflection is a new text that gains nothing, so that no rollout is reused.

@@ -101,7 +101,7 @@ fn the_server_has_the_tokens_of_the_rollouts() {
         let server = Server::start(&program, &text);
         let body: Value =
             serde_json::from_str(text.split("<<'JSON'\n").nth(1).unwrap().strip_suffix("\nJSON\n").unwrap()).unwrap();
-        let one = export::open(&task.path("run")).unwrap().remove(0);
+        let one = export::open(&task.path("run"), export::Choice::Best).unwrap().remove(0);
         let mut compared = 0;
         for line in std::fs::read_to_string(task.path("run/journal.jsonl")).unwrap().lines() {
             let record: Value = serde_json::from_str(line).unwrap();

@@ -7,6 +7,7 @@ use gepard::event::{Decision, Event, Lifecycle};
 use gepard::report::state::{Activity, RunState};
 
 use super::messages::{describe, message};
+use crate::cli::spending::{spent_in_words, tokens_in_words};
 use crate::cli::time::duration;
 
 /// The size in bytes from which reading a model file takes so long that a line announces it.
@@ -92,11 +93,12 @@ fn decision_line(decision: &Decision, state: &RunState) -> Option<String> {
 /// Returns the line of a life-cycle event.
 fn lifecycle_line(event: &Lifecycle, state: &RunState) -> Option<String> {
     Some(match event {
-        Lifecycle::Started { run, examples: [train, val, test], val_from_train, most_rollouts, most_seconds } => {
+        Lifecycle::Started { run, examples: [train, val, test], val_from_train, most_rollouts, most_seconds, most_tokens } => {
             let split_off = if *val_from_train { " (split off from train)" } else { "" };
             let rollouts = most_rollouts.map(|most| format!("{most} rollouts"));
             let time = most_seconds.map(|most| duration(most as f64));
-            let budget = rollouts.into_iter().chain(time).collect::<Vec<_>>().join(" or ");
+            let tokens = most_tokens.map(|most| format!("{} tokens", tokens_in_words(most)));
+            let budget = rollouts.into_iter().chain(time).chain(tokens).collect::<Vec<_>>().join(" or ");
             let tests = if *test > 0 { format!(", then up to {} on test", 2 * test) } else { String::new() };
             format!("{train} train, {val} val{split_off}, {test} test examples; budget {budget}{tests}; run {}", run.display())
         }
@@ -155,10 +157,7 @@ fn current_activity(state: &RunState) -> String {
 
 /// Returns the figures at the end of a line: the spent budget, the best mean, the pool's size, the speed and the time.
 fn figures(state: &RunState) -> String {
-    let spent = match state.most_rollouts {
-        Some(most) => format!("{}/{most} rollouts", state.spent),
-        None => format!("{} rollouts", state.spent),
-    };
+    let spent = spent_in_words(state);
     let best = state.best().unwrap_or(0.0);
     let candidates = counted(state.candidates, "candidate");
     let rates = state.rates.unwrap_or_default();

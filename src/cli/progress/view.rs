@@ -5,6 +5,7 @@ use gepard::data::counted;
 use gepard::report::state::RunState;
 
 use super::messages::describe;
+use crate::cli::spending::spent_in_words;
 use crate::cli::terminal::one_line;
 use crate::cli::time::duration;
 
@@ -36,11 +37,7 @@ pub(super) fn lines(state: &RunState, width: usize) -> Vec<String> {
 fn budget(state: &RunState) -> String {
     let test = if state.has_test { " + test" } else { "" };
     let left = state.seconds_left().map_or(String::new(), |seconds| format!(", {} left{test}", duration(seconds)));
-    let rollouts = match state.most_rollouts {
-        Some(most) => format!("{}/{most} rollouts", state.spent),
-        None => format!("{} rollouts", state.spent),
-    };
-    format!("{} {rollouts}, {}{left}", bar(state.spent_share()), duration(state.elapsed_now()))
+    format!("{} {}, {}{left}", bar(state.spent_share()), spent_in_words(state), duration(state.elapsed_now()))
 }
 
 /// Draws a share in [0, 1] as a bar.
@@ -123,7 +120,7 @@ mod tests {
 
     fn started(run: &str, test: usize, most_rollouts: Option<u64>) -> Event {
         let (run, examples) = (run.into(), [4, 4, test]);
-        Lifecycle::Started { run, examples, val_from_train: false, most_rollouts, most_seconds: None }.into()
+        Lifecycle::Started { run, examples, val_from_train: false, most_rollouts, most_seconds: None, most_tokens: None }.into()
     }
 
     fn accepted(candidate: usize, mean: f64, spent: u64) -> Event {
@@ -145,7 +142,7 @@ mod tests {
     }
 
     fn evaluated(spent: u64, elapsed: f64) -> Event {
-        Lifecycle::Evaluated { purpose: Purpose::Gate, mean: None, spent, elapsed }.into()
+        Lifecycle::Evaluated { purpose: Purpose::Gate, mean: None, spent, tokens: 0, elapsed }.into()
     }
 
     fn after(events: &[Event]) -> RunState {

@@ -59,7 +59,7 @@ pub(super) fn read(root: &Section<'_>, models: &[&str], first_model: &str, folde
         operators: read_operators(&section).unwrap_or(default.operators),
         hints: read_hints(&section, folder),
         fixed_prompt: section.flag("fixed_prompt").unwrap_or(default.fixed_prompt),
-        max_instruction_tokens: section.integer("max_instruction_tokens", 1..=1_000_000),
+        max_prompt_tokens: section.integer("max_prompt_tokens", 1..=1_000_000),
         reflection_tokens: section.integer("reflection_tokens", 16..=100_000).unwrap_or(default.reflection_tokens),
         reflection_temperature: section
             .number("reflection_temperature", 0.0..=2.0)
@@ -122,8 +122,9 @@ fn read_budget(section: &Section<'_>) -> Budget {
         return Budget::DEFAULT;
     };
     Budget::parse(&text).unwrap_or_else(|| {
-        let forms = "\"300\", a time, \"30m\", both, \"300, 30m\", or one of \"light\", \"medium\", \"heavy\"";
-        section.problem("budget", format!("must be a number of rollouts, like {forms}"));
+        let forms = "must be a number of rollouts, like \"300\", or one of \"light\", \"medium\", \"heavy\"; a time, \"30m\"; a number of \
+                     tokens, \"2M tokens\"; or several of these, \"300, 30m\"";
+        section.problem("budget", forms);
         Budget::DEFAULT
     })
 }

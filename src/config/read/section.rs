@@ -7,7 +7,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use super::suggestion::suggestion;
+use super::suggestion::{renamed, suggestion};
 use super::tree::{Item, Origin, Table, Value};
 use crate::config::error::Problem;
 use crate::config::named::Named;
@@ -315,7 +315,11 @@ impl<'a> Section<'a> {
         }
         let known = self.known.borrow();
         for (key, item) in self.table.0.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
-            self.problems.add(line(item), self.dotted(key), format!("is no known key; {}", suggestion(key, &known)));
+            let message = match renamed(&self.dotted(key)) {
+                Some(name) => format!("is named `{name}` now"),
+                None => format!("is no known key; {}", suggestion(key, &known)),
+            };
+            self.problems.add(line(item), self.dotted(key), message);
         }
     }
 }

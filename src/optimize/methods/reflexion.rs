@@ -18,6 +18,7 @@ use crate::event::{Decision, MethodStep, Purpose, StopReason};
 use crate::optimize::joining::{self, NewCandidate, early_stop, open_modules};
 use crate::optimize::optimizer::Optimizer;
 use crate::optimize::pool::Member;
+use crate::optimize::reflection::instruction::is_too_long;
 use crate::optimize::reflection::packing::{self, PackedPrompt, ShownCall};
 use crate::optimize::reflection::read_answer::read_text;
 use crate::optimize::reflection::reflectors::{Reflection, Reflectors};
@@ -124,21 +125,25 @@ impl Reflexion {
         PackedPrompt::without_examples(text)
     }
 
-    /// Returns the seed with the reflections on an example below the instruction of each module that may change.
+    /// Returns the seed with the reflections on an example below the instruction of each module that may change. The oldest
+    /// reflections are left out of a text that would be too long with them.
     fn candidate_with_memory(&self, session: &Session<'_>, memory: &[String]) -> Candidate {
-        if memory.is_empty() {
-            return self.seed.clone();
-        }
-        let lessons: Vec<String> = memory.iter().map(|reflection| format!("- {reflection}")).collect();
-        let lessons = lessons.join("\n");
         open_modules(session).into_iter().fold(self.seed.clone(), |candidate, module_index| {
-            let text = &candidate.0[module_index];
-            let instruction =
-                format!("{}\n\nEarlier attempts at this input failed; they taught:\n{lessons}", text.instruction.trim_end());
-            let text = ModuleText { instruction, ..text.clone() };
-            candidate.with(module_index, text)
+            let mut texts = (0..memory.len()).map(|left_out| with_lessons(&candidate.0[module_index], &memory[left_out..]));
+            match texts.find(|text| !is_too_long(session, module_index, text)) {
+                Some(text) => candidate.with(module_index, text),
+                None => candidate,
+            }
         })
     }
+}
+
+/// Returns a text with reflections below its instruction.
+fn with_lessons(text: &ModuleText, reflections: &[String]) -> ModuleText {
+    let lessons: Vec<String> = reflections.iter().map(|reflection| format!("- {reflection}")).collect();
+    let (instruction, lessons) = (text.instruction.trim_end(), lessons.join("\n"));
+    let instruction = format!("{instruction}\n\nEarlier attempts at this input failed; they taught:\n{lessons}");
+    ModuleText { instruction, ..text.clone() }
 }
 
 impl Optimizer for Reflexion {

@@ -9,7 +9,14 @@ use crate::program::{Module, ModuleText, language};
 /// Returns the most tokens of a module's instruction and worked examples together.
 #[must_use]
 pub fn max_text_tokens(session: &Session<'_>, module_index: usize) -> usize {
-    session.plan().most_instruction_tokens(session.context_length(session.program().modules[module_index].model))
+    session.plan().most_prompt_tokens(session.context_length(session.program().modules[module_index].model))
+}
+
+/// Whether the text of a module has more tokens than the plan allows. Such a text is not run, unless it is the task file's.
+#[must_use]
+pub fn is_too_long(session: &Session<'_>, module_index: usize, text: &ModuleText) -> bool {
+    let model = session.program().modules[module_index].model;
+    text.tokens(&|words| session.count_tokens(model, words)) > max_text_tokens(session, module_index)
 }
 
 /// Returns the text with another instruction. Sentences that the module must keep and that the instruction lacks are put in front.
@@ -49,6 +56,5 @@ pub fn read_instruction(
     let module = &session.program().modules[module_index];
     let words = check_language(read_text(completion, inputs)?, text)?;
     let text = replace_instruction(module, text, words)?;
-    let tokens = text.tokens(&|words| session.count_tokens(module.model, words));
-    if tokens > max_text_tokens(session, module_index) { Err(Unusable::TooLong) } else { Ok(text) }
+    if is_too_long(session, module_index, &text) { Err(Unusable::TooLong) } else { Ok(text) }
 }

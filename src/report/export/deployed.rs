@@ -16,9 +16,9 @@ const DEFAULT_CONTEXT: usize = 8192;
 /// A module of a finished run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Deployed {
-    /// The module, with the layout of the best candidate.
+    /// The module, with the layout of the candidate.
     pub module: Module,
-    /// The best candidate's text for the module.
+    /// The candidate's text for the module.
     pub text: ModuleText,
     /// The path of the module's model file; if the file is not on this machine, its name in the task file.
     pub model: String,

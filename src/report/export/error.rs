@@ -15,9 +15,9 @@ pub enum ExportError {
         /// The error of the operating system.
         cause: std::io::Error,
     },
-    /// `best.json` has no valid content.
-    #[error("{path} is not a valid best.json: {cause}; run the same `gepard optimize` command again to write it")]
-    Best {
+    /// The file with the candidate has no valid content.
+    #[error("{path} has no valid candidates: {cause}; run the same `gepard optimize` command again to write it")]
+    Candidates {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
@@ -26,14 +26,32 @@ pub enum ExportError {
     /// `plan.toml` cannot be used.
     #[error(transparent)]
     Plan(#[from] ConfigError),
-    /// The chat in `best.json` is not the one that `plan.toml` and the texts in `best.json` give.
+    /// The pool has no candidate with this index.
+    #[error("the run has no candidate {wanted}; it has {candidates}, from 0, the seed, on")]
+    NoCandidate {
+        /// The pool index.
+        wanted: usize,
+        /// The number of candidates in the pool.
+        candidates: usize,
+    },
+    /// Every fully validated candidate has a longer prompt.
+    #[error("no fully validated candidate has at most {most} prompt tokens{}", shortest_in_words(*shortest))]
+    AllLonger {
+        /// The most prompt tokens that were asked for.
+        most: usize,
+        /// The fewest prompt tokens of a fully validated candidate. None if there is no such candidate.
+        shortest: Option<usize>,
+    },
+    /// The chat in the file with the candidate is not the one that `plan.toml` and the texts in the file give.
     #[error(
-        "{folder}: the chat of `{module}` in best.json is not what plan.toml and this gepard make of its texts; one of the files \
+        "{folder}: the chat of `{module}` in {file} is not what plan.toml and this gepard make of its texts; one of the files \
          was changed, or another version of gepard made the run: run the same `gepard optimize` command again to write both"
     )]
     Differs {
         /// The run directory.
         folder: PathBuf,
+        /// The name of the file with the candidate.
+        file: &'static str,
         /// The module.
         module: String,
     },
@@ -45,4 +63,8 @@ pub enum ExportError {
         /// What the form cannot hold, and which form can.
         cause: String,
     },
+}
+
+fn shortest_in_words(shortest: Option<usize>) -> String {
+    shortest.map_or_else(String::new, |tokens| format!("; the shortest prompt has {tokens}"))
 }

@@ -10,6 +10,7 @@ use crate::data::split::Split;
 use crate::engine::Message;
 use crate::evaluate::ranking::ranked;
 use crate::event::{Origin, StopReason};
+use crate::report::frontier::{FrontierPoint, frontier};
 use crate::report::spending::Spending;
 use crate::report::texts::Texts;
 
@@ -123,6 +124,15 @@ impl History {
     pub fn ranking(&self) -> Vec<usize> {
         let standings = self.members.iter().map(|member| member.complete.then_some((member.mean, member.prompt_tokens)));
         ranked(standings).into_iter().map(|best| best.0).collect()
+    }
+
+    /// Returns the frontier of the candidates that were validated in full so far.
+    #[must_use]
+    pub fn frontier(&self) -> Vec<FrontierPoint> {
+        let point = |(candidate, member): (usize, &PoolCandidate)| {
+            member.complete.then_some(FrontierPoint { prompt_tokens: member.prompt_tokens, score: member.mean, candidate })
+        };
+        frontier(&self.members.iter().enumerate().filter_map(point).collect::<Vec<_>>())
     }
 
     /// Returns the scores of a candidate on a split, by the example's id. A score is None where the metric failed. On validation

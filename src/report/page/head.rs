@@ -25,6 +25,7 @@ pub(super) fn head(history: &History, name: &str, left_out: usize) -> Value {
         "notes": end.map_or(&[][..], |end| &end.notes),
         "warnings": history.warnings,
         "outcome": Outcome::new(history),
+        "frontier": history.frontier(),
         "trials": history.trials,
         "unscored": history.runs.iter().flat_map(|run| &run.rollouts).filter(|scored| scored.score.is_none()).count(),
         "rollouts": history.rollouts,

@@ -71,6 +71,19 @@ const copied = async (text) => {
   }
 };
 
+/** Returns the candidates among which score and prompt length have to be weighed; null if there is only one. */
+const frontierView = () => {
+  if (run.frontier.length < 2) return null;
+  const row = ({ candidate, score: mean, prompt_tokens }) => h("tr", { class: isBest(candidate) && "chosen" },
+    h("th", { scope: "row", class: "number" }, h("a", { href: `#candidate-${candidate}` }, `#${candidate}`)),
+    h("td", { class: "number" }, score(mean)), h("td", { class: "number" }, prompt_tokens));
+  const heads = ["candidate", "validation", "prompt tokens"].map((name) => h("th", { scope: "col", class: "number" }, name));
+  return h("div", { class: "scroll", id: "frontier", tabindex: "0", role: "region", "aria-label": "Score by prompt length" },
+    h("table", null,
+      h("caption", null, "Score by prompt length: the fully validated candidates that no other one beats in both."),
+      h("thead", null, h("tr", null, heads)), h("tbody", null, run.frontier.map(row))));
+};
+
 const resultSection = () => {
   const { best, test, validation, headline, explanation } = run.outcome;
   const note = (words) => h("p", { class: "note" }, words);
@@ -81,6 +94,7 @@ const resultSection = () => {
     best !== 0 && test && validation && h("p", { class: "soft" },
       `On the validation examples, by which the best candidate was chosen: seed ${score(validation.first)}, best ${score(validation.second)}.`),
     best === 0 && h("p", null, `The seed scores ${score(run.candidates[0].mean)} on validation${test ? ` and ${score(test.first)} on test` : ""}.`),
+    frontierView(),
     run.finding && h("p", { class: "soft" }, `${run.finding[0].toUpperCase()}${run.finding.slice(1)}. The search stopped because ${run.stopped}.`),
     !run.finished && note("The run is still going on, or was interrupted: this page shows what its journal has. The same command resumes an interrupted run."),
     run.trials.length > 0 && note(`Scores of single answers on the training examples, after each trial: ${run.trials.map(score).join(", ")}. The prompt stays the same.`),

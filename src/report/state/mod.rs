@@ -24,12 +24,16 @@ pub struct RunState {
     pub most_rollouts: Option<u64>,
     /// The most seconds that the search may take. None where they are not limited, or not known.
     pub most_seconds: Option<u64>,
+    /// The most tokens that the search may compute and generate. None where they are not limited, or not known.
+    pub most_tokens: Option<u64>,
     /// Whether test evaluations follow the search.
     pub has_test: bool,
     /// Whether the events repeat what the journal holds.
     pub is_replaying: bool,
     /// The number of rollouts charged to the budget.
     pub spent: u64,
+    /// The number of tokens that the search has computed and generated, up to the last complete list of requests.
+    pub tokens: u64,
     /// The seconds of work of the search, up to the last complete list of requests.
     pub elapsed: f64,
     /// What the run is doing. None before anything has begun.
@@ -121,10 +125,10 @@ impl RunState {
 
     fn apply_lifecycle(&mut self, event: &Lifecycle) {
         match event {
-            Lifecycle::Started { run, examples: [.., test], most_rollouts, most_seconds, .. } => {
+            Lifecycle::Started { run, examples: [.., test], most_rollouts, most_seconds, most_tokens, .. } => {
                 self.run = Some(run.clone());
                 self.has_test = *test > 0;
-                (self.most_rollouts, self.most_seconds) = (*most_rollouts, *most_seconds);
+                (self.most_rollouts, self.most_seconds, self.most_tokens) = (*most_rollouts, *most_seconds, *most_tokens);
             }
             Lifecycle::Resumed { .. } => self.is_replaying = true,
             Lifecycle::CaughtUp | Lifecycle::Tested { .. } => self.is_replaying = false,
@@ -132,13 +136,13 @@ impl RunState {
                 self.rates = TokenRates::new(*done, *seconds).or(self.rates);
                 self.requests.update(*done, *of, *seconds);
             }
-            Lifecycle::Evaluated { mean, spent, elapsed, .. } => {
-                (self.spent, self.elapsed) = (*spent, *elapsed);
+            Lifecycle::Evaluated { mean, spent, tokens, elapsed, .. } => {
+                (self.spent, self.tokens, self.elapsed) = (*spent, *tokens, *elapsed);
                 self.requests = RequestProgress::default();
                 self.tally.record_mean(*mean);
             }
-            Lifecycle::Reflected { elapsed } => {
-                self.elapsed = *elapsed;
+            Lifecycle::Reflected { tokens, elapsed } => {
+                (self.tokens, self.elapsed) = (*tokens, *elapsed);
                 self.requests = RequestProgress::default();
             }
             Lifecycle::Stopped { reason } => {
@@ -166,24 +170,37 @@ impl RunState {
         self.elapsed + self.requests.seconds()
     }
 
-    /// Returns the seconds until the budget is spent, at the pace so far. With two limits it is the one that is reached first.
-    /// None where no rollout was charged yet and time is not limited, and after the search ended.
+    /// Returns the seconds until the budget is spent, at the pace so far. With several limits it is the one that is reached first.
+    /// None where nothing was spent yet and time is not limited, and after the search ended.
     #[must_use]
     pub fn seconds_left(&self) -> Option<f64> {
         let elapsed = self.elapsed_now();
-        let by_rollouts = self.most_rollouts.filter(|_| self.spent > 0);
-        let by_rollouts = by_rollouts.map(|most| elapsed * most.saturating_sub(self.spent) as f64 / self.spent as f64);
+        let at_pace = |most: Option<u64>, spent: u64| {
+            most.filter(|_| spent > 0).map(|most| elapsed * most.saturating_sub(spent) as f64 / spent as f64)
+        };
+        let by_spending = at_pace(self.most_rollouts, self.spent).into_iter().chain(at_pace(self.most_tokens, self.tokens));
         let by_time = self.most_seconds.map(|most| (most as f64 - elapsed).max(0.0));
-        by_rollouts.into_iter().chain(by_time).reduce(f64::min).filter(|_| self.stopped.is_none())
+        by_spending.chain(by_time).reduce(f64::min).filter(|_| self.stopped.is_none())
     }
 
-    /// Returns the spent share of the budget, in [0, 1]. With two limits it is the larger share.
+    /// Returns the spent share of the budget, in [0, 1]. With several limits it is the largest share.
     #[must_use]
     pub fn spent_share(&self) -> f64 {
-        let share = |most: Option<u64>, spent: f64| most.filter(|most| *most > 0).map(|most| spent / most as f64);
-        let shares = [share(self.most_rollouts, self.spent as f64), share(self.most_seconds, self.elapsed)];
-        shares.into_iter().flatten().fold(0.0, f64::max).clamp(0.0, 1.0)
+        let rollouts = share(self.spent as f64, self.most_rollouts);
+        let tokens = share(self.tokens as f64, self.most_tokens);
+        rollouts.max(tokens).max(share(self.elapsed, self.most_seconds)).clamp(0.0, 1.0)
     }
+
+    /// Whether the budget limits tokens, and no other limit but one in time is nearer.
+    #[must_use]
+    pub fn are_tokens_nearer(&self) -> bool {
+        self.most_tokens.is_some() && share(self.tokens as f64, self.most_tokens) >= share(self.spent as f64, self.most_rollouts)
+    }
+}
+
+/// Returns which share of a limit is spent. 0 where there is no limit.
+fn share(spent: f64, most: Option<u64>) -> f64 {
+    most.filter(|most| *most > 0).map_or(0.0, |most| spent / most as f64)
 }
 
 #[cfg(test)]
@@ -199,6 +216,11 @@ mod tests {
         assert_eq!(left(50, 60.0, Some(100), None), Some(60.0));
         assert_eq!(left(50, 60.0, Some(100), Some(90)), Some(30.0));
         assert_eq!(left(50, 100.0, None, Some(90)), Some(0.0));
+        let in_tokens = RunState { tokens: 250, most_tokens: Some(1000), ..RunState::default() };
+        let in_both = RunState { spent: 50, elapsed: 60.0, most_rollouts: Some(100), ..in_tokens.clone() };
+        assert_eq!((in_both.seconds_left(), in_both.spent_share(), in_both.are_tokens_nearer()), (Some(60.0), 0.5, false));
+        let in_tokens = RunState { elapsed: 60.0, ..in_tokens };
+        assert_eq!((in_tokens.seconds_left(), in_tokens.spent_share(), in_tokens.are_tokens_nearer()), (Some(180.0), 0.25, true));
     }
 
     #[test]
@@ -209,7 +231,7 @@ mod tests {
             state.is_replaying
         };
         assert!(is_replaying(Lifecycle::Resumed { records: 3, seconds: 1.0 }));
-        assert!(is_replaying(Lifecycle::Reflected { elapsed: 1.0 }));
+        assert!(is_replaying(Lifecycle::Reflected { tokens: 5, elapsed: 1.0 }));
         assert!(!is_replaying(Lifecycle::CaughtUp));
     }
 }

@@ -5,8 +5,9 @@ use super::tested::TestScores;
 use crate::evaluate::scores::mean;
 use crate::optimize::session::Spent;
 use crate::optimize::{Member, Pool};
+use crate::report::frontier::{FrontierPoint, frontier};
 use crate::report::interval::Interval;
-use crate::report::summary::{EngineSummary, PoolEntry, RoleSeconds, RunnerUp, Seconds, Summary};
+use crate::report::summary::{CurvePoint, EngineSummary, PoolEntry, RoleSeconds, RunnerUp, SearchTokens, Seconds, Summary};
 use crate::report::tally::Tally;
 
 /// The note of a run in which no rollout of any candidate scored more than 0.
@@ -42,7 +43,9 @@ pub(crate) fn summarize(pool: &Pool, spent: Spent, tally: Tally, elapsed: f64, t
         test_difference_95: differences.as_deref().and_then(Interval::of_mean),
         outcome: outcome(pool, best.0, &tally),
         notes: (!tally.has_scored).then(|| NOTHING_SCORED.to_owned()).into_iter().collect(),
+        iterations: tally.iterations,
         rollouts: spent.rollouts,
+        tokens: SearchTokens { task: spent.task.counted(), reflection: spent.reflection.counted() },
         test_rollouts: test.map_or(0, TestScores::rollouts),
         rollouts_reused: spent.reused,
         rollouts_unscored: spent.metric.unscored + test.map_or(0, TestScores::unscored),
@@ -74,6 +77,8 @@ pub(crate) fn summarize(pool: &Pool, spent: Spent, tally: Tally, elapsed: f64, t
             test: test_seconds,
         },
         stopped_because: pool.stopped,
+        frontier: frontier(&validated(pool)),
+        curve: curve(pool),
         pool: pool.members.iter().enumerate().map(|(index, member)| pool_entry(index, member)).collect(),
     }
 }
@@ -91,9 +96,54 @@ fn pool_entry(pool_index: usize, member: &Member) -> PoolEntry {
     }
 }
 
+/// Returns score and length of the candidates that were validated in full.
+fn validated(pool: &Pool) -> Vec<FrontierPoint> {
+    let point = |(candidate, member): (usize, &Member)| {
+        member.complete.then(|| FrontierPoint { prompt_tokens: member.prompt_tokens, score: member.mean(), candidate })
+    };
+    pool.members.iter().enumerate().filter_map(point).collect()
+}
+
+/// Returns the rises of the best score of the candidates that were validated in full.
+fn curve(pool: &Pool) -> Vec<CurvePoint> {
+    let mut curve: Vec<CurvePoint> = Vec::new();
+    for member in pool.members.iter().filter(|member| member.complete) {
+        if curve.last().is_none_or(|best| member.mean() > best.score) {
+            curve.push(CurvePoint { rollouts: member.spent, score: member.mean() });
+        }
+    }
+    curve
+}
+
 fn runner_up(pool: &Pool) -> Option<RunnerUp> {
     let candidate = pool.runner_up()?;
     let (best, second) = (&pool.members[pool.best()], &pool.members[candidate]);
     let differences: Vec<f64> = best.scores.paired(&second.scores).map(|pair| pair.own - pair.other).collect();
     Some(RunnerUp { candidate: candidate.0, score: second.mean(), difference_95: Interval::of_mean(&differences) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::StopReason;
+    use crate::optimize::pool::tests_support::member;
+
+    #[test]
+    fn curve_and_frontier_are_of_the_fully_validated_candidates() {
+        let candidate = |prompt_tokens, spent, score: f64| Member { prompt_tokens, spent, ..member(&[score, score]) };
+        let part = Member { complete: false, ..candidate(1, 20, 1.0) };
+        let members = vec![
+            candidate(5, 2, 0.25),
+            part,
+            candidate(9, 30, 0.5),
+            candidate(30, 40, 0.5),
+            candidate(40, 50, 0.75),
+            candidate(4, 60, 0.0),
+        ];
+        let pool = Pool { members, stopped: StopReason::BudgetSpent };
+        let summary = summarize(&pool, Spent::default(), Tally::default(), 0.0, None);
+        let rises: Vec<(u64, f64)> = summary.curve.iter().map(|point| (point.rollouts, point.score)).collect();
+        assert_eq!(rises, [(2, 0.25), (30, 0.5), (50, 0.75)]);
+        assert_eq!(summary.frontier.iter().map(|point| point.candidate).collect::<Vec<_>>(), [5, 0, 2, 4]);
+    }
 }

@@ -1,34 +1,44 @@
-//! Writes the files that hold the result of a finished run: `best/MODULE.txt`, `best.json` and `summary.json`.
+//! Writes the files that hold the result of a finished run: `best/MODULE.txt`, `best.json`, `pool.json`
+//! and `summary.json`.
 
 use std::path::Path;
 
-use crate::optimize::Pool;
+use crate::optimize::{Member, Pool};
 use crate::program::{Module, ModuleText, Program, render};
-use crate::report::best::{BestFile, BestModule, braced_fields};
+use crate::report::best::{BestFile, BestModule, PoolFileEntry, braced_fields};
 use crate::report::summary::Summary;
 use crate::run_directory::RunDirectoryError;
-use crate::run_directory::files::{BEST, BEST_INSTRUCTIONS, SUMMARY, write_bytes, write_json};
+use crate::run_directory::files::{BEST, BEST_INSTRUCTIONS, POOL, SUMMARY, write_bytes, write_json};
 
-/// Writes the best candidate of `pool` and the summary into the run directory `folder`.
+/// Writes the best candidate of `pool`, all of its candidates and the summary into the run directory `folder`.
 ///
 /// # Errors
 /// [`RunDirectoryError::Io`]
 pub(crate) fn write(folder: &Path, program: &Program, pool: &Pool, summary: &Summary) -> Result<(), RunDirectoryError> {
     let best = pool.best();
-    let member = &pool.members[best];
-    let modules: Vec<BestModule> =
-        program.modules.iter().zip(&member.candidate.0).map(|(module, text)| best_module(module, text)).collect();
+    let best = best_file(program, best.0, &pool.members[best]);
     let instructions = folder.join(BEST_INSTRUCTIONS);
     std::fs::create_dir_all(&instructions).map_err(|cause| RunDirectoryError::Io {
         doing: "make",
         path: instructions.clone(),
         cause,
     })?;
-    for module in &modules {
+    for module in &best.modules {
         write_bytes(&instructions.join(format!("{}.txt", module.name)), format!("{}\n", module.instruction).as_bytes())?;
     }
-    write_json(&folder.join(BEST), &BestFile { candidate: best.0, score: member.mean(), modules })?;
+    write_json(&folder.join(BEST), &best)?;
+    let entry = |(index, member): (usize, &Member)| PoolFileEntry {
+        file: best_file(program, index, member),
+        prompt_tokens: member.prompt_tokens,
+        complete: member.complete,
+    };
+    write_json(&folder.join(POOL), &pool.members.iter().enumerate().map(entry).collect::<Vec<_>>())?;
     write_json(&folder.join(SUMMARY), summary)
+}
+
+fn best_file(program: &Program, candidate: usize, member: &Member) -> BestFile {
+    let modules = program.modules.iter().zip(&member.candidate.0).map(|(module, text)| best_module(module, text));
+    BestFile { candidate, score: member.mean(), modules: modules.collect() }
 }
 
 fn best_module(module: &Module, text: &ModuleText) -> BestModule {

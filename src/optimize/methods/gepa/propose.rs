@@ -8,6 +8,7 @@ use super::{ask_reflector, budget, draw_operators};
 use crate::config::ModuleSelection;
 use crate::event::Origin;
 use crate::optimize::joining::{self, Proposal};
+use crate::optimize::reflection::instruction::is_too_long;
 use crate::optimize::reflection::unusable::{Attempt, Unusable, log_unusable};
 use crate::optimize::session::{Halt, Session};
 
@@ -66,7 +67,13 @@ fn assemble(
         let Change { proposal, target, operator, progress } = change;
         let module = target.module;
         let text = match progress {
-            Progress::Written(text) => text,
+            Progress::Written(text) if !is_too_long(session, module.0, &text) => text,
+            // Only the seed's text may be longer than the limit; an operator that leaves it so makes no child of it.
+            Progress::Written(_) => {
+                log_unusable(session, context.iteration, attempt, Unusable::TooLong, String::new())?;
+                state.record_outcome(module, operator, context.reflector, false);
+                continue;
+            }
             Progress::Failed { reason, details } => {
                 log_unusable(session, context.iteration, attempt, reason, details)?;
                 state.record_outcome(module, operator, context.reflector, false);

@@ -56,11 +56,17 @@ impl Options {
         self.instructions.iter().zip(&self.sets).flat_map(|(texts, sets)| [texts.len(), sets.len()]).collect()
     }
 
-    /// Returns the candidate of a combination, which has two choices for each module.
-    pub(super) fn candidate(&self, combination: &[usize]) -> Candidate {
-        let text = |(module_index, choice): (usize, &[usize])| ModuleText {
-            demonstrations: self.sets[module_index][choice[1]].clone(),
-            ..self.instructions[module_index][choice[0]].clone()
+    /// Returns the candidate of a combination, which has two choices for each module. Demonstrations for which the instruction
+    /// leaves no tokens are left out.
+    pub(super) fn candidate(&self, session: &Session<'_>, combination: &[usize]) -> Candidate {
+        let text = |(module_index, choice): (usize, &[usize])| {
+            let instruction = self.instructions[module_index][choice[0]].clone();
+            let shown = self.sets[module_index][choice[1]].clone();
+            let model = session.program().modules[module_index].model;
+            let count_tokens = |text: &str| session.count_tokens(model, text);
+            let room = max_text_tokens(session, module_index).saturating_sub(count_tokens(&instruction.instruction));
+            let demonstrations = take_fitting(shown, room, &|one| one.tokens(&count_tokens));
+            ModuleText { demonstrations, ..instruction }
         };
         Candidate(combination.chunks(2).enumerate().map(text).collect())
     }

@@ -113,7 +113,7 @@ impl Miprov2 {
     fn run_trial(&self, session: &mut Session<'_>, iteration: u64, trials: &mut Trials) -> Result<(), Halt> {
         let mut random = session.random("trial", iteration);
         let combination = trials.choices.next(&mut random);
-        let candidate = trials.options.candidate(&combination);
+        let candidate = trials.options.candidate(session, &combination);
         let mut examples = ExampleIndex::all(session.validation_size());
         examples.shuffle(&mut random);
         examples.truncate(trials.minibatch);
@@ -140,7 +140,7 @@ impl Miprov2 {
         if !session.has_budget_for(session.validation_size() as u64)? {
             return Ok(());
         }
-        let candidate = trials.options.candidate(&combination);
+        let candidate = trials.options.candidate(session, &combination);
         trials.validated.push(combination.clone());
         if self.members.iter().any(|member| member.candidate == candidate) {
             return Ok(());

@@ -23,7 +23,7 @@ const MIN_EXAMPLES: usize = 5;
 /// The most training examples that candidates are compared on.
 const MAX_EXAMPLES: usize = 50;
 
-/// The training examples that candidates are compared on if only time limits the budget.
+/// The training examples that candidates are compared on if the budget does not limit rollouts.
 const EXAMPLES_WITHOUT_ROLLOUT_LIMIT: usize = 16;
 
 /// The iterations for which each module's share of the budget should have room.
@@ -157,9 +157,10 @@ impl<M: SinglePromptMethod> SinglePromptSearch<M> {
             } else if session.limits().patience.is_some_and(|patience| self.iteration >= improved + patience) {
                 return Ok(StopReason::NoImprovement);
             }
-            // If the time can end the search, the leader is validated at once instead of after 1, 2, 4, … iterations.
+            // If time or tokens can end the search, the leader is validated at once instead of after 1, 2, 4, … iterations.
             let limits = session.limits();
-            let is_due = limits.rollouts.is_none() || limits.seconds.is_some() || (round + 1).is_power_of_two();
+            let may_end = limits.rollouts.is_none() || limits.seconds.is_some() || limits.tokens.is_some();
+            let is_due = may_end || (round + 1).is_power_of_two();
             if is_due && share.may_validate(session) {
                 self.trials.validate_leaders(session, self.iteration, examples.len(), 1)?;
             }

@@ -1,0 +1,63 @@
+//! Which candidate of a run is exported.
+
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+use super::error::ExportError;
+use crate::report::best::{BestFile, PoolFileEntry};
+use crate::report::frontier::{FrontierPoint, best_within, frontier};
+use crate::run_directory::files::{BEST, POOL};
+
+/// Which candidate of a run is exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// The best candidate.
+    Best,
+    /// The candidate with this pool index, whether it was validated in full or in part.
+    Candidate(usize),
+    /// The candidate with the best score among those that were validated in full and have at most this number of prompt tokens.
+    MostPromptTokens(usize),
+}
+
+impl Choice {
+    /// Returns the name of the file that has the candidate.
+    pub(super) fn file(self) -> &'static str {
+        match self {
+            Self::Best => BEST,
+            Self::Candidate(_) | Self::MostPromptTokens(_) => POOL,
+        }
+    }
+
+    /// Reads the candidate from the run directory `folder`.
+    ///
+    /// # Errors
+    /// [`ExportError::Read`], [`ExportError::Candidates`]; [`ExportError::NoCandidate`] and [`ExportError::AllLonger`] if the run has
+    /// no such candidate.
+    pub(super) fn read(self, folder: &Path) -> Result<BestFile, ExportError> {
+        let path = folder.join(self.file());
+        match self {
+            Self::Best => read_json(&path),
+            Self::Candidate(wanted) => {
+                let mut pool: Vec<PoolFileEntry> = read_json(&path)?;
+                let candidates = pool.len();
+                let index = pool.iter().position(|entry| entry.file.candidate == wanted);
+                let index = index.ok_or(ExportError::NoCandidate { wanted, candidates })?;
+                Ok(pool.swap_remove(index).file)
+            }
+            Self::MostPromptTokens(most) => {
+                let pool: Vec<PoolFileEntry> = read_json(&path)?;
+                let points: Vec<FrontierPoint> = pool.iter().filter_map(PoolFileEntry::frontier_point).collect();
+                let frontier = frontier(&points);
+                let shortest = frontier.first().map(|point| point.prompt_tokens);
+                let chosen = best_within(&frontier, most).ok_or(ExportError::AllLonger { most, shortest })?;
+                Self::Candidate(chosen.candidate).read(folder)
+            }
+        }
+    }
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ExportError> {
+    let source = std::fs::read_to_string(path).map_err(|cause| ExportError::Read { path: path.to_owned(), cause })?;
+    serde_json::from_str(&source).map_err(|e| ExportError::Candidates { path: path.to_owned(), cause: e.to_string() })
+}
