@@ -54,7 +54,7 @@ pub trait Engine {
     /// Scores the continuations of `requests` without decoding. The answers stand in the order of the requests.
     ///
     /// A score depends on its request alone wherever a greedy answer does. If all tokens of a continuation are the likeliest, the
-    /// greedy answer of [`Engine::generate`] to the same chat begins with it.
+    /// greedy answer of [`Engine::generate`] to the same chat, without reasoning, grammar and stop strings, begins with it.
     ///
     /// # Errors
     /// As for [`Engine::generate`]. A request that cannot be scored is not an error: its answer has the reason.

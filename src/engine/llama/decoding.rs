@@ -6,14 +6,42 @@ use std::ops::{ControlFlow, Range};
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::token::LlamaToken;
 
+use super::chat_tokens::ChatTokens;
 use super::drafter::Drafter;
 use super::prompt::{Prompt, Thinking};
 use super::sampler::{Drawn, Sampler};
 use super::tokenizer::Tokenizer;
-use super::work::Work;
+use super::work::{WaveRequest, Work};
 use crate::engine::completion::{Completion, Ended, Usage};
 use crate::engine::interface::EngineProgress;
 use crate::engine::reasoning;
+
+impl WaveRequest for Prompt {
+    type Answer = Completion;
+    type Work<'r> = Decoder<'r>;
+
+    fn chat(&self) -> &ChatTokens {
+        &self.chat
+    }
+
+    /// Returns the most cells that reasoning and answer fill.
+    fn cells_after_chat(&self) -> usize {
+        self.decoding.max_tokens as usize + self.thinking.as_ref().map_or(0, Thinking::cells)
+    }
+
+    /// A sampled answer is random anyway.
+    fn is_exact(&self) -> bool {
+        self.decoding.temperature <= 0.0
+    }
+
+    fn begin(&self) -> Decoder<'_> {
+        Decoder::new(self)
+    }
+
+    fn refused(reason: String) -> Completion {
+        Completion { text: String::new(), reasoning: None, ended: Ended::Refused(reason), usage: Usage::default() }
+    }
+}
 
 /// The answer to one request, which is being decoded.
 pub(super) struct Decoder<'p> {

@@ -6,11 +6,8 @@ use std::rc::Rc;
 use llguidance::Matcher;
 
 use super::chat_tokens::{ChatTokens, render_and_tokenize};
-use super::decoding::Decoder;
 use super::prepared::PreparedModel;
-use super::work::WaveRequest;
 use crate::engine::chat::RenderedChat;
-use crate::engine::completion::{Completion, Ended, Usage};
 use crate::engine::grammar::Grammar;
 use crate::engine::reasoning::Tags;
 use crate::engine::request::{Decoding, Request};
@@ -51,7 +48,7 @@ pub(super) struct Thinking {
 
 impl Thinking {
     /// Returns the most cells that reasoning, closing tag and the beginning of the answer fill.
-    fn cells(&self) -> usize {
+    pub(super) fn cells(&self) -> usize {
         self.budget as usize + self.most_forced
     }
 }
@@ -96,32 +93,5 @@ impl Prompt {
             None => None,
         };
         Ok(Self { chat, open_tag: open_tag.to_owned(), thinking, decoding, seed: request.seed, matcher })
-    }
-}
-
-impl WaveRequest for Prompt {
-    type Answer = Completion;
-    type Work<'r> = Decoder<'r>;
-
-    fn chat(&self) -> &ChatTokens {
-        &self.chat
-    }
-
-    /// Returns the most cells that reasoning and answer fill.
-    fn cells_after_chat(&self) -> usize {
-        self.decoding.max_tokens as usize + self.thinking.as_ref().map_or(0, Thinking::cells)
-    }
-
-    /// A sampled answer is random anyway.
-    fn is_exact(&self) -> bool {
-        self.decoding.temperature <= 0.0
-    }
-
-    fn begin(&self) -> Decoder<'_> {
-        Decoder::new(self)
-    }
-
-    fn refused(reason: String) -> Completion {
-        Completion { text: String::new(), reasoning: None, ended: Ended::Refused(reason), usage: Usage::default() }
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn read_script(path: &Path) -> Result<(Vec<Rule>, String), EngineErro
         if rule.text.is_some() != rule.texts.is_empty() {
             return Err(bad(index + 1, "a rule has either `text` or a list of `texts`".into()));
         }
-        if let Some((continuation, score)) = rule.scores.iter().find(|(_, score)| !(**score <= 0.0)) {
+        if let Some((continuation, score)) = rule.scores.iter().find(|(_, score)| **score > 0.0) {
             return Err(bad(
                 index + 1,
                 format!("the score {score} of {continuation:?} is no log-probability, which is at most 0"),
