@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::completion::Completion;
 use super::error::EngineError;
 use super::request::{ModelId, Request};
+use super::scoring::{ScoreAnswer, ScoreRequest};
 
-/// How far a call of [`Engine::generate`] is.
+/// How far a call of [`Engine::generate`] or [`Engine::score`] is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineProgress {
     /// Requests that were answered so far in this call.
@@ -33,8 +34,8 @@ impl std::ops::Add for EngineProgress {
 
 /// All models of a plan, and the only owner of their weights and contexts.
 ///
-/// The [`ModelId`]s that are passed to an engine must be those of the plan that it was opened for. [`Engine::generate`]
-/// returns an error for another one; the other methods panic, as an index out of bounds does.
+/// The [`ModelId`]s that are passed to an engine must be those of the plan that it was opened for. [`Engine::generate`] and
+/// [`Engine::score`] return an error for another one; the other methods panic, as an index out of bounds does.
 pub trait Engine {
     /// Answers `requests`. The completions stand in the order of the requests.
     ///
@@ -49,6 +50,19 @@ pub trait Engine {
         requests: &[Request],
         progress: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
     ) -> Result<Vec<Completion>, EngineError>;
+
+    /// Scores the continuations of `requests` without decoding. The answers stand in the order of the requests.
+    ///
+    /// A score depends on its request alone wherever a greedy answer does. If all tokens of a continuation are the likeliest, the
+    /// greedy answer of [`Engine::generate`] to the same chat, without reasoning, grammar and stop strings, begins with it.
+    ///
+    /// # Errors
+    /// As for [`Engine::generate`]. A request that cannot be scored is not an error: its answer has the reason.
+    fn score(
+        &mut self,
+        requests: &[ScoreRequest],
+        progress: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
+    ) -> Result<Vec<ScoreAnswer>, EngineError>;
 
     /// Returns how many tokens `text` has for a model.
     fn count_tokens(&self, model: ModelId, text: &str) -> usize;

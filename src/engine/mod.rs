@@ -1,4 +1,4 @@
-//! The seam to the models: an [`Engine`] answers lists of [`Request`]s, in order.
+//! The seam to the models: an [`Engine`] answers lists of [`Request`]s and [`ScoreRequest`]s, in order.
 //!
 //! An engine does not know that prompts are evolved. [`scripted`] is the deterministic double for tests; `llama` (the cargo
 //! feature of this name) runs GGUF files in this process, through llama.cpp.
@@ -13,6 +13,7 @@ pub mod llama;
 pub mod memory;
 pub mod reasoning;
 mod request;
+mod scoring;
 pub mod scripted;
 pub mod settings;
 mod token_counting;
@@ -23,4 +24,5 @@ pub use error::EngineError;
 pub use grammar::{Grammar, Shape};
 pub use interface::{Engine, EngineProgress};
 pub use request::{Decoding, Message, ModelId, Request, Role};
+pub use scoring::{ContinuationScore, ScoreAnswer, ScoreRequest, TokenScore};
 pub use token_counting::describe_token_counting;

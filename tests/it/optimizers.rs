@@ -139,7 +139,7 @@ fn fewshot_validates_as_many_sets_of_worked_examples_as_the_budget_holds() {
     assert!(sets[0] == 0 && sets[1] == EXAMPLES, "{sets:?}");
     assert!(found.pool.members[1].candidate.0[0].instruction.contains("even, odd"), "the label list");
     assert_eq!(found.best(), 1.0);
-    let small = control(Method::Fewshot, &[&budget, "optimize.max_instruction_tokens=60"]);
+    let small = control(Method::Fewshot, &[&budget, "optimize.max_prompt_tokens=60"]);
     assert_eq!((small.pool.members.len(), small.rollouts), (5, 5 * EXAMPLES as u64), "{:?}", small.pool.stopped);
     assert_eq!(small.pool.stopped, StopReason::BudgetSpent);
 }

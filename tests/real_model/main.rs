@@ -6,6 +6,7 @@
 
 mod engine;
 mod models;
+mod scoring;
 mod server_export;
 #[path = "../it/support/mod.rs"]
 mod support;

@@ -1,280 +1,57 @@
-//! A request that is being decoded, and its answer so far.
+//! A request of a wave that has a sequence in the KV cache.
 
-use std::collections::VecDeque;
+use std::ops::Range;
 
-use llama_cpp_2::context::LlamaContext;
-use llama_cpp_2::token::LlamaToken;
+use super::work::WaveRequest;
+use crate::engine::completion::Usage;
 
-use super::drafter::Drafter;
-use super::prompt::{Prompt, Thinking};
-use super::sampler::{Drawn, Sampler};
-use super::tokenizer::Tokenizer;
-use crate::engine::completion::{Completion, Ended, Usage};
-use crate::engine::reasoning;
-
-/// A request that is being decoded.
-pub(super) struct ActiveRequest<'p> {
+/// A request that is computed.
+pub(super) struct ActiveRequest<'r, R: WaveRequest + 'r> {
     /// The index of the request in the wave.
     pub(super) index: usize,
     /// The sequence of the request in the KV cache.
     pub(super) sequence: i32,
-    pub(super) prompt: &'p Prompt,
-    /// Prompt tokens that lie in the cells of nodes.
+    pub(super) request: &'r R,
+    /// Tokens of the chat that lie in the cells of nodes.
     pub(super) shared: usize,
     /// Those of the shared tokens that were computed when this request was admitted.
     charged: usize,
-    /// Prompt tokens that were added to a batch, and those that are shared.
+    /// Tokens of the chat that were added to a batch, and those that are shared.
     pub(super) fed: usize,
     /// The position of the request's next token.
     pub(super) position: usize,
-    /// The token that was drawn last, until it is added to a batch.
-    pub(super) next: Option<LlamaToken>,
-    /// The first row of the current batch whose logits are for this request. None if the batch has no such row.
-    pub(super) logits_row: Option<usize>,
-    /// The drafted tokens behind `next` in the current batch.
-    pub(super) draft: Vec<LlamaToken>,
-    drafter: Drafter,
-    /// The tokens of the prompt and of the answer so far. It is empty until the first token of the answer.
-    so_far: Vec<LlamaToken>,
-    sampler: Sampler,
-    /// The text of the current phase so far.
-    bytes: Vec<u8>,
-    /// For each token of `bytes`, where it ends there.
-    ends: Vec<usize>,
-    /// Tokens that were drawn or forced, in all phases.
-    pub(super) decoded: usize,
-    phase: Phase<'p>,
-    /// The reasoning, once it has ended. None also if it was empty.
-    reasoning: Option<String>,
-    /// Tokens of the reasoning, once it has ended.
-    reasoned: usize,
+    /// Cells that were reserved for the request and are retired.
+    pub(super) retired: usize,
+    /// The rows of the current batch whose logits are for this request. None if the batch has no such row.
+    pub(super) rows: Option<Range<usize>>,
+    pub(super) work: R::Work<'r>,
 }
 
-/// What the next token of an answer belongs to.
-enum Phase<'p> {
-    /// The reasoning before the answer.
-    Thinking(&'p Thinking),
-    /// The tokens between reasoning and answer, which are not drawn but set.
-    Forced(VecDeque<LlamaToken>),
-    /// The answer.
-    Answering {
-        /// Tokens that were decoded before the answer.
-        decoded_before: usize,
-    },
-}
-
-impl<'p> ActiveRequest<'p> {
-    /// Creates a request without an answer. Its first `shared` tokens lie in the cells of nodes; `charged` of them were computed for
-    /// it.
-    pub(super) fn new(index: usize, sequence: i32, prompt: &'p Prompt, shared: usize, charged: usize) -> Self {
-        let matcher = prompt.matcher.as_deref().filter(|_| prompt.thinking.is_none());
+impl<'r, R: WaveRequest> ActiveRequest<'r, R> {
+    /// Creates a request whose work has not begun. Its first `shared` tokens lie in the cells of nodes; `charged` of them were
+    /// computed for it.
+    pub(super) fn new(index: usize, sequence: i32, request: &'r R, shared: usize, charged: usize) -> Self {
         Self {
             index,
             sequence,
-            prompt,
+            request,
             shared,
             charged,
             fed: shared,
             position: shared,
-            next: None,
-            logits_row: None,
-            draft: Vec::new(),
-            drafter: Drafter::new(),
-            so_far: Vec::new(),
-            sampler: Sampler::new(&prompt.decoding, prompt.seed, matcher),
-            bytes: Vec::new(),
-            ends: Vec::new(),
-            decoded: 0,
-            phase: prompt.thinking.as_ref().map_or(Phase::Answering { decoded_before: 0 }, Phase::Thinking),
-            reasoning: None,
-            reasoned: 0,
+            retired: 0,
+            rows: None,
+            work: request.begin(),
         }
     }
 
-    /// Returns how many tokens the current phase may still have.
-    fn tokens_left(&self) -> usize {
-        match &self.phase {
-            Phase::Thinking(thinking) => (thinking.budget as usize).saturating_sub(self.decoded),
-            Phase::Forced(tokens) => tokens.len(),
-            Phase::Answering { decoded_before } => {
-                (self.prompt.decoding.max_tokens as usize).saturating_sub(self.decoded - decoded_before)
-            }
-        }
-    }
-
-    /// Drafts at most `most` tokens that may follow `next`, and no more than the current phase may have.
-    pub(super) fn draft_tokens(&mut self, most: usize) {
-        let left = self.tokens_left().saturating_sub(1);
-        self.draft = self.drafter.draft(&self.so_far, most.min(left)).to_vec();
-    }
-
-    /// Draws tokens from the logits that the batch has for this request: one, and one more for each drafted token that was right.
-    ///
-    /// Returns how the answer ended, or None if it goes on. `position` is then after the tokens that were right; the cells of the
-    /// others must be retired.
-    pub(super) fn draw(&mut self, context: &LlamaContext<'_>, tokenizer: &Tokenizer<'_>) -> Option<Ended> {
-        let first_row = self.logits_row.take()?;
-        let draft = std::mem::take(&mut self.draft);
-        let mut right = 0;
-        loop {
-            match self.draw_token(context, tokenizer, first_row + right) {
-                Ok(token) if draft.get(right) == Some(&token) => right += 1,
-                Ok(token) => {
-                    self.next = Some(token);
-                    break;
-                }
-                Err(ended) => return Some(ended),
-            }
-        }
-        self.drafter.record(draft.len(), right);
-        self.position -= draft.len() - right;
-        None
-    }
-
-    /// Draws one token and adds it to the reasoning or the answer. The error is how the answer ended.
-    fn draw_token(&mut self, context: &LlamaContext<'_>, tokenizer: &Tokenizer<'_>, row: usize) -> Result<LlamaToken, Ended> {
-        if let Phase::Thinking(thinking) = self.phase
-            && let Some(token) = self.draw_reasoning(thinking, context, tokenizer, row)?
-        {
-            return Ok(token);
-        }
-        if let Phase::Forced(tokens) = &mut self.phase {
-            let token = tokens.pop_front();
-            let is_last = tokens.is_empty();
-            if let Some(token) = token {
-                self.add(token, tokenizer);
-            }
-            if is_last {
-                self.begin_answer();
-            }
-            if let Some(token) = token {
-                return Ok(token);
-            }
-        }
-        self.draw_answer(context, tokenizer, row)
-    }
-
-    /// Draws one token of the reasoning. None if the reasoning has ended without it.
-    fn draw_reasoning(
-        &mut self,
-        thinking: &'p Thinking,
-        context: &LlamaContext<'_>,
-        tokenizer: &Tokenizer<'_>,
-        row: usize,
-    ) -> Result<Option<LlamaToken>, Ended> {
-        let token = match self.sampler.draw(context, row) {
-            Ok(Drawn::Token(token) | Drawn::Last(token)) if !tokenizer.ends_answer(token) => token,
-            Ok(_) => {
-                self.end_reasoning(thinking, tokenizer);
-                return Ok(None);
-            }
-            Err(cause) => return Err(Ended::Refused(format!("its reasoning failed: {cause}"))),
-        };
-        let from = self.bytes.len();
-        self.add(token, tokenizer);
-        if self.decoded >= thinking.budget as usize || find_stop(&self.bytes, from, &[thinking.tags.close]).is_some() {
-            self.end_reasoning(thinking, tokenizer);
-        }
-        Ok(Some(token))
-    }
-
-    /// Ends the reasoning, and sets the tokens that lead to the answer.
-    fn end_reasoning(&mut self, thinking: &Thinking, tokenizer: &Tokenizer<'_>) {
-        let thought = format!("{}{}", self.prompt.open_tag, String::from_utf8_lossy(&self.bytes));
-        let closing = format!("{}{}", thinking.tags.closing(&thought), thinking.answer_start);
-        self.reasoning = reasoning::split(&thought).0;
-        self.reasoned = self.decoded;
-        let mut tokens = tokenizer.tokenize(&closing);
-        tokens.truncate(thinking.most_forced);
-        self.phase = Phase::Forced(tokens.into());
-    }
-
-    fn begin_answer(&mut self) {
-        self.phase = Phase::Answering { decoded_before: self.decoded };
-        self.sampler = Sampler::new(&self.prompt.decoding, self.prompt.seed, self.prompt.matcher.as_deref());
-        self.bytes.clear();
-        self.ends.clear();
-    }
-
-    /// Draws one token of the answer. The error is how the answer ended.
-    fn draw_answer(&mut self, context: &LlamaContext<'_>, tokenizer: &Tokenizer<'_>, row: usize) -> Result<LlamaToken, Ended> {
-        let (token, is_last) = match self.sampler.draw(context, row) {
-            Ok(Drawn::Token(token)) => (token, false),
-            Ok(Drawn::Last(token)) => (token, true),
-            Ok(Drawn::Complete) => return Err(Ended::Grammar),
-            Err(cause) => return Err(Ended::Refused(cause)),
-        };
-        if tokenizer.ends_answer(token) {
-            return Err(if self.prompt.matcher.is_some() { Ended::Grammar } else { Ended::Stop });
-        }
-        let from = self.bytes.len();
-        self.add(token, tokenizer);
-        if let Some(end) = find_stop(&self.bytes, from, &self.prompt.decoding.stop) {
-            self.bytes.truncate(end);
-            return Err(Ended::Stop);
-        }
-        match (is_last, self.tokens_left() == 0) {
-            (true, _) => Err(Ended::Grammar),
-            (false, true) => Err(Ended::Length),
-            (false, false) => Ok(token),
-        }
-    }
-
-    /// Adds a token to the text of the current phase.
-    fn add(&mut self, token: LlamaToken, tokenizer: &Tokenizer<'_>) {
-        if self.so_far.is_empty() {
-            self.so_far.clone_from(&self.prompt.tokens);
-        }
-        self.so_far.push(token);
-        self.decoded += 1;
-        tokenizer.append_answer_bytes(token, &mut self.bytes);
-        self.ends.push(self.bytes.len());
-    }
-
-    /// Returns the completion of an answer that has ended. `unique` is [`Usage::unique`] of the request.
-    pub(super) fn completion(&self, ended: Ended, unique: u64) -> Completion {
-        // A character that is incomplete at the end is left out.
-        let complete = match std::str::from_utf8(&self.bytes) {
-            Err(error) if error.error_len().is_none() => &self.bytes[..error.valid_up_to()],
-            _ => &self.bytes[..],
-        };
-        // A model may reason in its answer without being asked to.
-        let (unasked, text) = reasoning::split(&String::from_utf8_lossy(complete));
-        let before_text = complete.len().saturating_sub(text.len());
-        let unasked_tokens = if unasked.is_some() { self.ends.partition_point(|&end| end <= before_text) } else { 0 };
-        let usage = Usage {
-            prefilled: (self.prompt.tokens.len() - self.shared + self.charged) as u64,
+    /// Returns what the chat cost. `unique` is [`Usage::unique`] of the chat.
+    pub(super) fn chat_usage(&self, unique: u64) -> Usage {
+        Usage {
+            prefilled: (self.request.chat().tokens.len() - self.shared + self.charged) as u64,
             unique,
             reused: (self.shared - self.charged) as u64,
-            decoded: self.decoded as u64,
-            reasoned: (self.reasoned + unasked_tokens) as u64,
-        };
-        Completion { text, reasoning: self.reasoning.clone().or(unasked), ended, usage }
-    }
-}
-
-/// Returns where the first of some stop strings begins in `bytes`, among those that end after index `from`. None if none does.
-fn find_stop(bytes: &[u8], from: usize, stops: &[impl AsRef<str>]) -> Option<usize> {
-    stops
-        .iter()
-        .map(AsRef::as_ref)
-        .filter(|stop| !stop.is_empty())
-        .filter_map(|stop| {
-            let begin = (from + 1).saturating_sub(stop.len());
-            bytes[begin..].windows(stop.len()).position(|w| w == stop.as_bytes()).map(|at| begin + at)
-        })
-        .min()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stop_string_across_tokens_is_found() {
-        let stops = vec!["\n\n".to_owned(), "END".to_owned()];
-        assert_eq!(find_stop(b"ab\n\ncd", 3, &stops), Some(2));
-        assert_eq!(find_stop(b"abEND", 4, &stops), Some(2));
-        assert_eq!(find_stop(b"abEN", 3, &stops), None);
+            ..Usage::default()
+        }
     }
 }

@@ -1,24 +1,26 @@
 //! The engine over llama.cpp: loads the models of a plan, and hands each list of requests to their threads.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::backend::{self, backend, build_features, devices};
 use super::cache::Sequences;
+use super::chat_tokens::render_and_tokenize;
 use super::deep_stack::on_deep_stack;
-use super::model_file::CheckedFile;
+use super::model_file::{CheckedFile, SharingKey};
+use super::model_jobs::{ModelJob, divide};
 use super::prepared::PreparedModel;
-use super::prompt::{ModelRequest, render_and_tokenize};
+use super::prompt::ModelRequest;
 use super::worker::Worker;
 use crate::engine::completion::Completion;
 use crate::engine::error::EngineError;
 use crate::engine::interface::{Engine, EngineProgress};
-use crate::engine::memory::{self, CacheType, Machine, MemoryPlan, Need};
+use crate::engine::memory::{self, Machine, MemoryPlan, Need};
 use crate::engine::request::{Message, ModelId, Request};
+use crate::engine::scoring::{ScoreAnswer, ScoreRequest};
 use crate::engine::settings::{
-    GpuLayers, LoadProgress, MeasuredTuning, ModelFile, OnLoadProgress, Preparation, RECODED, Settings, Tuning, cache_key,
-    chunk_key, context_key, layers_key, threads_key, weights_key,
+    LoadProgress, MeasuredTuning, ModelFile, OnLoadProgress, Preparation, RECODED, Settings, Tuning, cache_key, chunk_key,
+    context_key, layers_key, threads_key, weights_key,
 };
 
 /// The engine over llama.cpp.
@@ -31,6 +33,9 @@ pub struct Llama {
     memory: MemoryPlan,
     machine: Machine,
 }
+
+/// The function that is called while requests are answered.
+type OnProgress<'a> = dyn FnMut(EngineProgress) -> ControlFlow<()> + 'a;
 
 /// A model of the plan.
 struct PlanModel {
@@ -47,25 +52,6 @@ struct SharedModel {
     prepared: Arc<PreparedModel>,
     /// The model's thread. None if it is not loaded now.
     worker: Option<Worker>,
-}
-
-/// What two models of the plan must have in common to share one loaded model.
-#[derive(PartialEq, Eq)]
-struct SharingKey {
-    /// The canonical path, so that different spellings name the same file.
-    path: PathBuf,
-    gpu_layers: GpuLayers,
-    context: Option<usize>,
-    cache: Option<CacheType>,
-    tuning: Option<Tuning>,
-}
-
-impl SharingKey {
-    fn new(file: &ModelFile) -> Self {
-        let &ModelFile { gpu_layers, context, cache, tuning, .. } = file;
-        let path = std::fs::canonicalize(&file.path).unwrap_or_else(|_| file.path.clone());
-        Self { path, gpu_layers, context, cache, tuning }
-    }
 }
 
 impl Llama {
@@ -115,7 +101,7 @@ impl Llama {
             models.push(SharedModel { prepared, worker: None });
         }
         for (file, model) in files.iter().zip(&plan_models).filter(|(file, _)| file.thinking > 0) {
-            check_thinking(file, &models[model.shared].prepared)?;
+            models[model.shared].prepared.check_thinking(file)?;
         }
 
         let mut llama = Self { plan_models, models, settings, memory, machine };
@@ -161,6 +147,40 @@ impl Llama {
         Ok(tokens.into_iter().map(|token| token.0).collect())
     }
 
+    /// Returns a model of the plan.
+    ///
+    /// # Errors
+    /// [`EngineError::Backend`] if the plan has no such model.
+    fn plan_model(&self, model: ModelId) -> Result<&PlanModel, EngineError> {
+        self.plan_models.get(model.0).ok_or_else(|| disordered("a request names no model of the plan"))
+    }
+
+    /// Answers the requests of a call by `answer`, those to each loaded model together. Each has the index of its loaded model. The
+    /// answers stand in the order of the requests.
+    fn answer_by_model<Q, A>(
+        &mut self,
+        requests: Vec<(usize, Q)>,
+        answer: for<'p> fn(&Worker, Vec<Q>, &'p mut OnProgress<'p>) -> Result<Vec<A>, EngineError>,
+        progress: &mut OnProgress<'_>,
+    ) -> Result<Vec<A>, EngineError> {
+        let mut all: Vec<Option<A>> = requests.iter().map(|_| None).collect();
+        let mut before = EngineProgress::default();
+        for ModelJob { shared, indices, requests } in divide(requests) {
+            // If models take turns, this may load gigabytes.
+            let worker = self.worker(shared, &mut |_| progress(before))?;
+            let mut latest = before;
+            let answers = answer(worker, requests, &mut |done| {
+                latest = before + done;
+                progress(latest)
+            })?;
+            before = latest;
+            for (index, answer) in indices.into_iter().zip(answers) {
+                all[index] = Some(answer);
+            }
+        }
+        all.into_iter().map(|answer| answer.ok_or_else(|| disordered("a request was not answered"))).collect()
+    }
+
     /// Returns the prepared model of a model of the plan.
     fn prepared(&self, model: ModelId) -> &PreparedModel {
         &self.models[self.plan_models[model.0].shared].prepared
@@ -180,6 +200,11 @@ impl Llama {
     }
 }
 
+/// Creates the error for requests and answers that do not belong together.
+fn disordered(cause: &str) -> EngineError {
+    EngineError::Backend { doing: "ordering requests", cause: cause.to_owned() }
+}
+
 /// Checks the settings that a plan checks as well, for callers of the library that make their own.
 fn check_settings(settings: &Settings) -> Result<(), EngineError> {
     Sequences::new(settings.sequences)?;
@@ -195,27 +220,6 @@ fn check_settings(settings: &Settings) -> Result<(), EngineError> {
     }
 }
 
-/// Checks that a model can reason as much as its file's settings ask for.
-fn check_thinking(file: &ModelFile, prepared: &PreparedModel) -> Result<(), EngineError> {
-    if prepared.template.tags().is_none() {
-        return Err(file.error("`thinking` is set, but its chat template marks no reasoning; leave it out".into()));
-    }
-    if file.thinking as usize + prepared.closing_tokens >= prepared.context {
-        let (thinking, context) = (file.thinking, prepared.context);
-        return Err(file.error(format!("`thinking = {thinking}` leaves nothing of the context of {context} tokens; lower it")));
-    }
-    Ok(())
-}
-
-/// The requests of one call to one model.
-struct ModelJob {
-    /// The index in [`Llama::models`].
-    shared: usize,
-    /// For each request its index in the call.
-    indices: Vec<usize>,
-    requests: Vec<ModelRequest>,
-}
-
 impl Engine for Llama {
     /// Answers the requests to each model together. The models are used in the order of their first requests.
     fn generate(
@@ -223,35 +227,23 @@ impl Engine for Llama {
         requests: &[Request],
         progress: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
     ) -> Result<Vec<Completion>, EngineError> {
-        let failed = |cause: &str| EngineError::Backend { doing: "ordering requests", cause: cause.to_owned() };
-        let mut jobs: Vec<ModelJob> = Vec::new();
-        for (index, request) in requests.iter().enumerate() {
-            let model = self.plan_models.get(request.model.0).ok_or_else(|| failed("a request names no model of the plan"))?;
-            let request = ModelRequest { request: request.clone(), thinking: model.thinking };
-            match jobs.iter_mut().find(|job| job.shared == model.shared) {
-                Some(job) => {
-                    job.indices.push(index);
-                    job.requests.push(request);
-                }
-                None => jobs.push(ModelJob { shared: model.shared, indices: vec![index], requests: vec![request] }),
-            }
-        }
-        let mut completions: Vec<Option<Completion>> = vec![None; requests.len()];
-        let mut before = EngineProgress::default();
-        for ModelJob { shared, indices, requests } in jobs {
-            // If models take turns, this may load gigabytes.
-            let worker = self.worker(shared, &mut |_| progress(before))?;
-            let mut latest = before;
-            let answers = worker.answer(requests, &mut |done| {
-                latest = before + done;
-                progress(latest)
-            })?;
-            before = latest;
-            for (index, answer) in indices.into_iter().zip(answers) {
-                completions[index] = Some(answer);
-            }
-        }
-        completions.into_iter().map(|completion| completion.ok_or_else(|| failed("a request was not answered"))).collect()
+        let to_model = |request: &Request| {
+            let &PlanModel { shared, thinking, .. } = self.plan_model(request.model)?;
+            Ok((shared, ModelRequest { request: request.clone(), thinking }))
+        };
+        let requests = requests.iter().map(to_model).collect::<Result<_, EngineError>>()?;
+        self.answer_by_model(requests, Worker::answer, progress)
+    }
+
+    /// Scores the requests to each model together, as [`Llama::generate`] answers them.
+    fn score(
+        &mut self,
+        requests: &[ScoreRequest],
+        progress: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
+    ) -> Result<Vec<ScoreAnswer>, EngineError> {
+        let to_model = |request: &ScoreRequest| Ok((self.plan_model(request.model)?.shared, request.clone()));
+        let requests = requests.iter().map(to_model).collect::<Result<_, EngineError>>()?;
+        self.answer_by_model(requests, Worker::score, progress)
     }
 
     fn count_tokens(&self, model: ModelId, text: &str) -> usize {

@@ -8,19 +8,24 @@
 //! engine ─► model_file ─► recoded            a file: header, hash, faster copy
 //!        ─► prepared                         vocabulary and chat template
 //!        ─► worker ─► tune                   threads and batch size
-//!                  ─► prompt                 requests as tokens
-//!                  ─► wave ─► prefix_tree, cache, batch, active
+//!                  ─► prompt, scoring        requests for answers and for scores, as tokens
+//!                  ─► job ─► wave ─► prefix_tree, cache, batch, active
+//!                                 ─► work     what follows a chat: decoding, scoring
 //! ```
 
 mod active;
 mod backend;
 mod batch;
 mod cache;
+mod chat_tokens;
 mod context;
+mod decoding;
 mod deep_stack;
 mod drafter;
 mod engine;
+mod job;
 mod model_file;
+mod model_jobs;
 mod padding;
 mod prefix;
 mod prefix_tree;
@@ -28,10 +33,13 @@ mod prepared;
 mod prompt;
 mod recoded;
 mod sampler;
+mod scoring;
 mod tokenizer;
+mod trie;
 mod tune;
 mod vocabulary;
 mod wave;
+mod work;
 mod worker;
 
 pub use backend::{build_features, devices};

@@ -9,7 +9,7 @@ use llama_cpp_2::llama_backend::LlamaBackend;
 use super::recoded::recoded_copy;
 use crate::engine::error::EngineError;
 use crate::engine::memory::{CacheType, Need};
-use crate::engine::settings::{GpuLayers, LoadProgress, ModelFile, OnLoadProgress, Preparation, Settings};
+use crate::engine::settings::{GpuLayers, LoadProgress, ModelFile, OnLoadProgress, Preparation, Settings, Tuning};
 use crate::gguf::{self, Header, ModelMap};
 
 /// The longest context that is set up if the task file sets none, in tokens.
@@ -18,6 +18,25 @@ const DEFAULT_CONTEXT: usize = 8192;
 /// The longest context that can be set up, in tokens. llama.cpp's positions are 32-bit numbers; the rows that pad a batch have
 /// some of them.
 const MAX_CONTEXT: usize = i32::MAX as usize / 2;
+
+/// What two models of the plan must have in common to share one loaded model.
+#[derive(PartialEq, Eq)]
+pub(super) struct SharingKey {
+    /// The canonical path, so that different spellings name the same file.
+    path: PathBuf,
+    gpu_layers: GpuLayers,
+    context: Option<usize>,
+    cache: Option<CacheType>,
+    tuning: Option<Tuning>,
+}
+
+impl SharingKey {
+    pub(super) fn new(file: &ModelFile) -> Self {
+        let &ModelFile { gpu_layers, context, cache, tuning, .. } = file;
+        let path = std::fs::canonicalize(&file.path).unwrap_or_else(|_| file.path.clone());
+        Self { path, gpu_layers, context, cache, tuning }
+    }
+}
 
 /// A model file that passed all checks.
 pub(super) struct CheckedFile {

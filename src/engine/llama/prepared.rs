@@ -126,6 +126,23 @@ impl PreparedModel {
         })
     }
 
+    /// Checks that the model can reason as much as the settings of `file`, which share it, ask for.
+    ///
+    /// # Errors
+    /// [`EngineError::Model`] with what to change.
+    pub(super) fn check_thinking(&self, file: &ModelFile) -> Result<(), EngineError> {
+        if self.template.tags().is_none() {
+            return Err(file.error("`thinking` is set, but its chat template marks no reasoning; leave it out".into()));
+        }
+        let (thinking, context) = (file.thinking, self.context);
+        if thinking as usize + self.closing_tokens >= context {
+            return Err(
+                file.error(format!("`thinking = {thinking}` leaves nothing of the context of {context} tokens; lower it"))
+            );
+        }
+        Ok(())
+    }
+
     /// Loads the weights, unless `cancelled` is set meanwhile.
     ///
     /// # Errors

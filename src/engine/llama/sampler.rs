@@ -11,6 +11,9 @@ use llguidance::toktrie::SimpleVob;
 use crate::engine::request::Decoding;
 use crate::engine::settings::TOP_K;
 
+/// Why a request is refused if its logits are not numbers.
+pub(super) const NO_NUMBER: &str = "the model computed no number as a logit";
+
 /// Draws the tokens of one answer.
 pub(super) struct Sampler {
     method: Method,
@@ -64,9 +67,7 @@ impl Sampler {
         let logits = context.get_logits_ith(row);
         let Some(matcher) = &mut self.matcher else {
             return Ok(Drawn::Token(match &mut self.method {
-                Method::Greedy => {
-                    likeliest((0..).zip(logits.iter().copied())).ok_or("the model computed no number as a logit")?
-                }
+                Method::Greedy => likeliest((0..).zip(logits.iter().copied())).ok_or(NO_NUMBER)?,
                 Method::Chain(chain) => chain.sample(context, row),
             }));
         };
@@ -96,7 +97,7 @@ fn allowed<'a>(mask: &'a SimpleVob, logits: &'a [f32]) -> impl Iterator<Item = (
 }
 
 /// Returns the token with the largest logit; of equal ones, the first. None if no logit is greater than negative infinity.
-fn likeliest(logits: impl Iterator<Item = (i32, f32)>) -> Option<LlamaToken> {
+pub(super) fn likeliest(logits: impl Iterator<Item = (i32, f32)>) -> Option<LlamaToken> {
     let mut best = None;
     let mut largest = f32::NEG_INFINITY;
     for (id, logit) in logits {

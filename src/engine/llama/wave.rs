@@ -7,6 +7,8 @@
 //!
 //! At the beginning the KV cache is cleared. Only the first node stays in it if the last wave had the same first node.
 
+mod step;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 
@@ -19,17 +21,10 @@ use super::cache::{KvCache, Sequences};
 use super::padding::RowPadding;
 use super::prefix::unique_tokens;
 use super::prefix_tree::PrefixTree;
-use super::prompt::Prompt;
 use super::tokenizer::Tokenizer;
-use crate::engine::completion::{Completion, Ended};
+use super::work::{WaveRequest, Work};
 use crate::engine::error::EngineError;
 use crate::engine::interface::EngineProgress;
-
-/// The most requests that are decoded together for which drafts are worth their rows in a batch.
-const MOST_DRAFTING: usize = 4;
-
-/// The most drafted tokens of a batch. So many cost little more than none, because the weights are read once for all rows.
-const MOST_DRAFTED: usize = 16;
 
 /// The sizes of the work, which do not change between waves.
 #[derive(Debug, Clone, Copy)]
@@ -65,8 +60,8 @@ struct CachedNodes {
 }
 
 /// A wave in progress.
-pub(super) struct Wave<'c, 'm> {
-    prompts: &'c [Prompt],
+pub(super) struct Wave<'c, 'm, R> {
+    requests: &'c [R],
     tree: PrefixTree,
     nodes: CachedNodes,
     carried: &'c mut CarriedNode,
@@ -74,24 +69,24 @@ pub(super) struct Wave<'c, 'm> {
     batch: Batch,
     tokenizer: Tokenizer<'m>,
     shape: Shape,
-    /// Whether batches with logits are padded. They are if any answer is greedy; a sampled answer is random anyway.
+    /// Whether batches with logits are padded. They are if any answer must not depend on the other requests.
     pads_logits: bool,
     done: EngineProgress,
     progress: &'c mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
 }
 
-impl<'c, 'm> Wave<'c, 'm> {
-    /// Prepares a wave of `prompts`, each of which must fit the cells of the cache alone.
+impl<'c, 'm, R: WaveRequest> Wave<'c, 'm, R> {
+    /// Prepares a wave of `requests`, each of which must fit the cells of the cache alone.
     pub(super) fn new(
         context: &'c mut LlamaContext<'m>,
         carried: &'c mut CarriedNode,
         tokenizer: Tokenizer<'m>,
         shape: Shape,
-        prompts: &'c [Prompt],
+        requests: &'c [R],
         progress: &'c mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
     ) -> Self {
-        let shareable: Vec<usize> = prompts.iter().map(Prompt::shareable).collect();
-        let tree = PrefixTree::new(&tokens_of(prompts), &shareable);
+        let shareable: Vec<usize> = requests.iter().map(|request| request.chat().shareable).collect();
+        let tree = PrefixTree::new(&tokens_of(requests), &shareable);
         let nodes = CachedNodes {
             sequences: vec![None; tree.nodes.len()],
             users: tree.nodes.iter().map(|node| node.users).collect(),
@@ -99,7 +94,7 @@ impl<'c, 'm> Wave<'c, 'm> {
             first: tree.order.first().and_then(|&index| tree.path(index).first().copied()),
         };
         Self {
-            prompts,
+            requests,
             tree,
             nodes,
             carried,
@@ -107,20 +102,20 @@ impl<'c, 'm> Wave<'c, 'm> {
             batch: Batch::new(shape.chunk),
             tokenizer,
             shape,
-            pads_logits: prompts.iter().any(|prompt| prompt.decoding.temperature <= 0.0),
+            pads_logits: requests.iter().any(WaveRequest::is_exact),
             done: EngineProgress::default(),
             progress,
         }
     }
 
-    /// Answers the prompts. The completions stand in the order of the prompts.
-    pub(super) fn run(mut self) -> Result<Vec<Completion>, EngineError> {
+    /// Answers the requests. The answers stand in the order of the requests.
+    pub(super) fn run(mut self) -> Result<Vec<R::Answer>, EngineError> {
         self.clear_for_wave()?;
-        let unique = unique_tokens(&tokens_of(self.prompts));
+        let unique = unique_tokens(&tokens_of(self.requests));
         let mut waiting: VecDeque<usize> = self.tree.order.iter().copied().collect();
         let mut free: BTreeSet<i32> = self.shape.sequences.of_requests().collect();
-        let mut active: Vec<ActiveRequest<'c>> = Vec::new();
-        let mut answers: Vec<Option<Completion>> = vec![None; self.prompts.len()];
+        let mut active: Vec<ActiveRequest<'c, R>> = Vec::new();
+        let mut answers: Vec<Option<R::Answer>> = self.requests.iter().map(|_| None).collect();
 
         loop {
             self.admit_waiting(&mut waiting, &mut free, &mut active)?;
@@ -130,12 +125,13 @@ impl<'c, 'm> Wave<'c, 'm> {
             self.step(&mut active)?;
             let mut remaining = Vec::with_capacity(active.len());
             for mut request in active {
-                match self.draw(&mut request)? {
+                match self.read(&mut request)? {
                     None => remaining.push(request),
-                    Some(ended) => {
+                    Some(end) => {
                         self.finish(&request)?;
                         free.insert(request.sequence);
-                        answers[request.index] = Some(request.completion(ended, unique[request.index]));
+                        let chat = request.chat_usage(unique[request.index]);
+                        answers[request.index] = Some(request.work.answer(end, chat));
                     }
                 }
             }
@@ -162,9 +158,9 @@ impl<'c, 'm> Wave<'c, 'm> {
 
     /// Clears the cache for a request that does not fit it while no request is active. The first node is kept if the request is
     /// below it, or if it leaves room for the whole request.
-    fn clear_for_request(&mut self, path: &[usize], prompt: &Prompt) -> Result<(), EngineError> {
+    fn clear_for_request(&mut self, path: &[usize], request: &R) -> Result<(), EngineError> {
         let kept = self.nodes.first.and_then(|first| {
-            let fits = prompt.cells_after(0) + self.tree.nodes[first].end <= self.cache.cells();
+            let fits = request.cells_after(0) + self.tree.nodes[first].end <= self.cache.cells();
             let sequence = self.nodes.sequences[first].filter(|_| path.first() == Some(&first) || fits)?;
             Some((first, sequence))
         });
@@ -194,18 +190,18 @@ impl<'c, 'm> Wave<'c, 'm> {
         &mut self,
         waiting: &mut VecDeque<usize>,
         free: &mut BTreeSet<i32>,
-        active: &mut Vec<ActiveRequest<'c>>,
+        active: &mut Vec<ActiveRequest<'c, R>>,
     ) -> Result<(), EngineError> {
         while let Some(&index) = waiting.front()
             && let Some(&sequence) = free.first()
         {
             let path = self.tree.path(index);
-            let prompt = &self.prompts[index];
-            if self.cells_needed(&path, prompt) > self.cache.free_cells() {
+            let request = &self.requests[index];
+            if self.cells_needed(&path, request) > self.cache.free_cells() {
                 if !active.is_empty() {
                     break;
                 }
-                self.clear_for_request(&path, prompt)?;
+                self.clear_for_request(&path, request)?;
             }
             waiting.pop_front();
             free.remove(&sequence);
@@ -215,13 +211,13 @@ impl<'c, 'm> Wave<'c, 'm> {
     }
 
     /// Returns the cells that a request needs, with those of the nodes on its path that are not in the cache.
-    fn cells_needed(&self, path: &[usize], prompt: &Prompt) -> usize {
+    fn cells_needed(&self, path: &[usize], request: &R) -> usize {
         let cached = path.iter().take_while(|&&node| self.nodes.sequences[node].is_some()).last();
-        prompt.cells_after(cached.map_or(0, |&node| self.tree.nodes[node].end))
+        request.cells_after(cached.map_or(0, |&node| self.tree.nodes[node].end))
     }
 
     /// Admits a request. The nodes on its path that are not in the cache are computed, as far as there are sequences for them.
-    fn admit(&mut self, index: usize, sequence: i32, path: &[usize]) -> Result<ActiveRequest<'c>, EngineError> {
+    fn admit(&mut self, index: usize, sequence: i32, path: &[usize]) -> Result<ActiveRequest<'c, R>, EngineError> {
         let (mut shared, mut charged, mut above) = (0, 0, None);
         for &node in path {
             let own = match self.nodes.sequences[node] {
@@ -238,9 +234,9 @@ impl<'c, 'm> Wave<'c, 'm> {
         if let Some(above) = above {
             self.cache.share(above, sequence)?;
         }
-        let prompt = &self.prompts[index];
-        self.cache.reserve(prompt.cells_after(shared));
-        Ok(ActiveRequest::new(index, sequence, prompt, shared, charged))
+        let request = &self.requests[index];
+        self.cache.reserve(request.cells_after(shared));
+        Ok(ActiveRequest::new(index, sequence, request, shared, charged))
     }
 
     /// Computes a node in a sequence of its own, after the tokens of the node above it. Returns how many tokens were computed.
@@ -264,64 +260,13 @@ impl<'c, 'm> Wave<'c, 'm> {
         Ok(tokens.len())
     }
 
-    /// Computes one batch: a token for every answer, with drafts if few requests are active, then tokens of prompts.
-    fn step(&mut self, active: &mut [ActiveRequest<'c>]) -> Result<(), EngineError> {
-        let mut left = self.shape.chunk;
-        // Wrong drafts fill cells, so only free cells may be used for them.
-        let most_drafted = MOST_DRAFTED.min(left.saturating_sub(active.len())).min(self.cache.free_cells());
-        let drafts = if self.shape.drafts && active.len() <= MOST_DRAFTING { most_drafted / active.len() } else { 0 };
-        for request in &mut *active {
-            request.logits_row = None;
-            if left == 0 {
-                break;
-            }
-            if let Some(token) = request.next.take() {
-                request.logits_row = Some(self.batch.add(token, request.position, request.sequence, true));
-                request.draft_tokens(drafts);
-                for (offset, &drafted) in request.draft.iter().enumerate() {
-                    self.batch.add(drafted, request.position + 1 + offset, request.sequence, true);
-                }
-                request.position += 1 + request.draft.len();
-                left -= 1 + request.draft.len();
-            }
-        }
-        for request in active {
-            let tokens = &request.prompt.tokens;
-            while left > 0 && request.fed < tokens.len() {
-                let is_last = request.fed + 1 == tokens.len();
-                let row = self.batch.add(tokens[request.fed], request.position, request.sequence, is_last);
-                if is_last {
-                    request.logits_row = Some(row);
-                }
-                request.fed += 1;
-                request.position += 1;
-                left -= 1;
-                self.done.prefilled += 1;
-            }
-        }
-        self.decode()
-    }
-
-    /// Draws the next tokens of a request. Returns how its answer ended, or None if it goes on.
-    fn draw(&mut self, request: &mut ActiveRequest<'c>) -> Result<Option<Ended>, EngineError> {
-        let (decoded, position) = (request.decoded, request.position);
-        let ended = request.draw(self.cache.context(), &self.tokenizer);
-        self.done.decoded += (request.decoded - decoded) as u64;
-        if ended.is_none() && request.position < position {
-            // Wrong drafts have filled cells that were not reserved for the request.
-            self.cache.reserve(position - request.position);
-            self.cache.retire_cells(request.sequence, request.position)?;
-        }
-        Ok(ended)
-    }
-
     /// Retires the cells of a request whose answer has ended, and those of nodes that no request needs any more.
-    fn finish(&mut self, request: &ActiveRequest<'c>) -> Result<(), EngineError> {
+    fn finish(&mut self, request: &ActiveRequest<'c, R>) -> Result<(), EngineError> {
         // The cells of the shared tokens belong to nodes.
         self.cache.retire_cells(request.sequence, request.shared)?;
         self.cache.remove(request.sequence, 0)?;
-        let filled = request.position - request.shared;
-        self.cache.release(request.prompt.cells_after(request.shared).saturating_sub(filled));
+        let filled = request.position - request.shared + request.retired;
+        self.cache.release(request.request.cells_after(request.shared).saturating_sub(filled));
         for node in self.tree.path(request.index) {
             self.nodes.users[node] -= 1;
             if self.nodes.users[node] == 0 && self.nodes.first != Some(node) {
@@ -342,26 +287,14 @@ impl<'c, 'm> Wave<'c, 'm> {
         Ok(())
     }
 
-    /// Pads the batch and computes it.
-    fn decode(&mut self) -> Result<(), EngineError> {
-        if (self.progress)(self.done).is_break() {
-            return Err(EngineError::Interrupted);
-        }
-        let sequence = self.shape.sequences.padding_sequence();
-        let padding = self.shape.padding.filter(|_| self.pads_logits || self.batch.rows_with_logits() == 0);
-        let is_padded = padding.is_some_and(|padding| self.batch.pad(padding, sequence));
-        self.batch.decode(&mut self.cache)?;
-        if is_padded { self.cache.remove(sequence, 0) } else { Ok(()) }
-    }
-
     /// Returns the tokens of a prompt up to the end of a node.
     fn node_tokens(&self, node: usize) -> &'c [LlamaToken] {
         let node = &self.tree.nodes[node];
-        &self.prompts[node.prompt].tokens[..node.end]
+        &self.requests[node.prompt].chat().tokens[..node.end]
     }
 }
 
-/// Returns the tokens of each prompt.
-fn tokens_of(prompts: &[Prompt]) -> Vec<&[LlamaToken]> {
-    prompts.iter().map(|prompt| prompt.tokens.as_slice()).collect()
+/// Returns the tokens of each request's chat.
+fn tokens_of<R: WaveRequest>(requests: &[R]) -> Vec<&[LlamaToken]> {
+    requests.iter().map(|request| request.chat().tokens.as_slice()).collect()
 }

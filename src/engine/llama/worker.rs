@@ -14,13 +14,16 @@ use llama_cpp_2::model::LlamaModel;
 use super::cache::Sequences;
 use super::context::{CacheTypes, ContextSize};
 use super::deep_stack::STACK_BYTES;
+use super::job::{Job, JobUpdate, List, WaveState};
 use super::prepared::PreparedModel;
 use super::prompt::{Matchers, ModelRequest, Prompt};
+use super::scoring::ScorePrompt;
 use super::tune::{self, ChosenTuning, TunedModel};
-use super::wave::{CarriedNode, Shape, Wave};
-use crate::engine::completion::{Completion, Ended, Usage};
+use super::wave::{CarriedNode, Shape};
+use crate::engine::completion::Completion;
 use crate::engine::error::EngineError;
 use crate::engine::interface::EngineProgress;
+use crate::engine::scoring::{ScoreAnswer, ScoreRequest};
 use crate::engine::settings::{LoadProgress, OnLoadProgress, Preparation, Settings, Tuning};
 
 /// The longest time between two calls of the progress function while a model is loaded.
@@ -29,26 +32,12 @@ const LOADING_INTERVAL: Duration = Duration::from_millis(250);
 /// The longest time between two calls of the progress function while requests are answered.
 const ANSWERING_INTERVAL: Duration = Duration::from_millis(500);
 
-/// A list of requests, and where its results are sent.
-struct Job {
-    requests: Vec<ModelRequest>,
-    updates: Sender<JobUpdate>,
-}
-
 /// What the thread sends while it loads the model.
 enum LoadUpdate {
     /// A step began.
     Started(Preparation),
     /// The model can answer, or cannot be used.
     Finished(Result<(), EngineError>),
-}
-
-/// What the thread sends while it answers a job.
-enum JobUpdate {
-    /// How far the job is.
-    Progress(EngineProgress),
-    /// The answers, in the order of the requests.
-    Finished(Result<Vec<Completion>, EngineError>),
 }
 
 /// The handle of a model's thread. When it is dropped, the thread ends and the model's memory is freed.
@@ -111,9 +100,31 @@ impl Worker {
         requests: Vec<ModelRequest>,
         progress: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
     ) -> Result<Vec<Completion>, EngineError> {
+        self.run(requests, Job::Answer, progress)
+    }
+
+    /// Scores a list of requests to this model. The answers stand in the order of the requests.
+    ///
+    /// # Errors
+    /// Those of [`Worker::answer`].
+    pub(super) fn score(
+        &self,
+        requests: Vec<ScoreRequest>,
+        progress: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
+    ) -> Result<Vec<ScoreAnswer>, EngineError> {
+        self.run(requests, Job::Score, progress)
+    }
+
+    /// Sends a list of requests to the thread, and waits for the answers.
+    fn run<Q, A>(
+        &self,
+        requests: Vec<Q>,
+        job: impl Fn(List<Q, A>) -> Job,
+        progress: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
+    ) -> Result<Vec<A>, EngineError> {
         self.cancelled.store(false, Ordering::Relaxed);
         let (updates, inbox) = channel();
-        let job = Job { requests, updates };
+        let job = job(List { requests, updates });
         self.jobs.as_ref().ok_or(EngineError::Gone)?.send(job).map_err(|_| EngineError::Gone)?;
         let mut latest = EngineProgress::default();
         loop {
@@ -161,7 +172,7 @@ impl ThreadModel<'_> {
         if cancelled.load(Ordering::Relaxed) {
             return finished(Err(EngineError::Interrupted));
         }
-        let mut context = match self.new_context(&model, tuning) {
+        let context = match self.new_context(&model, tuning) {
             Ok(context) => context,
             Err(error) => return finished(Err(error)),
         };
@@ -174,18 +185,19 @@ impl ThreadModel<'_> {
             padding: self.prepared.padding,
             drafts: self.settings.drafts,
         };
-        let mut carried = CarriedNode::default();
+        let mut state = WaveState { prepared: self.prepared, shape, context, carried: CarriedNode::default() };
         while let Ok(job) = jobs.recv() {
-            let mut progress = |done: EngineProgress| {
-                // If nobody receives the update, the job is cancelled as well.
-                if job.updates.send(JobUpdate::Progress(done)).is_err() || cancelled.load(Ordering::Relaxed) {
-                    ControlFlow::Break(())
-                } else {
-                    ControlFlow::Continue(())
+            match job {
+                Job::Answer(List { requests, updates }) => {
+                    let mut matchers = Matchers::new();
+                    let prompts = requests.iter().map(|request| Prompt::new(self.prepared, request, &mut matchers));
+                    state.serve(prompts.collect(), &updates, cancelled);
                 }
-            };
-            let result = answer(self.prepared, shape, &mut context, &mut carried, &job.requests, &mut progress);
-            drop(job.updates.send(JobUpdate::Finished(result)));
+                Job::Score(List { requests, updates }) => {
+                    let prompts = requests.iter().map(|request| ScorePrompt::new(self.prepared, request));
+                    state.serve(prompts.collect(), &updates, cancelled);
+                }
+            }
         }
     }
 
@@ -219,33 +231,4 @@ impl ThreadModel<'_> {
         let params = size.params(types, gpu_layers).map_err(|e| failed(&e))?;
         model.new_context(self.backend, params).map_err(|e| failed(&e))
     }
-}
-
-/// Answers a list of requests. Those that are refused get a completion that gives the reason.
-fn answer<'m>(
-    prepared: &'m PreparedModel,
-    shape: Shape,
-    context: &mut LlamaContext<'m>,
-    carried: &mut CarriedNode,
-    requests: &[ModelRequest],
-    progress: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
-) -> Result<Vec<Completion>, EngineError> {
-    let mut matchers = Matchers::new();
-    let mut prompts = Vec::new();
-    let mut refusals: Vec<Option<Completion>> = Vec::new();
-    for request in requests {
-        refusals.push(match Prompt::new(prepared, request, &mut matchers) {
-            Ok(prompt) => {
-                prompts.push(prompt);
-                None
-            }
-            Err(reason) => {
-                let ended = Ended::Refused(reason);
-                Some(Completion { text: String::new(), reasoning: None, ended, usage: Usage::default() })
-            }
-        });
-    }
-    let mut answers = Wave::new(context, carried, prepared.tokenizer(), shape, &prompts, progress).run()?.into_iter();
-    let missing = || EngineError::Backend { doing: "ordering answers", cause: "a request was not answered".into() };
-    refusals.into_iter().map(|refused| refused.or_else(|| answers.next()).ok_or_else(missing)).collect()
 }
