@@ -9,7 +9,7 @@ use super::request::RolloutRequest;
 use super::scored::{Cost, Scored, ScoredRollouts, Verdict};
 use crate::data::Example;
 use crate::data::split::Split;
-use crate::engine::{Completion, Engine, EngineError, Request, Usage};
+use crate::engine::{Completion, Engine, EngineError, Request, ScoreAnswer, ScoreRequest, Usage};
 use crate::hash::number;
 use crate::hooks::Hooks;
 use crate::metric::{self, Judgement, Metric, MetricError};
@@ -149,6 +149,20 @@ impl<'a> Evaluator<'a> {
         let mut cost = Cost::default();
         let completions = generate(self.engine, requests, hooks, &mut cost)?;
         Ok((completions, cost))
+    }
+
+    /// Returns the log-probability of the first continuation of each request, None where the request was refused, and the cost.
+    ///
+    /// # Errors
+    /// [`EngineError`]; [`EngineError::Interrupted`] if `hooks` interrupt the run.
+    pub fn score(&mut self, requests: &[ScoreRequest], hooks: &mut Hooks<'_>) -> Result<(Vec<Option<f64>>, Cost), EngineError> {
+        let started = Instant::now();
+        let mut on_progress = |done| hooks.on_progress(done, requests.len(), started.elapsed().as_secs_f64());
+        let answers = self.engine.score(requests, &mut on_progress)?;
+        let mut cost = Cost { engine: started.elapsed().as_secs_f64(), ..Cost::default() };
+        answers.iter().for_each(|answer| cost.usage += answer.usage);
+        let first = |answer: &ScoreAnswer| Some(answer.continuations.as_ref().ok()?.first()?.log_probability());
+        Ok((answers.iter().map(first).collect(), cost))
     }
 }
 

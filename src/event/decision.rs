@@ -166,6 +166,17 @@ pub enum Decision {
         /// The sum of the child's scores on the minibatch.
         child_sum: f64,
     },
+    /// A proposal was as good as its parent, and how likely both make the right answers decided whether it passed.
+    TieBroken {
+        /// The number of the iteration.
+        iteration: u64,
+        /// The number of the proposal within its iteration, from 1.
+        proposal: usize,
+        /// The mean log-probability of the right answers after the parent's prompt.
+        parent: f64,
+        /// The mean log-probability of the right answers after the child's prompt.
+        child: f64,
+    },
     /// A proposal passed the gate, but another one of the same iteration gained more and is the only one that is kept.
     PassedOver {
         /// The number of the iteration.

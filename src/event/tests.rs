@@ -131,6 +131,9 @@ fn decisions() -> Vec<BoxedStrategy<Decision>> {
             })
             .boxed(),
         n().prop_map(|iteration| Decision::NothingToMerge { iteration }).boxed(),
+        (n(), index(), score(), score())
+            .prop_map(|(iteration, proposal, parent, child)| Decision::TieBroken { iteration, proposal, parent, child })
+            .boxed(),
         (n(), score(), score(), score())
             .prop_map(|(iteration, first, second, child_sum)| Decision::MergeRejected {
                 iteration,

@@ -176,7 +176,7 @@ impl Journal {
             Record::Header { .. } => {}
             Record::Test { key, .. } => drop(self.contents.tests.insert(key.clone(), position)),
             Record::Limits { limits } => drop(self.contents.limits.insert(self.contents.ordered.len(), *limits)),
-            Record::Rollouts { .. } | Record::Reflections { .. } | Record::Note { .. } => {
+            Record::Rollouts { .. } | Record::Reflections { .. } | Record::Scores { .. } | Record::Note { .. } => {
                 self.contents.ordered.push(position);
                 self.next = self.contents.ordered.len();
             }

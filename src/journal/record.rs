@@ -42,6 +42,15 @@ pub enum Record {
         /// The tokens and seconds that they took.
         cost: Cost,
     },
+    /// Log-probabilities of right answers to training examples.
+    Scores {
+        /// A hash of the requests.
+        ask: String,
+        /// The log-probabilities, in the order of the requests; None where a request was refused.
+        log_probabilities: Vec<Option<f64>>,
+        /// The tokens and seconds that they took.
+        cost: Cost,
+    },
     /// The limits under which the records that follow were made. They are not part of the fingerprint, because a run can be
     /// extended under other limits, and they do not answer the optimizer.
     Limits {

@@ -10,6 +10,7 @@ pub mod pool;
 mod recorder;
 pub mod reflection;
 mod reuse;
+mod right_answer;
 pub mod session;
 
 pub use crate::randomness;

@@ -154,6 +154,7 @@ fn describe(record: &Record) -> String {
         Record::Limits { .. } => "limits".into(),
         Record::Rollouts { ask, .. } | Record::Test { ask, .. } => ask.to_string(),
         Record::Reflections { ask, .. } => format!("reflections {ask}"),
+        Record::Scores { ask, .. } => format!("scores {ask}"),
         Record::Note { event } => serde_json::json!(event).to_string(),
     }
 }

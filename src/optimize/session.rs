@@ -7,10 +7,11 @@ use rand_chacha::ChaCha8Rng;
 
 use super::recorder::{Recorder, SearchStore};
 use super::reuse::{Answers, EvaluationRequest, RolloutIndex};
+use super::right_answer::score_request;
 use crate::config::OptimizePlan;
 use crate::data::split::{Split, Splits};
 use crate::data::{Example, ExampleIndex};
-use crate::engine::{Completion, ModelId, Request, Usage};
+use crate::engine::{Completion, ModelId, Request, ScoreRequest, Usage};
 use crate::error::RunError;
 use crate::evaluate::evaluator::{Evaluator, salt};
 use crate::evaluate::failures::MetricFailures;
@@ -48,6 +49,8 @@ pub struct Spent {
     pub rollouts: u64,
     /// Rollouts that were found in the journal instead of being run; they are not charged.
     pub reused: u64,
+    /// Right answers that were scored. Each is one of `rollouts`.
+    pub scored: u64,
     /// Requests to reflectors.
     pub reflections: u64,
     /// Tokens of the rollouts and of the metric's requests.
@@ -407,6 +410,41 @@ impl<'a> Session<'a> {
         self.spent.reflection_seconds += cost.engine;
         self.hooks.emit(&Lifecycle::Reflected { tokens: self.spent.tokens(), elapsed: cost.elapsed }.into());
         Ok(completions)
+    }
+
+    /// Returns the log-probabilities of the right answers to training examples under candidates, in order. None where there is no
+    /// right answer to score (see [`score_request`]), or the engine refused to score it. Each score is charged to the budget as one
+    /// rollout, since it takes as long.
+    ///
+    /// # Errors
+    /// [`Halt::Stop`] if the budget is spent or the user has asked to stop. [`Halt::Error`] if the run has failed.
+    pub fn log_probabilities(&mut self, asks: &[(&Candidate, ExampleIndex)]) -> Result<Vec<Option<f64>>, Halt> {
+        let train = &self.splits.train;
+        let request = |&(candidate, example): &(&Candidate, ExampleIndex)| {
+            score_request(self.evaluator.program(), candidate, &train[example.0])
+        };
+        let asked: Vec<Option<ScoreRequest>> = asks.iter().map(request).collect();
+        let requests: Vec<ScoreRequest> = asked.iter().flatten().cloned().collect();
+        if requests.is_empty() {
+            return Ok(vec![None; asks.len()]);
+        }
+        self.require_budget(requests.len() as u64)?;
+        let requested = sha256_hex(serde_json::json!(requests).to_string().as_bytes());
+        let (found, cost) = match self.recorder.next(&mut self.hooks)? {
+            Some(Record::Scores { ask, log_probabilities, cost }) if ask == requested => (log_probabilities, cost),
+            Some(other) => return Err(self.recorder.mismatch(&other, format!("scores {requested}")).into()),
+            None => {
+                let (found, mut cost) = self.evaluator.score(&requests, &mut self.hooks)?;
+                cost.elapsed = self.recorder.now();
+                self.recorder.append(&Record::Scores { ask: requested, log_probabilities: found.clone(), cost })?;
+                (found, cost)
+            }
+        };
+        self.recorder.set_elapsed(cost.elapsed);
+        self.spent.add_rollouts(requests.len(), &cost);
+        self.spent.scored += requests.len() as u64;
+        let mut found = found.into_iter();
+        Ok(asked.iter().map(|asked| asked.as_ref().and_then(|_| found.next().flatten())).collect())
     }
 
     /// Reports a decision. A new decision is appended to the journal; a replayed one must equal the recorded one.

@@ -41,6 +41,8 @@ pub struct Summary {
     pub test_rollouts: u64,
     /// Rollouts found in the journal's cache instead of being run.
     pub rollouts_reused: u64,
+    /// Of `rollouts`, those in which a right answer was scored instead of an answer generated, to break ties.
+    pub rollouts_scored: u64,
     /// Rollouts that the metric failed on.
     pub rollouts_unscored: u64,
     /// Requests to reflectors, repeated ones included.

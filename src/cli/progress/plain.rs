@@ -85,6 +85,7 @@ fn decision_line(decision: &Decision, state: &RunState) -> Option<String> {
         | Decision::Proposed { .. }
         | Decision::Passed { .. }
         | Decision::Merging { .. }
+        | Decision::TieBroken { .. }
         | Decision::NothingToMerge { .. }
         | Decision::Idle { .. } => return None,
     })

@@ -48,6 +48,7 @@ pub(crate) fn summarize(pool: &Pool, spent: Spent, tally: Tally, elapsed: f64, t
         tokens: SearchTokens { task: spent.task.counted(), reflection: spent.reflection.counted() },
         test_rollouts: test.map_or(0, TestScores::rollouts),
         rollouts_reused: spent.reused,
+        rollouts_scored: spent.scored,
         rollouts_unscored: spent.metric.unscored + test.map_or(0, TestScores::unscored),
         candidates: pool.members.len(),
         validated_in_part: pool.members.iter().filter(|member| !member.complete).count(),

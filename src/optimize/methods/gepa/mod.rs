@@ -44,6 +44,7 @@ mod seed_demonstrations;
 pub mod select;
 mod state;
 mod thompson;
+mod tie_break;
 mod undecided;
 mod validate;
 

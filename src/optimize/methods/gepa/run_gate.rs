@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::gate::{self, ChildScore, ScoreSums};
 use super::iteration::{Child, Minibatch, Parent};
 use super::state::SearchState;
-use super::undecided::{self, UndecidedChildren};
+use super::tie_break::{self, Likelihoods};
+use super::undecided::{self, Pairs, UndecidedChildren};
 use super::{propose, validate};
 use crate::config::{Gate, Keep};
 use crate::data::split::Split;
@@ -25,8 +26,8 @@ const MOST_ADDITION_CHARACTERS: usize = 200;
 ///
 /// Differences from the paper, with the confident gate: on a minibatch that the seed was run on before the first iteration,
 /// where the parent's rollouts are reused, a child that is not plainly worse passes, since the first share of the
-/// validation says more about it. A child that is neither better nor worse is gated again in a later iteration of its parent, and
-/// what was scored before counts.
+/// validation says more about it. A child that is neither better nor worse passes if it makes the right answers more likely. Where that
+/// cannot be computed, it is gated again in a later iteration of its parent, and what was scored before counts.
 pub fn run(
     state: &mut SearchState,
     session: &mut Session<'_>,
@@ -53,21 +54,29 @@ pub fn run(
         is_lenient || gate::can_pass(rule, &parent, &known)
     };
     let answers = session.evaluate_while(Purpose::Gate, Split::Train, &asks, &mut can_pass)?;
+    let tied: Vec<usize> = (0..children.len())
+        .filter(|&child| {
+            let all = all_pairs(&children[child], parents, &answers[child]);
+            rule == Gate::Confident && answers[child].iter().all(Option::is_some) && UndecidedChildren::is_undecided(&all)
+        })
+        .collect();
+    let likelihoods = tie_break::compare(state, session, parents, &children, &tied, minibatch)?;
     let train = session.train();
     let examples = minibatch.examples.iter().map(|&example| &train[example]);
     let mut passed = Vec::new();
-    for (child, answers) in children.into_iter().zip(answers) {
+    for (index, (child, answers)) in children.into_iter().zip(answers).enumerate() {
         state.demonstrations.record(session.program(), &state.profiles, &child.candidate, examples.clone(), &answers);
         let run = answers.iter().flatten().count();
         let parent = &parents[child.parent];
         let scores: Vec<Option<f64>> = answers.iter().map(|answer| answer.as_ref()?.score()).collect();
-        let mut all = child.earlier.clone();
-        all.extend(undecided::pairs(&parent.scores, &answers));
+        let all = all_pairs(&child, parents, &answers);
         let (parent_scores, child_scores): (Vec<_>, Vec<_>) = all.iter().copied().unzip();
         let sums = ScoreSums::new(&parent_scores, &child_scores);
         let expected_sum = state.members[parent.index].mean() * minibatch.examples.len() as f64;
         let is_no_worse = is_lenient && !gate::is_plainly_worse(&parent.scores, &scores);
-        let passes = is_no_worse || sums.passes(rule, expected_sum < EXPECTED_SUM_NEAR_ZERO);
+        let tie = likelihoods.get(&index).copied();
+        let wins_tie = tie.is_some_and(|tie| tie.child > tie.parent);
+        let passes = is_no_worse || wins_tie || sums.passes(rule, expected_sum < EXPECTED_SUM_NEAR_ZERO);
         let (proposal, ScoreSums { parent_sum, child_sum }) = (child.proposal, sums);
         if run == minibatch.examples.len() && passes {
             session.log(Decision::Passed { iteration, proposal, parent_sum, child_sum })?;
@@ -76,12 +85,22 @@ pub fn run(
             propose::record_outcome(state, session, &child, false);
             record_additions(state, &child, parent);
             session.log(Decision::Rejected { iteration, proposal, parent_sum, child_sum, run })?;
-            if rule == Gate::Confident && UndecidedChildren::is_undecided(&all) {
+            if tied.contains(&index) && tie.is_none() {
                 state.undecided.add(parent.index, child, all);
             }
         }
+        if let Some(Likelihoods { parent, child }) = tie {
+            session.log(Decision::TieBroken { iteration, proposal, parent, child })?;
+        }
     }
     keep(state, session, iteration, passed)
+}
+
+/// Returns the scores of a child and its parent on all examples that both were run on at the gate.
+fn all_pairs(child: &Child, parents: &[Parent], answers: &Answers) -> Pairs {
+    let mut all = child.earlier.clone();
+    all.extend(undecided::pairs(&parents[child.parent].scores, answers));
+    all
 }
 
 /// Returns those children of `passed` that are validated: all, or those with the largest gains. A few examples say little

@@ -55,6 +55,11 @@ impl HistoryBuilder {
                 self.history.spending.reflections(&cost);
                 self.add_answers(read, &completions);
             }
+            Record::Scores { log_probabilities, cost, .. } => {
+                self.state.spent += log_probabilities.len() as u64;
+                self.state.elapsed = cost.elapsed;
+                self.history.spending.rollouts(&cost);
+            }
             Record::Limits { .. } => {}
             Record::Note { event } => {
                 self.state.apply_decision(&event);
@@ -249,6 +254,11 @@ impl HistoryBuilder {
             }
             Decision::Tried { proposal, examples, mean, .. } => {
                 self.decide(proposal, Fate::Tried, format!("{mean:.3} on {}", counted(examples, "example")));
+            }
+            Decision::TieBroken { proposal, parent, child, .. } => {
+                if let Some(tied) = self.proposal(proposal) {
+                    tied.why.push_str(&format!("; log-probability of the right answers {parent:.2} → {child:.2}"));
+                }
             }
             Decision::Accepted { .. } => self.add_candidate(decision),
             Decision::Turn { .. } | Decision::Attempted { .. } | Decision::NothingToMerge { .. } | Decision::Idle { .. } => {}
