@@ -37,6 +37,9 @@ pub struct Llama {
 /// The function that is called while requests are answered.
 type OnProgress<'a> = dyn FnMut(EngineProgress) -> ControlFlow<()> + 'a;
 
+/// The function of a model's thread that answers a list of requests.
+type AnswerList<Q, A> = for<'p> fn(&Worker, Vec<Q>, &'p mut OnProgress<'p>) -> Result<Vec<A>, EngineError>;
+
 /// A model of the plan.
 struct PlanModel {
     /// The name in the task file.
@@ -160,7 +163,7 @@ impl Llama {
     fn answer_by_model<Q, A>(
         &mut self,
         requests: Vec<(usize, Q)>,
-        answer: for<'p> fn(&Worker, Vec<Q>, &'p mut OnProgress<'p>) -> Result<Vec<A>, EngineError>,
+        answer: AnswerList<Q, A>,
         progress: &mut OnProgress<'_>,
     ) -> Result<Vec<A>, EngineError> {
         let mut all: Vec<Option<A>> = requests.iter().map(|_| None).collect();
