@@ -79,10 +79,14 @@ struct Search {
 }
 
 fn search(task: &Task, plan: &Plan, answers: RandomAnswers, run: &str) -> Search {
+    let requests = Rc::new(RefCell::new(Requests::default()));
+    let found = search_with(task, plan, answers.engine(Rc::clone(&requests)), run);
+    Search { requests: Rc::try_unwrap(requests).unwrap().into_inner(), ..found }
+}
+
+fn search_with(task: &Task, plan: &Plan, mut engine: Scripted, run: &str) -> Search {
     let splits = split::load(&gepard::run::files(plan), &["text".into()], &["text".into()]).unwrap();
     let (program, metric) = (gepard::run::program(plan).unwrap(), gepard::run::metric(plan).unwrap());
-    let requests = Rc::new(RefCell::new(Requests::default()));
-    let mut engine = answers.engine(Rc::clone(&requests));
     let mut journal = Journal::open(&task.path(run), &plan.fingerprint()).unwrap();
     let evaluator = Evaluator::new(&program, &*metric, &mut engine);
     let mut events = Vec::new();
@@ -92,8 +96,7 @@ fn search(task: &Task, plan: &Plan, answers: RandomAnswers, run: &str) -> Search
     let pool = Gepa::new(plan.seed_candidate(), reflectors).run(&mut session).unwrap();
     let rollouts = session.spent().rollouts;
     drop(session);
-    drop(engine);
-    Search { pool, rollouts, events, requests: Rc::try_unwrap(requests).unwrap().into_inner() }
+    Search { pool, rollouts, events, requests: Requests::default() }
 }
 
 fn choice(names: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
@@ -365,4 +368,43 @@ fn an_operator_that_failed_for_one_module_is_still_tried_first_for_another() {
         };
         assert_eq!(events.iter().find_map(operator), Some(Operator::Examples.into()), "{name}");
     }
+}
+
+/// A search in which the seed and the only rewrite are right on the same half of the items. `surer` is the log-probability of the
+/// right answers after the rewrite; after the seed it is -1.
+fn tied(surer: f64, run: &str, task: &Task) -> Search {
+    let scores = |score: f64| serde_json::json!({ "odd": score, " odd": score, "even": score, " even": score });
+    let rules = [
+        serde_json::json!({ "contains": ["Write a better instruction"], "text": "```\nSURER\n```" }),
+        serde_json::json!({ "contains": ["SURER", "item number"], "text": "odd", "scores": scores(surer) }),
+        serde_json::json!({ "contains": ["item number"], "text": "odd", "scores": scores(-1.0) }),
+    ];
+    let script = task.path("script.jsonl");
+    std::fs::write(&script, rules.map(|rule| rule.to_string()).join("\n")).unwrap();
+    let plan =
+        task.plan(&["optimize.budget=60", "optimize.proposals=1", "optimize.operators=[\"rewrite\"]", "optimize.gate=confident"]);
+    search_with(task, &plan, Scripted::from_files(&[script]).unwrap(), run)
+}
+
+#[test]
+fn a_tie_is_decided_by_how_likely_the_right_answers_are() {
+    let task = Task::new();
+    let ties = |found: &Search| {
+        let tie = |event: &Event| match event {
+            Event::Decision(Decision::TieBroken { parent, child, .. }) => Some((*parent, *child)),
+            _ => None,
+        };
+        found.events.iter().filter_map(tie).collect::<Vec<_>>()
+    };
+    let higher = tied(-0.5, "higher", &task);
+    assert_eq!((ties(&higher), higher.pool.members.len()), (vec![(-1.0, -0.5)], 2));
+    // Seed, parent and child on the minibatch, their scores, and the validation of the child.
+    assert_eq!(higher.rollouts, journaled_rollouts(&task.path("higher")) + 8);
+    let lower = tied(-1.5, "lower", &task);
+    assert_eq!((ties(&lower), lower.pool.members.len()), (vec![(-1.0, -1.5)], 1));
+    let equal = tied(-1.0, "equal", &task);
+    assert_eq!((ties(&equal), equal.pool.members.len()), (vec![], 1));
+    let again = |event: &&Event| matches!(event, Event::Decision(Decision::Proposed { .. }));
+    assert!(equal.events.iter().filter(again).count() > 1, "it is gated again");
+    assert_eq!(tied(-0.5, "higher", &task).rollouts, higher.rollouts, "the journal answers");
 }
