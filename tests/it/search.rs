@@ -398,8 +398,8 @@ fn a_tie_is_decided_by_how_likely_the_right_answers_are() {
     };
     let higher = tied(-0.5, "higher", &task);
     assert_eq!((ties(&higher), higher.pool.members.len()), (vec![(-1.0, -0.5)], 2));
-    // Seed, parent and child on the minibatch, their scores, and the validation of the child.
-    assert_eq!(higher.rollouts, journaled_rollouts(&task.path("higher")) + 8);
+    // The right answers to the three examples of the minibatch are scored twice.
+    assert_eq!(higher.rollouts, journaled_rollouts(&task.path("higher")) + 2 * 3);
     let lower = tied(-1.5, "lower", &task);
     assert_eq!((ties(&lower), lower.pool.members.len()), (vec![(-1.0, -1.5)], 1));
     let equal = tied(-1.0, "equal", &task);
