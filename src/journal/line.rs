@@ -108,6 +108,7 @@ enum Kind {
     Header,
     Rollouts,
     Reflections,
+    Scores,
     Limits,
     Note,
     Test,
@@ -129,6 +130,8 @@ pub(super) fn outline(line: &[u8]) -> Result<Outline, String> {
         Kind::Header => Outline::Header(fields.version.unwrap_or(0)),
         Kind::Test => Outline::Test(fields.key.ok_or("the record of a test has no key")?),
         Kind::Limits => Outline::Limits(fields.limits.ok_or("the record of limits has no limits")?),
-        Kind::Rollouts | Kind::Reflections | Kind::Note => Outline::Ordered(fields.cost.map(|clock| clock.elapsed)),
+        Kind::Rollouts | Kind::Reflections | Kind::Scores | Kind::Note => {
+            Outline::Ordered(fields.cost.map(|clock| clock.elapsed))
+        }
     })
 }

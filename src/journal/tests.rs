@@ -220,7 +220,11 @@ fn any_record() -> impl Strategy<Value = Record> {
     let limits = (any::<Option<u64>>(), any::<Option<u64>>(), 0.0..1.0).prop_map(|(rollouts, seconds, score)| Record::Limits {
         limits: Limits { rollouts, seconds, tokens: rollouts.or(seconds), reflections: seconds, patience: rollouts, score },
     });
-    prop_oneof![event, reflections, test, limits]
+    let scores =
+        (text(), prop::collection::vec(prop::option::of(-1e9..0.0), 0..4), 0.0..1e9).prop_map(|(ask, found, elapsed)| {
+            Record::Scores { ask, log_probabilities: found, cost: Cost { elapsed, ..Cost::default() } }
+        });
+    prop_oneof![event, reflections, scores, test, limits]
 }
 
 proptest! {
@@ -232,7 +236,7 @@ proptest! {
         let outline = match &record {
             Record::Test { key, .. } => Outline::Test(key.clone()),
             Record::Limits { limits } => Outline::Limits(*limits),
-            Record::Reflections { cost, .. } => Outline::Ordered(Some(cost.elapsed)),
+            Record::Reflections { cost, .. } | Record::Scores { cost, .. } => Outline::Ordered(Some(cost.elapsed)),
             _ => Outline::Ordered(None),
         };
         prop_assert_eq!(line::outline(&line), Ok(outline));

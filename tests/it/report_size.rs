@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use crate::support::block;
 use crate::support::process::{err, is_there, out};
@@ -22,8 +23,14 @@ fn step(input: String, answer: String) -> Step {
     Step { module: "triage".into(), inputs, answer, outputs, ..Step::default() }
 }
 
+/// Returns the word with a number below 30,000.
+fn word(n: usize) -> String {
+    static WORDS: OnceLock<Vec<String>> = OnceLock::new();
+    let all = || (0..30_000).map(|n| gepard::hash::sha256_hex(format!("{n}").as_bytes())[..6].to_owned()).collect();
+    WORDS.get_or_init(all)[n].clone()
+}
+
 fn scored(candidate: usize, example: usize) -> Scored {
-    let word = |n: usize| gepard::hash::sha256_hex(format!("{n}").as_bytes())[..6].to_owned();
     let input: Vec<String> = (0..80).map(|n| word(example * 80 + n)).collect();
     // Each rollout has a different answer of 40 words.
     let answer: Vec<String> = (0..40).map(|n| word((candidate * 300 + example) * 17 % 5000 + n * 7 % 400)).collect();

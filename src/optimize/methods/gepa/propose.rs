@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::iteration::{Change, Child, Context, Minibatch, Parent, Progress};
 use super::state::SearchState;
+use super::undecided::Undecided;
 use super::{ask_reflector, budget, draw_operators};
 use crate::config::ModuleSelection;
 use crate::event::Origin;
@@ -11,6 +12,7 @@ use crate::optimize::joining::{self, Proposal};
 use crate::optimize::reflection::instruction::is_too_long;
 use crate::optimize::reflection::unusable::{Attempt, Unusable, log_unusable};
 use crate::optimize::session::{Halt, Session};
+use crate::program::PoolIndex;
 
 /// Makes the children of an iteration. `proposals` has the index of each proposal's parent among `parents`.
 pub fn propose(
@@ -37,9 +39,12 @@ pub fn propose(
     ask_reflector::ask(state, session, &context, &mut changes)?;
     let children = assemble(state, session, &context, changes)?;
     let mut children = log_untried(state, session, &context, children)?;
-    let first = proposals.len() + 1;
     let most = state.undecided.count().min(budget::gated_again(state, session, proposals.len()));
-    for child in state.undecided.take(parents, most, first) {
+    let indices: Vec<PoolIndex> = parents.iter().map(|parent| parent.index).collect();
+    for (undecided, proposal) in state.undecided.take(&indices, most).into_iter().zip(proposals.len() + 1..) {
+        let Some(parent) = indices.iter().position(|index| *index == undecided.parent) else { continue };
+        let Undecided { candidate, operators, reflector, pairs: earlier, .. } = undecided;
+        let child = Child { proposal, parent, candidate, operators, reflector, earlier };
         log(session, &context, &child)?;
         children.push(child);
     }

@@ -6,7 +6,7 @@ use super::gate::{self, ChildScore, ScoreSums};
 use super::iteration::{Child, Minibatch, Parent};
 use super::state::SearchState;
 use super::tie_break::{self, Likelihoods};
-use super::undecided::{self, Pairs, UndecidedChildren};
+use super::undecided::{self, Pairs, Undecided, UndecidedChildren};
 use super::{propose, validate};
 use crate::config::{Gate, Keep};
 use crate::data::split::Split;
@@ -86,7 +86,8 @@ pub fn run(
             record_additions(state, &child, parent);
             session.log(Decision::Rejected { iteration, proposal, parent_sum, child_sum, run })?;
             if tied.contains(&index) && tie.is_none() {
-                state.undecided.add(parent.index, child, all);
+                let Child { candidate, operators, reflector, .. } = child;
+                state.undecided.add(Undecided { parent: parent.index, candidate, operators, reflector, pairs: all });
             }
         }
         if let Some(Likelihoods { parent, child }) = tie {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::gate::ScoreSums;
-use super::iteration::{Child, Parent};
 use super::reflector_choice::ReflectorIndex;
 use crate::config::Operator;
 use crate::evaluate::Scored;
@@ -26,12 +25,17 @@ pub fn pairs(parent: &[Option<f64>], child: &[Option<Arc<Scored>>]) -> Pairs {
 
 /// A child that was as good as its parent on the examples so far.
 #[derive(Debug, Clone)]
-struct Undecided {
-    parent: PoolIndex,
-    candidate: Candidate,
-    operators: Vec<(ModuleIndex, Operator)>,
-    reflector: ReflectorIndex,
-    pairs: Pairs,
+pub struct Undecided {
+    /// Its parent.
+    pub parent: PoolIndex,
+    /// Its texts.
+    pub candidate: Candidate,
+    /// The changed modules, and the operator that wrote each one's text.
+    pub operators: Vec<(ModuleIndex, Operator)>,
+    /// The reflector of the iteration that it was made in.
+    pub reflector: ReflectorIndex,
+    /// Its parent's scores and its own.
+    pub pairs: Pairs,
 }
 
 /// The undecided children of all parents, the oldest first.
@@ -45,10 +49,9 @@ impl UndecidedChildren {
         pairs.len() < ENOUGH_EXAMPLES && ScoreSums::new(&parent, &child).gain() == 0.0
     }
 
-    /// Adds a child of `parent`.
-    pub fn add(&mut self, parent: PoolIndex, child: Child, pairs: Pairs) {
-        let Child { candidate, operators, reflector, .. } = child;
-        self.0.push(Undecided { parent, candidate, operators, reflector, pairs });
+    /// Adds a child.
+    pub fn add(&mut self, child: Undecided) {
+        self.0.push(child);
     }
 
     /// Returns how many children an iteration may gate again.
@@ -56,18 +59,13 @@ impl UndecidedChildren {
         self.0.len().min(MOST_AGAIN)
     }
 
-    /// Removes and returns the oldest children of these parents, at most `most`, as proposals numbered from `first`.
-    pub fn take(&mut self, parents: &[Parent], most: usize, first: usize) -> Vec<Child> {
+    /// Removes and returns the oldest children of these parents, at most `most`.
+    pub fn take(&mut self, parents: &[PoolIndex], most: usize) -> Vec<Undecided> {
         let mut taken = Vec::new();
         let mut kept = Vec::new();
         for undecided in std::mem::take(&mut self.0) {
-            match parents.iter().position(|parent| parent.index == undecided.parent) {
-                Some(parent) if taken.len() < most => {
-                    let Undecided { candidate, operators, reflector, pairs, .. } = undecided;
-                    taken.push(Child { proposal: first + taken.len(), parent, candidate, operators, reflector, earlier: pairs });
-                }
-                _ => kept.push(undecided),
-            }
+            let is_taken = taken.len() < most && parents.contains(&undecided.parent);
+            if is_taken { taken.push(undecided) } else { kept.push(undecided) }
         }
         self.0 = kept;
         taken
