@@ -98,6 +98,14 @@ fn print_results(table: &[MethodResult], runs: &[ComparedRun], folder: &Path, ou
             trials.join(", ")
         )?;
     }
+    for result in table.iter().filter(|result| result.does_not_beat_fewshot()) {
+        writeln!(
+            out,
+            "\n`{}` does not beat `fewshot`, which asks no reflector: {}",
+            result.optimizer.name(),
+            estimate_cell(result.fewshot_difference, "+")
+        )?;
+    }
     let mut notes: Vec<&String> = Vec::new();
     for note in runs.iter().flat_map(|run| &run.summary.notes) {
         if !notes.contains(&note) {

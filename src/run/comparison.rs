@@ -63,6 +63,9 @@ pub struct MethodResult {
     pub validation_difference: Option<Estimate>,
     /// The difference to the first optimizer on the same test examples; None for the first optimizer.
     pub test_difference: Option<Estimate>,
+    /// The difference to the control `fewshot` on the same test examples, or validation examples if the task has no others; None for
+    /// the controls, and if `fewshot` is not compared.
+    pub fewshot_difference: Option<Estimate>,
     /// Rollouts of a search.
     pub rollouts: f64,
     /// Requests of a search to reflectors.
@@ -73,6 +76,14 @@ pub struct MethodResult {
     pub minutes: f64,
     /// The mean score after each trial, for an optimizer that improves single answers instead of the prompt; otherwise empty.
     pub trials: Vec<f64>,
+}
+
+impl MethodResult {
+    /// Whether it was compared with `fewshot` and is not better, or not by more than chance explains.
+    #[must_use]
+    pub fn does_not_beat_fewshot(&self) -> bool {
+        self.fewshot_difference.is_some_and(|difference| difference.interval.is_none_or(|interval| interval.low <= 0.0))
+    }
 }
 
 /// Runs each of `methods` with `seeds` seeds, counted from the plan's, each run in a directory of its own below `folder`. A run that is
@@ -131,12 +142,14 @@ pub fn table(runs: &[ComparedRun]) -> Vec<MethodResult> {
     let runs_of = |method: Method| runs.iter().filter(move |run| run.optimizer == method);
     let scores =
         |method: Method, part: fn(&ComparedRun) -> &[Option<f64>]| over_seeds(&runs_of(method).map(part).collect::<Vec<_>>());
-    let difference = |method: Method, part: fn(&ComparedRun) -> &[Option<f64>]| {
-        let first = *methods.first().filter(|first| **first != method)?;
-        let (own, others) = (scores(method, part), scores(first, part));
+    let difference_to = |method: Method, other: Option<Method>, part: fn(&ComparedRun) -> &[Option<f64>]| {
+        let other = other.filter(|other| *other != method)?;
+        let (own, others) = (scores(method, part), scores(other, part));
         let pairs = own.iter().zip(&others).map(|(own, other)| Some((*own)? - (*other)?));
         estimate(&pairs.collect::<Vec<_>>())
     };
+    let first = methods.first().copied();
+    let fewshot = Some(Method::Fewshot).filter(|method| methods.contains(method));
     let result = |&method: &Method| {
         let seeds = runs_of(method).count();
         let per_run = |value: fn(&ComparedRun) -> f64| runs_of(method).map(value).sum::<f64>() / seeds as f64;
@@ -146,8 +159,12 @@ pub fn table(runs: &[ComparedRun]) -> Vec<MethodResult> {
             seeds,
             validation: estimate(&scores(method, |run| &run.validation)),
             test: estimate(&scores(method, |run| &run.test)),
-            validation_difference: difference(method, |run| &run.validation),
-            test_difference: difference(method, |run| &run.test),
+            validation_difference: difference_to(method, first, |run| &run.validation),
+            test_difference: difference_to(method, first, |run| &run.test),
+            fewshot_difference: fewshot.filter(|_| method != Method::LabelList).and_then(|_| {
+                let on_test = difference_to(method, fewshot, |run| &run.test);
+                on_test.or_else(|| difference_to(method, fewshot, |run| &run.validation))
+            }),
             rollouts: per_run(|run| run.summary.rollouts as f64),
             calls: per_run(|run| run.summary.reflector_calls as f64),
             tokens: per_run(|run| run.tokens as f64),

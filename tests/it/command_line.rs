@@ -502,6 +502,12 @@ fn optimizers_are_compared_in_a_table_and_a_comparison_goes_on() {
     assert_eq!(code(&on(&task, &["doctor", "--set", "a.b=c"])), 2);
     assert_eq!(code(&on(&task, &["compare", "all/opro-seed0", "all/opro-seed1"])), 0);
 
+    // In this world worked examples bring nothing, so the control is beaten by `opro` and not by `reflexion`.
+    let with_control = on(&task, &["compare", "gepard.toml", "--optimizers", "opro,reflexion,fewshot", "--run", "control"]);
+    let found = out(&with_control);
+    let beaten = found.contains("`reflexion` does not beat `fewshot`") && !found.contains("`opro` does not beat");
+    assert!(beaten, "{found}");
+
     let output = on(&task, &["compare", "gepard.toml", "--optimizers", "gepa,mipro"]);
     assert_eq!(code(&output), 2);
     assert!(err(&output).contains("miprov2"), "{}", err(&output));
