@@ -13,8 +13,8 @@ use super::text_operator::{Begun, TextOperator};
 use crate::optimize::reflection::unusable::Unusable;
 use crate::program::{Demonstration, ModuleText};
 
-/// The number of worked examples that a call is shown at first.
-const SHOWN_AT_FIRST: usize = 8;
+/// The number of worked examples that a call is shown at first. They are computed anew for every call.
+const SHOWN_AT_FIRST: usize = 4;
 
 /// The fewest worked examples that a call is shown.
 const FEWEST_SHOWN: usize = 2;

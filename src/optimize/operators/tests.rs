@@ -419,9 +419,12 @@ fn a_hint_is_added_once_and_only_where_it_fits() {
 fn nearest_stores_all_worked_examples_and_halves_or_doubles_their_number() {
     let mut held = held("Label it.");
     let text = held.apply(Operator::Nearest, 0);
-    assert_eq!((text.demonstrations.len(), text.nearest), (12, Some(8)), "the minibatch is among them");
+    assert_eq!((text.demonstrations.len(), text.nearest), (12, Some(4)), "the minibatch is among them");
     assert_eq!(text, held.apply(Operator::Nearest, 1));
     held.text = text;
+    let numbers: BTreeSet<Option<usize>> = (0..20).map(|seed| held.apply(Operator::Nearest, seed).nearest).collect();
+    assert_eq!(numbers, BTreeSet::from([Some(2), Some(8)]));
+    held.text.nearest = Some(8);
     let numbers: BTreeSet<Option<usize>> = (0..20).map(|seed| held.apply(Operator::Nearest, seed).nearest).collect();
     assert_eq!(numbers, BTreeSet::from([Some(4)]), "16 of 12 are no choice");
     let fixed = held.apply(Operator::Examples, 0);
