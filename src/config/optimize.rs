@@ -287,7 +287,7 @@ impl OptimizePlan {
             module_selection: ModuleSelection::Mixed,
             frontier: Frontier::Example,
             gate: Gate::Confident,
-            proposals: 3,
+            proposals: 4,
             parents: None,
             keep: None,
             merge: true,

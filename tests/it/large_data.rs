@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::support::Task;
+use crate::support::{Task, slowness};
 use gepard::config::Method;
 
 const ROWS: usize = 1_000_000;
@@ -27,14 +27,10 @@ fn write_rows(path: &Path) {
     file.write_all(block.as_bytes()).unwrap();
 }
 
-/// How many times longer gepard takes in these tests if it was built without optimization.
-const DEBUG_FACTOR: f64 = 20.0;
-
 /// Runs gepard in a process with a limit on its private memory, in megabytes, and on its CPU time, in seconds on the machine of
-/// [`slowness`](crate::support::slowness).
+/// [`slowness`].
 fn within(task: &Task, (megabytes, seconds): (usize, u32), arguments: &[&str]) -> Output {
-    let factor = crate::support::slowness::slowness() * if cfg!(debug_assertions) { DEBUG_FACTOR } else { 1.0 };
-    let seconds = (f64::from(seconds) * factor).ceil();
+    let seconds = (f64::from(seconds) * slowness::slowness() * slowness::UNOPTIMIZED).ceil();
     let limits = format!("ulimit -d {} && ulimit -t {seconds} && exec \"$0\" \"$@\"", megabytes * 1_000_000 / 1024);
     let mut command = Command::new("sh");
     command.args(["-c", &limits, env!("CARGO_BIN_EXE_gepard")]).args(arguments);

@@ -6,6 +6,9 @@ use std::sync::OnceLock;
 /// Seconds that CPython 3.11 takes for a million additions in a loop on an idle Xeon at 2.1 GHz, for which the limits were chosen.
 const REFERENCE: f64 = 0.08;
 
+/// How many times longer gepard itself may take if it was built without optimization.
+pub const UNOPTIMIZED: f64 = if cfg!(debug_assertions) { 20.0 } else { 1.0 };
+
 /// Returns the factor by which time limits of tests are multiplied: this machine's time for the reference loop by the reference, the
 /// best of three, at least 1. It is measured once in a process.
 pub fn slowness() -> f64 {

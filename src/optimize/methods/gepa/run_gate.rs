@@ -54,31 +54,28 @@ pub fn run(
         is_lenient || gate::can_pass(rule, &parent, &known)
     };
     let answers = session.evaluate_while(Purpose::Gate, Split::Train, &asks, &mut can_pass)?;
-    let tied: Vec<usize> = (0..children.len())
-        .filter(|&child| {
-            let all = all_pairs(&children[child], parents, &answers[child]);
-            rule == Gate::Confident && answers[child].iter().all(Option::is_some) && UndecidedChildren::is_undecided(&all)
+    let gated: Vec<Gated> = children
+        .iter()
+        .zip(&answers)
+        .map(|(child, answers)| {
+            let parent = &parents[child.parent];
+            Gated::new(state.members[parent.index].mean(), parent, child, answers, rule, is_lenient)
         })
         .collect();
+    let tied: Vec<usize> = (0..children.len()).filter(|&child| rule == Gate::Confident && gated[child].is_tied()).collect();
     let likelihoods = tie_break::compare(state, session, parents, &children, &tied, minibatch)?;
     let train = session.train();
     let examples = minibatch.examples.iter().map(|&example| &train[example]);
     let mut passed = Vec::new();
-    for (index, (child, answers)) in children.into_iter().zip(answers).enumerate() {
+    for (index, ((child, answers), gated)) in children.into_iter().zip(answers).zip(gated).enumerate() {
         state.demonstrations.record(session.program(), &state.profiles, &child.candidate, examples.clone(), &answers);
         let run = answers.iter().flatten().count();
         let parent = &parents[child.parent];
-        let scores: Vec<Option<f64>> = answers.iter().map(|answer| answer.as_ref()?.score()).collect();
-        let all = all_pairs(&child, parents, &answers);
-        let (parent_scores, child_scores): (Vec<_>, Vec<_>) = all.iter().copied().unzip();
-        let sums = ScoreSums::new(&parent_scores, &child_scores);
-        let expected_sum = state.members[parent.index].mean() * minibatch.examples.len() as f64;
-        let is_no_worse = is_lenient && !gate::is_plainly_worse(&parent.scores, &scores);
         let tie = likelihoods.get(&index).copied();
-        let wins_tie = tie.is_some_and(|tie| tie.child > tie.parent);
-        let passes = is_no_worse || wins_tie || sums.passes(rule, expected_sum < EXPECTED_SUM_NEAR_ZERO);
+        let passes = gated.passes || tie.is_some_and(|tie| tie.child > tie.parent);
+        let sums = gated.sums;
         let (proposal, ScoreSums { parent_sum, child_sum }) = (child.proposal, sums);
-        if run == minibatch.examples.len() && passes {
+        if passes {
             session.log(Decision::Passed { iteration, proposal, parent_sum, child_sum })?;
             passed.push((child, sums));
         } else {
@@ -87,7 +84,7 @@ pub fn run(
             session.log(Decision::Rejected { iteration, proposal, parent_sum, child_sum, run })?;
             if tied.contains(&index) && tie.is_none() {
                 let Child { candidate, operators, reflector, .. } = child;
-                state.undecided.add(Undecided { parent: parent.index, candidate, operators, reflector, pairs: all });
+                state.undecided.add(Undecided { parent: parent.index, candidate, operators, reflector, pairs: gated.pairs });
             }
         }
         if let Some(Likelihoods { parent, child }) = tie {
@@ -97,11 +94,36 @@ pub fn run(
     keep(state, session, iteration, passed)
 }
 
-/// Returns the scores of a child and its parent on all examples that both were run on at the gate.
-fn all_pairs(child: &Child, parents: &[Parent], answers: &Answers) -> Pairs {
-    let mut all = child.earlier.clone();
-    all.extend(undecided::pairs(&parents[child.parent].scores, answers));
-    all
+/// What the scores say about a child at the gate.
+struct Gated {
+    /// The scores of its parent and its own on all examples that both were run on at the gate.
+    pairs: Pairs,
+    /// The sums of these scores.
+    sums: ScoreSums,
+    /// Whether it was run on the whole minibatch.
+    is_complete: bool,
+    /// Whether it passes by its scores.
+    passes: bool,
+}
+
+impl Gated {
+    /// Adds up the scores. `parent_mean` is the parent's mean score on validation examples.
+    fn new(parent_mean: f64, parent: &Parent, child: &Child, answers: &Answers, rule: Gate, is_lenient: bool) -> Self {
+        let scores: Vec<Option<f64>> = answers.iter().map(|answer| answer.as_ref()?.score()).collect();
+        let mut pairs = child.earlier.clone();
+        pairs.extend(undecided::pairs(&parent.scores, answers));
+        let (parent_scores, child_scores): (Vec<_>, Vec<_>) = pairs.iter().copied().unzip();
+        let sums = ScoreSums::new(&parent_scores, &child_scores);
+        let is_zero_expected = parent_mean * (answers.len() as f64) < EXPECTED_SUM_NEAR_ZERO;
+        let is_no_worse = is_lenient && !gate::is_plainly_worse(&parent.scores, &scores);
+        let is_complete = answers.iter().all(Option::is_some);
+        Self { pairs, sums, is_complete, passes: is_complete && (is_no_worse || sums.passes(rule, is_zero_expected)) }
+    }
+
+    /// Whether its scores neither let it pass nor reject it for good.
+    fn is_tied(&self) -> bool {
+        self.is_complete && !self.passes && UndecidedChildren::is_undecided(&self.pairs)
+    }
 }
 
 /// Returns those children of `passed` that are validated: all, or those with the largest gains. A few examples say little
