@@ -20,19 +20,28 @@ pub fn worst_case(state: &SearchState, session: &Session<'_>, proposals: usize) 
     let minibatch = plan.minibatch.min(session.train().len());
     let validation = session.validation_size();
     let parents = if plan.parents == Some(Parents::Several) { proposals.min(state.members.len()) } else { 1 };
-    let kept = if plan.keep == Some(Keep::All) { proposals } else { 1 };
     let seed_minibatch = state.seed_minibatches.front().map_or(0, Vec::len);
     let gate = ((parents + proposals) * minibatch).max(proposals * seed_minibatch);
-    let mutation = gate + kept * validation;
+    let mutation = gate + validations(session, proposals);
     let merge = if merges(session) { merge::GATE_EXAMPLES + validation } else { 0 };
     mutation.max(merge) as u64
 }
 
-/// Returns how many undecided children an iteration of so many proposals can gate again within the rest of the budget.
-pub fn gated_again(state: &SearchState, session: &Session<'_>, proposals: usize) -> usize {
+/// Returns how many undecided children an iteration of so many proposals, whose parents were run, can gate again on a minibatch
+/// within the rest of the budget.
+pub fn gated_again(session: &Session<'_>, proposals: usize, minibatch: usize) -> usize {
     let Some(left) = session.rollouts_left() else { return usize::MAX };
-    let rest = left.saturating_sub(worst_case(state, session, proposals));
-    usize::try_from(rest).unwrap_or(usize::MAX) / session.plan().minibatch.max(1)
+    let reserved = proposals * minibatch + validations(session, proposals);
+    let rest = left.saturating_sub(reserved as u64);
+    let keeps_all = session.plan().keep == Some(Keep::All);
+    let each = minibatch + if keeps_all { session.validation_size() } else { 0 };
+    usize::try_from(rest).unwrap_or(usize::MAX) / each.max(1)
+}
+
+/// Returns the most validation rollouts that so many children can be charged: those of all that are kept.
+pub fn validations(session: &Session<'_>, children: usize) -> usize {
+    let kept = if session.plan().keep == Some(Keep::All) { children } else { 1 };
+    kept * session.validation_size()
 }
 
 /// Whether candidates are merged: the plan says so, and the program has more than one module.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::budget;
 use super::iteration::{Child, Minibatch, Parent};
 use super::state::SearchState;
 use crate::data::ExampleIndex;
@@ -24,7 +25,7 @@ pub struct Likelihoods {
 /// Scores the right answers to the minibatch for the children in `tied`, which are indices, and for their parents. A child is left
 /// out of the result if an answer cannot be scored, or if both are equally likely.
 ///
-/// Nothing is scored if the budget would then not hold another validation.
+/// Nothing is scored if the budget would then not hold the validations of the children.
 pub fn compare(
     state: &SearchState,
     session: &mut Session<'_>,
@@ -44,7 +45,7 @@ pub fn compare(
     }
     let asks: Vec<(&Candidate, ExampleIndex)> =
         candidates.iter().flat_map(|candidate| minibatch.examples.iter().map(|&example| (*candidate, example))).collect();
-    if asks.is_empty() || !session.has_budget_for((asks.len() + session.validation_size()) as u64)? {
+    if asks.is_empty() || !session.has_budget_for((asks.len() + budget::validations(session, children.len())) as u64)? {
         return Ok(BTreeMap::new());
     }
     let found = session.log_probabilities(&asks)?;
