@@ -39,8 +39,7 @@ pub(super) struct Arguments {
     /// medium, heavy.
     #[arg(long, value_name = "300|30m|2M tokens|light")]
     budget: Option<String>,
-    /// The optimizer: gepa, random, fewshot, label-list, ape, opro, evoprompt-ga, evoprompt-de, promptbreeder, reflexion, textgrad, miprov2.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = optimizer_help())]
     optimizer: Option<String>,
     /// The seed of all random numbers.
     #[arg(long, value_name = "N")]
@@ -50,6 +49,12 @@ pub(super) struct Arguments {
     /// How progress is reported on stderr [default: bar on a terminal, else plain].
     #[arg(long, value_enum)]
     progress: Option<Mode>,
+}
+
+/// Returns the help of `--optimizer`, which has all names.
+fn optimizer_help() -> String {
+    let names: Vec<&str> = Method::ALL.iter().map(|method| method.name()).collect();
+    format!("The optimizer: {}", names.join(", "))
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {

@@ -271,6 +271,11 @@ impl OptimizePlan {
         self.max_prompt_tokens.unwrap_or(context / CONTEXT_DIVISOR)
     }
 
+    /// Returns the operators that the search may use: those of `operators`, without `nearest` if the prompt must be fixed.
+    pub fn usable_operators(&self) -> impl Iterator<Item = Operator> {
+        self.operators.iter().copied().filter(|operator| !self.fixed_prompt || *operator != Operator::Nearest)
+    }
+
     /// Returns the values of a preset. There are no reflectors in it.
     #[must_use]
     pub fn from_preset(preset: Preset) -> Self {

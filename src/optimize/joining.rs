@@ -131,6 +131,24 @@ pub fn validate(session: &mut Session<'_>, members: &[Member], iteration: u64, n
     join(session, members, iteration, new, &rollouts)
 }
 
+/// Logs a change of the seed, validates it, and adds it to `members`. `operators` are as in [`log_proposal`].
+///
+/// # Errors
+/// As [`validate`].
+pub fn try_change_of_seed(
+    session: &mut Session<'_>,
+    members: &mut Vec<Member>,
+    iteration: u64,
+    candidate: Candidate,
+    operators: &[(usize, Origin)],
+) -> Result<(), Halt> {
+    let proposal = Proposal { iteration, number: 1, parent: PoolIndex::SEED };
+    log_proposal(session, proposal, &candidate, operators)?;
+    let new = NewCandidate::child(candidate, PoolIndex::SEED, proposal.number);
+    members.push(validate(session, members, iteration, new)?);
+    Ok(())
+}
+
 /// Returns the indices of the modules whose texts may change.
 #[must_use]
 pub fn open_modules(session: &Session<'_>) -> Vec<usize> {

@@ -419,14 +419,14 @@ impl<'a> Session<'a> {
     /// # Errors
     /// [`Halt::Stop`] if the budget is spent or the user has asked to stop. [`Halt::Error`] if the run has failed.
     pub fn log_probabilities(&mut self, asks: &[(&Candidate, ExampleIndex)]) -> Result<Vec<Option<f64>>, Halt> {
-        let train = &self.splits.train;
-        let request = |&(candidate, example): &(&Candidate, ExampleIndex)| {
-            score_request(self.evaluator.program(), candidate, &train[example.0])
+        let program = self.evaluator.program();
+        let request = |(position, &(candidate, example)): (usize, &(&Candidate, ExampleIndex))| {
+            Some((position, score_request(program, candidate, &self.splits.train[example.0])?))
         };
-        let asked: Vec<Option<ScoreRequest>> = asks.iter().map(request).collect();
-        let requests: Vec<ScoreRequest> = asked.iter().flatten().cloned().collect();
+        let (positions, requests): (Vec<usize>, Vec<ScoreRequest>) = asks.iter().enumerate().filter_map(request).unzip();
+        let mut scores = vec![None; asks.len()];
         if requests.is_empty() {
-            return Ok(vec![None; asks.len()]);
+            return Ok(scores);
         }
         self.require_budget(requests.len() as u64)?;
         let requested = sha256_hex(serde_json::json!(requests).to_string().as_bytes());
@@ -443,8 +443,8 @@ impl<'a> Session<'a> {
         self.recorder.set_elapsed(cost.elapsed);
         self.spent.add_rollouts(requests.len(), &cost);
         self.spent.scored += requests.len() as u64;
-        let mut found = found.into_iter();
-        Ok(asked.iter().map(|asked| asked.as_ref().and_then(|_| found.next().flatten())).collect())
+        positions.into_iter().zip(found).for_each(|(position, score)| scores[position] = score);
+        Ok(scores)
     }
 
     /// Reports a decision. A new decision is appended to the journal; a replayed one must equal the recorded one.

@@ -55,40 +55,45 @@ impl ModuleText {
     /// Returns the text as a call with `inputs` shows it: without the demonstrations that give away the answer to `example`, and
     /// of the others the nearest, if the text chooses them for each call. `reads` are the fields that the program reads from an
     /// example.
+    ///
+    /// A demonstration gives the answer away if it is taken from `example` itself, or has the same `inputs`. Rows of two files may
+    /// share an id (rows without an id are numbered by line). A demonstration whose id is that of `example`, but which differs from
+    /// it in one of the fields in `reads`, is taken from another row and stays.
     #[must_use]
     pub fn for_call(&self, example: &Example, reads: &[String], inputs: &[(String, String)]) -> Cow<'_, Self> {
-        match self.without_answers_to(example, reads, inputs) {
-            Cow::Borrowed(text) => text.with_nearest(inputs),
-            Cow::Owned(text) => Cow::Owned(text.with_nearest(inputs).into_owned()),
-        }
+        let differs =
+            |(name, value): &(String, String)| reads.contains(name) && example.input(name).unwrap_or_default() != *value;
+        let is_example = |shown: &Demonstration| shown.id == example.id && !shown.inputs.iter().any(differs);
+        let gives_away = |shown: &Demonstration| is_example(shown) || shown.inputs == inputs;
+        self.showing(|shown| !gives_away(shown), inputs)
     }
 
     /// Returns the text with the demonstrations that a call with `inputs` shows: the nearest, if the text chooses them for each
     /// call, else all.
     #[must_use]
     pub fn with_nearest(&self, inputs: &[(String, String)]) -> Cow<'_, Self> {
-        let Some(most) = self.nearest else { return Cow::Borrowed(self) };
-        let nearest = similarity::nearest(self.demonstrations.iter().map(|shown| shown.inputs.as_slice()), inputs, most);
-        let demonstrations = nearest.into_iter().map(|index| self.demonstrations[index].clone()).collect();
-        Cow::Owned(Self { demonstrations, nearest: None, ..self.clone() })
+        self.showing(|_| true, inputs)
     }
 
-    /// Returns the text without demonstrations that would give away the answer to `example`: those taken from `example` itself,
-    /// and those with the same `inputs`. `reads` are the fields that the program reads from an example.
-    ///
-    /// Rows of two files may share an id (rows without an id are numbered by line). A demonstration whose id is that of
-    /// `example`, but which differs from it in one of the fields in `reads`, is taken from another row and stays.
-    fn without_answers_to(&self, example: &Example, reads: &[String], inputs: &[(String, String)]) -> Cow<'_, Self> {
-        let differs =
-            |(name, value): &(String, String)| reads.contains(name) && example.input(name).unwrap_or_default() != *value;
-        let is_example = |shown: &Demonstration| shown.id == example.id && !shown.inputs.iter().any(differs);
-        let gives_away = |shown: &Demonstration| is_example(shown) || shown.inputs == inputs;
-        if !self.demonstrations.iter().any(gives_away) {
-            return Cow::Borrowed(self);
-        }
-        let mut text = self.clone();
-        text.demonstrations.retain(|demonstration| !gives_away(demonstration));
-        Cow::Owned(text)
+    /// Returns the text with those of the usable demonstrations that a call with `inputs` shows.
+    fn showing(&self, is_usable: impl Fn(&Demonstration) -> bool, inputs: &[(String, String)]) -> Cow<'_, Self> {
+        let usable: Vec<&Demonstration> = self.demonstrations.iter().filter(|shown| is_usable(shown)).collect();
+        let demonstrations = match self.nearest {
+            None if usable.len() == self.demonstrations.len() => return Cow::Borrowed(self),
+            None => usable.into_iter().cloned().collect(),
+            Some(most) => {
+                let nearest = similarity::nearest(usable.iter().map(|shown| shown.inputs.as_slice()), inputs, most);
+                nearest.into_iter().map(|index| usable[index].clone()).collect()
+            }
+        };
+        let Self { instruction, reasoning, layout, .. } = self;
+        Cow::Owned(Self {
+            instruction: instruction.clone(),
+            demonstrations,
+            nearest: None,
+            reasoning: *reasoning,
+            layout: *layout,
+        })
     }
 }
 
@@ -183,11 +188,11 @@ mod tests {
         let own = |id: &str| serde_json::json!({ "q": id }).as_object().unwrap().clone();
         let example = |id: &str| Example { id: id.into(), fields: own(id) };
         let reads = ["q".to_owned()];
-        assert_eq!(text.without_answers_to(&example("1"), &reads, &inputs("x")).demonstrations, [demonstration("2")]);
-        assert_eq!(text.without_answers_to(&example("3"), &reads, &inputs("1")).demonstrations, [demonstration("2")]);
-        assert_eq!(text.without_answers_to(&example("3"), &reads, &inputs("x")).demonstrations.len(), 2);
+        assert_eq!(text.for_call(&example("1"), &reads, &inputs("x")).demonstrations, [demonstration("2")]);
+        assert_eq!(text.for_call(&example("3"), &reads, &inputs("1")).demonstrations, [demonstration("2")]);
+        assert_eq!(text.for_call(&example("3"), &reads, &inputs("x")).demonstrations.len(), 2);
         // Line 1 of another file.
         let other = Example { id: "1".into(), fields: serde_json::json!({ "q": "x" }).as_object().unwrap().clone() };
-        assert_eq!(text.without_answers_to(&other, &reads, &inputs("x")).demonstrations.len(), 2);
+        assert_eq!(text.for_call(&other, &reads, &inputs("x")).demonstrations.len(), 2);
     }
 }

@@ -28,7 +28,8 @@ pub(super) fn nearest<'a>(texts: impl Iterator<Item = &'a Inputs>, inputs: &Inpu
     let all = texts.len() as f64;
     let weights: BTreeMap<&str, f64> =
         having.into_iter().map(|(term, having)| (term, ((1.0 + all) / (1.0 + f64::from(having))).ln() + 1.0)).collect();
-    let similarities: Vec<f64> = texts.iter().map(|text| cosine(&wanted, text, &weights)).collect();
+    let wanted = Weighted::new(&wanted, &weights);
+    let similarities: Vec<f64> = texts.iter().map(|text| wanted.cosine(&Weighted::new(text, &weights))).collect();
     let mut order: Vec<usize> = (0..texts.len()).collect();
     order.sort_by(|&a, &b| similarities[b].total_cmp(&similarities[a]).then(a.cmp(&b)));
     order.truncate(most);
@@ -54,15 +55,29 @@ fn terms(inputs: &Inputs) -> Counts {
     counts
 }
 
-/// Returns the cosine of the weighted counts of two texts, in [0, 1]; 0 if one of them has no terms.
-fn cosine(one: &Counts, other: &Counts, weights: &BTreeMap<&str, f64>) -> f64 {
-    let weighted = |counts: &Counts, term: &str| {
-        f64::from(counts.get(term).copied().unwrap_or(0)) * weights.get(term).copied().unwrap_or(0.0)
-    };
-    let length = |counts: &Counts| counts.keys().map(|term| weighted(counts, term).powi(2)).sum::<f64>().sqrt();
-    let product: f64 = one.keys().map(|term| weighted(one, term) * weighted(other, term)).sum();
-    let lengths = length(one) * length(other);
-    if lengths > 0.0 { product / lengths } else { 0.0 }
+/// The vector of a text.
+struct Weighted<'t> {
+    /// The weighted count of each term.
+    terms: BTreeMap<&'t str, f64>,
+    length: f64,
+}
+
+impl<'t> Weighted<'t> {
+    fn new(counts: &'t Counts, weights: &BTreeMap<&str, f64>) -> Self {
+        let weighted = |(term, &count): (&'t String, &u32)| {
+            (term.as_str(), f64::from(count) * weights.get(term.as_str()).copied().unwrap_or(0.0))
+        };
+        let terms: BTreeMap<&str, f64> = counts.iter().map(weighted).collect();
+        let length = terms.values().map(|value| value.powi(2)).sum::<f64>().sqrt();
+        Self { terms, length }
+    }
+
+    /// Returns the cosine of two vectors, in [0, 1]; 0 if one of the texts has no terms.
+    fn cosine(&self, other: &Self) -> f64 {
+        let product: f64 = self.terms.iter().filter_map(|(term, value)| Some(value * other.terms.get(term)?)).sum();
+        let lengths = self.length * other.length;
+        if lengths > 0.0 { product / lengths } else { 0.0 }
+    }
 }
 
 #[cfg(test)]

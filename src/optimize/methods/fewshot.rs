@@ -8,13 +8,14 @@ use crate::config::Operator;
 use crate::engine::ModelId;
 use crate::event::{Decision, StopReason};
 use crate::optimize::idle::IdleIterations;
-use crate::optimize::joining::{self, NewCandidate, Proposal, early_stop, open_modules};
+use crate::optimize::joining::{self, NewCandidate, early_stop, open_modules};
 use crate::optimize::operators::{Begun, Evidence};
 use crate::optimize::optimizer::Optimizer;
 use crate::optimize::pool::Member;
 use crate::optimize::reflection::profile::profile_module;
+use crate::optimize::reflection::reflectors::Reflectors;
 use crate::optimize::session::{Halt, Session};
-use crate::program::{Candidate, PoolIndex};
+use crate::program::Candidate;
 
 /// The draws in a row that give no new candidate and end a search.
 const MOST_IDLE: usize = 5;
@@ -23,8 +24,8 @@ const MOST_IDLE: usize = 5;
 #[derive(Debug)]
 pub struct Control {
     seed: Candidate,
-    /// The model whose context an operator may count on; no model is asked.
-    reflector: ModelId,
+    /// The models whose contexts operators may count on; none is asked.
+    reflectors: Reflectors,
     operator: Operator,
     members: Vec<Member>,
     tried: BTreeSet<Candidate>,
@@ -33,19 +34,19 @@ pub struct Control {
 impl Control {
     /// Adds to the seed what the training data says about the outputs: the list of labels of a closed set.
     #[must_use]
-    pub fn label_list(seed: Candidate, reflector: ModelId) -> Self {
-        Self::new(seed, reflector, Operator::Format)
+    pub fn label_list(seed: Candidate, reflectors: Vec<(String, ModelId)>) -> Self {
+        Self::new(seed, reflectors, Operator::Format)
     }
 
     /// Adds the list of labels and as many random worked examples as fit, the labels in turn. It validates as many draws as the
     /// budget holds.
     #[must_use]
-    pub fn fewshot(seed: Candidate, reflector: ModelId) -> Self {
-        Self::new(seed, reflector, Operator::Examples)
+    pub fn fewshot(seed: Candidate, reflectors: Vec<(String, ModelId)>) -> Self {
+        Self::new(seed, reflectors, Operator::Examples)
     }
 
-    fn new(seed: Candidate, reflector: ModelId, operator: Operator) -> Self {
-        Self { seed, reflector, operator, members: Vec::new(), tried: BTreeSet::new() }
+    fn new(seed: Candidate, reflectors: Vec<(String, ModelId)>, operator: Operator) -> Self {
+        Self { seed, reflectors: Reflectors::new(reflectors), operator, members: Vec::new(), tried: BTreeSet::new() }
     }
 
     /// Applies the operator to every module of the seed that may change and that it can change. Returns the candidate, and the
@@ -56,7 +57,7 @@ impl Control {
         let mut random = session.random("operator", iteration);
         for module_index in open_modules(session) {
             let evidence = Evidence {
-                reflector: self.reflector,
+                reflector: self.reflectors.for_iteration(iteration).1,
                 module_index,
                 text: &self.seed.0[module_index],
                 profile: &profile_module(&session.program().modules[module_index], session.train()),
@@ -83,13 +84,8 @@ impl Control {
         if !self.tried.insert(candidate.clone()) {
             return Ok(());
         }
-        let proposal = Proposal { iteration, number: 1, parent: PoolIndex::SEED };
         let operators: Vec<_> = changed.into_iter().map(|module| (module, self.operator.into())).collect();
-        joining::log_proposal(session, proposal, &candidate, &operators)?;
-        let new = NewCandidate::child(candidate, PoolIndex::SEED, 1);
-        let member = joining::validate(session, &self.members, iteration, new)?;
-        self.members.push(member);
-        Ok(())
+        joining::try_change_of_seed(session, &mut self.members, iteration, candidate, &operators)
     }
 }
 

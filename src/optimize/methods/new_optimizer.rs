@@ -19,13 +19,11 @@ use crate::program::Candidate;
 /// Creates the optimizer of a method. `reflectors` has at least one model, with its name in the task file.
 #[must_use]
 pub fn new_optimizer(method: Method, seed: Candidate, reflectors: Vec<(String, ModelId)>) -> Box<dyn Optimizer> {
-    // The plan has at least one reflector: the task model, if the task file names none.
-    let first = reflectors.first().map_or(ModelId(0), |(_, model)| *model);
     match method {
         Method::Gepa => Box::new(Gepa::new(seed, reflectors)),
         Method::Random => Box::new(Random::new(seed, reflectors)),
-        Method::Fewshot => Box::new(Control::fewshot(seed, first)),
-        Method::LabelList => Box::new(Control::label_list(seed, first)),
+        Method::Fewshot => Box::new(Control::fewshot(seed, reflectors)),
+        Method::LabelList => Box::new(Control::label_list(seed, reflectors)),
         Method::Ape => Box::new(SinglePromptSearch::new(seed, reflectors, Ape::default())),
         Method::Opro => Box::new(SinglePromptSearch::new(seed, reflectors, Opro::default())),
         Method::EvopromptGa => Box::new(SinglePromptSearch::new(seed, reflectors, EvoPrompt::new(Evolution::Genetic))),

@@ -11,7 +11,7 @@ use crate::engine::ModelId;
 use crate::evaluate::Scored;
 use crate::event::{Decision, Origin, Purpose, StopReason};
 use crate::optimize::idle::IdleIterations;
-use crate::optimize::joining::{self, NewCandidate, Proposal, early_stop, open_modules};
+use crate::optimize::joining::{self, NewCandidate, early_stop, open_modules};
 use crate::optimize::minibatch::Minibatches;
 use crate::optimize::operators::rewrite::{read_rewrite, rewrite_prompt};
 use crate::optimize::operators::{Evidence, Operator};
@@ -21,7 +21,7 @@ use crate::optimize::reflection::profile::profile_module;
 use crate::optimize::reflection::reflectors::{Reflection, Reflectors};
 use crate::optimize::reflection::unusable::{Attempt, Unusable};
 use crate::optimize::session::{Halt, Session};
-use crate::program::{Candidate, ModuleText, PoolIndex};
+use crate::program::{Candidate, ModuleText};
 
 /// The idle iterations in a row that end a search. A search over more minibatches per epoch has as many idle iterations as these.
 const MIN_IDLE: usize = 5;
@@ -85,12 +85,9 @@ impl Random {
         })?;
         for text in texts.into_iter().flatten() {
             let candidate = self.seed.with(module_index, text);
-            let proposal = Proposal { iteration, number: 1, parent: PoolIndex::SEED };
-            joining::log_proposal(session, proposal, &candidate, &[(module_index, operator)])?;
             self.tried.insert(candidate.clone());
-            let member =
-                joining::validate(session, &self.members, iteration, NewCandidate::child(candidate, PoolIndex::SEED, 1))?;
-            self.members.push(member);
+            let operators = [(module_index, operator)];
+            joining::try_change_of_seed(session, &mut self.members, iteration, candidate, &operators)?;
         }
         Ok(())
     }

@@ -1,10 +1,9 @@
 //! The operator `hint`: adds one of the user's sentences (`[optimize] hints`).
 
 use rand::Rng;
-use rand::seq::IndexedRandom;
 
 use super::input::OperatorInput;
-use super::text_operator::{Begun, TextOperator};
+use super::text_operator::{Begun, TextOperator, any_of};
 use crate::optimize::reflection::unusable::Unusable;
 use crate::program::ModuleText;
 
@@ -17,7 +16,7 @@ impl TextOperator for Hint {
     }
 
     fn begin(&self, input: &OperatorInput<'_>, random: &mut dyn Rng) -> Result<Begun, Unusable> {
-        with_each_hint(input).choose(random).cloned().map(Begun::Text).ok_or(Unusable::Unchanged)
+        any_of(&with_each_hint(input), random)
     }
 }
 

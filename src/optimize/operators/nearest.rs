@@ -4,12 +4,11 @@
 //! `program/similarity.rs`, which needs no other model. The candidate stores all worked examples.
 
 use rand::Rng;
-use rand::seq::IndexedRandom;
 
 use super::examples::{available, demonstration_room, in_turn};
 use super::format::format_if_possible;
 use super::input::OperatorInput;
-use super::text_operator::{Begun, TextOperator};
+use super::text_operator::{Begun, TextOperator, any_of};
 use crate::optimize::reflection::unusable::Unusable;
 use crate::program::{Demonstration, ModuleText};
 
@@ -31,7 +30,7 @@ impl TextOperator for Nearest {
     }
 
     fn begin(&self, input: &OperatorInput<'_>, random: &mut dyn Rng) -> Result<Begun, Unusable> {
-        texts(input).choose(random).cloned().map(Begun::Text).ok_or(Unusable::Unchanged)
+        any_of(&texts(input), random)
     }
 }
 

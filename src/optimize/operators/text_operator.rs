@@ -1,6 +1,7 @@
 //! What every operator implements, and what it returns when it is applied.
 
 use rand::Rng;
+use rand::seq::IndexedRandom;
 
 use super::input::OperatorInput;
 use crate::engine::{Completion, Message};
@@ -71,6 +72,14 @@ impl Questions {
     pub(super) fn single(prompt: String, max_tokens: u32) -> Self {
         Self { chats: vec![vec![Message::user(prompt)]], max_tokens, examples: 0, left_out: 0 }
     }
+}
+
+/// Returns one of the texts that an operator can make.
+///
+/// # Errors
+/// [`Unusable::Unchanged`] if there are none.
+pub(super) fn any_of(texts: &[ModuleText], random: &mut dyn Rng) -> Result<Begun, Unusable> {
+    texts.choose(random).cloned().map(Begun::Text).ok_or(Unusable::Unchanged)
 }
 
 /// Returns the answer to a single question.

@@ -36,24 +36,21 @@ impl Choice {
     /// no such candidate.
     pub(super) fn read(self, folder: &Path) -> Result<BestFile, ExportError> {
         let path = folder.join(self.file());
-        match self {
-            Self::Best => read_json(&path),
-            Self::Candidate(wanted) => {
-                let mut pool: Vec<PoolFileEntry> = read_json(&path)?;
-                let candidates = pool.len();
-                let index = pool.iter().position(|entry| entry.file.candidate == wanted);
-                let index = index.ok_or(ExportError::NoCandidate { wanted, candidates })?;
-                Ok(pool.swap_remove(index).file)
-            }
+        let (pool, wanted): (Vec<PoolFileEntry>, usize) = match self {
+            Self::Best => return read_json(&path),
+            Self::Candidate(wanted) => (read_json(&path)?, wanted),
             Self::MostPromptTokens(most) => {
                 let pool: Vec<PoolFileEntry> = read_json(&path)?;
                 let points: Vec<FrontierPoint> = pool.iter().filter_map(PoolFileEntry::frontier_point).collect();
                 let frontier = frontier(&points);
                 let shortest = frontier.first().map(|point| point.prompt_tokens);
                 let chosen = best_within(&frontier, most).ok_or(ExportError::AllLonger { most, shortest })?;
-                Self::Candidate(chosen.candidate).read(folder)
+                (pool, chosen.candidate)
             }
-        }
+        };
+        let candidates = pool.len();
+        let found = pool.into_iter().find(|entry| entry.file.candidate == wanted);
+        found.map(|entry| entry.file).ok_or(ExportError::NoCandidate { wanted, candidates })
     }
 }
 

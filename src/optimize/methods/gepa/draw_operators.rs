@@ -47,9 +47,9 @@ pub fn draw(
         for &module in first.iter().chain(last) {
             let target = Target { parent, module };
             let Options { applicable, used } = options.entry(target).or_insert_with(|| {
-                let operators = session.plan().operators.iter().copied();
+                let operators = session.plan().usable_operators();
                 let applicable = context.with_input(state, session, target, |input| {
-                    operators.filter(|o| is_permitted(session, *o) && o.implementation().applies(input)).collect()
+                    operators.filter(|o| o.implementation().applies(input)).collect()
                 });
                 Options { applicable, used: Vec::new() }
             });
@@ -89,11 +89,6 @@ pub fn draw(
     }
     changes.sort_by_key(|change| (change.proposal, change.target.module));
     changes
-}
-
-/// Whether the plan permits an operator, in addition to naming it.
-fn is_permitted(session: &Session<'_>, operator: Operator) -> bool {
-    operator != Operator::Nearest || !session.plan().fixed_prompt
 }
 
 /// Whether the candidate that a text makes was tried before. Where several modules change, only the candidate with all

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::iteration::{Change, Child, Context, Minibatch, Parent, Progress};
 use super::state::SearchState;
-use super::undecided::Undecided;
+use super::undecided::{MOST_AGAIN, Undecided};
 use super::{ask_reflector, budget, draw_operators};
 use crate::config::ModuleSelection;
 use crate::event::Origin;
@@ -39,7 +39,7 @@ pub fn propose(
     ask_reflector::ask(state, session, &context, &mut changes)?;
     let children = assemble(state, session, &context, changes)?;
     let mut children = log_untried(state, session, &context, children)?;
-    let most = state.undecided.count().min(budget::gated_again(session, proposals.len(), minibatch.len()));
+    let most = MOST_AGAIN.min(budget::gated_again(session, proposals.len(), minibatch.len()));
     let indices: Vec<PoolIndex> = parents.iter().map(|parent| parent.index).collect();
     for (undecided, proposal) in state.undecided.take(&indices, most).into_iter().zip(proposals.len() + 1..) {
         let Some(parent) = indices.iter().position(|index| *index == undecided.parent) else { continue };

@@ -49,11 +49,9 @@ pub fn compare(
         return Ok(BTreeMap::new());
     }
     let found = session.log_probabilities(&asks)?;
-    let mean_of = |candidate: &Candidate| {
-        let scores: Vec<Option<f64>> =
-            asks.iter().zip(&found).filter(|((asked, _), _)| *asked == candidate).map(|(_, score)| *score).collect();
-        if scores.contains(&None) { None } else { mean(&scores) }
-    };
+    let means = found.chunks(minibatch.examples.len()).map(|scores| if scores.contains(&None) { None } else { mean(scores) });
+    let means: BTreeMap<&Candidate, Option<f64>> = candidates.into_iter().zip(means).collect();
+    let mean_of = |candidate: &Candidate| means.get(candidate).copied().flatten();
     let likelihoods = |&child: &usize| {
         let parent = mean_of(&state.members[parents[children[child].parent].index].candidate)?;
         let likelihoods = Likelihoods { parent, child: mean_of(&children[child].candidate)? };

@@ -54,11 +54,6 @@ impl UndecidedChildren {
         self.0.push(child);
     }
 
-    /// Returns how many children an iteration may gate again.
-    pub fn count(&self) -> usize {
-        self.0.len().min(MOST_AGAIN)
-    }
-
     /// Removes and returns the oldest children of these parents, at most `most`.
     pub fn take(&mut self, parents: &[PoolIndex], most: usize) -> Vec<Undecided> {
         let mut taken = Vec::new();
