@@ -67,12 +67,13 @@ pub struct OptimizePlan {
     pub max_reflections: Option<u64>,
     /// The operators that change a module's text; left out: all but `paper`.
     pub operators: Vec<Operator>,
-    /// Sentences that the operator `hint` may add to an instruction, one at a time: a list of sentences, or a text file with one
-    /// sentence on each line; left out: none.
+    /// Sentences of your own: the operator `hint` adds one of them at the end of a module's instruction, and later perhaps another.
+    /// A list of sentences, or the path of a text file with one sentence on each line; left out: none, and `hint` does nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<String>,
-    /// Whether every candidate's prompt is the same for all calls, but for the inputs, so that it can be exported in every form.
-    /// Then the operator `nearest` is not used.
+    /// With true, the prompt of a candidate differs from call to call only in the inputs, so that `gepard export` can write it in
+    /// every format. The operator `nearest`, which chooses demonstrations for each call, is then left out, even if `operators`
+    /// names it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub fixed_prompt: bool,
     /// The most tokens of a module's instruction and demonstrations together. Only the task file's own instruction may be longer;

@@ -412,12 +412,16 @@ impl<'a> Session<'a> {
         Ok(completions)
     }
 
-    /// Returns the log-probabilities of the right answers to training examples under candidates, in order. None where there is no
-    /// right answer to score (see [`score_request`]), or the engine refused to score it. Each score is charged to the budget as one
-    /// rollout, since it takes as long.
+    /// Returns how likely each candidate makes the right answer to a training example: the natural logarithm of the probability of
+    /// the whole answer after the candidate's prompt. The results stand in the order of `asks`.
+    ///
+    /// None where there is no right answer to score (see [`score_request`]), or the engine refused the request, for example because
+    /// the prompt exceeds the context. Each request to the engine is charged to the budget as one rollout, refused ones included:
+    /// most of the time of a short answer is its prompt.
     ///
     /// # Errors
-    /// [`Halt::Stop`] if the budget is spent or the user has asked to stop. [`Halt::Error`] if the run has failed.
+    /// [`Halt::Stop`] before anything is scored, if the budget is spent or the user has asked to stop. [`Halt::Error`] if the run has
+    /// failed.
     pub fn log_probabilities(&mut self, asks: &[(&Candidate, ExampleIndex)]) -> Result<Vec<Option<f64>>, Halt> {
         let program = self.evaluator.program();
         let request = |(position, &(candidate, example)): (usize, &(&Candidate, ExampleIndex))| {

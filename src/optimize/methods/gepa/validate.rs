@@ -146,11 +146,12 @@ pub fn validate(
     Ok(complete)
 }
 
-/// Returns the indices of the contenders that run their next share, the same for all of them; none where the validation is
-/// over.
+/// Returns the indices of the contenders that run their next share of the validation examples. They have all run the same shares so
+/// far. The list is empty once the validation is over. `all` is the number of validation examples.
 ///
-/// Once the leader is through, the budget may hold no other iteration, which can cost up to `next_iteration` rollouts. Then the
-/// others run their shares too, the best first, as far as the budget holds all of them.
+/// With `keep = "all"`, every contender runs every share. Otherwise all contenders run a first share. After that, it is the leader, the contender with the best mean so far, until it was run on
+/// all examples. If the rest of the budget is then less than `next_iteration`, the most rollouts that another iteration can cost,
+/// the contender with the next best mean goes on, if the budget holds all of its remaining examples.
 fn next(session: &Session<'_>, contenders: &[Contender], all: usize, next_iteration: u64) -> Vec<usize> {
     let mut running: Vec<usize> = (0..contenders.len()).filter(|&index| !contenders[index].is_given_up).collect();
     let fewest = running.iter().map(|&index| contenders[index].answers.len()).min().unwrap_or(all);
