@@ -20,6 +20,9 @@ pub enum Operator {
     Layout,
     /// Adds a short description of each value of an output, written from training examples with that value.
     Describe,
+    /// Adds, replaces or deletes one sentence. A reflector chooses from a comparison: two values that are confused, or an example
+    /// that another candidate did better.
+    Edit,
     /// Adds rules that a reflector infers from failures.
     Rule,
     /// Replaces the whole instruction by a new one from a reflector.
@@ -34,7 +37,7 @@ pub enum Operator {
 
 impl Operator {
     /// All operators but [`Operator::Paper`], in the order in which they are first tried: the cheap ones first.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Format,
         Self::Hint,
         Self::Nearest,
@@ -42,6 +45,7 @@ impl Operator {
         Self::Reason,
         Self::Layout,
         Self::Describe,
+        Self::Edit,
         Self::Rule,
         Self::Rewrite,
         Self::Drop,
@@ -59,6 +63,7 @@ impl Operator {
             Self::Reason => "reason",
             Self::Layout => "layout",
             Self::Describe => "describe",
+            Self::Edit => "edit",
             Self::Rule => "rule",
             Self::Rewrite => "rewrite",
             Self::Drop => "drop",

@@ -71,6 +71,17 @@ impl Grammar {
         rules.start(&parts.join(" "))
     }
 
+    /// Creates the grammar of an answer of one line: one of `alone`, or one of `before_text` with a text of at most `most` characters
+    /// behind it. The text has no backquotes.
+    #[must_use]
+    pub fn command(alone: &[String], before_text: &[String], most: usize) -> Self {
+        let any = |words: &[String]| words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" | ");
+        let text = format!("text: /[^\\s`][^\\n`]{{0,{}}}/\n", most.saturating_sub(1));
+        let with_text = format!("({}) \" \"? text", any(before_text));
+        let start = if alone.is_empty() { with_text } else { format!("{} | {with_text}", any(alone)) };
+        Rules(vec![text]).start(&start)
+    }
+
     /// Returns the text of the grammar, in llguidance's dialect of Lark.
     #[must_use]
     pub fn lark(&self) -> &str {
@@ -180,6 +191,21 @@ mod tests {
         let mut matcher = grammar.matcher(byte_parsers().unwrap()).unwrap();
         let tokens = env.tokenize(text);
         matcher.try_consume_tokens(&tokens).unwrap() == tokens.len() && matcher.is_accepting().unwrap()
+    }
+
+    #[test]
+    fn a_command_is_one_line_and_its_text_is_bounded() {
+        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+        let grammar = Grammar::command(&words(&["delete 1"]), &words(&["add:", "replace 1:"]), 5);
+        for text in ["delete 1", "add: a b c", "add:b", "replace 1: ä.?! "] {
+            assert!(accepts(&grammar, text), "{text}");
+        }
+        for text in
+            ["delete 2", "delete 1: a", "add:", "add: ", "add: abcdef", "add: a\nb", "add: a`b", "replace 2: a", " add: a"]
+        {
+            assert!(!accepts(&grammar, text), "{text}");
+        }
+        assert!(!accepts(&Grammar::command(&[], &words(&["add:"]), 5), "delete 1"));
     }
 
     #[test]

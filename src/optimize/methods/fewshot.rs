@@ -64,6 +64,8 @@ impl Control {
                 rollouts: &[],
                 minibatch: &[],
                 correct_calls: &[],
+                seen: &[],
+                contrasts: &[],
                 rejected: &[],
                 diagnoses: &[],
             };

@@ -67,6 +67,8 @@ impl Random {
             rollouts: &rollouts,
             minibatch: &examples,
             correct_calls: &[],
+            seen: &[],
+            contrasts: &[],
             rejected: &[],
             diagnoses: &[],
         };

@@ -61,7 +61,7 @@ impl TextOperator for Describe {
                  words that would fit new ones as well, in the language of the texts. Do not quote them, and write nothing else."
             ))]);
         }
-        let questions = Questions { chats, max_tokens: MAX_TOKENS, examples, left_out: 0 };
+        let questions = Questions { chats, max_tokens: MAX_TOKENS, examples, ..Questions::default() };
         Ok(Begun::Ask(questions, read_answers))
     }
 }
@@ -96,7 +96,7 @@ impl<'a> ClosedSet<'a> {
 }
 
 /// Returns a line with the module's inputs in an example. None if the example has none of them.
-fn example_line(input: &OperatorInput<'_>, example: &Example) -> Option<String> {
+pub(super) fn example_line(input: &OperatorInput<'_>, example: &Example) -> Option<String> {
     let values = input.module.inputs.iter().filter_map(|field| example.text(field)).collect::<Vec<_>>().join(" | ");
     let cut: String = values.chars().take(MAX_EXAMPLE_LENGTH).collect();
     (!values.trim().is_empty()).then(|| format!("- {}\n", cut.replace('\n', " ")))

@@ -44,7 +44,7 @@ pub fn questions(input: &OperatorInput<'_>) -> Questions {
         (tokens <= input.prompt_room).then(|| vec![Message::user(prompt)])
     };
     let chats: Vec<Vec<Message>> = failed.iter().filter_map(|scored| question(scored)).collect();
-    Questions { examples: chats.len(), left_out: failed.len() - chats.len(), chats, max_tokens: MAX_TOKENS }
+    Questions { examples: chats.len(), left_out: failed.len() - chats.len(), chats, max_tokens: MAX_TOKENS, grammar: None }
 }
 
 /// Returns the rule in a reflector's answer. None if the answer has no usable sentence.

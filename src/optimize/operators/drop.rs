@@ -32,7 +32,7 @@ impl TextOperator for Drop {
 
 /// Returns the parts of the instruction that can be removed: sentences, and lines that are a form. The first part states the task
 /// and stays. So do lines that end in a colon, forms, and the sentences that the module must keep.
-fn removable_parts<'a>(input: &OperatorInput<'a>) -> Vec<&'a str> {
+pub(super) fn removable_parts<'a>(input: &OperatorInput<'a>) -> Vec<&'a str> {
     let sentences = |line: &'a str| if is_form(line) { vec![line] } else { line.split_inclusive(". ").collect() };
     let must_stay = |part: &str| input.module.keep.iter().any(|keep| keep.contains(part.trim()) || part.contains(keep.as_str()));
     let all = input.text.instruction.lines().flat_map(sentences).filter(|part| !part.trim().is_empty());
@@ -45,7 +45,7 @@ fn is_form(line: &str) -> bool {
 }
 
 /// Joins the texts before and behind a cut, without the empty line or the second blank line that the cut would leave.
-fn join_around_cut(before: &str, behind: &str) -> String {
+pub(super) fn join_around_cut(before: &str, behind: &str) -> String {
     let (mut before, mut behind) = (before, behind);
     if behind.is_empty() || behind.starts_with('\n') {
         before = before.trim_end_matches([' ', '\t']);

@@ -4,6 +4,7 @@ use super::input::OperatorInput;
 use crate::data::Example;
 use crate::engine::ModelId;
 use crate::evaluate::Scored;
+use crate::optimize::reflection::contrast::Contrast;
 use crate::optimize::reflection::instruction::max_text_tokens;
 use crate::optimize::reflection::profile::OutputProfile;
 use crate::optimize::reflection::reflectors::prompt_room;
@@ -27,6 +28,10 @@ pub struct Evidence<'a> {
     pub minibatch: &'a [&'a Example],
     /// Calls of this module with right answers.
     pub correct_calls: &'a [Demonstration],
+    /// The candidate's rollouts on training examples so far, with those of the minibatch; empty if the search does not keep them.
+    pub seen: &'a [(&'a Example, &'a Scored)],
+    /// The training examples that another candidate did better; empty if the search does not keep rollouts.
+    pub contrasts: &'a [Contrast],
     /// What earlier rejected children added to this text, the latest last.
     pub rejected: &'a [String],
     /// A reflector's sentence on each diagnosed failure.
@@ -39,12 +44,15 @@ impl Evidence<'_> {
         let module = &session.program().modules[self.module_index];
         act(&OperatorInput {
             module,
+            module_index: self.module_index,
             text: self.text,
             profile: self.profile,
             rollouts: self.rollouts,
             minibatch: self.minibatch,
             train: session.train(),
             correct_calls: self.correct_calls,
+            seen: self.seen,
+            contrasts: self.contrasts,
             rejected: self.rejected,
             hints: &session.plan().hints,
             diagnoses: self.diagnoses,

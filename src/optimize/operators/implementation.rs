@@ -2,6 +2,7 @@
 
 use super::describe::Describe;
 use super::drop::Drop;
+use super::edit::Edit;
 use super::examples::Examples;
 use super::format::Format;
 use super::hint::Hint;
@@ -27,6 +28,7 @@ impl Operator {
             Self::Reason => &Reason,
             Self::Layout => &Layout,
             Self::Describe => &Describe,
+            Self::Edit => &Edit,
             Self::Rule => &Rule,
             Self::Rewrite => &Rewrite,
             Self::Drop => &Drop,

@@ -2,6 +2,7 @@
 
 use crate::data::Example;
 use crate::evaluate::Scored;
+use crate::optimize::reflection::contrast::Contrast;
 use crate::optimize::reflection::instruction::{check_language, replace_instruction};
 use crate::optimize::reflection::profile::OutputProfile;
 use crate::optimize::reflection::read_answer::check_general;
@@ -13,6 +14,8 @@ use crate::program::{Demonstration, Layout, Module, ModuleText};
 pub struct OperatorInput<'a> {
     /// The module whose text is changed.
     pub module: &'a Module,
+    /// Its index in the program.
+    pub module_index: usize,
     /// The parent's text.
     pub text: &'a ModuleText,
     /// The profiles of the module's outputs, as far as the training data gives them.
@@ -26,6 +29,10 @@ pub struct OperatorInput<'a> {
     /// Calls of this module with right answers: answers of the task model, or labels. They come from any candidate whose text
     /// for this module has the same setting of reasoning as [`Self::text`].
     pub correct_calls: &'a [Demonstration],
+    /// The candidate's rollouts on training examples so far, with those of the minibatch, if the search keeps them.
+    pub seen: &'a [(&'a Example, &'a Scored)],
+    /// The training examples that another candidate did better, if the search keeps them.
+    pub contrasts: &'a [Contrast],
     /// What earlier rejected children added to this text, the latest last.
     pub rejected: &'a [String],
     /// The user's sentences.

@@ -7,6 +7,7 @@
 mod describe;
 pub mod diagnosis;
 mod drop;
+mod edit;
 mod evidence;
 mod examples;
 mod format;

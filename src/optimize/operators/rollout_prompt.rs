@@ -42,11 +42,16 @@ pub(super) fn lessons(input: &OperatorInput<'_>) -> String {
         input.diagnoses.iter().for_each(|diagnosis| text.push_str(&format!("- {diagnosis}\n")));
         text.push('\n');
     }
-    if !input.rejected.is_empty() {
-        text.push_str("These were tried and did not help:\n");
-        let latest = input.rejected.iter().rev().take(MAX_REJECTED).rev();
-        latest.for_each(|attempt| text.push_str(&format!("- {attempt}\n")));
-        text.push('\n');
-    }
+    text.push_str(&rejected(input));
     text
+}
+
+/// Returns the paragraph on rejected attempts. Empty if there are none.
+pub(super) fn rejected(input: &OperatorInput<'_>) -> String {
+    if input.rejected.is_empty() {
+        return String::new();
+    }
+    let latest = input.rejected.iter().rev().take(MAX_REJECTED).rev();
+    let lines: String = latest.map(|attempt| format!("- {attempt}\n")).collect();
+    format!("These were tried and did not help:\n{lines}\n")
 }

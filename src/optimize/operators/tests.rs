@@ -1,20 +1,22 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::data::Example;
-use crate::engine::{Completion, Ended, Usage};
+use crate::data::{Example, ExampleIndex};
+use crate::engine::{Completion, Ended, Grammar, Usage};
 use crate::evaluate::{Scored, Verdict};
 use crate::metric::Judgement;
 use crate::optimize::randomness::stream;
+use crate::optimize::reflection::contrast::Contrast;
 use crate::optimize::reflection::demonstrations::{correct_call, corrected_call};
 use crate::optimize::reflection::packing::TEMPLATE_TOKENS;
 use crate::optimize::reflection::profile::{ValueKind, profile_module};
 use crate::optimize::reflection::unusable::Unusable;
 use crate::program::tests_support::module;
-use crate::program::{Demonstration, Layout, Module, ModuleText, Rollout, Step};
+use crate::program::{Candidate, Demonstration, Layout, Module, ModuleText, Rollout, Step};
 
 const LONG_INPUT: &str = "my parcel has not come for three weeks and nobody answers";
 
@@ -26,6 +28,8 @@ struct Held {
     rollouts: Vec<Scored>,
     correct_calls: Vec<Demonstration>,
     hints: Vec<String>,
+    seen: Vec<(usize, Scored)>,
+    contrasts: Vec<Contrast>,
     rejected: Vec<String>,
     diagnoses: Vec<String>,
     prompt_room: usize,
@@ -60,6 +64,8 @@ fn held(instruction: &str) -> Held {
         rollouts: vec![scored("row 0", 1.0), scored(LONG_INPUT, 0.0)],
         correct_calls: Vec::new(),
         hints: Vec::new(),
+        seen: Vec::new(),
+        contrasts: Vec::new(),
         rejected: Vec::new(),
         diagnoses: Vec::new(),
         prompt_room: 10_000,
@@ -72,8 +78,10 @@ impl Held {
         let profile = profile_module(&self.module, &self.train);
         let rollouts: Vec<&Scored> = self.rollouts.iter().collect();
         let minibatch: Vec<&Example> = self.train.iter().take(2).collect();
+        let seen: Vec<(&Example, &Scored)> = self.seen.iter().map(|(row, scored)| (&self.train[*row], scored)).collect();
         act(&OperatorInput {
             module: &self.module,
+            module_index: 0,
             text: &self.text,
             hints: &self.hints,
             profile: &profile,
@@ -81,6 +89,8 @@ impl Held {
             minibatch: &minibatch,
             train: &self.train,
             correct_calls: &self.correct_calls,
+            seen: &seen,
+            contrasts: &self.contrasts,
             rejected: &self.rejected,
             diagnoses: &self.diagnoses,
             prompt_room: self.prompt_room,
@@ -441,4 +451,69 @@ fn nearest_keeps_within_the_limit_whichever_examples_are_chosen() {
     assert!(text.nearest.is_some_and(|shown| (2..=3).contains(&shown)) && tokens <= held.max_text_tokens, "{tokens} {text:?}");
     held.max_text_tokens = 20;
     assert!(!held.applies(Operator::Nearest));
+}
+
+fn answered(label: &str, score: f64) -> Scored {
+    let mut scored = held("").rollouts.remove(1);
+    scored.rollout.steps[0].outputs = BTreeMap::from([("label".to_owned(), label.to_owned())]);
+    scored.rollout.steps[0].answer = label.into();
+    scored.verdict = Verdict::Judged(Judgement::new(score, ""));
+    scored
+}
+
+/// A module that writes `lost` twice where `late` is right, once `paid` where `lost` is right, and once an unknown value.
+fn confused() -> Held {
+    let rows = [(0, "lost"), (3, "lost"), (1, "paid"), (4, "unknown"), (2, "paid")];
+    Held { seen: rows.map(|(row, label)| (row, answered(label, 0.0))).to_vec(), ..held("Label it.\nBe brief.\nNever ask.") }
+}
+
+#[test]
+fn an_edit_reads_which_values_are_confused_with_rows_of_both() {
+    let prompts: BTreeSet<String> = (0..20)
+        .map(|seed| match confused().begin(Operator::Edit, seed).unwrap() {
+            Begun::Ask(questions, _) => questions.chats[0][0].content.clone(),
+            Begun::Text(text) => panic!("{text:?}"),
+        })
+        .collect();
+    assert_eq!(prompts.len(), 2, "one for each confusion: {prompts:?}");
+    let prompt = prompts.iter().find(|prompt| prompt.contains("`lost` where `late`")).unwrap();
+    assert!(prompt.contains("`late` is right for these:\n- row 0\n- row 3\n- row 6\n"), "{prompt}");
+    assert!(prompt.contains("`lost` is right for these:\n- row 1\n- row 4\n- row 7\n"), "{prompt}");
+    assert!(prompt.contains("1. Be brief.\n2. Never ask.\n") && !prompt.contains("1. Label it."), "{prompt}");
+}
+
+#[test]
+fn an_edit_reads_what_another_candidate_did_better_and_how_its_instruction_differs() {
+    let mut held = held("Label it.");
+    held.contrasts = vec![Contrast {
+        example: ExampleIndex(0),
+        lost: Arc::new(answered("a wrong answer", 0.0)),
+        won: Arc::new(answered("late", 1.0)),
+        winner: Candidate::new(["Label it.\nNo answer means late."]),
+    }];
+    let questions = held.questions(Operator::Edit);
+    let prompt = &questions.chats[0][0].content;
+    assert!(prompt.contains("a wrong answer") && prompt.contains("that also says: No answer means late."), "{prompt}");
+    assert!(prompt.contains("There the assistant wrote:\nlate\n") && !prompt.contains("`delete`"), "{prompt}");
+    assert_eq!(questions.grammar, Some(Grammar::command(&[], &["add:".into()], 200)));
+}
+
+#[test]
+fn an_edit_adds_replaces_or_deletes_one_sentence() {
+    let edited = |answer: &str| {
+        let held = confused();
+        let read_answers = held.ask(Operator::Edit).1;
+        let answer = Completion { ended: Ended::Grammar, ..completion(answer) };
+        held.with(|input| read_answers(input, &[answer])).map(|text| text.instruction)
+    };
+    assert_eq!(edited("add: Say late.").as_deref(), Ok("Label it.\nBe brief.\nNever ask.\nSay late."));
+    assert_eq!(edited("replace 1: Say late.").as_deref(), Ok("Label it.\nSay late.\nNever ask."));
+    assert_eq!(edited("delete 2").as_deref(), Ok("Label it.\nBe brief."));
+    assert_eq!(edited("add: Be brief."), Err(Unusable::Unchanged));
+    assert_eq!(edited("replace 1: Be brief."), Err(Unusable::Unchanged));
+    assert_eq!(edited(&format!("add: {LONG_INPUT}")), Err(Unusable::QuotesAnExample));
+    for answer in ["", "delete 3", "delete 0", "replace x: a", "rewrite: a", "Be brief"] {
+        assert_eq!(edited(answer), Err(Unusable::NotAPrompt), "{answer}");
+    }
+    assert_eq!(edited("add: "), Err(Unusable::Empty));
 }

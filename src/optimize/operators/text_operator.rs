@@ -4,7 +4,7 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 
 use super::input::OperatorInput;
-use crate::engine::{Completion, Message};
+use crate::engine::{Completion, Grammar, Message};
 use crate::optimize::reflection::unusable::Unusable;
 use crate::program::ModuleText;
 
@@ -65,12 +65,14 @@ pub struct Questions {
     pub examples: usize,
     /// The number of rollouts for which the reflector's context had no room.
     pub left_out: usize,
+    /// The constraint on each answer. None allows any text.
+    pub grammar: Option<Grammar>,
 }
 
 impl Questions {
     /// Creates a single question that shows no examples.
     pub(super) fn single(prompt: String, max_tokens: u32) -> Self {
-        Self { chats: vec![vec![Message::user(prompt)]], max_tokens, examples: 0, left_out: 0 }
+        Self { chats: vec![vec![Message::user(prompt)]], max_tokens, ..Self::default() }
     }
 }
 

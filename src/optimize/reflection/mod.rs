@@ -1,5 +1,6 @@
 //! What reflectors read, how they are asked, and how their answers become texts that can be tried.
 
+pub mod contrast;
 pub mod demonstrations;
 pub mod instruction;
 pub mod packing;

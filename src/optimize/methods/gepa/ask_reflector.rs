@@ -6,7 +6,7 @@ use super::budget;
 use super::draw_operators::is_tried;
 use super::iteration::{Change, Context, Progress, Target};
 use super::state::SearchState;
-use crate::engine::{Completion, Request};
+use crate::engine::{Completion, Decoding, Request};
 use crate::event::Decision;
 use crate::optimize::operators::{Begun, Questions, ReadAnswers, diagnosis};
 use crate::optimize::reflection::reflectors::{joined_texts, prompt_room, reflection_decoding, reflection_request};
@@ -160,6 +160,7 @@ fn read(
 
 fn requests_for(session: &Session<'_>, context: &Context<'_>, questions: &Questions, seeds: &mut impl Rng) -> Vec<Request> {
     let decoding = reflection_decoding(questions.max_tokens, session.plan().reflection_temperature);
+    let decoding = Decoding { grammar: questions.grammar.clone(), ..decoding };
     questions.chats.iter().map(|chat| reflection_request(context.model, chat, &decoding, seeds.next_u64())).collect()
 }
 

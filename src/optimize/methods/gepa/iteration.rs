@@ -10,6 +10,7 @@ use crate::data::{Example, ExampleIndex};
 use crate::engine::ModelId;
 use crate::evaluate::Scored;
 use crate::optimize::operators::{Evidence, Operator, OperatorInput, Questions, ReadAnswers};
+use crate::optimize::reflection::contrast::Contrast;
 use crate::optimize::reflection::unusable::{Attempt, Unusable};
 use crate::optimize::session::Session;
 use crate::program::{Candidate, ModuleIndex, ModuleText, PoolIndex};
@@ -34,6 +35,10 @@ pub struct Parent {
     pub scores: Vec<Option<f64>>,
     /// The modules that are changed.
     pub modules: Vec<ModuleIndex>,
+    /// All its rollouts on training examples so far.
+    pub seen: Vec<(ExampleIndex, Arc<Scored>)>,
+    /// The training examples that another candidate did better.
+    pub contrasts: Vec<Contrast>,
 }
 
 /// A module of a parent: what a change applies to.
@@ -135,6 +140,9 @@ impl Context<'_> {
         let parent = self.pool_index(target);
         let text = &state.members[parent].candidate[target.module];
         let rollouts: Vec<&Scored> = self.parents[target.parent].rollouts.iter().map(|scored| &**scored).collect();
+        let train = session.train();
+        let Parent { seen, contrasts, .. } = &self.parents[target.parent];
+        let seen: Vec<(&Example, &Scored)> = seen.iter().map(|(example, scored)| (&train[*example], &**scored)).collect();
         let evidence = Evidence {
             reflector: self.model,
             module_index: target.module.0,
@@ -143,6 +151,8 @@ impl Context<'_> {
             rollouts: &rollouts,
             minibatch: self.minibatch,
             correct_calls: state.demonstrations.for_module(target.module, text.reasoning),
+            seen: &seen,
+            contrasts,
             rejected: state.rejected_additions.get(&(parent, target.module)).map_or(&[], Vec::as_slice),
             diagnoses: self.diagnoses.get(&target).map_or(&[], Vec::as_slice),
         };

@@ -45,6 +45,7 @@ pub mod select;
 mod state;
 mod thompson;
 mod tie_break;
+mod training_rollouts;
 mod undecided;
 mod validate;
 

@@ -81,6 +81,7 @@ pub fn run(
     for (&index, answers) in parents.iter().zip(answers) {
         let candidate = &state.members[index].candidate;
         state.demonstrations.record(program, &state.profiles, candidate, examples.clone(), &answers);
+        state.training_rollouts.record(candidate, &minibatch.examples, &answers);
         let rollouts: Vec<_> = answers.into_iter().flatten().collect();
         let scores: Vec<Option<f64>> = rollouts.iter().map(|scored| scored.score()).collect();
         if is_perfect(&scores) {
@@ -93,7 +94,8 @@ pub fn run(
         };
         let called: Vec<ModuleIndex> = open.iter().copied().filter(is_called).collect();
         let modules = state.turns.choose(session.plan().module_selection, index, &open, called);
-        imperfect.push(Parent { index, rollouts, scores, modules });
+        let (seen, contrasts) = (state.training_rollouts.of(candidate), state.training_rollouts.contrasts(candidate));
+        imperfect.push(Parent { index, rollouts, scores, modules, seen, contrasts });
     }
     Ok(imperfect)
 }

@@ -12,15 +12,12 @@ use crate::config::{Gate, Keep};
 use crate::data::split::Split;
 use crate::evaluate::Scored;
 use crate::event::{Decision, Purpose};
+use crate::optimize::reflection::contrast::addition;
 use crate::optimize::reuse::{Answers, EvaluationRequest};
 use crate::optimize::session::{Halt, Session};
-use crate::program::{Candidate, ModuleIndex};
 
 /// The sum of scores that is expected of a parent on a minibatch, below which a sum of 0 is no surprise.
 const EXPECTED_SUM_NEAR_ZERO: f64 = 0.5;
-
-/// The most characters of a rejected child's addition that reflectors read.
-const MOST_ADDITION_CHARACTERS: usize = 200;
 
 /// Runs the children on the minibatch, all in one wave, and returns those that are to be validated.
 ///
@@ -69,6 +66,7 @@ pub fn run(
     let mut passed = Vec::new();
     for (index, ((child, answers), gated)) in children.into_iter().zip(answers).zip(gated).enumerate() {
         state.demonstrations.record(session.program(), &state.profiles, &child.candidate, examples.clone(), &answers);
+        state.training_rollouts.record(&child.candidate, &minibatch.examples, &answers);
         let run = answers.iter().flatten().count();
         let parent = &parents[child.parent];
         let tie = likelihoods.get(&index).copied();
@@ -164,16 +162,9 @@ fn child_score(answer: &Option<Arc<Scored>>) -> ChildScore {
 fn record_additions(state: &mut SearchState, child: &Child, parent: &Parent) {
     for &(module, _) in &child.operators {
         let before = &state.members[parent.index].candidate[module].instruction;
-        let addition = addition(before, &child.candidate, module);
+        let addition = addition(before, &child.candidate[module].instruction);
         if !addition.is_empty() {
             state.rejected_additions.entry((parent.index, module)).or_default().push(addition);
         }
     }
-}
-
-/// Returns the lines of a child's instruction that its parent's instruction does not have, cut to a length.
-fn addition(before: &str, child: &Candidate, module: ModuleIndex) -> String {
-    let had: Vec<&str> = before.lines().collect();
-    let new = child[module].instruction.lines().filter(|line| !had.contains(line));
-    new.collect::<Vec<_>>().join(" ").chars().take(MOST_ADDITION_CHARACTERS).collect()
 }

@@ -52,6 +52,7 @@ pub fn gather(
     let train = session.train();
     let rows = examples.iter().map(|&example| &train[example]);
     state.demonstrations.record(session.program(), &state.profiles, seed, rows, &answers);
+    state.training_rollouts.record(seed, &examples, &answers);
     if session.reuses_rollouts() {
         // Two overlapping minibatches, which together have each of the examples. After them a reflector reads others.
         let size = examples.len().min(MINIBATCHES_OF_A_CHILD * size);

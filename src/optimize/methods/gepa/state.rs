@@ -9,6 +9,7 @@ use super::merge_schedule::MergeSchedule;
 use super::module_turns::ModuleTurns;
 use super::operator_choice::OperatorChoice;
 use super::reflector_choice::{ReflectorChoice, ReflectorIndex};
+use super::training_rollouts::TrainingRollouts;
 use super::undecided::UndecidedChildren;
 use crate::data::ExampleIndex;
 use crate::engine::ModelId;
@@ -42,6 +43,8 @@ pub struct SearchState {
     pub profiles: Arc<[Vec<OutputProfile>]>,
     /// Demonstrations from the rollouts on training examples.
     pub demonstrations: DemonstrationStore,
+    /// The rollouts on training examples.
+    pub training_rollouts: TrainingRollouts,
     /// The lines that rejected children had added to a module's instruction, by parent and module, the latest last.
     pub rejected_additions: BTreeMap<(PoolIndex, ModuleIndex), Vec<String>>,
     /// Every candidate that was run. A proposal among them is not run again.
