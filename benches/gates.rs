@@ -162,7 +162,90 @@ fn table(title: &str, validation: u64, budget: u64, choices: &[(String, Vec<Stri
     }
 }
 
+/// How a gate decides about a child whose paired scores arrive in minibatches.
+#[derive(Clone, Copy)]
+enum Rule {
+    /// The sum over one minibatch of so many examples must be above the parent's.
+    Once(usize),
+    /// A child whose loss is at most so many examples is run on another minibatch, up to so many examples in all.
+    Again(f64, usize),
+    /// As `Again(0.0, 12)`, but the likelihood of the right answers decides the first tie. It prefers the better of the two in 79% of
+    /// cases, and costs a rollout for each example of both.
+    Likelihood,
+    /// Wald's sequential test on the examples that only one of the two got right, of a share of 0.65 against 0.45 of wins.
+    Sequential,
+}
+
+impl Rule {
+    /// Decides about one child whose accuracy differs from its parent's by `difference`. Returns whether it is kept, and the rollouts
+    /// that were charged for it.
+    fn decide(self, accuracy: f64, difference: f64, seed: u64) -> (bool, usize) {
+        const MINIBATCH: usize = 4;
+        const LIKELIER_IS_BETTER: f64 = 0.79;
+        let outcome = |n: usize| {
+            let luck = |kind| uniform(&[seed, n as u64, kind]);
+            let parent = luck(1) < accuracy;
+            let child = if luck(2) < 0.65 { luck(1) } else { luck(3) } < accuracy + difference;
+            f64::from(child) - f64::from(parent)
+        };
+        let sum = |run: usize| (0..run).map(outcome).sum::<f64>();
+        let mut run = if let Self::Once(size) = self { size } else { MINIBATCH };
+        loop {
+            let gain = sum(run);
+            let goes_on = match self {
+                Self::Once(_) => return (gain > 0.0, run),
+                Self::Again(most_loss, most) => gain <= 0.0 && gain >= -most_loss && run < most,
+                Self::Likelihood if gain == 0.0 => {
+                    let is_right = uniform(&[seed, 4]) < if difference == 0.0 { 0.5 } else { LIKELIER_IS_BETTER };
+                    return ((difference > 0.0) == is_right, 2 * run);
+                }
+                Self::Likelihood => false,
+                Self::Sequential => {
+                    let weight = |n| match outcome(n) {
+                        win if win > 0.0 => (0.65_f64 / 0.45).ln(),
+                        loss if loss < 0.0 => (0.35_f64 / 0.55).ln(),
+                        _ => 0.0,
+                    };
+                    (0..run).map(weight).sum::<f64>().abs() < 0.6 && run < 16
+                }
+            };
+            if !goes_on {
+                return (gain > 0.0, run);
+            }
+            run += MINIBATCH;
+        }
+    }
+}
+
+/// Prints how often each rule keeps a child, by its difference to its parent, and the rollouts that were charged.
+fn decisions() {
+    const CHILDREN: u64 = 6000;
+    let rules = [
+        ("strict, 4 examples", Rule::Once(4)),
+        ("strict, 8 examples", Rule::Once(8)),
+        ("ties again, up to 12", Rule::Again(0.0, 12)),
+        ("ties by likelihood", Rule::Likelihood),
+        ("losses of one again, up to 12", Rule::Again(1.0, 12)),
+        ("losses of one again, up to 16", Rule::Again(1.0, 16)),
+        ("sequential test, up to 16", Rule::Sequential),
+    ];
+    let differences = [-0.15, -0.05, 0.05, 0.1, 0.2];
+    println!("\nOne child: share that is kept / rollouts, by the difference of its accuracy to its parent's, which is 0.5\n");
+    let head: String = differences.iter().map(|difference| format!(" {difference:+.2} |")).collect();
+    println!("| gate |{head}\n|---|{}", "---|".repeat(differences.len()));
+    for (name, rule) in rules {
+        let cell = |difference: &f64| {
+            let results: Vec<(bool, usize)> = (0..CHILDREN).map(|seed| rule.decide(0.5, *difference, seed)).collect();
+            let kept = results.iter().filter(|(is_kept, _)| *is_kept).count() as f64 / CHILDREN as f64;
+            let rollouts = results.iter().map(|(_, rollouts)| *rollouts).sum::<usize>() as f64 / CHILDREN as f64;
+            format!(" {kept:.2} / {rollouts:.1} |")
+        };
+        println!("| {name} |{}", differences.iter().map(cell).collect::<String>());
+    }
+}
+
 fn main() {
+    decisions();
     println!("{SEEDS} searches each; accuracy of the answer on {FRESH} fresh examples, ± one standard error of the difference");
     let gates = ["strict", "or-equal", "confident"].map(|gate| (gate.to_owned(), vec![format!("optimize.gate={gate}")]));
     for (validation, budget) in [(40, 400), (100, 1000), (300, 1500)] {

@@ -76,6 +76,10 @@ pub struct OptimizePlan {
     /// names it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub fixed_prompt: bool,
+    /// With `gepa` and a budget in rollouts: once the budget holds no other iteration, candidates that are as good as the best are made
+    /// shorter, as far as the score stays the same within noise. A fifth of the budget is reserved for it, if that is enough
+    /// to validate a candidate and there is anything to shorten.
+    pub prune: bool,
     /// The most tokens of a module's instruction and demonstrations together. Only the task file's own instruction may be longer;
     /// None: a third of its model's context.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,7 +93,7 @@ pub struct OptimizePlan {
 /// Stop rules are outside: a finished run goes on if they are relaxed.
 pub(super) static KEYS: Keys = Keys {
     inside: "optimizer preset reflectors seed minibatch candidate_selection epsilon top_k module_selection \
-        frontier gate proposals parents keep merge max_merges operators hints fixed_prompt max_prompt_tokens \
+        frontier gate proposals parents keep merge max_merges operators hints fixed_prompt prune max_prompt_tokens \
         reflection_tokens reflection_temperature",
     outside: "budget max_reflections stop_at_score patience",
     ..Keys::NONE
@@ -304,6 +308,7 @@ impl OptimizePlan {
             operators: Operator::ALL.to_vec(),
             hints: Vec::new(),
             fixed_prompt: false,
+            prune: true,
             max_prompt_tokens: None,
             reflection_tokens: 1024,
             reflection_temperature: 0.7,
@@ -315,6 +320,7 @@ impl OptimizePlan {
                 module_selection: ModuleSelection::RoundRobin,
                 gate: Gate::Strict,
                 proposals: 1,
+                prune: false,
                 operators: vec![Operator::Paper],
                 reflection_temperature: 1.0,
                 ..default

@@ -177,6 +177,19 @@ pub enum Decision {
         /// The mean log-probability of the right answers after the child's prompt.
         child: f64,
     },
+    /// Several texts of one proposal were compared by how likely they make the right answers to training examples. The best is tried.
+    Screened {
+        /// The number of the iteration.
+        iteration: u64,
+        /// The number of the proposal within its iteration, from 1.
+        proposal: usize,
+        /// The index of the best text in the lists below.
+        best: usize,
+        /// The mean log-probability of the right answers after each text.
+        log_probabilities: Vec<f64>,
+        /// The number of examples that each text was scored on: more for those that were among the better ones.
+        examples: Vec<usize>,
+    },
     /// A proposal passed the gate, but another one of the same iteration gained more and is the only one that is kept.
     PassedOver {
         /// The number of the iteration.

@@ -44,10 +44,12 @@ impl From<MethodStep> for Origin {
 }
 
 text_enum! {
-    /// A step of an optimizer other than `gepa`. The papers are those that docs/optimizers.md names.
+    /// A step of an optimizer that no operator names. The papers are those that docs/optimizers.md names.
     MethodStep {
         /// Takes the text with which a module's turn begins, unchanged.
         Seed = "seed",
+        /// `gepa`: removes worked examples or a sentence of a candidate that is as good as the best.
+        Prune = "prune",
         /// `ape`: infers an instruction from examples.
         Induce = "induce",
         /// `ape` and `evoprompt-*`: paraphrases an instruction.

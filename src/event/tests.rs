@@ -134,6 +134,12 @@ fn decisions() -> Vec<BoxedStrategy<Decision>> {
         (n(), index(), score(), score())
             .prop_map(|(iteration, proposal, parent, child)| Decision::TieBroken { iteration, proposal, parent, child })
             .boxed(),
+        (n(), index(), index(), prop::collection::vec((score(), index()), 0..4))
+            .prop_map(|(iteration, proposal, best, texts)| {
+                let (log_probabilities, examples) = texts.into_iter().unzip();
+                Decision::Screened { iteration, proposal, best, log_probabilities, examples }
+            })
+            .boxed(),
         (n(), score(), score(), score())
             .prop_map(|(iteration, first, second, child_sum)| Decision::MergeRejected {
                 iteration,

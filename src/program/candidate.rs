@@ -68,6 +68,12 @@ impl ModuleText {
         self.showing(|shown| !gives_away(shown), inputs)
     }
 
+    /// Whether every call is shown the demonstration of the training example with this id.
+    #[must_use]
+    pub fn shows(&self, id: &str) -> bool {
+        self.nearest.is_none() && self.demonstrations.iter().any(|demonstration| demonstration.id == id)
+    }
+
     /// Returns the text with the demonstrations that a call with `inputs` shows: the nearest, if the text chooses them for each
     /// call, else all.
     #[must_use]

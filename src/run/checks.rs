@@ -55,6 +55,7 @@ fn changed_gepa_settings(plan: &OptimizePlan, default: &OptimizePlan) -> Vec<&'s
         ("`operators`", plan.operators != default.operators),
         ("`hints`", plan.hints != default.hints),
         ("`fixed_prompt`", plan.fixed_prompt != default.fixed_prompt),
+        ("`prune`", plan.prune != default.prune),
         ("`merge`", plan.merge != default.merge),
         ("`max_merges`", plan.max_merges != default.max_merges),
         ("`parents`", plan.parents.is_some_and(|parents| parents != Parents::Same)),

@@ -86,6 +86,7 @@ fn decision_line(decision: &Decision, state: &RunState) -> Option<String> {
         | Decision::Passed { .. }
         | Decision::Merging { .. }
         | Decision::TieBroken { .. }
+        | Decision::Screened { .. }
         | Decision::NothingToMerge { .. }
         | Decision::Idle { .. } => return None,
     })

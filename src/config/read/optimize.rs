@@ -59,6 +59,7 @@ pub(super) fn read(root: &Section<'_>, models: &[&str], first_model: &str, folde
         operators: read_operators(&section).unwrap_or(default.operators),
         hints: read_hints(&section, folder),
         fixed_prompt: section.flag("fixed_prompt").unwrap_or(default.fixed_prompt),
+        prune: section.flag("prune").unwrap_or(default.prune),
         max_prompt_tokens: section.integer("max_prompt_tokens", 1..=1_000_000),
         reflection_tokens: section.integer("reflection_tokens", 16..=100_000).unwrap_or(default.reflection_tokens),
         reflection_temperature: section

@@ -32,6 +32,10 @@ impl TextOperator for Examples {
         available(input, input.minibatch).values().flatten().any(is_usable)
     }
 
+    fn is_screened(&self) -> bool {
+        true
+    }
+
     fn begin(&self, input: &OperatorInput<'_>, random: &mut dyn Rng) -> Result<Begun, Unusable> {
         Ok(Begun::Text(with_other_demonstrations(input, random)))
     }

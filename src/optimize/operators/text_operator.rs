@@ -30,6 +30,12 @@ pub trait TextOperator: Sync {
         false
     }
 
+    /// Whether it can make many texts of about one size, so that it is worth screening some of them by the likelihood of the right
+    /// answers before one is tried.
+    fn is_screened(&self) -> bool {
+        false
+    }
+
     /// Whether a reflector is asked a second time if its answer is unusable.
     fn may_retry(&self) -> bool {
         true

@@ -3,8 +3,9 @@
 use super::budget;
 use super::gate::ScoreSums;
 use super::merge_finder::Merge;
+use super::select;
 use super::state::SearchState;
-use super::{select, validate};
+use super::validate::{self, Bar};
 use crate::data::split::Split;
 use crate::event::{Decision, Purpose};
 use crate::optimize::joining::{self, NewCandidate};
@@ -47,7 +48,7 @@ pub fn merge(state: &mut SearchState, session: &mut Session<'_>, iteration: u64)
     }
     let new = NewCandidate { candidate, parents: parents.to_vec(), proposal: 0 };
     // A merge whose validation is given up does not count as accepted, as with children.
-    if validate::validate(state, session, iteration, vec![new])? > 0 {
+    if validate::validate(state, session, iteration, vec![new], Bar::Best)? > 0 {
         state.merge_schedule.merge_accepted();
     }
     Ok(true)

@@ -1,7 +1,8 @@
 //! One iteration of mutation: steps 1 to 8 of the algorithm, for one or several proposals.
 
 use super::state::SearchState;
-use super::{parents, propose, run_gate, validate};
+use super::validate::{self, Bar};
+use super::{parents, propose, run_gate};
 use crate::event::Decision;
 use crate::optimize::joining::NewCandidate;
 use crate::optimize::minibatch::Minibatches;
@@ -41,7 +42,7 @@ pub fn mutate(
     let kept = run_gate::run(state, session, iteration, &parents, children, &minibatch)?;
     let new = kept.iter().map(|child| NewCandidate::child(child.candidate.clone(), parents[child.parent].index, child.proposal));
     let first = state.members.len();
-    let complete = validate::validate(state, session, iteration, new.collect())?;
+    let complete = validate::validate(state, session, iteration, new.collect(), Bar::Best)?;
     for (child, index) in kept.iter().zip(first..) {
         let (member, parent) = (&state.members[PoolIndex(index)], &state.members[parents[child.parent].index]);
         // The parent may be partially validated: the lead counts the examples that both were scored on.

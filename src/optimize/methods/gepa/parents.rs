@@ -1,7 +1,5 @@
 //! Steps 1, 3 and 4: draws the parents and the minibatch of an iteration, and runs the parents on the minibatch.
 
-use std::collections::BTreeSet;
-
 use super::iteration::{Minibatch, Parent};
 use super::select;
 use super::state::SearchState;
@@ -50,12 +48,8 @@ fn deal(
 ) -> Vec<ExampleIndex> {
     let minibatch = minibatches.deal(|epoch| session.random("minibatch", epoch));
     let train = session.train();
-    let texts = parents.iter().flat_map(|&parent| &state.members[parent].candidate.0);
-    // Demonstrations that are chosen for each call leave the example of the call out.
-    let texts = texts.filter(|text| text.nearest.is_none());
-    let demonstrations = texts.flat_map(|text| &text.demonstrations);
-    let shown: BTreeSet<&str> = demonstrations.map(|demonstration| demonstration.id.as_str()).collect();
-    let is_shown = |example: ExampleIndex| shown.contains(train[example].id.as_str());
+    let shows = |parent: &PoolIndex, id: &str| state.members[*parent].candidate.0.iter().any(|text| text.shows(id));
+    let is_shown = |example: ExampleIndex| parents.iter().any(|parent| shows(parent, &train[example].id));
     without_shown(&minibatch, train.len(), is_shown, &mut session.random("not shown", iteration))
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::iteration::{Change, Child, Context, Minibatch, Parent, Progress};
 use super::state::SearchState;
 use super::undecided::{MOST_AGAIN, Undecided};
-use super::{ask_reflector, budget, draw_operators};
+use super::{ask_reflector, budget, draw_operators, screen};
 use crate::config::ModuleSelection;
 use crate::event::Origin;
 use crate::optimize::joining::{self, Proposal};
@@ -34,6 +34,7 @@ pub fn propose(
         Context { iteration, parents, minibatch: &minibatch, reflector, reflector_name, model, diagnoses: BTreeMap::new() };
     let mut random = session.random("operator", iteration);
     let mut changes = draw_operators::draw(state, session, &context, proposals, &mut random);
+    screen::improve(state, session, &context, &mut changes, proposals.len())?;
     ask_reflector::diagnose(state, session, &mut context, &changes)?;
     ask_reflector::begin(state, session, &context, &mut changes, &mut random);
     ask_reflector::ask(state, session, &context, &mut changes)?;

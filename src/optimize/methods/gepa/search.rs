@@ -3,7 +3,8 @@
 use super::budget;
 use super::reflector_choice::ReflectorChoice;
 use super::state::SearchState;
-use super::{merge_step, mutate, seed_demonstrations, validate};
+use super::validate::{self, Bar};
+use super::{merge_step, mutate, prune, seed_demonstrations};
 use crate::config::Frontier;
 use crate::engine::ModelId;
 use crate::error::RunError;
@@ -39,7 +40,7 @@ impl Optimizer for Gepa {
     fn search(&mut self, session: &mut Session<'_>) -> Result<StopReason, Halt> {
         let state = &mut self.state;
         state.tried.insert(self.seed.clone());
-        validate::validate(state, session, 0, vec![NewCandidate::seed(self.seed.clone())])?;
+        validate::validate(state, session, 0, vec![NewCandidate::seed(self.seed.clone())], Bar::Best)?;
         let plan = session.plan();
         let sizes: Vec<u64> = state.reflectors.iter().map(|(_, model)| session.model_bytes(*model)).collect();
         state.reflector_choice = ReflectorChoice::new(&sizes);
@@ -56,19 +57,31 @@ impl Optimizer for Gepa {
                 let cause = "the metric names no objectives, which `optimize.frontier` compares candidates on; leave it out";
                 return Err(RunError::Plan(cause.into()).into());
             }
+            let mut ended = None;
             if best >= session.limits().score {
-                return Ok(StopReason::ScoreReached);
+                ended = Some(StopReason::ScoreReached);
+            } else if session.limits().patience.is_some_and(|patience| iteration > last_improvement + patience) {
+                ended = Some(StopReason::NoImprovement);
+            } else if idle.is_limit_reached() {
+                ended = Some(StopReason::NothingLeft);
             }
-            if session.limits().patience.is_some_and(|patience| iteration > last_improvement + patience) {
-                return Ok(StopReason::NoImprovement);
-            }
-            if iteration == 1 {
+            if iteration == 1 && ended.is_none() {
                 seed_demonstrations::gather(state, session, &self.seed, &mut minibatches)?;
             }
             let proposals = budget::most_proposals(state, session);
-            session.require_budget(budget::worst_case(state, session, proposals))?;
-            if budget::reflections_left(state, session) == Some(0) {
-                return Ok(StopReason::ReflectionsSpent);
+            let needed = budget::worst_case(state, session, proposals);
+            if ended.is_none() && budget::reflections_left(state, session) == Some(0) {
+                ended = Some(StopReason::ReflectionsSpent);
+            }
+            if ended.is_some() || !session.has_budget_for(needed + prune::reserve(state, session))? {
+                if plan.prune && prune::prune(state, session, iteration)? {
+                    continue;
+                }
+                // What was reserved for pruning and is not needed for it is left to an iteration.
+                match ended {
+                    Some(reason) => return Ok(reason),
+                    None => session.require_budget(needed)?,
+                }
             }
             let charged_before = session.spent().rollouts;
             if !merge_step::merge(state, session, iteration)? {
@@ -79,9 +92,6 @@ impl Optimizer for Gepa {
                 (best, last_improvement) = (mean, iteration);
             }
             idle.record(session, iteration, charged_before)?;
-            if idle.is_limit_reached() {
-                return Ok(StopReason::NothingLeft);
-            }
         }
         Ok(StopReason::NothingLeft)
     }

@@ -53,6 +53,8 @@ pub struct SearchState {
     pub undecided: UndecidedChildren,
     /// Minibatches that the seed was run on before the first iteration. Its first children are compared with it on these.
     pub seed_minibatches: VecDeque<Vec<ExampleIndex>>,
+    /// The number of times that each candidate was pruned.
+    pub pruned: BTreeMap<PoolIndex, usize>,
     /// The number of texts that a reflector was asked for, second attempts included.
     pub reflected_texts: u64,
 }

@@ -13,6 +13,8 @@ use std::sync::Arc;
 use rand::seq::SliceRandom;
 
 use super::budget;
+use super::gate::is_beyond_noise;
+use super::prune::NOISE_ERRORS;
 use super::state::SearchState;
 use crate::config::{Gate, Keep};
 use crate::data::ExampleIndex;
@@ -45,6 +47,15 @@ pub fn most_contenders(left: Option<u64>, all: usize) -> usize {
     (left.saturating_sub(all - first) / first.max(1)).max(1)
 }
 
+/// What a candidate must not be behind while it is validated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bar {
+    /// The best of the pool: the sum of its scores on the same examples.
+    Best,
+    /// The best of the pool, by more than noise ([`NOISE_ERRORS`]).
+    Noise,
+}
+
 /// A candidate under validation.
 struct Contender {
     new: NewCandidate,
@@ -69,21 +80,35 @@ impl Contender {
         by_score.then(self.prompt_tokens.cmp(&other.prompt_tokens))
     }
 
+    /// Whether it is behind the best of the pool on the examples that both were scored on; false where the pool is empty.
+    fn is_behind(&self, bar: Bar, best: Option<&Scores>, order: &[ExampleIndex]) -> bool {
+        match (bar, best) {
+            (Bar::Noise, Some(best)) => {
+                let behind: Vec<f64> = self.scores(order).paired(best).map(|pair| pair.other - pair.own).collect();
+                is_beyond_noise(&behind, NOISE_ERRORS)
+            }
+            _ => self.lead(best, order) < 0.0,
+        }
+    }
+
+    fn scores(&self, order: &[ExampleIndex]) -> Scores {
+        order.iter().zip(&self.answers).filter_map(|(&example, answer)| Some((example, answer.as_ref()?.score()?))).collect()
+    }
+
     /// Returns the lead over the best of the pool on the examples that both were scored on; 0 where the pool is empty.
     fn lead(&self, best: Option<&Scores>, order: &[ExampleIndex]) -> f64 {
-        let scored = order.iter().zip(&self.answers);
-        let scores = scored.filter_map(|(&example, answer)| Some((example, answer.as_ref()?.score()?)));
-        best.map_or(0.0, |best| scores.collect::<Scores>().lead(best))
+        best.map_or(0.0, |best| self.scores(order).lead(best))
     }
 }
 
-/// Runs candidates on validation examples, each as far as the gate and the race allow, and adds all of them to the pool in
+/// Runs candidates on validation examples, each as far as the gate, the bar and the race allow, and adds all of them to the pool in
 /// their order. Returns how many were run on all validation examples.
 pub fn validate(
     state: &mut SearchState,
     session: &mut Session<'_>,
     iteration: u64,
     candidates: Vec<NewCandidate>,
+    bar: Bar,
 ) -> Result<usize, Halt> {
     let all = session.validation_size();
     let mut order = ExampleIndex::all(all);
@@ -123,7 +148,7 @@ pub fn validate(
         for &index in next.iter().filter(|_| end < all) {
             let contender = &mut contenders[index];
             let is_all_zero = end >= GIVE_UP_IF_ALL_ZERO_AFTER && contender.mean_of(Scored::score) <= 0.0;
-            let is_behind = contender.lead(best.as_ref(), &order) < 0.0;
+            let is_behind = contender.is_behind(bar, best.as_ref(), &order);
             if is_behind || is_all_zero {
                 contender.is_given_up = true;
                 let behind = if is_behind { Behind::Best } else { Behind::NothingRight };

@@ -261,7 +261,11 @@ impl HistoryBuilder {
                 }
             }
             Decision::Accepted { .. } => self.add_candidate(decision),
-            Decision::Turn { .. } | Decision::Attempted { .. } | Decision::NothingToMerge { .. } | Decision::Idle { .. } => {}
+            Decision::Screened { .. }
+            | Decision::Turn { .. }
+            | Decision::Attempted { .. }
+            | Decision::NothingToMerge { .. }
+            | Decision::Idle { .. } => {}
         }
     }
 
