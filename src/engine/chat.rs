@@ -1,11 +1,13 @@
 //! Renders the chat template of a model file, as Hugging Face's `apply_chat_template` does.
 
+mod filters;
+mod methods;
+
 use std::sync::LazyLock;
 
-use minijinja::value::{Kwargs, StringInput, Value};
+use minijinja::value::Value;
 use minijinja::{Environment, ErrorKind, context};
 use regex::{Captures, Regex};
-use serde::Serialize;
 
 use super::reasoning::Tags;
 use super::request::{Message, Role};
@@ -65,7 +67,7 @@ impl ChatTemplate {
         syntax.trim_blocks(true).lstrip_blocks(true);
         environment.set_syntax(syntax.build().map_err(|e| TemplateError::Syntax(with_causes(&e)))?);
         environment.set_fuel(Some(FUEL));
-        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.set_unknown_method_callback(methods::call);
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         environment.add_function("raise_exception", |message: String| -> Result<Value, minijinja::Error> {
             Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
@@ -74,10 +76,13 @@ impl ChatTemplate {
             jiff::fmt::strtime::format(&format, TODAY)
                 .map_err(|e| minijinja::Error::new(ErrorKind::InvalidOperation, e.to_string()))
         });
-        environment.add_filter("tojson", to_json);
-        environment.add_filter("indent", indent);
-        environment.add_template_owned("chat", without_generation(source)).map_err(|e| TemplateError::Syntax(with_causes(&e)))?;
-        Ok(Self { environment, bos: bos.to_owned(), eos: eos.to_owned(), tags: Tags::from_template(source) })
+        filters::add(&mut environment);
+        // Jinja2 reads all line breaks of a template as `\n`.
+        let source = source.replace("\r\n", "\n").replace('\r', "\n");
+        environment
+            .add_template_owned("chat", without_generation(&source))
+            .map_err(|e| TemplateError::Syntax(with_causes(&e)))?;
+        Ok(Self { environment, bos: bos.to_owned(), eos: eos.to_owned(), tags: Tags::from_template(&source) })
     }
 
     /// Renders the prompt for `messages`, up to where the answer begins.
@@ -92,7 +97,7 @@ impl ChatTemplate {
         let (chat, answer_start) = split_answer_start(messages);
         let system = chat.iter().find(|m| m.role == Role::System);
         let mut text = match (self.render_as_is(chat, thinking), system) {
-            (Ok(text), Some(system)) if !text.contains(system.content.trim()) => {
+            (Ok(text), Some(system)) if !text.contains(system.content.trim()) && self.drops_system(chat, thinking, &text) => {
                 self.render_as_is(&fold_system(chat), thinking)?
             }
             (Ok(text), _) => text,
@@ -101,6 +106,14 @@ impl ChatTemplate {
         };
         text.push_str(answer_start);
         Ok(text)
+    }
+
+    /// Whether a chat that is rendered as `text` is rendered so whatever its system messages say. A template that leaves out a
+    /// command of its own, as SmolLM3's does with `/system_override`, does not drop the rest.
+    fn drops_system(&self, chat: &[Message], thinking: Option<bool>, text: &str) -> bool {
+        let mut other = chat.to_vec();
+        other.iter_mut().filter(|message| message.role == Role::System).for_each(|message| message.content.push('x'));
+        self.render_as_is(&other, thinking).is_ok_and(|other| other == text)
     }
 
     /// Returns the tags with which the model marks its reasoning. None if its template contains none that are known.
@@ -141,6 +154,7 @@ impl ChatTemplate {
         let chat = Value::from(minijinja::value::Serde(messages));
         let base = context! {
             messages => chat, bos_token => self.bos.as_str(), eos_token => self.eos.as_str(), add_generation_prompt => true,
+            tools => (), documents => (),
         };
         let values = match thinking {
             Some(on) => context! { enable_thinking => on, thinking => on, ..base },
@@ -152,12 +166,12 @@ impl ChatTemplate {
     }
 }
 
-/// Replaces `{% generation %}` blocks by conditions that always hold. They mark the assistant's text for training, and minijinja
+/// Replaces `{% generation %}` blocks by scopes without a variable of their own. They mark the assistant's text for training, and minijinja
 /// does not know them.
 fn without_generation(source: &str) -> String {
     static TAG: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\{%([-+]?)\s*(end)?generation\s*([-+]?)%\}").ok());
     let plain = |tag: &Captures<'_>| {
-        let word = if tag.get(2).is_some() { "endif" } else { "if true" };
+        let word = if tag.get(2).is_some() { "endwith" } else { "with" };
         format!("{{%{} {word} {}%}}", &tag[1], &tag[3])
     };
     TAG.as_ref().map_or_else(|| source.to_owned(), |pattern| pattern.replace_all(source, plain).into_owned())
@@ -209,65 +223,6 @@ fn fold_system(messages: &[Message]) -> Vec<Message> {
         folded.push(Message::user(standing.trim_end()));
     }
     folded
-}
-
-/// The widest indentation that a template may set. An indentation takes memory before anything is written.
-const MAX_INDENT: usize = 64;
-
-fn too_wide() -> minijinja::Error {
-    minijinja::Error::new(ErrorKind::InvalidOperation, format!("an indentation of more than {MAX_INDENT} spaces"))
-}
-
-/// The `indent` filter of minijinja, with a bound on the width.
-fn indent(
-    text: StringInput<'_>,
-    width: Option<usize>,
-    first: Option<bool>,
-    blank: Option<bool>,
-    kwargs: Kwargs,
-) -> Result<Value, minijinja::Error> {
-    let named: Option<usize> = kwargs.get("width")?;
-    if width.or(named).is_some_and(|width| width > MAX_INDENT) {
-        return Err(too_wide());
-    }
-    minijinja::filters::indent(text, width, first, blank, kwargs)
-}
-
-/// The `tojson` filter of Hugging Face: `json.dumps(value, ensure_ascii=False, indent=indent)`.
-fn to_json(value: &Value, kwargs: Kwargs) -> Result<String, minijinja::Error> {
-    let indent: Option<usize> = kwargs.get("indent")?;
-    kwargs.assert_all_used()?;
-    let fail = |e: serde_json::Error| minijinja::Error::new(ErrorKind::BadSerialization, e.to_string());
-    let mut out = Vec::new();
-    match indent {
-        Some(width) => {
-            if width > MAX_INDENT {
-                return Err(too_wide());
-            }
-            let spaces = vec![b' '; width];
-            let formatter = serde_json::ser::PrettyFormatter::with_indent(&spaces);
-            value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, formatter)).map_err(fail)?;
-        }
-        None => value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, PythonJson)).map_err(fail)?,
-    }
-    Ok(String::from_utf8_lossy(&out).into_owned())
-}
-
-/// Writes JSON with the separators of Python's `json.dumps`: `", "` and `": "`.
-struct PythonJson;
-
-impl serde_json::ser::Formatter for PythonJson {
-    fn begin_array_value<W: ?Sized + std::io::Write>(&mut self, out: &mut W, first: bool) -> std::io::Result<()> {
-        if first { Ok(()) } else { out.write_all(b", ") }
-    }
-
-    fn begin_object_key<W: ?Sized + std::io::Write>(&mut self, out: &mut W, first: bool) -> std::io::Result<()> {
-        if first { Ok(()) } else { out.write_all(b", ") }
-    }
-
-    fn begin_object_value<W: ?Sized + std::io::Write>(&mut self, out: &mut W) -> std::io::Result<()> {
-        out.write_all(b": ")
-    }
 }
 
 /// Joins an error and its causes to one line.
@@ -325,6 +280,28 @@ mod tests {
         let source = "{% for m in messages %}\n{%- generation -%}\n {{ m.content }} \n{%- endgeneration %}|{% endfor %}";
         let template = ChatTemplate::new(source, "", "").unwrap();
         assert_eq!(template.render(&[Message::user("hi"), Message::user("you")], None).unwrap(), "hi|you|");
+    }
+
+    #[test]
+    fn a_variable_of_a_generation_block_is_not_seen_behind_it() {
+        let source = "{% set x = 1 %}{% generation %}{% set x = 2 %}{{ x }}{% endgeneration %}{{ x }}";
+        assert_eq!(ChatTemplate::new(source, "", "").unwrap().render(&[Message::user("hi")], None).unwrap(), "21");
+    }
+
+    #[test]
+    fn line_breaks_tools_and_documents_are_as_in_transformers() {
+        let source = "{% if tools is defined and tools is none and not documents %}\r\nyes\r\n{% endif %}\r";
+        assert_eq!(ChatTemplate::new(source, "", "").unwrap().render(&[Message::user("hi")], None).unwrap(), "yes\n");
+        let source = "{% if tools is not none %}{{ raise_exception('tools') }}{% endif %}ok";
+        assert_eq!(ChatTemplate::new(source, "", "").unwrap().render(&[Message::user("hi")], None).unwrap(), "ok");
+    }
+
+    #[test]
+    fn a_system_message_that_the_template_shortens_is_not_moved() {
+        let source = "{% for m in messages %}<|{{ m.role }}|>{{ m.content.replace('/system_override', '').strip() }}{% endfor %}";
+        let template = ChatTemplate::new(source, "", "").unwrap();
+        let text = template.render(&[Message::system("Be /system_override brief."), Message::user("Why?")], None).unwrap();
+        assert_eq!(text, "<|system|>Be  brief.<|user|>Why?");
     }
 
     #[test]

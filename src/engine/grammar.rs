@@ -11,6 +11,8 @@ use llguidance::{Matcher, ParserFactory};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::schema::Enforceable;
+
 /// The form that a value must have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -25,7 +27,7 @@ pub enum Shape {
     Flag,
     /// A JSON list of strings in one line. Its items are from these strings, or any if this is empty.
     List(Vec<String>),
-    /// JSON in one line that matches this JSON schema.
+    /// JSON in one line that matches this JSON schema, but for the keywords that [`Enforceable`] leaves out.
     Json(Value),
 }
 
@@ -138,7 +140,7 @@ impl Rules {
             Shape::Number => r"/-?[0-9]{1,15}(\.[0-9]{1,9})?/".to_owned(),
             Shape::Flag => r#""true" | "false""#.to_owned(),
             Shape::List(values) => format!("%json {}", compact(&list_schema(values))),
-            Shape::Json(schema) => format!("%json {}", compact(schema)),
+            Shape::Json(schema) => format!("%json {}", compact(&Enforceable::new(schema).schema)),
         };
         self.0.push(format!("{name}: {rule}\n"));
         name

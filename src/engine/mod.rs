@@ -13,6 +13,7 @@ pub mod llama;
 pub mod memory;
 pub mod reasoning;
 mod request;
+pub mod schema;
 mod scoring;
 pub mod scripted;
 pub mod settings;

@@ -20,10 +20,13 @@ impl Tags {
         Self { open, close, end, after_open: "\n", after_close: "\n\n" }
     }
 
-    /// Returns the tags that a chat template contains. None if it contains none that are known.
+    /// Returns the tags that a chat template contains, of several those that it has most often. None if it contains none that are
+    /// known.
     #[must_use]
     pub fn from_template(source: &str) -> Option<Self> {
-        TAGS.into_iter().find(|tags| source.contains(tags.open) || source.contains(tags.close))
+        let mentions = |tags: &Self| source.matches(tags.open).count() + source.matches(tags.close).count();
+        // Of equally many, the first in the table: `max_by_key` returns the last.
+        TAGS.into_iter().rev().filter(|tags| mentions(tags) > 0).max_by_key(mentions)
     }
 
     /// Returns the text that opens reasoning after a rendered prompt. It is empty if the prompt ends with an opening tag.

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::section::Section;
 use super::suggestion::suggestion;
 use crate::config::module::OutputPlan;
+use crate::engine::schema::Enforceable;
 use crate::engine::{Grammar, Shape};
 use crate::program::layout::REASONING;
 use crate::program::parse;
@@ -73,8 +74,13 @@ fn read_schema(section: &Section<'_>, schema: &str, folder: &Path) -> Shape {
     };
     let shape = source.and_then(|source| {
         let schema = serde_json::from_str(&source).map_err(|e| format!("is no JSON: {e}"))?;
+        if let Some(keyword) = Enforceable::new(&schema).refused.first() {
+            return Err(format!("cannot be enforced: llguidance does not know {keyword}; leave it out"));
+        }
         let shape = Shape::Json(schema);
-        Grammar::value(&shape).check().map_err(|cause| format!("cannot be enforced: {cause}"))?;
+        // The rest of the message is the whole grammar.
+        let first_line = |cause: String| cause.lines().next().unwrap_or_default().to_owned();
+        Grammar::value(&shape).check().map_err(|cause| format!("cannot be enforced: {}", first_line(cause)))?;
         Ok(shape)
     });
     shape.unwrap_or_else(|problem| {

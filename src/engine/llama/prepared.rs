@@ -21,6 +21,7 @@ use crate::engine::error::EngineError;
 use crate::engine::grammar::Grammar;
 use crate::engine::memory::{CacheType, Share};
 use crate::engine::reasoning;
+use crate::engine::request::Message;
 use crate::engine::settings::{ModelFile, Tuning};
 use crate::gguf::Header;
 use crate::tokenizer;
@@ -95,6 +96,8 @@ impl PreparedModel {
         let vocab = vocabulary.vocab();
         let (bos, eos) = (special_text(&vocab, vocab.bos()), special_text(&vocab, vocab.eos()));
         let template = ChatTemplate::new(source, &bos, &eos).map_err(|e| error(e.to_string()))?;
+        // A template that cannot render a plain chat would refuse every rollout.
+        template.render_for_answer(&[Message::user("Hello.")], false).map_err(|e| error(e.to_string()))?;
         let tag_tokens =
             reasoning::TAG_TOKENS.iter().filter_map(|text| match vocab.tokenize(text.as_bytes(), false, true).as_slice() {
                 &[token] => Some(token),

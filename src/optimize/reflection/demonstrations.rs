@@ -1,6 +1,10 @@
 //! Worked examples: labelled training examples, and calls of the search that were right or are corrected.
 
-use crate::data::Example;
+use serde_json::Value;
+
+use crate::data::{Example, to_text};
+use crate::engine::Shape;
+use crate::engine::schema::in_declared_order;
 use crate::evaluate::Scored;
 use crate::program::{Demonstration, Module, ModuleText, render};
 
@@ -33,13 +37,22 @@ pub fn labelled_demonstration(
     solution: &dyn Fn(&Example) -> Option<String>,
 ) -> Option<Demonstration> {
     let values: Vec<(String, String)> =
-        module.outputs.iter().map(|name| Some((name.clone(), example.text(module.label(name))?))).collect::<Option<_>>()?;
+        module.outputs.iter().map(|name| Some((name.clone(), label_text(module, name, example)?))).collect::<Option<_>>()?;
     let reasoning = if text.reasoning { Some(solution(example)?) } else { None };
     let answer = render::worked_answer(reasoning.as_deref(), &values);
     let input =
         |name: &String| example.fields.contains_key(name).then(|| (name.clone(), example.input(name).unwrap_or_default()));
     let inputs = module.inputs.iter().map(input).collect::<Option<_>>()?;
     Some(Demonstration { id: example.id.clone(), inputs, answer })
+}
+
+/// Returns the right value of an output as an answer has it: the properties of an object stand in the order of its schema. None if the
+/// example has no such label.
+fn label_text(module: &Module, output: &str, example: &Example) -> Option<String> {
+    let text = example.text(module.label(output))?;
+    let Some(Shape::Json(schema)) = module.shapes.get(output) else { return Some(text) };
+    let value: Option<Value> = serde_json::from_str(&text).ok();
+    Some(value.map_or(text, |value| to_text(&in_declared_order(&value, schema))))
 }
 
 /// Whether a module's call was right: its own score if the metric gives one, else the rollout's, is 1. None if the rollout is
