@@ -128,7 +128,15 @@ fn public_files_become_rows_of_ours() {
         "supporting_facts": { "title": ["Zembla", "Ada", "Ada"], "sent_id": [0, 0, 2] },
         "context": { "title": ["Ada"], "sentences": [["Ada lives."]] },
     });
-    assert_eq!(convert("hotpotqa", "hotpot.jsonl", &lines(&[columns]), &[]).unwrap(), [wanted]);
+    assert_eq!(convert("hotpotqa", "hotpot.jsonl", &lines(&[columns]), &[]).unwrap(), std::slice::from_ref(&wanted));
+    // The same as pandas and DuckDB write it.
+    let objects = json!({
+        "id": "5a8b", "question": "Who?", "answer": "Ada", "type": "bridge", "level": "hard",
+        "supporting_facts": [{ "title": "Zembla", "sent_id": 0 }, { "sent_id": 0, "title": "Ada" }],
+        "context": [{ "title": "Ada", "sentences": ["Ada lives.", " So it is."] }, { "title": "Zembla", "sentences": ["A land."] }],
+    });
+    let found = convert("hotpotqa", "hotpot.jsonl", &lines(&[objects]), &["--corpus", "corpus.jsonl"]).unwrap();
+    assert_eq!(found, [std::slice::from_ref(&wanted), &corpus[..]].concat());
 
     let hover = json!([{ "uid": "0b6", "claim": "It is so.", "supporting_facts": [["A", 1], ["B", 0], ["A", 0]], "label": "NOT_SUPPORTED", "num_hops": 2, "hpqa_id": "x" }]);
     assert_eq!(
@@ -192,6 +200,28 @@ fn any_table_becomes_rows_and_parquet_needs_pyarrow() {
     match output.status.success() {
         true => assert_eq!(converted.unwrap(), [json!({ "q": "why", "n": [1, 2] })]),
         false => assert!(converted.unwrap_err().contains("rows.parquet: Parquet files need pyarrow: pip install pyarrow")),
+    }
+}
+
+/// The numbers of classes that the package `datasets` writes get their names from the schema's metadata. Without pyarrow, which
+/// CI need not have, there is nothing to test.
+#[test]
+fn classes_of_a_parquet_file_get_their_names() {
+    let written = r#"
+import json, sys, pyarrow, pyarrow.parquet
+label = {"names": ["neg", "pos"], "_type": "ClassLabel"}
+features = {"label": label, "tags": {"feature": label, "_type": "List"}, "s": {"k": label}, "spans": [{"kind": label}]}
+rows = [{"label": 1, "tags": [0, 1], "s": {"k": 1}, "spans": [{"kind": 0}]}, {"label": -1, "tags": [], "s": None, "spans": None}]
+table = pyarrow.Table.from_pylist(rows)
+metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+pyarrow.parquet.write_table(table.replace_schema_metadata(metadata), sys.argv[1])
+"#;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let output = Command::new("python3").args(["-c", written]).arg(file.path()).output().unwrap();
+    if output.status.success() {
+        let rows = convert("table", "rows.parquet", &fs::read(file.path()).unwrap(), &[]).unwrap();
+        let first = json!({ "label": "pos", "tags": ["neg", "pos"], "s": { "k": "pos" }, "spans": [{ "kind": "neg" }] });
+        assert_eq!(rows, [first, json!({ "label": null, "tags": [], "s": null, "spans": null })]);
     }
 }
 
