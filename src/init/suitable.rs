@@ -123,10 +123,13 @@ fn fields_of(objects: &[&Value]) -> (Vec<String>, Vec<String>) {
     (names(equal), names(close))
 }
 
-/// Whether the texts of a field are labels with `|`, `;` or commas between them: in a quarter of the rows or more, and each label
+/// Whether the texts of a field are lists as Python prints them, or labels with `|`, `;` or commas between them: in a quarter of the rows or more, and each label
 /// occurs more than once. Between commas, which are in names too ("Paris, France"), most labels must also stand alone.
 fn are_several_labels(rows: &[Example], field: &str) -> bool {
     let texts: Vec<&str> = rows.iter().filter_map(|row| row.fields.get(field)?.as_str()).collect();
+    if !texts.is_empty() && texts.len() == rows.len() && texts.iter().all(|text| text.starts_with('[') && text.ends_with(']')) {
+        return true;
+    }
     ['|', ';', ','].into_iter().any(|mark| {
         let several = texts.iter().filter(|text| text.contains(mark)).count();
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
@@ -201,6 +204,7 @@ mod tests {
         assert_eq!(of(&["drama|crime", "drama", "crime|comedy", "comedy"]), "set");
         assert_eq!(of(&["drama, crime", "drama", "crime"]), "set");
         assert_eq!(of(&["drama; crime", "comedy; drama", "crime; comedy"]), "set");
+        assert_eq!(of(&["['drama', 'crime']", "['drama']", "[]"]), "set");
         assert_eq!(of(&["Paris, France", "Lyon, France", "Bonn, Germany"]), "label");
         assert_eq!(of(&["good", "bad"]), "label");
     }
@@ -210,6 +214,7 @@ mod tests {
         let metric = |answer: fn(usize) -> String| suitable(|n| json!(answer(n)), "answer").kind;
         assert_eq!(metric(|n| format!("{n}.5 EUR")), "number");
         assert_eq!(metric(|n| format!("{n} km")), "number");
+        assert_eq!(metric(|n| format!("{n} 000")), "number");
         assert_eq!(metric(|n| format!("{n}.5 {}", if n.is_multiple_of(2) { "EUR" } else { "USD" })), "f1");
     }
 }

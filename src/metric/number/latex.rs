@@ -30,6 +30,8 @@ pub(super) fn plain(text: &str) -> String {
         (pattern!(r"\{,\}"), ","),
         (pattern!(r"\\[dt]?frac\s*\{\s*([0-9]+)\s*\}\s*\{\s*([0-9]+)\s*\}"), "$1/$2"),
         (pattern!(r"\\[dt]?frac\s*([0-9])\s*([0-9])"), "$1/$2"),
+        // A power as programs write it.
+        (pattern!(r"([0-9]) ?\*\* ?([-+]?[0-9])"), "$1^$2"),
         (pattern!(r"\\times\b|\\cdot\b|[·⋅∙✕]"), "×"),
         (pattern!(r"\^\s*\{\s*([-+]?[0-9]+)\s*\}"), "^$1"),
         (pattern!(r"\\([$%])"), "$1"),

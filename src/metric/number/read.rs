@@ -42,17 +42,29 @@ const CURRENCY: [char; 6] = ['$', '€', '£', '¥', '₹', '₽'];
 /// The codes of currencies that may stand directly before the digits.
 const CODES: [&str; 10] = ["USD", "EUR", "GBP", "CHF", "JPY", "CNY", "INR", "CAD", "AUD", "Rs"];
 
-/// Returns what can be one number: digits with marks within, a fraction behind a whole number, an exponent.
+/// Returns what can be one number: digits with marks within, groups of three digits with spaces, a whole number and a fraction; each
+/// with an exponent or a power.
 fn tokens(text: &str) -> Vec<Match<'_>> {
-    // Groups of three digits with spaces; a whole number and a fraction; digits with marks within.
-    let pattern = pattern!(
-        r"(?x)
-        (?: [0-9]{1,3} (?: \ [0-9]{3} )+ \b (?: [.,][0-9]+ )?
-          | [0-9]{1,3} \ [0-9]+ / [0-9]+
-          | \.? [0-9]+ (?: [.,'_:/-] [0-9]+ )* )
-        (?: [eE] [-+]? [0-9]+ | \ ? [×x*] \ ? 10 \^ [-+]? [0-9]+ | \^ [-+]? [0-9]+ )?"
+    let spaced = pattern!(
+        r"(?x) (?: [0-9]{1,3} (?: \ [0-9]{3} )+ (?: [.,][0-9]+ )? | [0-9]{1,3} \ [0-9]+ / [0-9]+ )
+        (?: \ ? [×x*] \ ? 10 \^ [-+]? [0-9]+ )?"
     );
-    pattern.map_or_else(Vec::new, |pattern| pattern.find_iter(text).collect())
+    let unspaced = pattern!(
+        r"(?x) \.? [0-9]+ (?: [.,'_:/-] [0-9]+ )*
+        (?: [eE] [-+]? [0-9]+ | \ ? [×x*] \ ? 10 \^ [-+]? [0-9]+ | \^ [-+]? [0-9]+ (?: \.[0-9]+ )? )?"
+    );
+    let (Some(spaced), Some(unspaced)) = (spaced, unspaced) else { return Vec::new() };
+    let (mut found, mut at) = (Vec::new(), 0);
+    while let Some(token) = unspaced.find_at(text, at) {
+        // The digits behind a space belong to the number only if no more digits or parts follow.
+        let longer = spaced.find_at(text, token.start()).filter(|longer| {
+            longer.start() == token.start() && !text[longer.end()..].starts_with(|c: char| c.is_ascii_digit() || c == '/')
+        });
+        let token = longer.filter(|longer| longer.end() > token.end()).unwrap_or(token);
+        at = token.end();
+        found.push(token);
+    }
+    found
 }
 
 /// Returns the last number of a text: that in the last `\boxed{…}` if there is one, else that behind the last `####`, else the last.
@@ -115,7 +127,7 @@ fn read(text: &str, token: Match<'_>) -> Last {
     let (before, behind) = (&text[..token.start()], &text[token.end()..]);
     let number = magnitude(token.as_str(), before).and_then(|number| scaled(number, before, behind));
     let number = number.and_then(|number| signed(number, before)).filter(|number| number.value.is_finite());
-    let is_percent = pattern!(r"^ ?(?:%|percent\b)").is_some_and(|percent| percent.is_match(behind));
+    let is_percent = pattern!(r"^ ?(?:%|per ?cent\b)").is_some_and(|percent| percent.is_match(behind));
     match number {
         Some(number) => Last::Number(Reading { is_percent, ..number }),
         None => Last::Unreadable(shown(text, token)),
@@ -140,7 +152,7 @@ fn magnitude(token: &str, before: &str) -> Option<Reading> {
         return Some(whole_reading(decimal(&parts[1])?.shifted(power)));
     }
     if let Some((base, power)) = token.split_once('^') {
-        let value = decimal(base)?.value().powi(power.parse().ok()?);
+        let value = decimal(base)?.value().powf(power.parse().ok()?);
         return Some(Reading { value, exact: None, is_percent: false });
     }
     if let Some((over, under)) = token.split_once('/') {
@@ -185,23 +197,39 @@ fn decimal(digits: &str) -> Option<Decimal> {
     Decimal::new(whole, part)
 }
 
+/// The words and signs of multiples that may stand behind a number, with the power of ten. The second pattern of a power is for signs
+/// that must stand directly behind the digits or an amount of money.
+fn multiple(before: &str, behind: &str) -> Option<i64> {
+    let is = |pattern: Option<&regex::Regex>| pattern.is_some_and(|pattern| pattern.is_match(behind));
+    let has_currency = before.ends_with(CURRENCY);
+    let powers = [
+        (2, is(pattern!(r"^ ?[百백]")), false),
+        (3, is(pattern!(r"^ ?(?:thousand|Tsd|tausend)\b|^ ?[千천]")), is(pattern!(r"^[kK]\b"))),
+        (4, is(pattern!(r"^ ?[万萬만]")), false),
+        (5, is(pattern!(r"^ ?lakh\b")), false),
+        (6, is(pattern!(r"^ ?(?i:millions?|millionen|millones|mio)\b")), is(pattern!(r"^(?:M|mn)\b"))),
+        (7, is(pattern!(r"^ ?crores?\b")), false),
+        (8, is(pattern!(r"^ ?[億亿억]")), false),
+        (9, is(pattern!(r"^ ?(?i:billions?|milliarden?|milliards?|mrd)\b")), is(pattern!(r"^(?:B|bn)\b"))),
+        (12, is(pattern!(r"^ ?(?i:trillions?)\b")), is(pattern!(r"^(?:tn)\b"))),
+    ];
+    let spaced_out = [(6, is(pattern!(r"^ ?(?:m|M|mn)\b"))), (9, is(pattern!(r"^ ?(?:b|B|bn)\b")))];
+    let found = powers.into_iter().find(|(_, by_word, by_sign)| *by_word || *by_sign).map(|(power, _, _)| power);
+    found.or_else(|| spaced_out.into_iter().find(|(_, is_it)| has_currency && *is_it).map(|(power, _)| power))
+}
+
 /// Multiplies a number by what stands directly behind it, as in "5 million" and "50K". None where a sign or a name makes another
-/// number of it: "2π", "√2", "±3", "0x1F".
+/// number of it: "2π", "√2", "±3", "log(2)", "0x1F", "5万3千".
 fn scaled(number: Reading, before: &str, behind: &str) -> Option<Reading> {
     let is = |pattern: Option<&regex::Regex>, text: &str| pattern.is_some_and(|pattern| pattern.is_match(text));
     let is_name = is(pattern!(r"^[A-Za-z]+[0-9]"), behind) && !is(pattern!(r"^(?:[cmkd]?m|ft|in|yd|mi)[23]\b"), behind);
-    if is_name || is(pattern!(r"^ ?(?:π|\\pi|pi\b|\\sqrt|√)"), behind) || is(pattern!(r"(?:√|\\sqrt\s*\{?|±|\\pm) ?$"), before)
-    {
+    let is_changed_behind = is(pattern!(r"^ ?(?:π|\\pi|pi\b|\\sqrt|√)"), behind);
+    let is_changed_before =
+        is(pattern!(r"(?:√|±|\\pm|[0-9][万萬만億亿억千천百백]|(?:sqrt|\bln|\blog|\bsin|\bcos|\btan|\bexp) ?[({]?) ?$"), before);
+    if is_name || is_changed_behind || is_changed_before {
         return None;
     }
-    let has_currency = before.ends_with(CURRENCY);
-    let power = match () {
-        () if is(pattern!(r"^(?:[kK]| thousand)\b"), behind) => 3,
-        () if is(pattern!(r"^ ?million\b"), behind) || has_currency && is(pattern!(r"^ ?(?:m|M|mn)\b"), behind) => 6,
-        () if is(pattern!(r"^ ?billion\b"), behind) || has_currency && is(pattern!(r"^ ?(?:b|B|bn)\b"), behind) => 9,
-        () if is(pattern!(r"^ ?trillion\b"), behind) => 12,
-        () => return Some(number),
-    };
+    let Some(power) = multiple(before, behind) else { return Some(number) };
     let exact = number.exact.map(|exact| exact.shifted(power));
     let value = exact.as_ref().map_or(number.value * 10_f64.powi(power as i32), Decimal::value);
     Some(Reading { value, exact, ..number })
@@ -218,7 +246,7 @@ fn signed(number: Reading, before: &str) -> Option<Reading> {
             }
         }
         true
-    } else if before.ends_with('^') {
+    } else if is_joined(before) {
         return None;
     } else {
         // Between two numbers, "minus" is no sign.
@@ -228,4 +256,10 @@ fn signed(number: Reading, before: &str) -> Option<Reading> {
         return Some(number);
     }
     Some(Reading { value: -number.value, exact: number.exact.as_ref().map(Decimal::negated), ..number })
+}
+
+/// Whether a text ends with a mark that joins the next digits to something before them: a power of a bracket, or digits that were
+/// read as another number.
+fn is_joined(before: &str) -> bool {
+    before.ends_with('^') || pattern!(r"[0-9][/:'_]$").is_some_and(|joint| joint.is_match(before))
 }
