@@ -187,7 +187,7 @@ mod tests {
             assert_eq!(suitable.kind, "set");
             suitable.keys.into_iter().map(|(key, names)| format!("{key} {}", names.join(" "))).collect::<Vec<_>>().join(", ")
         };
-        let entity = |n: usize| json!([{"type": if n % 2 == 0 { "person" } else { "place" }, "text": format!("name {n}"), "start": n, "end": n + 5}]);
+        let entity = |n: usize| json!([{"type": if n.is_multiple_of(2) { "person" } else { "place" }, "text": format!("name {n}"), "start": n, "end": n + 5}]);
         assert_eq!(keys(&entity), "equal type, close text");
         assert_eq!(
             keys(&|n| json!([{"item": format!("thing {n}"), "quantity": n % 3, "price": 1.5}])),

@@ -28,7 +28,7 @@ pub(super) fn plain(text: &str) -> String {
     let rules = [
         (pattern!(r"\\[,;:! ]|\\(?:left|right|displaystyle|mathbf)\b"), ""),
         (pattern!(r"\{,\}"), ","),
-        (pattern!(r"\\[dt]?frac\s*\{\s*([0-9]+)\s*\}\s*\{\s*([0-9]+)\s*\}"), "$1/$2"),
+        (pattern!(r"\\[dt]?frac\s*\{\s*(-?[0-9.]+)\s*\}\s*\{\s*([0-9.]+)\s*\}"), "$1/$2"),
         (pattern!(r"\\[dt]?frac\s*([0-9])\s*([0-9])"), "$1/$2"),
         // A power as programs write it.
         (pattern!(r"([0-9]) ?\*\* ?([-+]?[0-9])"), "$1^$2"),
@@ -118,6 +118,7 @@ mod tests {
         for (text, wanted) in [
             (r"\frac{3}{4}", "3/4"),
             (r"-\dfrac34", "-3/4"),
+            (r"\tfrac{-1}{2}", "-1/2"),
             ("1½", "1 1/2"),
             ("3.2 × 10⁻⁸", "3.2 × 10^-8"),
             (r"3.2 \times 10^{8}", "3.2 × 10^8"),

@@ -219,13 +219,13 @@ fn multiple(before: &str, behind: &str) -> Option<i64> {
 }
 
 /// Multiplies a number by what stands directly behind it, as in "5 million" and "50K". None where a sign or a name makes another
-/// number of it: "2π", "√2", "±3", "log(2)", "0x1F", "5万3千".
+/// number of it: "2π", "π/2", "√2", "±3", "log(2)", "4i", "0x1F", "5万3千".
 fn scaled(number: Reading, before: &str, behind: &str) -> Option<Reading> {
     let is = |pattern: Option<&regex::Regex>, text: &str| pattern.is_some_and(|pattern| pattern.is_match(text));
     let is_name = is(pattern!(r"^[A-Za-z]+[0-9]"), behind) && !is(pattern!(r"^(?:[cmkd]?m|ft|in|yd|mi)[23]\b"), behind);
-    let is_changed_behind = is(pattern!(r"^ ?(?:π|\\pi|pi\b|\\sqrt|√)"), behind);
-    let is_changed_before =
-        is(pattern!(r"(?:√|±|\\pm|[0-9][万萬만億亿억千천百백]|(?:sqrt|\bln|\blog|\bsin|\bcos|\btan|\bexp) ?[({]?) ?$"), before);
+    let is_changed_behind = is(pattern!(r"^ ?(?:π|\\pi|pi\b|\\sqrt|√)|^i\b"), behind);
+    let is_changed_before = is(pattern!(r"(?:√|±|\\pm|[0-9][万萬만億亿억千천百백]) ?$|\\[dt]?frac\S*$|[\p{L})}]/$"), before)
+        || is(pattern!(r"(?:sqrt|\b(?:ln|log|sin|cos|tan|exp)) ?[({]?$"), before);
     if is_name || is_changed_behind || is_changed_before {
         return None;
     }

@@ -71,10 +71,10 @@ mod tests {
     fn tried(similarities: &[Vec<f64>], used: &mut Vec<usize>) -> f64 {
         let Some((first, rest)) = similarities.split_first() else { return 0.0 };
         let mut best = tried(rest, used);
-        for column in 0..first.len() {
+        for (column, similarity) in first.iter().enumerate() {
             if !used.contains(&column) {
                 used.push(column);
-                best = best.max(first[column] + tried(rest, used));
+                best = best.max(similarity + tried(rest, used));
                 used.pop();
             }
         }

@@ -70,7 +70,8 @@ fn written_items(text: &str, known: &[&str]) -> Vec<String> {
     let parts: Vec<&str> = mark.map_or_else(|| vec![text], |mark| text.split(mark).collect());
     let items = parts.into_iter().map(|part| without_bullet(part.trim()));
     // A line that introduces a list is no item.
-    items.filter(|item| !item.is_empty() && !(mark == Some('\n') && item.ends_with(':'))).map(without_quotes).collect()
+    let introduces = |item: &str| mark == Some('\n') && item.ends_with(':');
+    items.filter(|item| !item.is_empty() && !introduces(item)).map(without_quotes).collect()
 }
 
 /// Returns a line of a list without the bullet or number before it.
@@ -120,9 +121,9 @@ mod tests {
         for text in
             [format!("[{one}, {two}]"), format!("Here:\n```\n{{\"entities\": [{one}, {two}]}}\n```"), format!("{one}\n{two}")]
         {
-            assert_eq!(items(&text, &[one.clone()]), Some(vec![one.clone(), two.clone()]), "{text}");
+            assert_eq!(items(&text, std::slice::from_ref(&one)), Some(vec![one.clone(), two.clone()]), "{text}");
         }
-        assert_eq!(items(&two.to_string(), &[one.clone()]), Some(vec![two]));
+        assert_eq!(items(&two.to_string(), std::slice::from_ref(&one)), Some(vec![two]));
         assert_eq!(items("Bonn is a place", &[one]), None);
     }
 }
