@@ -148,7 +148,7 @@ impl Metric for Set {
             expected.iter().map(|expected| given.iter().map(|given| self.similarity(expected, given)).collect()).collect();
         let pairs: Vec<(usize, usize, f64)> =
             best_pairs(&similarities).into_iter().map(|(row, column)| (row, column, similarities[row][column])).collect();
-        let sum: f64 = pairs.iter().map(|(_, _, similarity)| similarity).sum();
+        let sum = pairs.iter().fold(0.0, |sum, (_, _, similarity)| sum + similarity);
         let score = (2.0 * sum / (expected.len() + given.len()) as f64).clamp(0.0, 1.0);
         if score >= 1.0 {
             return Ok(Judgement::new(1.0, format!("Correct: {}.", right())));
@@ -195,6 +195,7 @@ mod tests {
         ] {
             assert!((judged(&plain(), expected.clone(), given).score - score).abs() < 1e-9, "{expected} {given}");
         }
+        assert!(judged(&plain(), json!(["drama"]), "crime").feedback.contains(" by 0.00 (F1)"));
         let part = judged(&plain(), json!(["drama", "crime"]), "drama, comedy");
         assert_eq!(
             part.feedback,
