@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::command::{self, CommandPlan};
 use super::fingerprint::Keys;
 use super::model::ModelRef;
-use crate::metric::{CodeSettings, Counting, Fetched, Kind};
+use crate::metric::{CodeSettings, Counting, Fetched, Kind, Normalization};
 
 /// `[metric]`
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -24,14 +24,21 @@ pub enum MetricPlan {
     },
     /// An output must be the expected number.
     Number {
-        /// The field of the row with the expected number. It must be one number and nothing else, apart from a currency, a unit
-        /// or a percent sign, or a worked solution that ends with `#### 42`.
+        /// The field of the row with the expected number. It must be one number or fraction and nothing else, apart from a
+        /// currency, a unit or a percent sign, or a worked solution that ends with `#### 42`.
         field: String,
         /// The output that is compared with it; left out: the output of the same name.
         output: String,
         /// A field of the row with a worked solution, for the feedback and for demonstrations; left out: none.
         #[serde(skip_serializing_if = "Option::is_none")]
         solution: Option<String>,
+        /// The largest difference, as a share of the expected number; left out: none is allowed between whole numbers, and
+        /// `1e-9` between others. If `absolute` is given too, one of both is enough.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        relative: Option<f64>,
+        /// The largest difference; left out: see `relative`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        absolute: Option<f64>,
     },
     /// Several fields are compared, with weights.
     Json {
@@ -42,13 +49,14 @@ pub enum MetricPlan {
         /// or for all outputs of the last module.
         weights: BTreeMap<String, f64>,
     },
-    /// An output must be the expected text. Case, punctuation and articles do not count, unless the expected text has nothing
-    /// else (`A`, `+`).
+    /// An output must be the expected text.
     Exact {
         /// The field of the row with the expected text, or with a list of texts of which one is enough.
         field: String,
         /// The output that is compared with it; left out: the output of the same name.
         output: String,
+        /// What does not count.
+        normalize: Normalization,
     },
     /// The words of an output are compared with the words of the expected text.
     F1 {
@@ -56,6 +64,22 @@ pub enum MetricPlan {
         field: String,
         /// The output that is compared with it; left out: the output of the same name.
         output: String,
+        /// What does not count.
+        normalize: Normalization,
+    },
+    /// The items of a list are compared with those of the expected list. Their order does not count.
+    Set {
+        /// The field of the row with the expected list, or with a text that holds one.
+        field: String,
+        /// The output that holds the list; left out: the output of the same name.
+        output: String,
+        /// For items that are objects: the fields that must be equal; left out: all fields of the row's objects that are not in
+        /// `close`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        equal: Option<Vec<String>>,
+        /// For items that are objects: the fields whose words may be partly right, as by `f1`; left out: none.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        close: Vec<String>,
     },
     /// Texts must occur in an output.
     Contains {
@@ -116,7 +140,7 @@ pub enum MetricPlan {
 
 /// The keys of all kinds of metrics. The tables of `part` and `quality` are metrics again.
 pub(super) static KEYS: Keys = Keys {
-    inside: "kind field output solution weights pattern fields score constraint steps",
+    inside: "kind field output solution relative absolute normalize equal close weights pattern fields score constraint steps",
     tables: &[("part", &PART_KEYS), ("quality", &KEYS)],
     same_table: &[&PRIVACY_KEYS, &JUDGE_KEYS, &command::KEYS, &CODE_KEYS],
     ..Keys::NONE
@@ -239,6 +263,7 @@ impl MetricPlan {
             | Self::Number { output, .. }
             | Self::Exact { output, .. }
             | Self::F1 { output, .. }
+            | Self::Set { output, .. }
             | Self::Contains { output, .. }
             | Self::Regex { output, .. }
             | Self::Constraints { output, .. } => vec![output],
@@ -277,8 +302,9 @@ impl MetricPlan {
         match self {
             Self::Label { field, output }
             | Self::Number { field, output, .. }
-            | Self::Exact { field, output }
-            | Self::F1 { field, output }
+            | Self::Exact { field, output, .. }
+            | Self::F1 { field, output, .. }
+            | Self::Set { field, output, .. }
                 if field != output =>
             {
                 BTreeMap::from([(output.clone(), field.clone())])

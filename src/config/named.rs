@@ -1,7 +1,7 @@
 //! The names of choices in a task file.
 
 use crate::engine::memory::CacheType;
-use crate::metric::{Counting, Fetched, Passing};
+use crate::metric::{Counting, Fetched, Normalization, Passing};
 use crate::program::layout::{Cue, Examples, Fields, Turn};
 
 /// An enum whose values a task file gives by name.
@@ -21,6 +21,10 @@ impl Named for Counting {
 
 impl Named for Fetched {
     const NAMES: &'static [(&'static str, Self)] = &[("recall", Self::Recall), ("f1", Self::F1)];
+}
+
+impl Named for Normalization {
+    const NAMES: &'static [(&'static str, Self)] = &[("text", Self::Text), ("hotpotqa", Self::Hotpotqa)];
 }
 
 impl Named for Passing {

@@ -1,13 +1,10 @@
 //! Infers a first task from the rows of a data file: the field with the answers, a metric that suits them, and the splits.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use super::suitable::{SuitableMetric, suitable_metric};
 use crate::data::{DataError, Dataset, Example, counted, listed};
-use crate::engine::ModelId;
 use crate::hash::number;
-use crate::metric::{Metric, Number};
-use crate::optimize::reflection::profile::{self, ValueKind};
-use crate::program::{Layout, Module};
 
 /// Usual names of the field with the answers, the likeliest first.
 const ANSWER_NAMES: [&str; 20] = [
@@ -49,10 +46,8 @@ pub struct InferredTask {
     pub inputs: Vec<String>,
     /// The field with the answers.
     pub output: String,
-    /// The `kind` of a metric that suits the answers.
-    pub metric: &'static str,
-    /// Why this metric suits them, as a clause: "it is a number".
-    pub reason: &'static str,
+    /// A metric that suits the answers.
+    pub metric: SuitableMetric,
     /// A number of tokens that is more than enough for the longest answer.
     pub max_tokens: usize,
 }
@@ -105,54 +100,9 @@ pub fn infer_task(rows: &[Example], inputs: &[String], output: Option<&str>) -> 
     if inputs.is_empty() {
         return Err(format!("its rows have no field in common but `{output}`; an input and an answer are needed"));
     }
-    let SuitableMetric { kind: metric, reason } = suitable_metric(rows, &inputs, &output);
+    let metric = suitable_metric(rows, &inputs, &output);
     let longest = rows.iter().filter_map(|row| row.text(&output)).map(|text| text.chars().count()).max().unwrap_or(0);
-    Ok(InferredTask { inputs, output, metric, reason, max_tokens: (longest / 2 + 8).clamp(16, 1024) })
-}
-
-struct SuitableMetric {
-    kind: &'static str,
-    reason: &'static str,
-}
-
-fn suitable_metric(rows: &[Example], inputs: &[String], output: &str) -> SuitableMetric {
-    // The profile needs a module. This one asks no model, so its other values do not matter.
-    let module = Module {
-        name: "m".into(),
-        inputs: inputs.to_vec(),
-        outputs: vec![output.to_owned()],
-        shapes: BTreeMap::new(),
-        max_tokens: 1,
-        temperature: 0.0,
-        top_p: 1.0,
-        model: ModelId(0),
-        layout: Layout::default(),
-        frozen: false,
-        keep: Vec::new(),
-        labels: BTreeMap::new(),
-    };
-    let (kind, reason) = match profile::profile_module(&module, rows).into_iter().next().map(|output| output.kind) {
-        Some(ValueKind::Text(_) | ValueKind::Span { .. }) if are_numbers(rows, output) => ("number", "it is a number"),
-        Some(ValueKind::Set(_)) => ("label", "its values come from a small set"),
-        Some(ValueKind::Flag) => ("label", "it is true or false"),
-        Some(ValueKind::Number) => ("number", "it is a number"),
-        Some(ValueKind::Object(_)) => ("json", "it is a JSON object"),
-        Some(ValueKind::List(_)) => ("contains", "it is a list"),
-        Some(ValueKind::Span { .. }) => ("exact", "it is copied from an input"),
-        Some(ValueKind::Text(_)) | None => ("f1", "it is free text"),
-    };
-    SuitableMetric { kind, reason }
-}
-
-/// Whether the metric `number` can read all values of a field, and all of them have the same unit. The metric does not compare
-/// units.
-fn are_numbers(rows: &[Example], field: &str) -> bool {
-    let metric = Number::new(field, field, None);
-    let is_unit = |c: &char| c.is_alphabetic() || matches!(c, '$' | '€' | '£' | '¥' | '₹' | '%');
-    // In a worked solution, the answer stands behind the last `####`.
-    let unit = |text: String| text.rsplit("####").next().unwrap_or_default().chars().filter(is_unit).collect::<String>();
-    let units: BTreeSet<String> = rows.iter().filter_map(|row| row.text(field)).map(unit).collect();
-    units.len() == 1 && rows.iter().all(|row| metric.check(row).is_ok())
+    Ok(InferredTask { inputs, output, metric, max_tokens: (longest / 2 + 8).clamp(16, 1024) })
 }
 
 /// Reads all rows of a data file.
@@ -206,25 +156,15 @@ mod tests {
     fn the_answer_and_its_metric_are_found() {
         let inferred = |row: fn(usize) -> Value| infer_task(&rows(row, 12), &[], None).unwrap();
         let label = inferred(|n| json!({ "id": n, "Category": if n % 2 == 0 { "a" } else { "b" }, "text": format!("text {n}") }));
-        assert_eq!((label.output.as_str(), label.metric, label.inputs), ("Category", "label", vec!["text".to_owned()]));
+        assert_eq!((label.output.as_str(), label.metric.kind, label.inputs), ("Category", "label", vec!["text".to_owned()]));
         let number = inferred(|n| json!({ "question": format!("{n} and {n}?"), "answer": (n * 7919).to_string() }));
-        assert_eq!((number.output.as_str(), number.metric), ("answer", "number"));
+        assert_eq!((number.output.as_str(), number.metric.kind), ("answer", "number"));
         let object = inferred(|n| json!({ "text": "t", "facts": { "n": n } }));
-        assert_eq!((object.output.as_str(), object.metric), ("facts", "json"), "the last field, where no name tells");
+        assert_eq!((object.output.as_str(), object.metric.kind), ("facts", "json"), "the last field, where no name tells");
         let span = inferred(|n| json!({ "text": format!("ask word{n}x now"), "answer": format!("word{n}x") }));
-        assert_eq!(span.metric, "exact");
+        assert_eq!(span.metric.kind, "exact");
         let text = inferred(|n| json!({ "text": "t", "summary": format!("Something was said by person {}", "x".repeat(n)) }));
-        assert_eq!(text.metric, "f1");
-    }
-
-    #[test]
-    fn numbers_with_a_unit_are_numbers_where_all_have_the_same() {
-        let metric = |row: fn(usize) -> Value| infer_task(&rows(row, 12), &[], None).unwrap().metric;
-        assert_eq!(metric(|n| json!({ "text": "t", "answer": format!("{n}.5 EUR") })), "number");
-        assert_eq!(metric(|n| json!({ "text": format!("it is {n} km"), "answer": format!("{n} km") })), "number");
-        let mixed =
-            |n: usize| json!({ "text": "t", "answer": format!("{n}.5 {}", if n.is_multiple_of(2) { "EUR" } else { "USD" }) });
-        assert_eq!(metric(mixed), "f1");
+        assert_eq!(text.metric.kind, "f1");
     }
 
     #[test]

@@ -2,23 +2,28 @@
 
 use std::collections::BTreeMap;
 
-use super::normalize::normalize_answer;
+use super::normalization::Normalization;
 use crate::data::{Example, listed};
 use crate::program::{Rollout, Step};
 
 /// Returns a sentence for each module that read a right answer in the output of an earlier step and wrote none, by module name. For
 /// the module that wrote `output`, if none of its inputs from earlier steps had a right answer, the sentence says whether an earlier
 /// step had found one. Expected answers that are only `yes` or `no` are ignored, because they occur everywhere.
-pub fn answer_loss(example: &Example, rollout: &Rollout, output: &str, expected: &[String]) -> BTreeMap<String, String> {
-    let mut wanted: Vec<(String, &String)> = expected.iter().map(|text| (normalize_answer(text), text)).collect();
-    wanted.retain(|(text, _)| !text.is_empty() && text != "yes" && text != "no");
+pub fn answer_loss(
+    example: &Example,
+    rollout: &Rollout,
+    output: &str,
+    (expected, normalization): (&[String], Normalization),
+) -> BTreeMap<String, String> {
+    let mut wanted: Vec<(Vec<String>, &String)> = expected.iter().map(|text| (normalization.words(text), text)).collect();
+    wanted.retain(|(words, _)| !words.is_empty() && words != &["yes"] && words != &["no"]);
     let mut told = BTreeMap::new();
     if wanted.is_empty() {
         return told;
     }
     let found = |value: &str| {
-        let value = format!(" {} ", normalize_answer(value));
-        wanted.iter().find(|(text, _)| value.contains(&format!(" {text} "))).map(|(_, text)| *text)
+        let value = normalization.words(value);
+        wanted.iter().find(|(words, _)| value.windows(words.len()).any(|part| part == words)).map(|(_, text)| *text)
     };
     let writes = |step: &Step| step.outputs.values().any(|value| found(value).is_some());
     let reads = |step: &Step| made_earlier(example, step).find_map(|(name, value)| Some((name.clone(), found(value)?)));
@@ -65,7 +70,9 @@ mod tests {
             step("sum", &[("question", question), ("passages", passages)], ("summary", summary)),
             step("say", &[("question", question), ("summary", summary)], ("answer", answer)),
         ];
-        answer_loss(&row, &Rollout { steps, failure: None }, "answer", &[right.to_owned()]).into_iter().collect()
+        answer_loss(&row, &Rollout { steps, failure: None }, "answer", (&[right.to_owned()], Normalization::Text))
+            .into_iter()
+            .collect()
     }
 
     #[test]

@@ -117,20 +117,38 @@ pub fn judge(
         },
         (first, _) => first?,
     };
-    for score in std::iter::once(&judgement.score)
-        .chain(judgement.objectives.values())
-        .chain(judgement.module_scores.values())
-        .chain(&judgement.closeness)
-    {
-        if !(0.0..=1.0).contains(score) {
-            return Err(MetricError::Range { id: example.id.clone(), score: *score });
-        }
-    }
+    round_scores(&mut judgement).map_err(|(what, score)| MetricError::Range { id: example.id.clone(), what, score })?;
     for (module, problem) in rollout.problems() {
         judgement.add_module_feedback(module, problem);
     }
     judgement.answers = answers.to_vec();
     Ok(judgement)
+}
+
+/// The distance from 0 and 1 up to which a score is one of them but for rounding, also of 32-bit floats.
+const ROUNDING: f64 = 1e-6;
+
+/// Sets each score of a judgement to 1 or 0 that is so but for rounding.
+///
+/// # Errors
+/// What is outside [0, 1], as "the score" or "the objective `x`", and its value.
+fn round_scores(judgement: &mut Judgement) -> Result<(), (String, f64)> {
+    let round = |score: &mut f64, what: &dyn Fn() -> String| {
+        if (*score - 1.0).abs() <= ROUNDING {
+            *score = 1.0;
+        } else if (-ROUNDING..0.0).contains(score) {
+            *score = 0.0;
+        }
+        if (0.0..=1.0).contains(score) { Ok(()) } else { Err((what(), *score)) }
+    };
+    round(&mut judgement.score, &|| "the score".into())?;
+    for (name, score) in &mut judgement.objectives {
+        round(score, &|| format!("the objective `{name}`"))?;
+    }
+    for (module, score) in &mut judgement.module_scores {
+        round(score, &|| format!("the score of the module `{module}`"))?;
+    }
+    judgement.closeness.iter_mut().try_for_each(|closeness| round(closeness, &|| "the closeness".into()))
 }
 
 /// Returns the problem of the first call that ended normally but whose answer lacks outputs.
@@ -165,6 +183,25 @@ mod tests {
             assert!(matches!(verdict, Err(MetricError::Range { .. })), "{score}");
         }
         assert_eq!(judge(&Fixed(1.0), &example(), &rollout, &[]).unwrap().score, 1.0);
+    }
+
+    #[test]
+    fn a_score_that_is_one_but_for_rounding_is_one() {
+        let rollout = Rollout { steps: Vec::new(), failure: None };
+        for (score, rounded) in [
+            (1.000_000_000_000_000_2, 1.0),
+            (0.999_999_999_999_999_9, 1.0),
+            (f64::from(1.000_000_1_f32), 1.0),
+            ([0.1; 10].iter().sum(), 1.0),
+            (-1e-17, 0.0),
+            (1e-9, 1e-9),
+            (0.999, 0.999),
+        ] {
+            assert_eq!(judge(&Fixed(score), &example(), &rollout, &[]).unwrap().score, rounded, "{score}");
+        }
+        for score in [1.001, -0.001] {
+            assert!(judge(&Fixed(score), &example(), &rollout, &[]).is_err(), "{score}");
+        }
     }
 
     #[test]

@@ -13,11 +13,13 @@ pub enum MetricError {
         /// What is wrong with it.
         cause: String,
     },
-    /// The metric returned a score outside [0, 1].
-    #[error("example `{id}`: the score is {score}, not a number from 0 to 1")]
+    /// The metric returned a score or an objective outside [0, 1].
+    #[error("example `{id}`: {what} is {score}, not a number from 0 to 1")]
     Range {
         /// The example's id.
         id: String,
+        /// What is outside, as "the score" or "the objective `x`".
+        what: String,
         /// The score that was returned.
         score: f64,
     },

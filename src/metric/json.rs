@@ -1,6 +1,5 @@
 //! The metric `json`: compares several fields, each with a weight. Sets of flags and lists are compared by F1.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
@@ -12,7 +11,8 @@ use crate::program::{Rollout, parse};
 use super::contract::Metric;
 use super::error::MetricError;
 use super::judgement::Judgement;
-use super::normalize::{normalize_label, shorten};
+use super::normalize::shorten;
+use super::value::{is_equal, read_as, unmatched};
 
 /// Compares an object field by field. The object is either one output that holds JSON, or all outputs of the program.
 #[derive(Debug, Clone)]
@@ -90,7 +90,8 @@ impl Metric for Json {
         let mut words = Vec::new();
         for name in names {
             let weight = self.weights.get(name).copied().unwrap_or(1.0);
-            let score = given.get(name).map_or(0.0, |value| similarity(&expected[name], value));
+            // A key that is absent means null.
+            let score = similarity(&expected[name], given.get(name).unwrap_or(&Value::Null));
             sum += weight * score;
             total += weight;
             words.push(field_feedback(name, &expected[name], given.get(name), score));
@@ -105,58 +106,17 @@ impl Metric for Json {
     }
 }
 
-/// The limit below which all whole numbers are exact in 64-bit floats.
-const EXACT: f64 = (1_u64 << 53) as f64;
-
-/// Returns how well `given` matches `expected`, in [0, 1]. Sets of flags and lists are compared by F1, numbers by value, and
-/// texts without regard to case.
+/// Returns how well `given` matches `expected`, in [0, 1]. Sets of flags and lists are compared by F1, all other values are equal or
+/// not (see [`is_equal`]).
 fn similarity(expected: &Value, given: &Value) -> f64 {
     let given = &*read_as(expected, given);
     if let Some(expected) = flags(expected) {
         return flags(given).map_or(0.0, |given| f1(&expected, &given));
     }
     match (expected, given) {
-        (Value::Number(a), Value::Number(b)) => f64::from(a.as_f64() == b.as_f64()),
-        (Value::Array(a), Value::Array(b)) => f1(&normalized(a), &normalized(b)),
-        (Value::Object(_), _) | (Value::Array(_), _) => f64::from(canonical(expected) == canonical(given)),
-        _ => f64::from(normalize_label(&to_text(expected)) == normalize_label(&to_text(given))),
-    }
-}
-
-/// Parses a text as JSON where the expected value is not a text. Such an output stands for a number, a flag or a list. Returns
-/// the value as it is in all other cases.
-fn read_as<'a>(expected: &Value, given: &'a Value) -> Cow<'a, Value> {
-    match given {
-        Value::String(text) if !expected.is_string() => {
-            serde_json::from_str(text.trim()).map_or(Cow::Borrowed(given), Cow::Owned)
-        }
-        _ => Cow::Borrowed(given),
-    }
-}
-
-/// Returns the items of a list in the form for comparison.
-fn normalized(items: &[Value]) -> BTreeSet<String> {
-    items.iter().map(comparable).collect()
-}
-
-/// Returns the form in which an item of a list is compared.
-fn comparable(item: &Value) -> String {
-    normalize_label(&to_text(&canonical(item)))
-}
-
-/// Returns one form for all values that mean the same: whole numbers without a point, objects in the order of their keys.
-fn canonical(value: &Value) -> Value {
-    match value {
-        Value::Number(number) => match number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0) {
-            Some(float) if float.abs() < EXACT => Value::from(float as i64),
-            _ => value.clone(),
-        },
-        Value::Array(items) => Value::Array(items.iter().map(canonical).collect()),
-        Value::Object(map) => {
-            let sorted: BTreeMap<&String, Value> = map.iter().map(|(name, value)| (name, canonical(value))).collect();
-            Value::Object(sorted.into_iter().map(|(name, value)| (name.clone(), value)).collect())
-        }
-        other => other.clone(),
+        (Value::Array(a), Value::Array(b)) if a.is_empty() && b.is_empty() => 1.0,
+        (Value::Array(a), Value::Array(b)) => 2.0 * (a.len() - unmatched(a, b).0.len()) as f64 / (a.len() + b.len()) as f64,
+        _ => f64::from(is_equal(expected, given)),
     }
 }
 
@@ -196,12 +156,9 @@ fn field_feedback(name: &str, expected: &Value, given: Option<&Value>, score: f6
         return text + ".";
     }
     if let (Value::Array(wanted), Some(Value::Array(had))) = (expected, given.map(|given| read_as(expected, given)).as_deref()) {
-        let lacks = |list: &[Value], item: &Value| !normalized(list).contains(&comparable(item));
-        let named = |items: &[Value], others: &[Value]| {
-            let items = items.iter().filter(|item| lacks(others, item)).map(to_text);
-            shorten(&listed(items), 300)
-        };
-        let (missed, extra) = (named(wanted, had), named(had, wanted));
+        let named = |items: Vec<&Value>| shorten(&listed(items.into_iter().map(to_text)), 300);
+        let (missed, extra) = unmatched(wanted, had);
+        let (missed, extra) = (named(missed), named(extra));
         let said = [("should also have", missed), ("should not have", extra)];
         let said: Vec<String> =
             said.into_iter().filter(|(_, items)| !items.is_empty()).map(|(what, items)| format!("{what} {items}")).collect();
@@ -294,9 +251,23 @@ mod tests {
             (json!([1, 2]), json!([1.0, 2.0]), 1.0),
             (json!([1, 2.5]), json!([1, 2.25]), 0.5),
             (json!({"a": [1, {"b": 2, "c": 3}]}), json!({"a": [1.0, {"c": 3, "b": 2}]}), 1.0),
+            (json!(["a", "a"]), json!(["a"]), 2.0 / 3.0),
+            (json!([0.3, 1]), json!([1, 0.1 + 0.2]), 1.0),
+            (json!([9_007_199_254_740_993_u64]), json!([9_007_199_254_740_992_u64]), 0.0),
         ] {
             assert_eq!(similarity(&expected, &given), score, "{expected} {given}");
         }
+    }
+
+    #[test]
+    fn null_and_an_absent_key_are_the_same() {
+        let metric = Json::new(Some("answer".into()), BTreeMap::new());
+        let row = json!({"answer": {"name": "Ann", "age": null}});
+        for given in [r#"{"name": "Ann"}"#, r#"{"name": "Ann", "age": null}"#, r#"{"name": "Ann", "age": ""}"#] {
+            assert_eq!(judged(&metric, &row, &[("answer", given)]).score, 1.0, "{given}");
+        }
+        let verdict = judged(&metric, &row, &[("answer", r#"{"name": "Ann", "age": 3}"#)]);
+        assert_eq!((verdict.score, verdict.feedback.as_str()), (0.5, "`name` is right. `age` should be `null`, but was `3`."));
     }
 
     #[test]

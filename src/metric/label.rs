@@ -7,9 +7,10 @@ use crate::program::Rollout;
 use super::contract::Metric;
 use super::error::MetricError;
 use super::judgement::Judgement;
-use super::normalize::{normalize_label, shorten};
+use super::normalize::{is_same_label, normal, shorten};
 
-/// Compares one output with a field of the example, without regard to case and to marks around the label.
+/// Compares one output with a field of the example, without regard to case, and to quotes, emphasis and a full stop around the
+/// label. Every other mark counts: `A*` is not `A`.
 #[derive(Debug, Clone)]
 pub struct Label {
     field: String,
@@ -42,10 +43,10 @@ impl Metric for Label {
                 format!("Wrong. `{}` should be exactly `{expected}`, but was not given.", self.output),
             ));
         };
-        if normalize_label(given) == normalize_label(&expected) {
+        if is_same_label(given, &expected) {
             return Ok(Judgement::new(1.0, format!("Correct: `{expected}`.")));
         }
-        let closeness = strsim::normalized_levenshtein(&normalize_label(given), &normalize_label(&expected));
+        let closeness = strsim::normalized_levenshtein(&normal(given), &normal(&expected));
         let given = shorten(given, 200);
         let words = format!("Wrong. `{}` should be exactly `{expected}` and nothing else, but was `{given}`.", self.output);
         Ok(Judgement::new(0.0, words).with_closeness(closeness))
@@ -69,6 +70,9 @@ mod tests {
         }
         for given in ["card arrival", "card_arrival, I think", "card", ""] {
             assert_eq!(score("card_arrival", given), 0.0, "{given}");
+        }
+        for (expected, given) in [("A*", "A"), ("*", "***"), (".", "'"), ("B+", "B"), ("C#", "C++")] {
+            assert_eq!(score(expected, given), 0.0, "{given} for {expected}");
         }
     }
 

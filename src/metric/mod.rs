@@ -15,32 +15,39 @@ mod command;
 mod constraints;
 mod contract;
 mod error;
+mod hotpotqa;
 mod json;
 mod judge;
 mod judgement;
 mod label;
+mod normalization;
 mod normalize;
 mod number;
 mod privacy;
 mod retrieval;
+mod set;
 mod sum;
 mod text;
+mod value;
+mod words;
 
 pub use code::{Code, CodeSettings, Language, Passing, sandbox_available};
 pub use command::CommandMetric;
 pub use constraints::{Constraint, Constraints, Counting, Listed, holds_loosely, holds_strictly};
 pub use contract::{Grader, Metric, judge};
 pub use error::MetricError;
+pub use hotpotqa::{exact, f1, normalize_answer};
 pub use json::Json;
 pub use judge::{Judge, Labels};
 pub use judgement::Judgement;
 pub use label::Label;
-pub use normalize::normalize_answer;
-pub use number::Number;
+pub use normalization::Normalization;
+pub use number::{Number, Tolerance};
 pub use privacy::{Found, Kind, Privacy, Searched, detect, iban_holds, luhn_holds};
 pub use retrieval::{Fetched, Retrieval};
+pub use set::Set;
 pub use sum::{Part, Sum};
-pub use text::{Comparison, Text, exact, f1};
+pub use text::{Comparison, Text};
 
 #[cfg(test)]
 mod tests_support {

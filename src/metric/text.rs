@@ -1,10 +1,4 @@
 //! The metrics `exact`, `f1`, `contains` and `regex`: compare an output with texts.
-//!
-//! Exact match and F1 are those of HotpotQA's official evaluation (arXiv 1809.09600, `hotpot_evaluate_v1.py`): lower case, no
-//! punctuation, no articles, single spaces. If nothing of the expected text is left after that (the choice `A`, the sign `+`),
-//! articles are kept, and if need be punctuation too. Otherwise every answer of that kind would count as right.
-
-use std::collections::BTreeMap;
 
 use regex::Regex;
 
@@ -12,7 +6,8 @@ use super::answer_loss::answer_loss;
 use super::contract::Metric;
 use super::error::MetricError;
 use super::judgement::Judgement;
-use super::normalize::{expected, lower_case, normalize_answer, shorten, without_punctuation};
+use super::normalization::Normalization;
+use super::normalize::{expected, lower_case, shorten};
 use crate::data::{Example, listed};
 use crate::engine::Completion;
 use crate::program::Rollout;
@@ -24,7 +19,7 @@ pub enum Comparison {
     Exact,
     /// The harmonic mean of precision and recall over words; the best of several texts counts.
     F1,
-    /// The share of the texts that occur in the output, without regard to case.
+    /// The share of the texts that occur in the output, without regard to case and white space.
     Contains,
     /// 1 if the pattern in the example's field matches somewhere in the output, else 0.
     Regex,
@@ -38,6 +33,7 @@ pub struct Text {
     how: Comparison,
     field: String,
     output: String,
+    normalization: Normalization,
 }
 
 /// The most characters of an answer that feedback quotes.
@@ -46,7 +42,13 @@ const MOST_QUOTED: usize = 400;
 impl Text {
     /// Creates the metric. The example's `field` has the expected texts, and the program writes `output`.
     pub fn new(how: Comparison, field: impl Into<String>, output: impl Into<String>) -> Self {
-        Self { how, field: field.into(), output: output.into() }
+        Self { how, field: field.into(), output: output.into(), normalization: Normalization::default() }
+    }
+
+    /// Sets what does not count when texts are compared. It matters to [`Comparison::Exact`] and [`Comparison::F1`].
+    #[must_use]
+    pub fn normalized(self, normalization: Normalization) -> Self {
+        Self { normalization, ..self }
     }
 
     /// Compiles a pattern of an example.
@@ -94,12 +96,14 @@ impl Metric for Text {
         let expected = expected(example, &self.field)?;
         let or = expected.iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join(" or ");
         let shown = shorten(given, MOST_QUOTED);
-        let best = expected.iter().map(|text| f1(given, text)).fold(0.0, f64::max);
+        let best = expected.iter().map(|text| self.normalization.f1(given, text)).fold(0.0, f64::max);
         Ok(match &self.how {
-            Comparison::Exact if expected.iter().any(|text| exact(given, text)) => Judgement::new(1.0, format!("Correct: {or}.")),
+            Comparison::Exact if expected.iter().any(|text| self.normalization.exact(given, text)) => {
+                Judgement::new(1.0, format!("Correct: {or}."))
+            }
             Comparison::Exact => {
                 let words = format!("Wrong. `{}` should be {or} and nothing else, but was `{shown}`.", self.output);
-                let module_feedback = answer_loss(example, rollout, &self.output, &expected);
+                let module_feedback = answer_loss(example, rollout, &self.output, (&expected, self.normalization));
                 Judgement { module_feedback, ..Judgement::new(0.0, words).with_closeness(best) }
             }
             Comparison::F1 if best >= 1.0 => Judgement::new(1.0, format!("Correct: {or}.")),
@@ -107,15 +111,14 @@ impl Metric for Text {
                 let words = format!(
                     "The words of `{}` and the right answer overlap by {best:.2} (F1). It should be {or}, but was `{shown}`.{}",
                     self.output,
-                    length_hint(given, &expected)
+                    length_hint(given, &expected, self.normalization)
                 );
-                let module_feedback = answer_loss(example, rollout, &self.output, &expected);
+                let module_feedback = answer_loss(example, rollout, &self.output, (&expected, self.normalization));
                 Judgement { module_feedback, ..Judgement::new(best, words) }
             }
             Comparison::Contains => {
-                let text = given.to_lowercase();
-                let (there, missing): (Vec<&String>, Vec<&String>) =
-                    expected.iter().partition(|e| text.contains(&e.to_lowercase()));
+                let text = lower_case(given);
+                let (there, missing): (Vec<&String>, Vec<&String>) = expected.iter().partition(|e| text.contains(&lower_case(e)));
                 match missing.as_slice() {
                     [] => Judgement::new(1.0, "Correct: nothing is missing."),
                     missing => {
@@ -139,57 +142,18 @@ impl Metric for Text {
 }
 
 /// Returns a hint about the length of an answer that has some right words. It is empty where the length is plausible.
-fn length_hint(given: &str, expected: &[String]) -> &'static str {
+fn length_hint(given: &str, expected: &[String], normalization: Normalization) -> &'static str {
     if given.trim().is_empty() {
         return " Nothing was given.";
     }
-    let words = |text: &str| normalize_answer(text).split(' ').filter(|word| !word.is_empty()).count();
-    let given = words(given);
-    let (least, most) = expected.iter().map(|text| words(text)).fold((usize::MAX, 0), |(a, b), n| (a.min(n), b.max(n)));
+    let given = normalization.count(given);
+    let counts = || expected.iter().map(|text| normalization.count(text));
+    let (least, most) = counts().fold((usize::MAX, 0), |(a, b), n| (a.min(n), b.max(n)));
     match given {
         given if given > 2 * most + 2 => " It must be the answer alone, as short as that.",
         given if given < least => " It is not the whole answer.",
         _ => "",
     }
-}
-
-/// Normalizes two answers in the same way: by the first of three ways that leaves something of the expected one.
-fn normalize_both(given: &str, expected: &str) -> (String, String) {
-    let ways: [fn(&str) -> String; 3] = [normalize_answer, without_punctuation, lower_case];
-    let leaves_something = |way: &fn(&str) -> String| !way(expected).is_empty();
-    let way = ways.into_iter().find(leaves_something).unwrap_or(normalize_answer);
-    (way(given), way(expected))
-}
-
-/// Returns whether two answers are equal after normalization (see the module's documentation).
-#[must_use]
-pub fn exact(given: &str, expected: &str) -> bool {
-    let (given, expected) = normalize_both(given, expected);
-    given == expected
-}
-
-/// Returns the F1 of two answers' words in [0, 1], normalized as by [`exact`]. `yes`, `no` and `noanswer` are right or wrong as a
-/// whole, as in HotpotQA's evaluation.
-#[must_use]
-pub fn f1(given: &str, expected: &str) -> f64 {
-    const WHOLE: [&str; 3] = ["yes", "no", "noanswer"];
-    let (given, expected) = normalize_both(given, expected);
-    if given != expected && (WHOLE.contains(&given.as_str()) || WHOLE.contains(&expected.as_str())) {
-        return 0.0;
-    }
-    let count = |text: &str| {
-        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        text.split(' ').filter(|word| !word.is_empty()).for_each(|word| *counts.entry(word.to_owned()).or_default() += 1);
-        counts
-    };
-    let (ours, theirs) = (count(&given), count(&expected));
-    let same: usize = ours.iter().map(|(word, n)| (*n).min(theirs.get(word).copied().unwrap_or(0))).sum();
-    if same == 0 {
-        return 0.0;
-    }
-    let precision = same as f64 / ours.values().sum::<usize>() as f64;
-    let recall = same as f64 / theirs.values().sum::<usize>() as f64;
-    2.0 * precision * recall / (precision + recall)
 }
 
 #[cfg(test)]
@@ -213,22 +177,21 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_an_article_or_a_mark_is_told_from_others() {
-        for (expected, given, score) in [
-            ("A", "a", 1.0),
-            ("A", "(A)", 1.0),
-            ("A", "the", 0.0),
-            ("An", "a", 0.0),
-            ("A", "", 0.0),
-            ("+", " +\n", 1.0),
-            ("+", "-", 0.0),
-            ("+", "", 0.0),
-            ("The A", "the  a.", 1.0),
-        ] {
-            assert_eq!(f64::from(exact(given, expected)), score, "exact: {given:?} for {expected:?}");
-            assert_eq!(f1(given, expected), score, "f1: {given:?} for {expected:?}");
+    fn marks_count_unless_the_rule_of_hotpotqa_is_asked_for() {
+        let row = example(&json!({ "answer": "-5" }));
+        for (normalization, score) in [(Normalization::Text, 0.0), (Normalization::Hotpotqa, 1.0)] {
+            for how in [Comparison::Exact, Comparison::F1] {
+                let metric = Text::new(how, "answer", "answer").normalized(normalization);
+                assert_eq!(metric.judge(&row, &rollout(&[("answer", "5")]), &[]).unwrap().score, score, "{normalization:?}");
+            }
         }
+    }
+
+    #[test]
+    fn an_answer_that_is_an_article_is_given() {
         assert!(!judge(Comparison::F1, json!("A"), "the").feedback.contains("Nothing was given"));
+        let part = judge(Comparison::F1, json!("東京タワー"), "東京");
+        assert!(part.feedback.ends_with("It is not the whole answer."), "{}", part.feedback);
     }
 
     #[test]
@@ -243,6 +206,7 @@ mod tests {
     fn missing_texts_are_named() {
         let part = judge(Comparison::Contains, json!(["Anna", "Bob"]), "it was ANNA");
         assert_eq!((part.score, part.feedback.as_str()), (0.5, "`answer` lacks `Bob`; it was `it was ANNA`."));
+        assert_eq!(judge(Comparison::Contains, json!("café"), "un cafe\u{301}\u{A0}noir").score, 1.0);
     }
 
     #[test]

@@ -112,7 +112,7 @@ fn single_value(name: &str, answer: &str) -> String {
         && let Some((label, rest)) = text.split_once(':')
         && is_label_of(label, name)
     {
-        text = unfence(rest.trim_start_matches('*').trim());
+        text = unfence(without_closing_emphasis(label, rest));
     }
     unquote(text).to_owned()
 }
@@ -140,7 +140,7 @@ fn labelled_lines(names: &[String], answer: &str) -> Outputs {
         let label_of = |line: &str| {
             let (label, rest) = line.split_once(':')?;
             let name = names.iter().find(|name| is_label_of(label, name))?;
-            let rest = rest.trim_start_matches('*').trim();
+            let rest = without_closing_emphasis(label, rest);
             Some((name.clone(), rest.to_owned(), offset(rest)))
         };
         let labelled = if fenced || offset(line) < object_end { None } else { label_of(line) };
@@ -173,6 +173,17 @@ fn labelled_lines(names: &[String], answer: &str) -> Outputs {
 /// marks.
 pub(crate) fn is_label_of(label: &str, name: &str) -> bool {
     without_marks(label).eq_ignore_ascii_case(without_marks(name))
+}
+
+/// Returns what stands behind a label and its colon, without the marks that close the label's emphasis, as in `**Label:** value`.
+/// Marks of the value itself are kept.
+fn without_closing_emphasis<'a>(label: &str, rest: &'a str) -> &'a str {
+    let is_mark = |c: char| c.is_whitespace() || matches!(c, '-' | '#' | '>' | '*');
+    let before = &label[..label.len() - label.trim_start_matches(is_mark).len()];
+    let opened = if label.ends_with('*') { 0 } else { before.len() - before.trim_end_matches('*').len() };
+    let rest = rest.trim();
+    let closes = rest.len() - rest.trim_start_matches('*').len();
+    rest[closes.min(opened)..].trim()
 }
 
 /// Returns a label without list marks, emphasis and quotes around it.
@@ -287,6 +298,24 @@ mod tests {
             "```json\r\nspam\r\n```",
         ] {
             assert_eq!(outputs(&names(&["label"]), answer)["label"], "spam", "{answer}");
+        }
+    }
+
+    #[test]
+    fn the_emphasis_of_a_label_is_no_part_of_the_value_but_that_of_the_value_is() {
+        for (answer, value) in [
+            ("**Grade:** A", "A"),
+            ("**Grade**: A", "A"),
+            ("***Grade:*** A*", "A*"),
+            ("- **Grade:** A", "A"),
+            ("* Grade: *", "*"),
+            ("Grade: *", "*"),
+            ("Grade: **A**", "**A**"),
+            ("**Grade:** **A**", "**A**"),
+        ] {
+            assert_eq!(outputs(&names(&["grade"]), answer)["grade"], value, "{answer}");
+            let both = format!("{answer}\nwhy: so");
+            assert_eq!(outputs(&names(&["grade", "why"]), &both)["grade"], value, "{both}");
         }
     }
 

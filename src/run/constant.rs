@@ -86,7 +86,17 @@ fn values(field: &str, train: &[Example]) -> Vec<String> {
         }
         return vec![Value::Object(whole).to_string()];
     }
-    most_frequent(rows.into_iter()).iter().map(to_text).collect()
+    let mut values: Vec<String> = most_frequent(rows.into_iter()).iter().map(to_text).collect();
+    values.extend(lists(field, train));
+    values
+}
+
+/// Returns the lists of the items of a field that are tried where its values are lists: the most frequent item, the two most
+/// frequent items, and so on.
+fn lists(field: &str, train: &[Example]) -> Vec<String> {
+    let lists = train.iter().filter_map(|example| example.fields.get(field)?.as_array());
+    let items = most_frequent(lists.flatten().cloned());
+    (1..=items.len()).map(|count| Value::Array(items[..count].to_vec()).to_string()).collect()
 }
 
 /// Returns a value as the metric compares it: a text that holds a JSON object as that object, a list as its first item.
@@ -130,7 +140,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::metric::{Comparison, Json, Label, Text};
+    use crate::metric::{Comparison, Json, Label, Set, Text};
     use crate::program::tests_support::module;
 
     fn examples(rows: &[Value]) -> Vec<Example> {
@@ -156,6 +166,15 @@ mod tests {
         let best = best(&program, &Json::new(Some("facts".into()), BTreeMap::new()), &train, &train).unwrap();
         assert_eq!(best.outputs["facts"], r#"{"a":"1","b":"y"}"#);
         assert!((best.score - 4.0 / 6.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_list_has_the_most_frequent_items() {
+        let program = Program::from_modules(vec![module("m", &["text"], &["tags"])]);
+        let row = |tags: &[&str]| json!({ "text": "x", "tags": tags });
+        let train = examples(&[row(&["a", "b"]), row(&["b", "a"]), row(&["a", "b", "c"])]);
+        let best = best(&program, &Set::new("tags", "tags", None, Vec::new()), &train, &train).unwrap();
+        assert_eq!(best.outputs["tags"], r#"["a","b"]"#);
     }
 
     #[test]

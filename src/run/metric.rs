@@ -8,7 +8,7 @@ use crate::data::{DataError, Example};
 use crate::error::RunError;
 use crate::metric::{
     Code, CommandMetric, Comparison, Constraint, Constraints, Json, Judge, Label, Labels, Listed, Metric, MetricError, Number,
-    Part, Privacy, Retrieval, Searched, Sum, Text,
+    Part, Privacy, Retrieval, Searched, Set, Sum, Text, Tolerance,
 };
 
 /// Builds the metric of a plan.
@@ -22,10 +22,16 @@ pub fn metric(plan: &Plan) -> Result<Box<dyn Metric>, RunError> {
 fn build(metric: &MetricPlan, plan: &Plan) -> Result<Box<dyn Metric>, RunError> {
     Ok(match metric {
         MetricPlan::Label { field, output } => Box::new(Label::new(field, output)),
-        MetricPlan::Number { field, output, solution } => Box::new(Number::new(field, output, solution.clone())),
+        MetricPlan::Number { field, output, solution, relative, absolute } => {
+            let tolerance = Tolerance { relative: *relative, absolute: *absolute };
+            Box::new(Number::new(field, output, solution.clone()).within(tolerance))
+        }
         MetricPlan::Json { field, weights } => Box::new(Json::new(field.clone(), weights.clone())),
-        MetricPlan::Exact { field, output } => Box::new(Text::new(Comparison::Exact, field, output)),
-        MetricPlan::F1 { field, output } => Box::new(Text::new(Comparison::F1, field, output)),
+        MetricPlan::Exact { field, output, normalize } => {
+            Box::new(Text::new(Comparison::Exact, field, output).normalized(*normalize))
+        }
+        MetricPlan::F1 { field, output, normalize } => Box::new(Text::new(Comparison::F1, field, output).normalized(*normalize)),
+        MetricPlan::Set { field, output, equal, close } => Box::new(Set::new(field, output, equal.clone(), close.clone())),
         MetricPlan::Contains { field, output } => Box::new(Text::new(Comparison::Contains, field, output)),
         MetricPlan::Regex { field, pattern, output } => {
             let how = pattern.clone().map_or(Comparison::Regex, |pattern| Comparison::Pattern(pattern.0));

@@ -293,6 +293,7 @@ const SOURCES: &str = concat!(
     include_str!("../../src/engine/memory.rs"),
     include_str!("../../src/metric/code/settings.rs"),
     include_str!("../../src/metric/constraints/mod.rs"),
+    include_str!("../../src/metric/normalization.rs"),
     include_str!("../../src/metric/privacy/detect.rs"),
     include_str!("../../src/metric/retrieval.rs"),
     include_str!("../../src/config/operator.rs"),
@@ -357,7 +358,7 @@ fn values(name: &str) -> Vec<(String, String)> {
 }
 
 /// Enums whose values are listed in the row of their key.
-const CHOICES: [&str; 18] = [
+const CHOICES: [&str; 19] = [
     "Method",
     "Operator",
     "Preset",
@@ -376,6 +377,7 @@ const CHOICES: [&str; 18] = [
     "Fetched",
     "Passing",
     "Kind",
+    "Normalization",
 ];
 
 /// Keys whose text may also be given by another key.
@@ -492,6 +494,7 @@ fn the_tables_of_metrics_are_those_of_the_code() {
             "json" => keys_of("MetricPlan::Json"),
             "exact" => keys_of("MetricPlan::Exact"),
             "f1" => keys_of("MetricPlan::F1"),
+            "set" => keys_of("MetricPlan::Set"),
             "contains" => keys_of("MetricPlan::Contains"),
             "regex" => keys_of("MetricPlan::Regex"),
             "constraints" => keys_of("MetricPlan::Constraints"),
@@ -508,7 +511,7 @@ fn the_tables_of_metrics_are_those_of_the_code() {
             _ => panic!("a new metric: {kind}"),
         };
         let lines = match kind {
-            "label" | "number" | "exact" | "f1" | "contains" | "code" | "retrieval" => "field = \"b\"",
+            "label" | "number" | "exact" | "f1" | "set" | "contains" | "code" | "retrieval" => "field = \"b\"",
             "regex" => "pattern = \"x\"",
             "judge" => "model = \"task\"\nrubric = \"Good?\"",
             "privacy" => "output = \"b\"",

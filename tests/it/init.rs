@@ -95,6 +95,33 @@ fn a_user_s_own_rows_become_a_task() {
 }
 
 #[test]
+fn lists_become_sets_in_which_no_constant_answer_is_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let genres = |n: usize| [r#"["drama"]"#, r#"["drama", "crime"]"#, r#"["crime", "comedy"]"#][n % 3];
+    let entity = |n: usize| format!(r#"[{{"type": "{}", "text": "name {n}"}}]"#, ["person", "place"][n % 2]);
+    for (name, answer, all, keys) in [
+        ("genres", &(|n| genres(n).to_owned()) as &dyn Fn(usize) -> String, r#"["drama", "crime", "comedy"]"#, ""),
+        ("entities", &entity, r#"[{"type": "person", "text": "name"}]"#, "equal = [\"type\"]\nclose = [\"text\"]\n"),
+    ] {
+        let rows: String = (0..24).map(|n| format!("{{\"text\": \"text {n}\", \"{name}\": {}}}\n", answer(n))).collect();
+        std::fs::write(folder.path().join("mine.jsonl"), rows).unwrap();
+        let made = gepard(&["init", name, "--data", "mine.jsonl"], folder.path());
+        assert_eq!(code(&made), 0, "{}", both(&made));
+        let project = folder.path().join(name);
+        let task = std::fs::read_to_string(project.join("gepard.toml")).unwrap();
+        assert!(task.contains("kind = \"set\"") && task.contains(keys) && task.contains("Answer with a JSON list"), "{task}");
+        scripted(&project.join("gepard.toml"), all);
+        let output = gepard(&["eval", "gepard.toml", "--split", "val", "--json"], &project);
+        assert_eq!(code(&output), 0, "{}", both(&output));
+        let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        for row in result["rows"].as_array().unwrap() {
+            let score = row["score"].as_f64().unwrap();
+            assert!((0.0..0.9).contains(&score), "{row}");
+        }
+    }
+}
+
+#[test]
 fn rows_without_an_answer_are_left_out() {
     let folder = tempfile::tempdir().unwrap();
     let answer = |n: usize| match n {

@@ -31,7 +31,7 @@ pub(super) fn project(
     let mut notes = vec![
         format!("{total} rows: {} for training, {} for validation, {} for the test", train.len(), val.len(), test.len()),
         format!("The program reads {} and writes `{}`.", listed(&task.inputs), task.output),
-        format!("The metric is \"{}\": {}. docs/metrics.md has the others.", task.metric, task.reason),
+        format!("The metric is \"{}\": {}. docs/metrics.md has the others.", task.metric.kind, task.metric.reason),
     ];
     let unread: Vec<String> = unused_fields(&train, &task);
     if !unread.is_empty() {
@@ -88,7 +88,15 @@ fn task_file(task: &InferredTask, model: &str, has_test: bool) -> String {
     let inputs: Vec<String> = task.inputs.iter().map(|name| quoted(name)).collect();
     let test = if has_test { "test = \"test.jsonl\"              # never seen while optimizing\n" } else { "" };
     let fields = if task.inputs.len() == 1 { "field" } else { "fields" };
-    let instruction = format!("Given the {fields} {}, produce the field `{}`.", listed(&task.inputs), task.output);
+    let mut instruction = format!("Given the {fields} {}, produce the field `{}`.", listed(&task.inputs), task.output);
+    if !task.metric.form.is_empty() {
+        instruction += &format!(" {}", task.metric.form);
+    }
+    let further = |(key, names): &(&str, Vec<String>)| {
+        let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
+        format!("{key} = [{}]\n", names.join(", "))
+    };
+    let further: String = task.metric.keys.iter().map(further).collect();
     format!(
         "# NewFile by `gepard init --data`. What was guessed can be changed.\n\n\
          [data]\n\
@@ -103,7 +111,8 @@ fn task_file(task: &InferredTask, model: &str, has_test: bool) -> String {
          max_tokens = {}\n\n\
          [metric]\n\
          kind = {}                   # {}\n\
-         field = {}\n\n\
+         field = {}\n\
+         {further}\n\
          [model.task]\n\
          gguf = {}\n\n\
          [optimize]\n\
@@ -112,8 +121,8 @@ fn task_file(task: &InferredTask, model: &str, has_test: bool) -> String {
         quoted(&task.output),
         quoted(&instruction),
         task.max_tokens,
-        quoted(task.metric),
-        task.reason,
+        quoted(task.metric.kind),
+        task.metric.reason,
         quoted(&task.output),
         quoted(model),
     )

@@ -10,15 +10,16 @@ use super::suggestion::suggestion;
 use super::{code, command, judge, privacy};
 use crate::config::metric::{ConstraintPlan, MetricPlan, PartPlan, Pattern};
 use crate::config::step::StepKind;
-use crate::metric::{Constraint, Counting, Fetched};
+use crate::metric::{Constraint, Counting, Fetched, Normalization};
 
 /// The values of `kind`.
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 15] = [
     "label",
     "number",
     "json",
     "exact",
     "f1",
+    "set",
     "contains",
     "regex",
     "constraints",
@@ -55,9 +56,14 @@ impl MetricSection<'_, '_> {
         let section = self.section;
         Some(match kind {
             "label" => self.comparison(|field, output| MetricPlan::Label { field, output }),
-            "number" => self.comparison(|field, output| MetricPlan::Number { field, output, solution: section.text("solution") }),
-            "exact" => self.comparison(|field, output| MetricPlan::Exact { field, output }),
-            "f1" => self.comparison(|field, output| MetricPlan::F1 { field, output }),
+            "number" => self.comparison(|field, output| {
+                let tolerance = |key| section.number(key, 0.0..=f64::MAX);
+                let (relative, absolute) = (tolerance("relative"), tolerance("absolute"));
+                MetricPlan::Number { field, output, solution: section.text("solution"), relative, absolute }
+            }),
+            "exact" => self.comparison(|field, output| MetricPlan::Exact { field, output, normalize: self.normalize() }),
+            "f1" => self.comparison(|field, output| MetricPlan::F1 { field, output, normalize: self.normalize() }),
+            "set" => self.set(),
             "contains" => self.comparison(|field, output| MetricPlan::Contains { field, output }),
             "json" => self.json(),
             "regex" => self.regex(),
@@ -85,6 +91,19 @@ impl MetricSection<'_, '_> {
         let output = self.section.text("output").unwrap_or_else(|| field.clone());
         self.check_output(if self.section.has("output") { "output" } else { "field" }, &output);
         plan(field, output)
+    }
+
+    fn normalize(&self) -> Normalization {
+        self.section.choice("normalize").unwrap_or_default()
+    }
+
+    fn set(&self) -> MetricPlan {
+        let equal = self.section.texts("equal");
+        let close = self.section.texts("close").unwrap_or_default();
+        if let Some(both) = equal.iter().flatten().find(|name| close.contains(name)) {
+            self.section.problem("close", format!("has `{both}`, which is in `equal` too"));
+        }
+        self.comparison(|field, output| MetricPlan::Set { field, output, equal, close })
     }
 
     fn json(&self) -> MetricPlan {

@@ -322,7 +322,7 @@ mod tests {
     #[test]
     fn the_module_that_wrote_the_answer_in_this_run_is_told_its_quality() {
         let metric = privacy(Searched::Output("request".into()));
-        let shown = Step { answer: String::new(), ..step("show", &[("answer", "done")], ("answer", "done!")) };
+        let shown = Step { answer: String::new(), ..step("show", &[("answer", "done")], ("answer", "done.")) };
         let steps = vec![step("short", &[("query", "…")], ("answer", "done")), shown];
         let verdict = metric.judge(&row(), &Rollout { steps, failure: None }, &[]).unwrap();
         let told = &verdict.module_feedback;
