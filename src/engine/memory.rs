@@ -40,6 +40,12 @@ impl std::fmt::Display for CacheType {
     }
 }
 
+/// The most requests that are decoded together by a recurrent or hybrid model.
+pub const MOST_WITH_STATE: usize = 8;
+
+/// The sequences of such a model: those of the requests, as many for nodes of the prefix tree, one for padding and one for retired cells.
+const SEQUENCES_WITH_STATE: u64 = 2 * MOST_WITH_STATE as u64 + 2;
+
 /// What one model needs of a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
@@ -51,7 +57,7 @@ pub struct Need {
     pub layers: u32,
     /// Numbers that the KV cache holds for each token.
     pub cache_elements: u64,
-    /// Bytes of the buffers for computing a batch.
+    /// Bytes of the buffers for computing a batch, and of the states of a recurrent or hybrid model.
     pub compute: u64,
     /// Tokens of context that are wanted.
     pub context: usize,
@@ -88,7 +94,7 @@ impl Need {
             weights: header.file_bytes.saturating_sub(header.data_start),
             layers: u32::try_from(blocks.saturating_add(1)).unwrap_or(u32::MAX),
             cache_elements: blocks.saturating_mul(kv_heads).saturating_mul(key.saturating_add(value)),
-            compute: floats.saturating_mul(4),
+            compute: floats.saturating_mul(4).saturating_add(header.recurrent_state_bytes().saturating_mul(SEQUENCES_WITH_STATE)),
             context,
             may_shrink: true,
             // The q8_0 type has blocks of 32 numbers, which must divide a head.

@@ -103,6 +103,19 @@ impl Header {
         self.architecture_number("feed_forward_length")
     }
 
+    /// Returns the bytes of a sequence's recurrent state if all layers had one; 0 for a model without such layers. Formulas:
+    /// llama.cpp's `llama_hparams::n_embd_r` and `n_embd_s` for Mamba and for short convolutions, as 32-bit floats.
+    pub fn recurrent_state_bytes(&self) -> u64 {
+        let ssm = |key: &str| self.architecture_number(&format!("ssm.{key}")).unwrap_or(0);
+        let (inner, state) = (ssm("inner_size"), ssm("state_size"));
+        let channels = inner.saturating_add(ssm("group_count").saturating_mul(state).saturating_mul(2));
+        let convolution = ssm("conv_kernel").saturating_sub(1).saturating_mul(channels);
+        let short = self.architecture_number("shortconv.l_cache").unwrap_or(0).saturating_sub(1);
+        let short = short.saturating_mul(self.embedding_length().unwrap_or(0));
+        let floats = state.saturating_mul(inner).saturating_add(convolution).saturating_add(short);
+        floats.saturating_mul(self.block_count().unwrap_or(1)).saturating_mul(4)
+    }
+
     /// Returns the number of tokens in the vocabulary.
     pub fn vocab_size(&self) -> Option<u64> {
         match self.metadata.get("tokenizer.ggml.tokens")? {

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod engine;
+mod hybrid;
 mod models;
 mod scoring;
 mod server_export;

@@ -8,6 +8,7 @@ use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::llama_batch::LlamaBatch;
 
 use crate::engine::error::EngineError;
+use crate::engine::memory::MOST_WITH_STATE;
 use crate::engine::settings::Settings;
 
 /// Returns a function that makes an error of a cause, for what was being done.
@@ -44,6 +45,15 @@ impl Sequences {
         }
         let requests = i32::try_from(requests).map_err(failed("numbering the sequences"))?;
         Ok(Self { requests, nodes: requests.min(Self::MOST - Self::EXTRA - requests) })
+    }
+
+    /// Divides the sequences for a model of which each sequence has a recurrent state. A state takes as much memory as hundreds of
+    /// cells, so fewer requests are decoded together.
+    ///
+    /// # Errors
+    /// As [`Sequences::new`].
+    pub(super) fn with_states(requests: usize) -> Result<Self, EngineError> {
+        Self::new(requests.min(MOST_WITH_STATE))
     }
 
     /// Returns how many sequences there are in all.
@@ -84,12 +94,14 @@ pub(super) struct KvCache<'c, 'm> {
     cells: usize,
     /// The cells that are neither filled nor reserved.
     free: usize,
+    /// Whether sequences have a recurrent state beside their cells.
+    has_state: bool,
 }
 
 impl<'c, 'm> KvCache<'c, 'm> {
     /// Wraps the cache of a context. It must be cleared before it is used.
-    pub(super) fn new(context: &'c mut LlamaContext<'m>, sequences: Sequences, cells: usize) -> Self {
-        Self { context, sequences, cells, free: cells }
+    pub(super) fn new(context: &'c mut LlamaContext<'m>, sequences: Sequences, cells: usize, has_state: bool) -> Self {
+        Self { context, sequences, cells, free: cells, has_state }
     }
 
     /// Returns the context, to read the logits of the batch that was decoded last.
@@ -137,12 +149,13 @@ impl<'c, 'm> KvCache<'c, 'm> {
         self.context.copy_kv_cache_seq(from, to, None, None).map_err(failed("sharing a prefix"))
     }
 
-    /// Retires the cells that a sequence has from a position on.
+    /// Retires the cells that a sequence has from a position on. A sequence with a recurrent state cannot be cut back; it is removed
+    /// as a whole, and its cells before the position stay with the nodes that it shares them with.
     pub(super) fn retire_cells(&mut self, sequence: i32, position: usize) -> Result<(), EngineError> {
         let from = u32::try_from(position).map_err(failed("retiring cells"))?;
         let moved = self.context.copy_kv_cache_seq(sequence, self.sequences.retired_sequence(), Some(from), None);
         moved.map_err(failed("retiring cells"))?;
-        self.remove(sequence, position)
+        self.remove(sequence, if self.has_state { 0 } else { position })
     }
 
     /// Removes a sequence from its cells from a position on. Cells that no other sequence has become free in llama.cpp.

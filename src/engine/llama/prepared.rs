@@ -63,6 +63,8 @@ pub(super) struct PreparedModel {
     pub(super) closing_tokens: usize,
     /// Whether the attention keeps keys and values in the same cells.
     pub(super) has_latent_attention: bool,
+    /// Whether it is a recurrent or hybrid model: a sequence has a state beside its cells, which can be copied but not cut back.
+    pub(super) has_state: bool,
     /// Creates matchers of grammars. It is built from the vocabulary at the first grammar.
     parsers: OnceLock<Result<ParserFactory, String>>,
     /// The header of the model file.
@@ -90,9 +92,7 @@ impl PreparedModel {
         let params = LlamaModelParams::default().with_vocab_only(true);
         let vocabulary = LlamaModel::load_from_file(backend, &checked.file.path, &params)
             .map_err(|e| error(format!("llama.cpp cannot read it ({e}); its architecture may be newer than this build")))?;
-        if vocabulary.is_recurrent() || vocabulary.is_hybrid() {
-            return Err(error("it is a recurrent or hybrid model, whose cache cannot be shared; take a transformer".into()));
-        }
+        let has_state = vocabulary.is_recurrent() || vocabulary.is_hybrid();
         let vocab = vocabulary.vocab();
         let (bos, eos) = (special_text(&vocab, vocab.bos()), special_text(&vocab, vocab.eos()));
         let template = ChatTemplate::new(source, &bos, &eos).map_err(|e| error(e.to_string()))?;
@@ -123,6 +123,7 @@ impl PreparedModel {
             tag_tokens,
             closing_tokens: closing.map_or(0, |tokens| tokens + SPARE_CLOSING_TOKENS),
             has_latent_attention: checked.header.has_latent_attention(),
+            has_state,
             parsers: OnceLock::new(),
             header: checked.header,
             counter: OnceLock::new(),

@@ -41,6 +41,10 @@ impl ScorePrompt {
             continuations.push(tokens);
         }
         let trie = Trie::new(chat.tokens[chat.tokens.len() - 1], &continuations);
+        if model.has_state && trie.branches() {
+            let cause = "it is a recurrent or hybrid model, which cannot go back to where continuations differ";
+            return Err(format!("{cause}; score one continuation of a chat at a time"));
+        }
         let (length, after) = (chat.tokens.len(), trie.rows_after_chat());
         if length + after > model.context {
             let context = model.context;

@@ -60,6 +60,11 @@ impl<T: Copy + Ord> Trie<T> {
         self.rows.len() - 1
     }
 
+    /// Whether a row must be removed before another one can be computed: two continuations differ before their last tokens.
+    pub(super) fn branches(&self) -> bool {
+        (1..self.rows.len()).any(|next| self.removed_before(next) != Some(0))
+    }
+
     /// Returns the tokens of at most `most` rows from row `from` on, each of which follows the one before it.
     pub(super) fn run(&self, from: usize, most: usize) -> impl Iterator<Item = T> + '_ {
         let rows = &self.rows[from.min(self.rows.len())..];
@@ -91,6 +96,10 @@ mod tests {
         assert_eq!(trie.run(1, 9).collect::<String>(), "ab");
         assert_eq!(trie.run(1, 1).collect::<String>(), "a");
         assert_eq!((trie.removed_before(1), trie.removed_before(3)), (Some(0), None));
+        let branches =
+            |texts: &[&str]| Trie::new('.', &texts.iter().map(|text| text.chars().collect()).collect::<Vec<_>>()).branches();
+        assert!(!trie.branches() && !branches(&["abc"]) && !branches(&["a", "b", "c"]));
+        assert!(branches(&["abc", "xyz"]));
     }
 
     proptest! {

@@ -36,6 +36,8 @@ pub(super) struct Shape {
     pub(super) cells: usize,
     /// How batches are padded. None if padding them has no effect on the arithmetic of a row.
     pub(super) padding: Option<RowPadding>,
+    /// Whether each sequence has a recurrent state, which cannot be cut back.
+    pub(super) has_state: bool,
     /// Whether tokens are drafted while few requests are decoded.
     pub(super) drafts: bool,
 }
@@ -98,7 +100,7 @@ impl<'c, 'm, R: WaveRequest> Wave<'c, 'm, R> {
             tree,
             nodes,
             carried,
-            cache: KvCache::new(context, shape.sequences, shape.cells),
+            cache: KvCache::new(context, shape.sequences, shape.cells, shape.has_state),
             batch: Batch::new(shape.chunk),
             tokenizer,
             shape,

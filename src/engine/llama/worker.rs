@@ -60,7 +60,10 @@ impl Worker {
         settings: &Settings,
         on_progress: &mut OnLoadProgress<'_>,
     ) -> Result<Self, EngineError> {
-        let sequences = Sequences::new(settings.sequences)?;
+        let sequences = match prepared.has_state {
+            true => Sequences::with_states(settings.sequences)?,
+            false => Sequences::new(settings.sequences)?,
+        };
         let cancelled = Arc::new(AtomicBool::new(false));
         let (jobs, job_inbox) = channel();
         let (updates, update_inbox) = channel();
@@ -183,7 +186,9 @@ impl ThreadModel<'_> {
             chunk: tuning.chunk,
             cells: self.prepared.context,
             padding: self.prepared.padding,
-            drafts: self.settings.drafts,
+            has_state: self.prepared.has_state,
+            // Wrong drafts would have to be cut off.
+            drafts: self.settings.drafts && !self.prepared.has_state,
         };
         let mut state = WaveState { prepared: self.prepared, shape, context, carried: CarriedNode::default() };
         while let Ok(job) = jobs.recv() {

@@ -29,6 +29,45 @@ pub fn model(entries: &[Vec<u8>], numbers: usize) -> Vec<u8> {
     bytes
 }
 
+/// Returns a whole file with these tensors of 32-bit numbers. A tensor is its name and its sizes, the innermost first. The numbers
+/// are small, and the same each time; those of a tensor whose name has `norm` in it are 1.
+pub fn random_model(entries: &[Vec<u8>], tensors: &[(String, Vec<u64>)]) -> Vec<u8> {
+    let mut bytes = header(tensors.len() as u64, entries);
+    let mut offset = 0_u64;
+    let bytes_of = |sizes: &[u64]| 4 * sizes.iter().product::<u64>();
+    for (name, sizes) in tensors {
+        bytes.extend(text(name));
+        bytes.extend((sizes.len() as u32).to_le_bytes());
+        bytes.extend(sizes.iter().flat_map(|size| size.to_le_bytes()));
+        bytes.extend(0_u32.to_le_bytes());
+        bytes.extend(offset.to_le_bytes());
+        offset += bytes_of(sizes).next_multiple_of(32);
+    }
+    bytes.resize(bytes.len().next_multiple_of(32), 0);
+    let mut state = 1_u32;
+    for (name, sizes) in tensors {
+        for _ in 0..bytes_of(sizes) / 4 {
+            // A linear congruential generator.
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let value = (state >> 8) as f32 / (1 << 24) as f32 - 0.5;
+            let value = match name {
+                name if name.contains("norm") => 1.0,
+                // A recurrent state that decays.
+                name if name.ends_with("ssm_a") => -1.0 - value,
+                _ => value,
+            };
+            bytes.extend(value.to_le_bytes());
+        }
+        bytes.resize(bytes.len().next_multiple_of(32), 0);
+    }
+    bytes
+}
+
+/// Returns a metadata entry that is a 32-bit floating-point number.
+pub fn float(key: &str, value: f32) -> Vec<u8> {
+    [text(key), 6_u32.to_le_bytes().to_vec(), value.to_le_bytes().to_vec()].concat()
+}
+
 /// Returns a metadata entry that is a 32-bit number.
 pub fn number(key: &str, value: u32) -> Vec<u8> {
     [text(key), 4_u32.to_le_bytes().to_vec(), value.to_le_bytes().to_vec()].concat()
@@ -198,7 +237,7 @@ pub fn spm_vocabulary() -> Vec<Vec<u8>> {
 }
 
 /// Returns GPT-2's characters for bytes.
-fn byte_chars() -> Vec<char> {
+pub fn byte_chars() -> Vec<char> {
     let mut next = 0x100;
     let char_of = |byte: u8| {
         if matches!(byte, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff) {
