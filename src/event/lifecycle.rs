@@ -29,6 +29,11 @@ pub enum Lifecycle {
         /// The most tokens that the search may compute and generate. None where they are not limited.
         most_tokens: Option<u64>,
     },
+    /// Something about the task that its user should know before time is spent.
+    Noted {
+        /// What it is, and what can be done, as one sentence or more.
+        note: String,
+    },
     /// A preparation step of a model begins that may take long.
     Preparing {
         /// The preparation step.

@@ -85,7 +85,7 @@ impl Diagnosis {
 pub fn diagnose(plan: &Plan, hooks: &mut Hooks<'_>) -> Result<Diagnosis, RunError> {
     let task = Task::from_plan(plan, hooks)?;
     let (program, metric) = (task.program(), &*task.metric);
-    let splits = task.load_splits()?;
+    let splits = task.load_splits(hooks)?;
     let mut findings = findings::of_data(program, metric, &splits);
     let constant = constant::best(program, metric, &splits.train, &splits.val);
 

@@ -78,7 +78,7 @@ impl EvalResult {
 /// [`RunError`]
 pub fn evaluate(plan: &Plan, request: &EvalRequest, hooks: &mut Hooks<'_>) -> Result<EvalResult, RunError> {
     let task = Task::from_plan(plan, hooks)?;
-    let examples = task.load_examples(request.split, request.limit)?;
+    let examples = task.load_examples(request.split, request.limit, hooks)?;
     let mut engine = open_engine(plan, &BTreeMap::new(), hooks.interrupted(), &mut |event| hooks.emit(event))?;
     let mut evaluator = task.evaluator(&mut *engine);
     score(&mut evaluator, &request.candidate, request.split, examples, plan.optimize.seed, hooks)

@@ -83,7 +83,7 @@ pub(super) struct FinishedRun {
 /// # Errors
 /// [`RunError`]. The journal holds everything that was computed before the error.
 pub(super) fn optimize_task(task: &Task<'_>, folder: &Path, hooks: &mut Hooks<'_>) -> Result<FinishedRun, RunError> {
-    let splits = task.load_splits()?;
+    let splits = task.load_splits(hooks)?;
     hooks.emit(&started(task, folder, &splits));
     // Checked before the models are loaded, which takes time. `Journal::open` checks it again.
     check_unlocked(folder)?;

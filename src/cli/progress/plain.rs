@@ -22,7 +22,9 @@ pub(super) fn line(event: &Event, state: &RunState) -> Option<String> {
     let is_repeated = state.is_replaying && !matches!(event, Event::Lifecycle(Lifecycle::Resumed { .. }));
     let line = match event {
         Event::Decision(decision) => decision_line(decision, state),
-        Event::Lifecycle(Lifecycle::Unscored { .. } | Lifecycle::Stopped { .. } | Lifecycle::Tested { .. }) => message(event),
+        Event::Lifecycle(
+            Lifecycle::Noted { .. } | Lifecycle::Unscored { .. } | Lifecycle::Stopped { .. } | Lifecycle::Tested { .. },
+        ) => message(event),
         Event::Lifecycle(event) => lifecycle_line(event, state),
     };
     line.filter(|_| !is_repeated)
@@ -121,6 +123,7 @@ fn lifecycle_line(event: &Lifecycle, state: &RunState) -> Option<String> {
         Lifecycle::Progress { done, of, seconds } => progress_line(*done, *of, *seconds, state),
         Lifecycle::Evaluating { .. }
         | Lifecycle::Evaluated { .. }
+        | Lifecycle::Noted { .. }
         | Lifecycle::Unscored { .. }
         | Lifecycle::Reflected { .. }
         | Lifecycle::Stopped { .. }

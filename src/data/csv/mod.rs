@@ -1,0 +1,11 @@
+//! CSV and TSV files: the first row names the fields, and all values are text.
+
+mod backslash;
+mod dialect;
+mod header;
+mod rows;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub(super) use table::{Csv, CsvError};
