@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::fields::{self, Unread};
 use crate::data::{DataError, Dataset, Example, counted, listed};
 use crate::engine::ModelId;
 use crate::hash::number;
@@ -43,10 +44,12 @@ const MOST_TRAINING: usize = 100;
 const MOST_TEST: usize = 200;
 
 /// A task that suits the rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct InferredTask {
     /// The fields that the program reads.
     pub inputs: Vec<String>,
+    /// The fields that are not read because they number the rows or tell the answer. Empty if the user named the inputs.
+    pub unread: Vec<Unread>,
     /// The field with the answers.
     pub output: String,
     /// The `kind` of a metric that suits the answers.
@@ -85,7 +88,8 @@ pub fn infer_task(rows: &[Example], inputs: &[String], output: Option<&str>) -> 
         Some(wanted) => return Err(format!("it has no field `{wanted}`; it has {}", listed(&fields))),
         // A field that few rows have is rather a remark than the answer.
         None => {
-            let last = fields.iter().rfind(|name| in_most(name)).or(fields.last());
+            let may_be = |name: &&&String| in_most(name) && !fields::numbers_rows(rows, name);
+            let last = fields.iter().rfind(may_be).or(fields.last());
             by_name.or(last).map(|name| (*name).clone()).unwrap_or_default()
         }
     };
@@ -98,16 +102,19 @@ pub fn infer_task(rows: &[Example], inputs: &[String], output: Option<&str>) -> 
     if let Some(sparse) = inputs.iter().find(|input| !in_all(input)) {
         return Err(format!("not all of its rows have `{sparse}`; write it into all of them, or leave it out of --inputs"));
     }
-    let inputs: Vec<String> = match inputs {
-        [] => fields.into_iter().filter(|name| **name != output && in_all(name)).cloned().collect(),
-        named => named.to_vec(),
+    let (inputs, unread) = match inputs {
+        [] => {
+            let others = fields.into_iter().filter(|name| **name != output && in_all(name)).cloned().collect();
+            fields::sort_out(rows, others, &output)
+        }
+        named => (named.to_vec(), Vec::new()),
     };
     if inputs.is_empty() {
         return Err(format!("its rows have no field in common but `{output}`; an input and an answer are needed"));
     }
     let SuitableMetric { kind: metric, reason } = suitable_metric(rows, &inputs, &output);
     let longest = rows.iter().filter_map(|row| row.text(&output)).map(|text| text.chars().count()).max().unwrap_or(0);
-    Ok(InferredTask { inputs, output, metric, reason, max_tokens: (longest / 2 + 8).clamp(16, 1024) })
+    Ok(InferredTask { inputs, unread, output, metric, reason, max_tokens: (longest / 2 + 8).clamp(16, 1024) })
 }
 
 struct SuitableMetric {

@@ -9,6 +9,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use gepard::config::ConfigError;
 use gepard::models::{self, ModelFileError};
 
 use self::new_file::NewFile;
@@ -48,7 +49,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
         None => (arguments.template.files(&model.reference), Vec::new()),
     };
     let task = folder.join("gepard.toml");
-    if let Err(error) = write_files(folder, &files, arguments.data.is_some()) {
+    if let Err(error) = write_files(folder, &files, arguments.data.as_deref()) {
         // Otherwise the folder would not be empty, and the next attempt would be refused.
         files.iter().for_each(|file| drop(std::fs::remove_file(folder.join(&file.name))));
         drop(std::fs::remove_dir(folder));
@@ -62,19 +63,25 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
     lines.iter().try_for_each(|line| writeln!(out, "{line}")).map_err(CliError::Output)
 }
 
-/// Writes the files. A task file that was inferred from rows is then read, because a name of their fields may be one that a task file
-/// cannot have.
-fn write_files(folder: &Path, files: &[NewFile], is_inferred: bool) -> Result<(), CliError> {
+/// Writes the files. A task file that was inferred from `data` is then read, because a name of its fields may be one that a task file
+/// cannot have. The error names the data then: the task file is removed.
+fn write_files(folder: &Path, files: &[NewFile], data: Option<&Path>) -> Result<(), CliError> {
     std::fs::create_dir_all(folder).map_err(CliError::file("make", folder))?;
     for NewFile { name, content } in files {
         let path = folder.join(name);
         let write = |content: &str| File::create_new(&path)?.write_all(content.as_bytes());
         write(content).map_err(CliError::file("write", &path))?;
     }
-    if is_inferred {
-        gepard::config::load(&folder.join("gepard.toml"), &[])?;
+    let Some(data) = data else { return Ok(()) };
+    match gepard::config::load(&folder.join("gepard.toml"), &[]) {
+        Ok(_) => Ok(()),
+        Err(ConfigError::Invalid { problems, .. }) => {
+            let causes: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+            let (data, causes) = (data.display(), causes.join("; "));
+            Err(CliError::Usage(format!("--data {data}: {causes}; rename the field in the file, or leave it out by --inputs and --output")))
+        }
+        Err(error) => Err(error.into()),
     }
-    Ok(())
 }
 
 /// Refuses a folder that is not empty.
