@@ -123,9 +123,21 @@ mod tests {
     #[test]
     fn a_row_without_a_label_is_an_error_or_left_out_and_counted() {
         for (ending, content, says) in [
-            (".jsonl", "{\"label\": \"a\"}\n{\"label\": null}\n{\"label\": \"b\"}", ":2: the row `line-2` cannot be scored: its `label` is null"),
-            (".jsonl", "{\"label\": \"a\"}\n\n{\"id\": 7, \"label\": \" \"}\n{\"label\": 0}", ":3: the row `7` cannot be scored: its `label` is empty"),
-            (".jsonl", "{\"label\": false}\n{\"text\": \"t\"}\n{\"label\": []}", ":2: the field `label` is missing; the row has `text`"),
+            (
+                ".jsonl",
+                "{\"label\": \"a\"}\n{\"label\": null}\n{\"label\": \"b\"}",
+                ":2: the row `line-2` cannot be scored: its `label` is null",
+            ),
+            (
+                ".jsonl",
+                "{\"label\": \"a\"}\n\n{\"id\": 7, \"label\": \" \"}\n{\"label\": 0}",
+                ":3: the row `7` cannot be scored: its `label` is empty",
+            ),
+            (
+                ".jsonl",
+                "{\"label\": false}\n{\"text\": \"t\"}\n{\"label\": []}",
+                ":2: the field `label` is missing; the row has `text`",
+            ),
             (".csv", "text,label\nx,a\ny,\nz,b\n", ":3: the row `line-3` cannot be scored: its `label` is empty"),
             (".tsv", "text\tlabel\nx\ta\ny\t \nz\tb\n", ":3: the row `line-3` cannot be scored: its `label` is empty"),
         ] {

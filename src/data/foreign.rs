@@ -13,8 +13,14 @@ const BEGINNINGS: [(&[u8], &str); 26] = [
     (b"7z\xbc\xaf\x27\x1c", "is a 7z archive; give the file in it that has the rows"),
     (b"Rar!", "is a RAR archive; give the file in it that has the rows"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", SPREADSHEET),
-    (b"ARROW1", "is an Arrow file; write it as JSONL, such as pandas.read_feather(…).to_json(…, orient=\"records\", lines=True) does"),
-    (b"FEA1", "is a Feather file; write it as JSONL, such as pandas.read_feather(…).to_json(…, orient=\"records\", lines=True) does"),
+    (
+        b"ARROW1",
+        "is an Arrow file; write it as JSONL, such as pandas.read_feather(…).to_json(…, orient=\"records\", lines=True) does",
+    ),
+    (
+        b"FEA1",
+        "is a Feather file; write it as JSONL, such as pandas.read_feather(…).to_json(…, orient=\"records\", lines=True) does",
+    ),
     (b"\xff\xff\xff\xff", "is an Arrow stream, as the package `datasets` saves it; write it as JSONL: Dataset.to_json(…)"),
     (b"SQLite format 3\0", "is an SQLite database; write a table of it as CSV: sqlite3 -header -csv FILE 'select * from TABLE'"),
     (b"\x89HDF", "is an HDF5 file; write its rows as JSONL"),

@@ -17,7 +17,8 @@ pub(super) fn explanation(file: impl Read) -> Option<String> {
     let text = text.trim_start_matches('\u{feff}');
     let is_whole = (length as u64) <= MOST_BYTES;
     if text.trim_start().starts_with('[') && (!is_whole || serde_json::from_str::<IgnoredAny>(text).is_ok()) {
-        let rows = serde_json::from_str::<Vec<IgnoredAny>>(text).map_or(String::new(), |rows| format!(" of {}", counted(rows.len(), "item")));
+        let rows = serde_json::from_str::<Vec<IgnoredAny>>(text)
+            .map_or(String::new(), |rows| format!(" of {}", counted(rows.len(), "item")));
         return Some(format!(
             "a row must be one JSON object; this is an array{rows}. Write one object a line: jq -c '.[]' FILE > rows.jsonl"
         ));
@@ -41,7 +42,8 @@ pub(super) fn explanation(file: impl Read) -> Option<String> {
         Err(_) => {
             let objects: Result<Vec<Value>, _> = Deserializer::from_str(text).into_iter().collect();
             let is_split = objects.is_ok_and(|objects| !objects.is_empty() && objects.iter().all(Value::is_object));
-            is_split.then(|| "the JSON objects stand over several lines; write each on one line: jq -c . FILE > rows.jsonl".into())
+            is_split
+                .then(|| "the JSON objects stand over several lines; write each on one line: jq -c . FILE > rows.jsonl".into())
         }
     }
 }
@@ -56,12 +58,19 @@ mod tests {
             ("[\n  {\n    \"a\": 1\n  },\n  {}\n]\n", "this is an array of 2 items. Write one object a line: jq -c '.[]'"),
             ("[{\"a\": 1}]", "this is an array of 1 item."),
             ("\u{feff}\n[]", "an array of 0 items"),
-            ("{\n \"data\": [\n {\"a\": 1}\n ]\n}", "whose `data` is an array of rows. Write one row a line: jq -c '.[\"data\"][]'"),
+            (
+                "{\n \"data\": [\n {\"a\": 1}\n ]\n}",
+                "whose `data` is an array of rows. Write one row a line: jq -c '.[\"data\"][]'",
+            ),
             ("{\n \"version\": 1,\n \"my rows\": [{}]\n}", "jq -c '.[\"my rows\"][]'"),
             ("{\n \"a\": 1\n}\n", "one JSON object over several lines"),
             ("{\n \"a\": 1\n}\n{\n \"a\": 2\n}\n", "stand over several lines; write each on one line: jq -c ."),
         ] {
-            assert!(explanation(text.as_bytes()).is_some_and(|told| told.contains(says)), "{text}: {:?}", explanation(text.as_bytes()));
+            assert!(
+                explanation(text.as_bytes()).is_some_and(|told| told.contains(says)),
+                "{text}: {:?}",
+                explanation(text.as_bytes())
+            );
         }
         for other in ["", "{oops", "[1, 2", "a,b\n1,2\n", "{\"a\": 1}\n{\"a\":", "7"] {
             assert_eq!(explanation(other.as_bytes()), None, "{other}");

@@ -123,11 +123,7 @@ pub fn load(files: &Files, required: &Requirements, inputs: &[String]) -> Result
 
 /// Divides the rows of a training file into training and validation examples, by [`validation_indices`]. `unlabelled` is the number
 /// of its rows that were left out.
-fn split_off_validation(
-    rows: Vec<Example>,
-    path: &Path,
-    unlabelled: usize,
-) -> Result<(Vec<Example>, Vec<Example>), DataError> {
+fn split_off_validation(rows: Vec<Example>, path: &Path, unlabelled: usize) -> Result<(Vec<Example>, Vec<Example>), DataError> {
     let validation = validation_indices(rows.len(), path, unlabelled, |index| Ok(rows[index].id.clone()))?;
     let (mut train, mut val) = (Vec::new(), Vec::new());
     for (index, row) in rows.into_iter().enumerate() {

@@ -104,7 +104,8 @@ pub fn numbers_rows(rows: &[Example], field: &str) -> bool {
         || ["_id", "-id", " id", "_uuid", "_idx"].iter().any(|end| name.ends_with(end))
         || field.ends_with("Id");
     let numbers: Option<Vec<i64>> = values.iter().map(|value| value.trim().parse().ok()).collect();
-    let follow = numbers.is_some_and(|numbers| numbers.len() > 2 && numbers.windows(2).all(|pair| pair[0].checked_add(1) == Some(pair[1])));
+    let follow = numbers
+        .is_some_and(|numbers| numbers.len() > 2 && numbers.windows(2).all(|pair| pair[0].checked_add(1) == Some(pair[1])));
     (is_id && is_unique) || follow || (NUMBERING[12..].contains(&name.as_str()))
 }
 
@@ -114,7 +115,9 @@ fn reason(rows: &[Example], field: &str, answer: &str) -> Option<Reason> {
     if let Some(leak) = leak::of_field(&rows.iter().collect::<Vec<_>>(), field, answer) {
         return Some(Reason::Leak(leak));
     }
-    if TELLING.contains(&name.as_str()) || ["gold_", "correct_", "rejected_", "chosen_"].iter().any(|start| name.starts_with(start)) {
+    if TELLING.contains(&name.as_str())
+        || ["gold_", "correct_", "rejected_", "chosen_"].iter().any(|start| name.starts_with(start))
+    {
         return Some(Reason::Name);
     }
     numbers_rows(rows, field).then_some(Reason::Numbers)
@@ -150,7 +153,8 @@ pub fn in_words<'a>(rows: &[Example], fields: &'a [Unread], answer: &str) -> Opt
 #[must_use]
 pub fn are_codes(rows: &[Example], answer: &str) -> bool {
     const MOST: usize = 30;
-    let values: Option<BTreeSet<i64>> = rows.iter().filter_map(|row| row.input(answer)).map(|value| value.trim().parse().ok()).collect();
+    let values: Option<BTreeSet<i64>> =
+        rows.iter().filter_map(|row| row.input(answer)).map(|value| value.trim().parse().ok()).collect();
     let is_dense = |values: &BTreeSet<i64>| {
         let within = values.iter().all(|value| (-1..MOST as i64).contains(value));
         let range = values.last().zip(values.first()).map_or(0, |(last, first)| last - first + 1);

@@ -40,7 +40,10 @@ impl fmt::Display for Leak {
             Self::Same => f.write_str("it is the same as the answer"),
             Self::EndsWithAnswer => f.write_str("it ends with the answer"),
             Self::Determines { information } => {
-                write!(f, "it gives the answer away: rows with the same value have the same answer (mutual information {information:.2})")
+                write!(
+                    f,
+                    "it gives the answer away: rows with the same value have the same answer (mutual information {information:.2})"
+                )
             }
         }
     }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::agreement::agreement;
 use super::engine::open_engine;
+use super::plan_findings;
 use super::task::Task;
 use crate::config::Plan;
 use crate::data::Example;
@@ -78,6 +79,7 @@ impl EvalResult {
 /// [`RunError`]
 pub fn evaluate(plan: &Plan, request: &EvalRequest, hooks: &mut Hooks<'_>) -> Result<EvalResult, RunError> {
     let task = Task::from_plan(plan, hooks)?;
+    plan_findings::tell(plan, hooks);
     let examples = task.load_examples(request.split, request.limit, hooks)?;
     let mut engine = open_engine(plan, &BTreeMap::new(), hooks.interrupted(), &mut |event| hooks.emit(event))?;
     let mut evaluator = task.evaluator(&mut *engine);

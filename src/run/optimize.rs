@@ -5,6 +5,7 @@ use std::path::Path;
 use super::checks::notes;
 use super::fingerprint::fingerprint;
 use super::outcome::{self, TestScores, Tested};
+use super::plan_findings;
 use super::task::Task;
 use super::test_evaluation::Tester;
 use crate::config::Plan;
@@ -85,6 +86,7 @@ pub(super) struct FinishedRun {
 pub(super) fn optimize_task(task: &Task<'_>, folder: &Path, hooks: &mut Hooks<'_>) -> Result<FinishedRun, RunError> {
     let splits = task.load_splits(hooks)?;
     hooks.emit(&started(task, folder, &splits));
+    plan_findings::tell(task.plan, hooks);
     // Checked before the models are loaded, which takes time. `Journal::open` checks it again.
     check_unlocked(folder)?;
     let mut engine = task.open_engine(&journal::recorded_fingerprint(folder), hooks)?.engine;

@@ -78,7 +78,9 @@ fn write_files(folder: &Path, files: &[NewFile], data: Option<&Path>) -> Result<
         Err(ConfigError::Invalid { problems, .. }) => {
             let causes: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
             let (data, causes) = (data.display(), causes.join("; "));
-            Err(CliError::Usage(format!("--data {data}: {causes}; rename the field in the file, or leave it out by --inputs and --output")))
+            Err(CliError::Usage(format!(
+                "--data {data}: {causes}; rename the field in the file, or leave it out by --inputs and --output"
+            )))
         }
         Err(error) => Err(error.into()),
     }

@@ -82,7 +82,8 @@ fn is_answered(row: &Example, output: &str) -> bool {
 
 /// Returns notes on fields that number the rows or tell the answer, and on answers that are bare numbers.
 fn warnings(rows: &[Example], task: &InferredTask) -> Vec<String> {
-    let unread = task.unread.iter().map(|unread| format!("`{}` is not read: {}. --inputs can name it.", unread.field, unread.reason));
+    let unread =
+        task.unread.iter().map(|unread| format!("`{}` is not read: {}. --inputs can name it.", unread.field, unread.reason));
     let mut notes: Vec<String> = unread.collect();
     let all: Vec<&Example> = rows.iter().collect();
     for input in &task.inputs {

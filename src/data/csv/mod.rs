@@ -2,10 +2,12 @@
 
 mod backslash;
 mod dialect;
+mod error;
 mod header;
 mod rows;
 mod table;
 #[cfg(test)]
 mod tests;
 
-pub(super) use table::{Csv, CsvError};
+pub(super) use error::CsvError;
+pub(super) use table::Csv;

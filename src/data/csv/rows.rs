@@ -9,7 +9,7 @@ use csv::ByteRecord;
 
 use super::backslash::Quotes;
 use super::dialect::Dialect;
-use super::table::CsvError;
+use super::error::CsvError;
 use crate::data::row::{LONGEST_ROW, Row};
 use crate::data::source::Source;
 

@@ -1,12 +1,12 @@
 //! A CSV file: its dialect, the names of its fields, and the values of its rows.
 
-use std::io;
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use super::backslash::has_backslashes;
 use super::dialect::Dialect;
+use super::error::CsvError;
 use super::header::{check_names, separator_line, separator_of};
 use super::rows::{From, find_rows};
 use crate::data::row::{LONGEST_ROW, Row};
@@ -19,25 +19,6 @@ pub(in crate::data) struct Csv {
     dialect: Dialect,
     /// The names of the columns. A column without a name is empty text.
     names: Vec<String>,
-}
-
-/// Why the rows of a file cannot be found.
-pub(in crate::data) enum CsvError {
-    /// The file cannot be read.
-    Read(io::Error),
-    /// A row cannot be used.
-    Row {
-        /// The line of the row, counted from 1.
-        line: usize,
-        /// What is wrong with the row, and what would be right.
-        cause: String,
-    },
-}
-
-impl std::convert::From<io::Error> for CsvError {
-    fn from(error: io::Error) -> Self {
-        Self::Read(error)
-    }
 }
 
 impl Csv {

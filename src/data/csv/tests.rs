@@ -25,10 +25,7 @@ fn the_first_row_names_the_fields_and_all_values_are_text() {
     assert_eq!(rows[0].id, "7");
     assert_eq!(rows[0].text("message").unwrap(), "one, \"two\"\r\nthree");
     assert_eq!(rows[0].fields["label"], "007");
-    assert_eq!(
-        (rows[1].id.as_str(), &rows[1].fields["message"], &rows[1].fields["label"]),
-        ("  8", &"".into(), &"true".into())
-    );
+    assert_eq!((rows[1].id.as_str(), &rows[1].fields["message"], &rows[1].fields["label"]), ("  8", &"".into(), &"true".into()));
     assert_eq!(data.id(1).unwrap(), "  8");
 }
 
@@ -139,21 +136,30 @@ fn files_of_other_programs_are_read() {
         // Separators in the quoted names.
         (b"\"label\";\"message\"\nx;\"a,b\"\n", &["a,b"]),
         // Backslashes before quotes.
-        (br#"message,label
+        (
+            br#"message,label
 "he said \"no\", twice",x
 "a path C:\new and \\",y
 "\"",z
 plain \"x\",w
-"#, &[r#"he said "no", twice"#, r"a path C:\new and \", "\"", r#"plain \"x\""#]),
-        (br#"message,label
+"#,
+            &[r#"he said "no", twice"#, r"a path C:\new and \", "\"", r#"plain \"x\""#],
+        ),
+        (
+            br#"message,label
 "{\"k\": [1,
 2]}",x
-"#, &["{\"k\": [1,\n2]}"]),
+"#,
+            &["{\"k\": [1,\n2]}"],
+        ),
         // Doubled quotes, and backslashes that escape nothing.
-        (br#"message,label
+        (
+            br#"message,label
 "C:\","x"
 "a ""b"" \n",y
-"#, &[r"C:\", r#"a "b" \n"#]),
+"#,
+            &[r"C:\", r#"a "b" \n"#],
+        ),
     ] {
         assert_eq!(texts_of(content), wanted, "{}", String::from_utf8_lossy(content));
     }

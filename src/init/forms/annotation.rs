@@ -21,7 +21,8 @@ pub(super) fn label_studio(rows: &[Example]) -> Result<Option<Converted>, String
             for item in results {
                 let name = item.get("from_name").and_then(Value::as_str).unwrap_or("label");
                 let value = item.get("value").and_then(Value::as_object).into_iter().flatten();
-                let answer = value.filter(|(key, _)| matches!(key.as_str(), "choices" | "text" | "rating" | "number" | "taxonomy"));
+                let answer =
+                    value.filter(|(key, _)| matches!(key.as_str(), "choices" | "text" | "rating" | "number" | "taxonomy"));
                 fields.extend(answer.map(|(_, value)| (name.to_owned(), unwrapped(value.clone()))));
             }
         } else {
@@ -34,7 +35,8 @@ pub(super) fn label_studio(rows: &[Example]) -> Result<Option<Converted>, String
         }
         converted.push(row_of(row, fields));
     }
-    let inputs: Vec<&String> = rows.iter().flat_map(|row| row.fields.get("data").and_then(Value::as_object)).flat_map(Map::keys).collect();
+    let inputs: Vec<&String> =
+        rows.iter().flat_map(|row| row.fields.get("data").and_then(Value::as_object)).flat_map(Map::keys).collect();
     // Rows of texts without an entity have an empty list of them.
     if converted.iter().any(|row| row.fields.contains_key("entities")) {
         for row in &mut converted {
@@ -43,11 +45,14 @@ pub(super) fn label_studio(rows: &[Example]) -> Result<Option<Converted>, String
     }
     let added = converted.iter().flat_map(|row| row.fields.keys()).find(|name| !inputs.contains(name)).cloned();
     let Some(output) = added else {
-        return Err("it is an export of Label Studio without annotations that are choices, spans, texts or ratings; export annotated \
+        return Err(
+            "it is an export of Label Studio without annotations that are choices, spans, texts or ratings; export annotated \
                     tasks, or write rows with the answer as a field"
-            .into());
+                .into(),
+        );
     };
-    let told = format!("It is an export of Label Studio: the fields of `data` are read, and the first annotation became `{output}`.");
+    let told =
+        format!("It is an export of Label Studio: the fields of `data` are read, and the first annotation became `{output}`.");
     Ok(Some(Converted { rows: converted, told, output, instruction: None }))
 }
 
@@ -80,13 +85,16 @@ pub(super) fn doccano(rows: &[Example]) -> Result<Option<Converted>, String> {
             })?,
             false => unwrapped(labels(row).into()),
         };
-        let others = row.fields.iter().filter(|(name, _)| *name != field && !matches!(name.as_str(), "id" | "Comments" | "relations"));
+        let others =
+            row.fields.iter().filter(|(name, _)| *name != field && !matches!(name.as_str(), "id" | "Comments" | "relations"));
         let mut fields: Map<String, Value> = others.map(|(name, value)| (name.clone(), value.clone())).collect();
         fields.insert(output.into(), answer);
         converted.push(row_of(row, fields));
     }
     let told = match is_spans {
-        true => format!("Its rows have spans (`{field}`), as doccano exports them: they became `entities`, each with its type and its text."),
+        true => format!(
+            "Its rows have spans (`{field}`), as doccano exports them: they became `entities`, each with its type and its text."
+        ),
         false => format!("Each row has a list of one label (`{field}`), as doccano exports them: it became the label."),
     };
     Ok(Some(Converted { rows: converted, told, output: output.into(), instruction: None }))

@@ -67,7 +67,8 @@ pub(super) fn divided(messages: &[Message]) -> Option<(String, String, String)> 
 /// Converts chats into rows with `message`, or `conversation` where one has several turns, and `answer`. A system message that all
 /// have in common becomes the instruction.
 pub(super) fn convert(rows: &[Example]) -> Result<Option<Converted>, String> {
-    let Some(field) = ["messages", "conversations", "conversation"].into_iter().find(|field| all_have(rows, field, is_chat)) else {
+    let Some(field) = ["messages", "conversations", "conversation"].into_iter().find(|field| all_have(rows, field, is_chat))
+    else {
         return Ok(None);
     };
     let mut chats = Vec::new();

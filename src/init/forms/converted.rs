@@ -1,8 +1,7 @@
-//! Finds the form of rows and converts them.
+//! Rows that were converted, and what the forms have in common.
 
 use serde_json::{Map, Value};
 
-use super::{annotation, chat, preference, promptfoo};
 use crate::data::Example;
 
 /// Rows in another form than that of their file.
@@ -16,21 +15,6 @@ pub struct Converted {
     pub output: String,
     /// An instruction that all rows have in common. None if they have none.
     pub instruction: Option<String>,
-}
-
-/// Converts rows that have a form of another program: chats, preferences, promptfoo's tests, and exports of Label Studio and doccano.
-/// None if they have none.
-///
-/// # Errors
-/// What the rows are and why they cannot be converted, with what to do.
-pub fn convert(rows: &[Example]) -> Result<Option<Converted>, String> {
-    let forms = [preference::convert, chat::convert, promptfoo::convert, annotation::label_studio, annotation::doccano];
-    for form in forms {
-        if let Some(converted) = form(rows)? {
-            return Ok(Some(converted));
-        }
-    }
-    Ok(None)
 }
 
 /// Whether all rows have the field with a value of this kind. False if there are no rows.

@@ -3,9 +3,11 @@
 mod annotation;
 mod chat;
 mod converted;
+mod find;
 mod preference;
 mod promptfoo;
 #[cfg(test)]
 mod tests;
 
-pub use converted::{Converted, convert};
+pub use converted::Converted;
+pub use find::convert;

@@ -14,7 +14,8 @@ pub(super) fn convert(rows: &[Example]) -> Result<Option<Converted>, String> {
     }
     let mut converted = Vec::new();
     for row in rows {
-        let failed = |cause: &str| format!("its rows are preferences (`chosen`, `rejected`), and in the row `{}` {cause}", row.id);
+        let failed =
+            |cause: &str| format!("its rows are preferences (`chosen`, `rejected`), and in the row `{}` {cause}", row.id);
         let mut fields = Map::new();
         let chosen = row.fields.get("chosen").unwrap_or(&Value::Null);
         let prompt = ["prompt", "question", "instruction", "input"].into_iter().find_map(|name| row.fields.get(name));
@@ -33,7 +34,8 @@ pub(super) fn convert(rows: &[Example]) -> Result<Option<Converted>, String> {
                 (prompt.or_else(|| chat::divided(&messages).map(|(_, asked, _)| asked)), answer)
             }
         };
-        let asked = asked.ok_or_else(|| failed("there is no `prompt` that `chosen` answers; write it into a field of that name"))?;
+        let asked =
+            asked.ok_or_else(|| failed("there is no `prompt` that `chosen` answers; write it into a field of that name"))?;
         fields.insert("prompt".into(), asked.into());
         fields.insert("answer".into(), answer.into());
         converted.push(row_of(row, fields));

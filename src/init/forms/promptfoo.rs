@@ -19,7 +19,9 @@ pub(super) fn convert(rows: &[Example]) -> Result<Option<Converted>, String> {
     for row in rows {
         let assertions = row.fields.get("assert").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let answer = assertions.iter().find(|assertion| ANSWERS.contains(&kind(assertion).as_str()));
-        let Some(expected) = answer.and_then(|assertion| assertion.get("value")).filter(|value| value.is_string() || value.is_number()) else {
+        let Some(expected) =
+            answer.and_then(|assertion| assertion.get("value")).filter(|value| value.is_string() || value.is_number())
+        else {
             let kinds: Vec<String> = assertions.iter().map(kind).collect();
             return Err(format!(
                 "its rows are tests of promptfoo (`vars`, `assert`), and the test `{}` asserts {}, from which no right answer follows. \

@@ -92,7 +92,10 @@ fn what_cannot_be_converted_is_named() {
             "has no text, such as a call of a tool",
         ),
         (json!({ "messages": [{ "role": "user", "content": [{ "type": "image_url" }] }] }), "such as an image"),
-        (json!({ "chosen": "a", "rejected": "b" }), "preferences (`chosen`, `rejected`), and in the row `0` there is no `prompt`"),
+        (
+            json!({ "chosen": "a", "rejected": "b" }),
+            "preferences (`chosen`, `rejected`), and in the row `0` there is no `prompt`",
+        ),
         (json!({ "vars": { "a": 1 }, "assert": [{ "type": "llm-rubric", "value": "nice" }] }), "tests of promptfoo"),
         (json!({ "data": { "text": "t" }, "annotations": [] }), "an export of Label Studio without annotations"),
         (json!({ "text": "t", "label": [[0, 9, "PER"]] }), "a span of the row `0` lies outside"),
