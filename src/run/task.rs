@@ -51,13 +51,14 @@ impl<'a> Task<'a> {
     /// budget is large enough for the seed.
     ///
     /// # Errors
-    /// [`RunError::Data`], [`RunError::Unready`], and [`RunError::Plan`] for the budget.
+    /// [`RunError::Data`], [`RunError::Unready`], and [`RunError::Plan`] for the budget and for a step that fails on a row.
     pub(super) fn load_splits(&self, hooks: &mut Hooks<'_>) -> Result<Splits, RunError> {
         let splits = split::load(&files(self.plan), &self.requirements(), &self.program().reads)?;
         self.tell_unlabelled(splits.unlabelled, hooks);
         for split in [Split::Train, Split::Val, Split::Test] {
             check_examples(&*self.metric, self.plan.data.file(split), splits.of(split))?;
         }
+        [&splits.train, &splits.val, &splits.test].into_iter().try_for_each(|examples| self.try_steps(examples))?;
         self.metric.prepare()?;
         check_budget(self.plan, &splits)?;
         Ok(splits)
@@ -67,7 +68,7 @@ impl<'a> Task<'a> {
     /// Rows that are not returned are not parsed.
     ///
     /// # Errors
-    /// [`RunError::Data`], [`RunError::Unready`], and [`RunError::Plan`] if there are no such examples.
+    /// [`RunError::Data`], [`RunError::Unready`], and [`RunError::Plan`] if there are no such examples, or a step fails on one.
     pub(super) fn load_examples(
         &self,
         split: Split,
@@ -97,6 +98,7 @@ impl<'a> Task<'a> {
             return Err(RunError::Plan(format!("there are no {split} examples to score")));
         }
         check_examples(&*self.metric, data.file(split), &examples)?;
+        self.try_steps(&examples)?;
         self.metric.prepare()?;
         Ok(examples)
     }
@@ -116,6 +118,23 @@ impl<'a> Task<'a> {
     /// Returns the names and ids of the reflectors.
     pub(super) fn reflectors(&self) -> Vec<(String, ModelId)> {
         self.plan.optimize.reflectors.iter().map(|model| (model.name.clone(), model.id)).collect()
+    }
+
+    /// Tries the steps that can be tried without a model on every example.
+    ///
+    /// # Errors
+    /// [`RunError::Plan`] with the first row on which a step fails. Its rollouts would all score 0.
+    fn try_steps(&self, examples: &[Example]) -> Result<(), RunError> {
+        let program = self.program();
+        let is_conditional = |name: &str| self.plan.steps.iter().any(|step| step.name == name && step.when.is_some());
+        for tool in program.tools.iter().filter(|tool| !is_conditional(&tool.name)) {
+            for example in examples {
+                tool.try_on(example, |field| program.writes(field)).map_err(|fault| {
+                    RunError::Plan(format!("the step `{}` fails on the row `{}`: {fault}", tool.name, example.id))
+                })?;
+            }
+        }
+        Ok(())
     }
 
     /// Emits how many rows were left out because they lack a label.
