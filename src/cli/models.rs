@@ -58,7 +58,9 @@ fn print_reading(file: &Path) {
 }
 
 fn add(file: &Path, name: Option<&str>, out: &mut dyn Write) -> Result<(), CliError> {
-    let added = match models::find_named(&file.to_string_lossy()) {
+    let found = models::find_named(&file.to_string_lossy());
+    let has_adapter = found.as_ref().is_some_and(|found| found.has_adapter);
+    let added = match found {
         Some(found) => {
             print_reading(&found.path);
             let default_name = found.name.to_lowercase().replace([':', '/'], "-");
@@ -81,9 +83,15 @@ fn add(file: &Path, name: Option<&str>, out: &mut dyn Write) -> Result<(), CliEr
     if added.is_in_catalog && name.is_some_and(|name| name != added.name) {
         lines.push("It is a known model and keeps its name.".to_owned());
     }
+    if has_adapter {
+        lines.push(format!("{WITH_ADAPTER}: its answers differ from those that Ollama gives."));
+    }
     lines.push(format!("Use it in a task file: gguf = \"{}\"", added.name));
     lines.iter().try_for_each(|line| writeln!(out, "{line}")).map_err(CliError::Output)
 }
+
+/// The remark on a model of Ollama that has an adapter.
+const WITH_ADAPTER: &str = "Ollama applies an adapter to it, which this file does not have";
 
 fn find(out: &mut dyn Write) -> Result<(), CliError> {
     let found = models::find();
@@ -91,10 +99,15 @@ fn find(out: &mut dyn Write) -> Result<(), CliError> {
         let none = "No model files of Ollama, LM Studio, the hub or llama.cpp were found.";
         return writeln!(out, "{none}").map_err(CliError::Output);
     }
-    let mut rows = vec![["NAME", "SIZE", "OF", "FILE"].map(str::to_owned)];
-    rows.extend(
-        found.into_iter().map(|file| [file.name, size(file.bytes), file.store.to_string(), file.path.display().to_string()]),
-    );
+    let mut rows = vec![["NAME", "SIZE", "OF", "FILE", ""].map(str::to_owned)];
+    rows.extend(found.into_iter().map(|file| {
+        let kind = models::check_answers(&file.path).err().and_then(|error| match error {
+            ModelFileError::NotAModel { kind, .. } => kind.split(';').next(),
+            _ => None,
+        });
+        let remark = kind.or(file.has_adapter.then_some(WITH_ADAPTER)).unwrap_or_default().to_owned();
+        [file.name, size(file.bytes), file.store.to_string(), file.path.display().to_string(), remark]
+    }));
     write_table(&rows, "\nAdd one to the cache: gepard models add NAME\n", out).map_err(CliError::Output)
 }
 
@@ -185,11 +198,8 @@ fn inspect(reference: &str, out: &mut dyn Write) -> Result<(), CliError> {
     rows.push(["sha256".to_owned(), sha256]);
     rows.push(["token counts".to_owned(), one_line(&gepard::engine::describe_token_counting(&header))]);
     rows.push(["in the catalog".to_owned(), known.unwrap_or("no").to_owned()]);
-    let below = match header.is_embedding_model() {
-        true => "\nThis model makes vectors of texts and cannot answer a prompt.\n",
-        false => "",
-    };
-    write_table(&rows, below, out).map_err(CliError::Output)
+    let below = header.other_kind().map_or(String::new(), |kind| format!("\nThis file {kind}.\n"));
+    write_table(&rows, &below, out).map_err(CliError::Output)
 }
 
 /// Returns the rows of `gepard models inspect` that come from the header: a label and a value each.

@@ -65,6 +65,8 @@ pub enum Lifecycle {
         chunk: usize,
         /// The seconds that the measurement took.
         seconds: f64,
+        /// Whether the result was stored in the cache folder, so that the next start need not measure it.
+        is_kept: bool,
     },
     /// The run directory has a journal, from which the run resumes. The events from here to [`Lifecycle::CaughtUp`] repeat
     /// what happened before.

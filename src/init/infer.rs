@@ -56,8 +56,6 @@ pub struct InferredTask {
     pub metric: &'static str,
     /// Why this metric suits them, as a clause: "it is a number".
     pub reason: &'static str,
-    /// A number of tokens that is more than enough for the longest answer.
-    pub max_tokens: usize,
 }
 
 /// Returns the names of all fields that the rows have, without `id`, in the order in which they first occur.
@@ -113,8 +111,7 @@ pub fn infer_task(rows: &[Example], inputs: &[String], output: Option<&str>) -> 
         return Err(format!("its rows have no field in common but `{output}`; an input and an answer are needed"));
     }
     let SuitableMetric { kind: metric, reason } = suitable_metric(rows, &inputs, &output);
-    let longest = rows.iter().filter_map(|row| row.text(&output)).map(|text| text.chars().count()).max().unwrap_or(0);
-    Ok(InferredTask { inputs, unread, output, metric, reason, max_tokens: (longest / 2 + 8).clamp(16, 1024) })
+    Ok(InferredTask { inputs, unread, output, metric, reason })
 }
 
 struct SuitableMetric {

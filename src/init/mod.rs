@@ -1,5 +1,6 @@
 //! Infers a first task from a data file, for `gepard init --data`.
 
+pub mod answer_length;
 pub mod fields;
 pub mod forms;
 pub mod infer;

@@ -94,6 +94,21 @@ pub enum Finding {
         /// How it gives the answer away.
         leak: Leak,
     },
+    /// The prompts of some rows do not fit the context of their model.
+    TooLong {
+        /// The module's name.
+        module: String,
+        /// The model's name in the task file.
+        model: String,
+        /// The number of rows that are too long.
+        rows: usize,
+        /// The number of all rows.
+        of: usize,
+        /// The tokens of the context, for prompt and answer together.
+        context: usize,
+        /// A context that would hold the longest row.
+        needed: usize,
+    },
     /// An instruction has a placeholder that is not filled.
     Placeholder {
         /// The module's name.
@@ -181,6 +196,11 @@ impl fmt::Display for Finding {
                 f,
                 "the program reads `{field}` and is to write `{answer}`, but {leak}. If it is not there when the program is used, leave it \
                  out of `inputs`"
+            ),
+            Self::TooLong { module, model, rows, of, context, needed } => write!(
+                f,
+                "{rows} of {of} rows are too long for `{module}`: with the answer they exceed the context of {context} tokens, and would \
+                 score 0. Set `context = {needed}` under [model.{model}], as far as the model was trained for it, or shorten the rows"
             ),
             Self::Placeholder { module, placeholder, inputs: None } => write!(
                 f,

@@ -13,6 +13,7 @@ mod findings;
 mod fingerprint;
 #[cfg(feature = "llama")]
 mod llama;
+mod long_rows;
 mod metric;
 mod optimize;
 mod outcome;

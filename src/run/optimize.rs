@@ -4,13 +4,14 @@ use std::path::Path;
 
 use super::checks::notes;
 use super::fingerprint::fingerprint;
+use super::long_rows;
 use super::outcome::{self, TestScores, Tested};
 use super::plan_findings;
 use super::task::Task;
 use super::test_evaluation::Tester;
 use crate::config::Plan;
-use crate::data::ExampleIndex;
 use crate::data::split::Splits;
+use crate::data::{Example, ExampleIndex};
 use crate::engine::Engine;
 use crate::error::RunError;
 use crate::evaluate::failures::MetricFailures;
@@ -90,6 +91,8 @@ pub(super) fn optimize_task(task: &Task<'_>, folder: &Path, hooks: &mut Hooks<'_
     // Checked before the models are loaded, which takes time. `Journal::open` checks it again.
     check_unlocked(folder)?;
     let mut engine = task.open_engine(&journal::recorded_fingerprint(folder), hooks)?.engine;
+    let rows: Vec<&Example> = splits.train.iter().chain(&splits.val).chain(&splits.test).collect();
+    long_rows::tell(task.plan, task.program(), &rows, &*engine, hooks);
     let mut journal = Journal::open(folder, &fingerprint(task, &splits, &*engine))?;
     let plan =
         toml::to_string(task.plan).map_err(|error| RunError::Plan(format!("the plan cannot be written as TOML: {error}")))?;

@@ -6,8 +6,9 @@ use gepard::data::{Example, listed, to_text};
 use gepard::error::RunError;
 use gepard::init::forms::{self, Converted};
 use gepard::init::infer::{self, InferredTask};
-use gepard::init::{fields, leak};
+use gepard::init::{answer_length, fields, leak};
 
+use super::model::Model;
 use super::new_file::NewFile;
 use crate::cli::CliError;
 
@@ -16,7 +17,7 @@ pub(super) fn project(
     data: &Path,
     inputs: &[String],
     output: Option<&str>,
-    model: &str,
+    model: &Model,
 ) -> Result<(Vec<NewFile>, Vec<String>), CliError> {
     let rows = infer::read_rows(data).map_err(RunError::from)?;
     let unusable = |cause: String| CliError::Usage(format!("--data {}: {cause}", data.display()));
@@ -34,6 +35,7 @@ pub(super) fn project(
     let task = infer::infer_task(&rows, inputs, Some(&output)).map_err(unusable)?;
     let total = rows.len();
     let warnings = warnings(&rows, &task);
+    let max_tokens = answer_length::most_tokens(&rows, &task.output, model.path.as_deref());
     let [train, val, test] = infer::split_rows(rows, &task.inputs);
     if train.is_empty() || val.is_empty() {
         return Err(unusable("its rows have nearly all the same inputs, so there is nothing to split".into()));
@@ -66,7 +68,10 @@ pub(super) fn project(
     if test.is_empty() {
         notes.push("There are too few rows for a test split.".into());
     }
-    let mut files = vec![NewFile { name: "gepard.toml".into(), content: task_file(&task, instruction, model, !test.is_empty()) }];
+    let mut files = vec![NewFile {
+        name: "gepard.toml".into(),
+        content: task_file(&task, instruction, max_tokens, &model.reference, !test.is_empty()),
+    }];
     for (name, rows) in [("train.jsonl", train), ("val.jsonl", val), ("test.jsonl", test)] {
         if !rows.is_empty() {
             files.push(NewFile { name: name.into(), content: rows.iter().map(json_line).collect() });
@@ -121,7 +126,7 @@ fn json_line(row: &Example) -> String {
 }
 
 /// Returns the content of `gepard.toml`. `instruction` is None where the rows bring none.
-fn task_file(task: &InferredTask, instruction: Option<String>, model: &str, has_test: bool) -> String {
+fn task_file(task: &InferredTask, instruction: Option<String>, max_tokens: usize, model: &str, has_test: bool) -> String {
     let quoted = |text: &str| toml::Value::from(text).to_string();
     let inputs: Vec<String> = task.inputs.iter().map(|name| quoted(name)).collect();
     let test = if has_test { "test = \"test.jsonl\"              # never seen while optimizing\n" } else { "" };
@@ -150,7 +155,7 @@ fn task_file(task: &InferredTask, instruction: Option<String>, model: &str, has_
         inputs.join(", "),
         quoted(&task.output),
         quoted(&instruction),
-        task.max_tokens,
+        max_tokens,
         quoted(task.metric),
         task.reason,
         quoted(&task.output),

@@ -1,6 +1,7 @@
 //! What reflectors read, how they are asked, and how their answers become texts that can be tried.
 
 pub mod demonstrations;
+mod fence;
 pub mod instruction;
 pub mod packing;
 pub mod profile;
