@@ -246,7 +246,7 @@ mod tests {
     fn a_part_of_the_rows_has_the_same_split_as_all() {
         let folder = tempfile::tempdir().unwrap();
         let train = folder.path().join("train.jsonl");
-        let label = |n: usize| if n % 5 == 0 { "null" } else { "1" };
+        let label = |n: usize| if n.is_multiple_of(5) { "null" } else { "1" };
         let row = |n: usize| format!(r#"{{"q": "{n}", "id": "{}", "label": {}}}"#, n * 7, label(n));
         let rows: Vec<String> = (0..300).map(row).collect();
         std::fs::write(&train, rows.join("\n")).unwrap();

@@ -77,7 +77,7 @@ fn rows_of_other_programs_become_fields() {
     for (row, wanted) in cases {
         let converted = convert(&rows(&[row.clone(), row])).unwrap().unwrap();
         assert_eq!(Value::Object(converted.rows[0].fields.clone()), wanted);
-        assert_eq!(Some(&converted.output), converted.rows[0].fields.keys().last());
+        assert_eq!(Some(&converted.output), converted.rows[0].fields.keys().next_back());
     }
     let chat = json!({ "messages": [system, user("Hi"), assistant("Yes?")] });
     assert_eq!(convert(&rows(&[chat])).unwrap().unwrap().instruction.as_deref(), Some("Be short."));
