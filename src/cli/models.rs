@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use gepard::gguf::{self, Header};
-use gepard::models::{self, Catalog, ModelFileError, NameSource, VerifiedModel, VerifyOutcome};
+use gepard::models::{self, Catalog, FoundModel, ModelFileError, NameSource, VerifiedModel, VerifyOutcome};
 
 use super::error::CliError;
 use super::progress::LARGE_FILE_BYTES;
@@ -59,7 +59,7 @@ fn print_reading(file: &Path) {
 
 fn add(file: &Path, name: Option<&str>, out: &mut dyn Write) -> Result<(), CliError> {
     let found = models::find_named(&file.to_string_lossy());
-    let has_adapter = found.as_ref().is_some_and(|found| found.has_adapter);
+    let remark = found.as_ref().and_then(FoundModel::remark);
     let added = match found {
         Some(found) => {
             print_reading(&found.path);
@@ -83,15 +83,10 @@ fn add(file: &Path, name: Option<&str>, out: &mut dyn Write) -> Result<(), CliEr
     if added.is_in_catalog && name.is_some_and(|name| name != added.name) {
         lines.push("It is a known model and keeps its name.".to_owned());
     }
-    if has_adapter {
-        lines.push(format!("{WITH_ADAPTER}: its answers differ from those that Ollama gives."));
-    }
+    lines.extend(remark.map(|remark| format!("It {remark}.")));
     lines.push(format!("Use it in a task file: gguf = \"{}\"", added.name));
     lines.iter().try_for_each(|line| writeln!(out, "{line}")).map_err(CliError::Output)
 }
-
-/// The remark on a model of Ollama that has an adapter.
-const WITH_ADAPTER: &str = "Ollama applies an adapter to it, which this file does not have";
 
 fn find(out: &mut dyn Write) -> Result<(), CliError> {
     let found = models::find();
@@ -101,11 +96,7 @@ fn find(out: &mut dyn Write) -> Result<(), CliError> {
     }
     let mut rows = vec![["NAME", "SIZE", "OF", "FILE", ""].map(str::to_owned)];
     rows.extend(found.into_iter().map(|file| {
-        let kind = models::check_answers(&file.path).err().and_then(|error| match error {
-            ModelFileError::NotAModel { kind, .. } => kind.split(';').next(),
-            _ => None,
-        });
-        let remark = kind.or(file.has_adapter.then_some(WITH_ADAPTER)).unwrap_or_default().to_owned();
+        let remark = file.remark().unwrap_or_default().to_owned();
         [file.name, size(file.bytes), file.store.to_string(), file.path.display().to_string(), remark]
     }));
     write_table(&rows, "\nAdd one to the cache: gepard models add NAME\n", out).map_err(CliError::Output)

@@ -64,7 +64,7 @@ impl Header {
         if OTHER_ARCHITECTURES.contains(&architecture) {
             return Some("makes or reads pictures or sound and cannot answer a prompt; take an instruction-tuned language model");
         }
-        if self.tensor_count == 0 && !self.is_split() {
+        if self.tensor_count == 0 && self.vocab_size().is_some() && !self.is_split() {
             return Some("has no weights, only a vocabulary; take the file of the whole model");
         }
         None

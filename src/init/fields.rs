@@ -66,7 +66,7 @@ const NUMBERING: [&str; 17] = [
 /// Why a field is not read unless the user names it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reason {
-    /// It numbers the rows, or tells where they come from.
+    /// It numbers the rows, or says who wrote them and when.
     Numbers,
     /// Its name says that it holds the answer or what led to it.
     Name,
@@ -77,7 +77,7 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Numbers => f.write_str("it numbers the rows"),
+            Self::Numbers => f.write_str("it numbers the rows, or says when they were made"),
             Self::Name => f.write_str("its name says that it tells the answer"),
             Self::Leak(leak) => leak.fmt(f),
         }

@@ -11,7 +11,7 @@ use crate::optimize::reflection::profile::{self, ValueKind};
 use crate::program::{Layout, Module};
 
 /// Usual names of the field with the answers, the likeliest first.
-const ANSWER_NAMES: [&str; 20] = [
+const ANSWER_NAMES: [&str; 27] = [
     "label",
     "labels",
     "category",
@@ -32,6 +32,13 @@ const ANSWER_NAMES: [&str; 20] = [
     "response",
     "summary",
     "translation",
+    "ideal",
+    "expected_output",
+    "expected_answer",
+    "correct_answer",
+    "ground_truth",
+    "gold",
+    "reference",
 ];
 
 /// The fewest rows that can be split.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::cache::is_path;
+use crate::gguf;
 
 /// The number of levels of subfolders that are searched.
 const DEPTH: usize = 6;
@@ -23,6 +24,16 @@ pub struct FoundModel {
     pub has_adapter: bool,
     /// The program whose folder the file is in.
     pub store: ModelStore,
+}
+
+impl FoundModel {
+    /// Returns what a user should know before taking the file, as the end of a sentence. None for a language model as it is.
+    #[must_use]
+    pub fn remark(&self) -> Option<&'static str> {
+        let kind = gguf::read(&self.path).ok().and_then(|header| header.other_kind());
+        let adapted = "is used with an adapter by Ollama, which this file does not have: its answers differ";
+        kind.and_then(|kind| kind.split(';').next()).or(self.has_adapter.then_some(adapted))
+    }
 }
 
 /// A program that keeps model files in a folder of its own.

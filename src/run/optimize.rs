@@ -27,7 +27,7 @@ use crate::report::page;
 use crate::report::state::RunState;
 use crate::report::summary::Summary;
 use crate::run_directory::files::{PLAN, REPORT, write_bytes};
-use crate::run_directory::{RunDirectoryError, check_unlocked};
+use crate::run_directory::{RunDirectoryError, check_usable};
 
 /// Searches for a better candidate as `plan` says, in the run directory `folder`. A run that is there already is resumed, or, with a
 /// larger budget, extended.
@@ -89,7 +89,7 @@ pub(super) fn optimize_task(task: &Task<'_>, folder: &Path, hooks: &mut Hooks<'_
     hooks.emit(&started(task, folder, &splits));
     plan_findings::tell(task.plan, hooks);
     // Checked before the models are loaded, which takes time. `Journal::open` checks it again.
-    check_unlocked(folder)?;
+    check_usable(folder)?;
     let mut engine = task.open_engine(&journal::recorded_fingerprint(folder), hooks)?.engine;
     let rows: Vec<&Example> = splits.train.iter().chain(&splits.val).chain(&splits.test).collect();
     long_rows::tell(task.plan, task.program(), &rows, &*engine, hooks);

@@ -71,7 +71,7 @@ fn a_placeholder_is_told_or_filled() {
             let output = gepard(arguments, task.folder.path());
             assert!(both(&output).contains(&told), "{arguments:?}: {}", both(&output));
         }
-        task.edit("[metric]", "[layout]\nplaceholders = true\n\n[metric]");
+        task.edit("[layout]", "[layout]\nplaceholders = true");
         fs::write(task.path("script.jsonl"), "{\"contains\": [\"Sort this: this is the item number 1,\"], \"text\": \"label: odd\"}\n{\"text\": \"label: even\"}\n").unwrap();
         let output = gepard(&["eval", "gepard.toml", "--split", "train", "--limit", "2"], task.folder.path());
         assert!(

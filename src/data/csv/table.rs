@@ -82,9 +82,10 @@ impl Csv {
         }
         let values = self.dialect.values(text)?;
         if values.len() != self.names.len() {
+            let hint = if values.len() == self.names.len() + 1 { ", and a column of row numbers needs a name, too" } else { "" };
             return Err(format!(
                 "the row has {}, the first row names {}; a value with a {}, a quote or a line break in it must stand in \
-                 double quotes",
+                 double quotes{hint}",
                 counted(values.len(), "value"),
                 counted(self.names.len(), "field"),
                 self.dialect.separator_in_words(),
