@@ -57,9 +57,7 @@ impl Header {
             return Some("ranks texts (a reranking model) and cannot answer a prompt; take an instruction-tuned model");
         }
         if self.is_embedding_model() {
-            return Some(
-                "makes vectors of texts (an embedding model) and cannot answer a prompt; take an instruction-tuned model",
-            );
+            return Some("makes vectors of texts and cannot answer a prompt; take an instruction-tuned model");
         }
         if OTHER_ARCHITECTURES.contains(&architecture) {
             return Some("makes or reads pictures or sound and cannot answer a prompt; take an instruction-tuned language model");
