@@ -115,7 +115,12 @@ fn search(choices: &[&str], validation: u64, budget: u64, world: u64) -> Outcome
         let right = shared.borrow().is_right(world, candidate, number_after(prompt, "item "));
         (if right { "yes" } else { "no" }.into(), Ended::Stop)
     });
-    let splits = split::load(&gepard::run::files(&plan), &["text".into(), "label".into()], &["text".into()]).unwrap();
+    let splits = split::load(
+        &gepard::run::files(&plan),
+        &gepard::data::Requirements::of_fields(&["text".into(), "label".into()]),
+        &["text".into()],
+    )
+    .unwrap();
     let (program, metric) = (gepard::run::program(&plan).unwrap(), gepard::run::metric(&plan).unwrap());
     let mut journal = Journal::open(&task.path("run"), &plan.fingerprint()).unwrap();
     let evaluator = Evaluator::new(&program, &*metric, &mut engine);

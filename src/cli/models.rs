@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use gepard::gguf::{self, Header};
-use gepard::models::{self, Catalog, ModelFileError, NameSource, VerifiedModel, VerifyOutcome};
+use gepard::models::{self, Catalog, FoundModel, ModelFileError, NameSource, VerifiedModel, VerifyOutcome};
 
 use super::error::CliError;
 use super::progress::LARGE_FILE_BYTES;
@@ -58,7 +58,9 @@ fn print_reading(file: &Path) {
 }
 
 fn add(file: &Path, name: Option<&str>, out: &mut dyn Write) -> Result<(), CliError> {
-    let added = match models::find_named(&file.to_string_lossy()) {
+    let found = models::find_named(&file.to_string_lossy());
+    let remark = found.as_ref().and_then(FoundModel::remark);
+    let added = match found {
         Some(found) => {
             print_reading(&found.path);
             let default_name = found.name.to_lowercase().replace([':', '/'], "-");
@@ -81,6 +83,7 @@ fn add(file: &Path, name: Option<&str>, out: &mut dyn Write) -> Result<(), CliEr
     if added.is_in_catalog && name.is_some_and(|name| name != added.name) {
         lines.push("It is a known model and keeps its name.".to_owned());
     }
+    lines.extend(remark.map(|remark| format!("It {remark}.")));
     lines.push(format!("Use it in a task file: gguf = \"{}\"", added.name));
     lines.iter().try_for_each(|line| writeln!(out, "{line}")).map_err(CliError::Output)
 }
@@ -91,10 +94,11 @@ fn find(out: &mut dyn Write) -> Result<(), CliError> {
         let none = "No model files of Ollama, LM Studio, the hub or llama.cpp were found.";
         return writeln!(out, "{none}").map_err(CliError::Output);
     }
-    let mut rows = vec![["NAME", "SIZE", "OF", "FILE"].map(str::to_owned)];
-    rows.extend(
-        found.into_iter().map(|file| [file.name, size(file.bytes), file.store.to_string(), file.path.display().to_string()]),
-    );
+    let mut rows = vec![["NAME", "SIZE", "OF", "FILE", ""].map(str::to_owned)];
+    rows.extend(found.into_iter().map(|file| {
+        let remark = file.remark().unwrap_or_default().to_owned();
+        [file.name, size(file.bytes), file.store.to_string(), file.path.display().to_string(), remark]
+    }));
     write_table(&rows, "\nAdd one to the cache: gepard models add NAME\n", out).map_err(CliError::Output)
 }
 
@@ -185,11 +189,8 @@ fn inspect(reference: &str, out: &mut dyn Write) -> Result<(), CliError> {
     rows.push(["sha256".to_owned(), sha256]);
     rows.push(["token counts".to_owned(), one_line(&gepard::engine::describe_token_counting(&header))]);
     rows.push(["in the catalog".to_owned(), known.unwrap_or("no").to_owned()]);
-    let below = match header.is_embedding_model() {
-        true => "\nThis model makes vectors of texts and cannot answer a prompt.\n",
-        false => "",
-    };
-    write_table(&rows, below, out).map_err(CliError::Output)
+    let below = header.other_kind().map_or(String::new(), |kind| format!("\nThis file {kind}.\n"));
+    write_table(&rows, &below, out).map_err(CliError::Output)
 }
 
 /// Returns the rows of `gepard models inspect` that come from the header: a label and a value each.

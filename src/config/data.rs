@@ -24,10 +24,13 @@ pub struct DataPlan {
     /// Whether test rows may also stand in the other files. Otherwise such rows are an error, because they would make the test
     /// score too high.
     pub allow_overlap: bool,
+    /// Whether rows without a right answer for the metric (null, blank or missing) are left out. Their number is told. Otherwise
+    /// such a row is an error, with its line.
+    pub skip_unlabelled: bool,
 }
 
 /// The data files are outside: the run adds hashes of their content.
-pub(super) static KEYS: Keys = Keys { inside: "allow_overlap", outside: "train val test", ..Keys::NONE };
+pub(super) static KEYS: Keys = Keys { inside: "allow_overlap skip_unlabelled", outside: "train val test", ..Keys::NONE };
 
 impl DataPlan {
     /// Returns the file that has the rows of a split: the training file if the split has no file.

@@ -114,7 +114,7 @@ fn every_problem_has_its_line() {
         found.contains(&(
             Some(3),
             "data.seed".into(),
-            "is no known key; known are `allow_overlap`, `test`, `train`, `val`".into()
+            "is no known key; known are `allow_overlap`, `skip_unlabelled`, `test`, `train`, `val`".into()
         )),
         "{found:?}"
     );

@@ -123,7 +123,12 @@ impl Corpus {
     pub fn open(path: &Path, indexing: &Indexing, folder: &Path) -> Result<Self, DataError> {
         let rows = Dataset::open(path, None)?;
         if rows.is_empty() {
-            return Err(DataError::Empty { path: path.to_owned(), need: "a corpus needs rows to retrieve" });
+            return Err(DataError::Empty {
+                path: path.to_owned(),
+                rows: 0,
+                unlabelled: 0,
+                need: "a corpus needs rows to retrieve",
+            });
         }
         let sha256 = rows.sha256()?;
         let options = serde_json::json!({ "version": INDEX_VERSION, "corpus": sha256, "indexing": indexing }).to_string();

@@ -1,18 +1,18 @@
 //! A file of examples. The positions of its rows are found when it is opened; a row is read when it is needed.
 
-use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::csv::{Csv, CsvError};
 use super::error::DataError;
 use super::example::Example;
+use super::foreign;
+use super::json_file;
 use super::jsonl;
 use super::row::{LONGEST_ROW, Row};
 use super::source::Source;
-use super::wording::listed;
 
 /// A file of examples and the positions of its rows. A file is read as CSV or TSV if its name ends so, and as JSONL otherwise.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Dataset {
     /// and carriage returns are skipped.
     ///
     /// # Errors
-    /// [`DataError::Read`] if the file cannot be read. [`DataError::Row`] if the first row of a CSV file cannot name fields.
+    /// [`DataError::Read`] if the file cannot be read. [`DataError::Format`] if it is no text. [`DataError::Row`] if the first row of a CSV file cannot name fields.
     pub fn open(path: &Path, limit: Option<usize>) -> Result<Self, DataError> {
         let unreadable = |cause| DataError::Read { path: path.to_owned(), cause };
         // Checked before opening, because opening a named pipe would wait for a writer.
@@ -47,6 +47,9 @@ impl Dataset {
             return Err(unreadable(Error::new(kind, "it is no regular file; give a file of examples")));
         }
         let source = Source::open(path).map_err(unreadable)?;
+        if let Some(what) = foreign::format(&source.beginning(foreign::BYTES).map_err(unreadable)?) {
+            return Err(DataError::Format { path: path.to_owned(), what });
+        }
         let has_mark = source.beginning(BYTE_ORDER_MARK.len()).map_err(unreadable)? == BYTE_ORDER_MARK;
         let start = if has_mark { BYTE_ORDER_MARK.len() } else { 0 };
         let limit = limit.unwrap_or(usize::MAX);
@@ -89,7 +92,7 @@ impl Dataset {
     pub fn get(&self, index: usize) -> Result<Example, DataError> {
         let (line, text) = self.text(index)?;
         let fields = match &self.format {
-            Format::Jsonl => jsonl::fields(&text, line),
+            Format::Jsonl => jsonl::fields(&text, line).map_err(|cause| self.form(index).unwrap_or(cause)),
             Format::Csv(csv) => csv.fields(&text),
         };
         let fields = fields.map_err(|cause| self.bad_row(line, cause))?;
@@ -102,6 +105,13 @@ impl Dataset {
             }
         };
         Ok(Example { id, fields })
+    }
+
+    /// Explains why a row is no JSON object by the form of the whole file. None if its first row is one, or if the file has no
+    /// other form.
+    fn form(&self, index: usize) -> Option<String> {
+        let is_first = index == 0 || jsonl::fields(&self.text(0).ok()?.1, 1).is_err();
+        if is_first { json_file::explanation(self.source.reader_from(0)) } else { None }
     }
 
     /// Reads the id of the row at `index`. Of a row of JSONL, no other field is built.
@@ -136,39 +146,6 @@ impl Dataset {
         Ok((line, text))
     }
 
-    /// Reads and checks all rows: each must be readable, have all `required` fields, and an id that no row before it has.
-    ///
-    /// # Errors
-    /// [`DataError::Row`] for the first row that breaks a rule.
-    pub fn check(&self, required: &[String]) -> Result<Vec<Example>, DataError> {
-        self.check_rows(0..self.rows.len(), required)
-    }
-
-    /// Reads and checks the rows at some indices only, by the rules of [`Dataset::check`].
-    ///
-    /// # Errors
-    /// [`DataError::Row`] for the first row that breaks a rule.
-    pub fn check_rows(&self, indices: impl IntoIterator<Item = usize>, required: &[String]) -> Result<Vec<Example>, DataError> {
-        let mut examples = Vec::new();
-        let mut lines: BTreeMap<String, usize> = BTreeMap::new();
-        for index in indices {
-            let example = self.get(index)?;
-            let line = self.rows[index].line;
-            for field in required {
-                if !example.fields.contains_key(field) {
-                    return Err(self.bad_row(line, missing_field(field, &example.fields)));
-                }
-            }
-            if let Some(first) = lines.insert(example.id.clone(), line) {
-                return Err(
-                    self.bad_row(line, format!("the id `{}` stands in line {first} already; ids must be unique", example.id))
-                );
-            }
-            examples.push(example);
-        }
-        Ok(examples)
-    }
-
     /// Returns the SHA-256 of the file's bytes, in hexadecimal.
     ///
     /// # Errors
@@ -179,16 +156,17 @@ impl Dataset {
 
     /// Returns an error about the row at `index`.
     pub(super) fn unusable(&self, index: usize, cause: String) -> DataError {
-        self.bad_row(self.rows.get(index).map_or(0, |row| row.line), cause)
+        self.bad_row(self.line(index), cause)
+    }
+
+    /// Returns the line in which the row at `index` begins, counted from 1. 0 if there is no such row.
+    pub(super) fn line(&self, index: usize) -> usize {
+        self.rows.get(index).map_or(0, |row| row.line)
     }
 
     fn bad_row(&self, line: usize, cause: String) -> DataError {
         DataError::Row { path: self.path.clone(), line, cause }
     }
-}
-
-fn missing_field(field: &str, fields: &Map<String, Value>) -> String {
-    format!("the field `{field}` is missing; the row has {}", listed(fields.keys()))
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::wording::counted;
+
 /// A data file, a row or an index that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
@@ -12,6 +14,14 @@ pub enum DataError {
         path: PathBuf,
         /// The error of the operating system.
         cause: std::io::Error,
+    },
+    /// The file has a format that is not read.
+    #[error("{path} {what}")]
+    Format {
+        /// The path of the file.
+        path: PathBuf,
+        /// What the file is, and what to do with it, as the end of a sentence.
+        what: &'static str,
     },
     /// A row cannot be used.
     #[error("{path}:{line}: {cause}")]
@@ -39,11 +49,15 @@ pub enum DataError {
         /// What went wrong.
         cause: String,
     },
-    /// A split or a corpus has no rows.
-    #[error("{path} has no rows; {need}")]
+    /// A split or a corpus has no rows, or too few.
+    #[error("{path} has {}; {need}", rows_in_words(*rows, *unlabelled))]
     Empty {
         /// The path of the file.
         path: PathBuf,
+        /// The number of its rows, without those that are left out.
+        rows: usize,
+        /// The number of rows that are left out because they lack a label.
+        unlabelled: usize,
         /// What the rows are needed for.
         need: &'static str,
     },
@@ -62,4 +76,14 @@ pub enum DataError {
         /// The id of the first of these test rows.
         first: String,
     },
+}
+
+/// Returns the number of a file's rows in words, with the number of those that are left out.
+fn rows_in_words(rows: usize, unlabelled: usize) -> String {
+    let count = if rows == 0 { "no rows".to_owned() } else { counted(rows, "row") };
+    match unlabelled {
+        0 => count,
+        1 => format!("{count} with a label (1 without is left out)"),
+        many => format!("{count} with a label ({many} without are left out)"),
+    }
 }

@@ -74,8 +74,16 @@ fn not_an_object(text: &str, line: usize, error: &serde_json::Error) -> String {
             let cause = error.to_string();
             let cause = cause.split(" at line ").next().unwrap_or_default();
             let is_table = line == 1 && !text.trim_start().starts_with(['{', '[']);
-            let table = if is_table { "; if this is a table, end its name in .csv or .tsv" } else { "" };
-            format!("not valid JSON: {cause} at column {}{table}", error.column())
+            // The error's column is that of the last byte that was read, which is the first of such a word.
+            let rest = text.as_bytes().get(error.column().saturating_sub(1)..).unwrap_or_default();
+            let is_python = ["NaN", "Infinity"].iter().any(|word| rest.starts_with(word.as_bytes()));
+            let hint = match (is_table, is_python) {
+                (true, _) if text.starts_with("- ") => "; if this is YAML, write its items as JSON, one a line",
+                (true, _) => "; if this is a table, end its name in .csv or .tsv",
+                (_, true) => "; JSON has no NaN and no Infinity: write null",
+                _ => "",
+            };
+            format!("not valid JSON: {cause} at column {}{hint}", error.column())
         }
     }
 }

@@ -1,17 +1,21 @@
 //! Examples and corpora: how data files are read, split and searched.
 
+mod check;
 pub mod corpus;
 mod csv;
 mod dataset;
 mod error;
 mod example;
+mod foreign;
 mod index;
+mod json_file;
 mod jsonl;
 mod row;
 mod source;
 pub mod split;
 mod wording;
 
+pub use check::{CheckedRows, Requirements};
 pub use corpus::{Corpus, Indexing};
 pub use dataset::Dataset;
 pub use error::DataError;

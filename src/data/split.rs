@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use super::check::{CheckedRows, Requirements};
 use super::dataset::Dataset;
 use super::error::DataError;
 use super::example::Example;
@@ -46,6 +47,8 @@ pub struct Splits {
     pub test: Vec<Example>,
     /// Whether `val` was split off from the training data.
     pub val_from_train: bool,
+    /// The number of rows that were left out because they lack a label.
+    pub unlabelled: usize,
     /// The SHA-256 of each data file under a key of the run's fingerprint, like `data.train.sha256`.
     pub hashes: Vec<(String, String)>,
 }
@@ -75,24 +78,26 @@ pub struct Files {
     pub allow_overlap: bool,
 }
 
-/// Reads and checks the rows of all files. Every row must have the `required` fields. Two rows count as the same if their
+/// Reads and checks the rows of all files. Every row must have what is `required`. Two rows count as the same if their
 /// `inputs` are equal.
 ///
 /// # Errors
 /// [`DataError`] for the first file or row that cannot be used, for an empty split, and for test rows that also stand in another
 /// split.
-pub fn load(files: &Files, required: &[String], inputs: &[String]) -> Result<Splits, DataError> {
-    let mut hashes = Vec::new();
+pub fn load(files: &Files, required: &Requirements, inputs: &[String]) -> Result<Splits, DataError> {
+    let (mut hashes, mut unlabelled) = (Vec::new(), 0);
     let mut read = |split: Split, path: &Path| {
         let data = Dataset::open(path, None)?;
         hashes.push((format!("data.{split}.sha256"), data.sha256()?));
-        data.check(required)
+        let checked = data.check_rows(0..data.len(), required)?;
+        unlabelled += checked.unlabelled;
+        Ok::<_, DataError>(checked.examples)
     };
     let train = read(Split::Train, &files.train)?;
     let val = files.val.as_deref().map(|path| read(Split::Val, path)).transpose()?;
     let test = files.test.as_deref().map(|path| read(Split::Test, path)).transpose()?;
 
-    let empty = |path: &Path, need| DataError::Empty { path: path.to_owned(), need };
+    let empty = |path: &Path, need| DataError::Empty { path: path.to_owned(), rows: 0, unlabelled, need };
     if train.is_empty() {
         return Err(empty(&files.train, "reflection reads training examples"));
     }
@@ -111,14 +116,15 @@ pub fn load(files: &Files, required: &[String], inputs: &[String]) -> Result<Spl
     let val_from_train = val.is_none();
     let (train, val) = match val {
         Some(val) => (train, val),
-        None => split_off_validation(train, &files.train)?,
+        None => split_off_validation(train, &files.train, unlabelled)?,
     };
-    Ok(Splits { train, val, test: test.unwrap_or_default(), val_from_train, hashes })
+    Ok(Splits { train, val, test: test.unwrap_or_default(), val_from_train, unlabelled, hashes })
 }
 
-/// Divides the rows of a training file into training and validation examples, by [`validation_indices`].
-fn split_off_validation(rows: Vec<Example>, path: &Path) -> Result<(Vec<Example>, Vec<Example>), DataError> {
-    let validation = validation_indices(rows.len(), path, |index| Ok(rows[index].id.clone()))?;
+/// Divides the rows of a training file into training and validation examples, by [`validation_indices`]. `unlabelled` is the number
+/// of its rows that were left out.
+fn split_off_validation(rows: Vec<Example>, path: &Path, unlabelled: usize) -> Result<(Vec<Example>, Vec<Example>), DataError> {
+    let validation = validation_indices(rows.len(), path, unlabelled, |index| Ok(rows[index].id.clone()))?;
     let (mut train, mut val) = (Vec::new(), Vec::new());
     for (index, row) in rows.into_iter().enumerate() {
         if validation.contains(&index) { val.push(row) } else { train.push(row) }
@@ -127,7 +133,7 @@ fn split_off_validation(rows: Vec<Example>, path: &Path) -> Result<(Vec<Example>
 }
 
 /// Reads the first `limit` training or validation rows of a training file from which validation is split off, as [`load`] does.
-/// Of the other rows only the id is read; they are not checked.
+/// Of the other rows only the id is read, and they are not checked, unless rows without a label are left out.
 ///
 /// # Errors
 /// [`DataError`] for the first row that cannot be used, and for a file of fewer than two rows.
@@ -135,12 +141,21 @@ pub fn load_part_of_training(
     path: &Path,
     split: Split,
     limit: Option<usize>,
-    required: &[String],
-) -> Result<Vec<Example>, DataError> {
+    required: &Requirements,
+) -> Result<CheckedRows, DataError> {
     let data = Dataset::open(path, None)?;
-    let validation = validation_indices(data.len(), path, |index| data.id(index))?;
+    let limit = limit.unwrap_or(usize::MAX);
+    if required.skip_unlabelled {
+        // Rows without a label are left out before the rest is split, so all rows must be read.
+        let CheckedRows { examples, unlabelled } = data.check_rows(0..data.len(), required)?;
+        let (train, val) = split_off_validation(examples, path, unlabelled)?;
+        let mut examples = if split == Split::Val { val } else { train };
+        examples.truncate(limit);
+        return Ok(CheckedRows { examples, unlabelled });
+    }
+    let validation = validation_indices(data.len(), path, 0, |index| data.id(index))?;
     let rows = (0..data.len()).filter(|index| validation.contains(index) == (split == Split::Val));
-    data.check_rows(rows.take(limit.unwrap_or(usize::MAX)), required)
+    data.check_rows(rows.take(limit), required)
 }
 
 /// Returns the indices of the rows that are split off for validation: of `count` rows, the half with the lowest hashes of their
@@ -148,12 +163,15 @@ pub fn load_part_of_training(
 fn validation_indices(
     count: usize,
     path: &Path,
+    unlabelled: usize,
     id: impl Fn(usize) -> Result<String, DataError> + Sync,
 ) -> Result<BTreeSet<usize>, DataError> {
     let most = (count / 2).min(MOST_VALIDATION);
     if most == 0 {
         return Err(DataError::Empty {
             path: path.to_owned(),
+            rows: count,
+            unlabelled,
             need: "at least two rows are needed to split off a validation set",
         });
     }
@@ -214,8 +232,8 @@ mod tests {
         fn the_split_depends_on_ids_alone(count in 2_u32..400) {
             let forward: Vec<u32> = (0..count).collect();
             let backward: Vec<u32> = (0..count).rev().collect();
-            let (train, val) = split_off_validation(rows(&forward), Path::new("t")).unwrap();
-            let (_, val_backward) = split_off_validation(rows(&backward), Path::new("t")).unwrap();
+            let (train, val) = split_off_validation(rows(&forward), Path::new("t"), 0).unwrap();
+            let (_, val_backward) = split_off_validation(rows(&backward), Path::new("t"), 0).unwrap();
             prop_assert_eq!(val.len(), (count as usize / 2).min(100));
             prop_assert_eq!(train.len() + val.len(), count as usize);
             let ids = |v: &[Example]| v.iter().map(|e| e.id.clone()).collect::<std::collections::BTreeSet<_>>();
@@ -228,13 +246,19 @@ mod tests {
     fn a_part_of_the_rows_has_the_same_split_as_all() {
         let folder = tempfile::tempdir().unwrap();
         let train = folder.path().join("train.jsonl");
-        let rows: Vec<String> = (0..300).map(|n| format!(r#"{{"q": "{n}", "id": "{}"}}"#, n * 7)).collect();
+        let label = |n: usize| if n.is_multiple_of(5) { "null" } else { "1" };
+        let row = |n: usize| format!(r#"{{"q": "{n}", "id": "{}", "label": {}}}"#, n * 7, label(n));
+        let rows: Vec<String> = (0..300).map(row).collect();
         std::fs::write(&train, rows.join("\n")).unwrap();
         let files = Files { train: train.clone(), val: None, test: None, allow_overlap: false };
-        let whole = load(&files, &[], &["q".into()]).unwrap();
-        for split in [Split::Train, Split::Val] {
-            assert_eq!(load_part_of_training(&train, split, None, &[]).unwrap(), whole.of(split));
-            assert_eq!(load_part_of_training(&train, split, Some(7), &[]).unwrap(), whole.of(split)[..7]);
+        for (labels, skip_unlabelled) in [(vec![], false), (vec!["q".into()], true), (vec!["label".into()], true)] {
+            let required = Requirements { fields: vec!["q".into()], labels, skip_unlabelled };
+            let whole = load(&files, &required, &["q".into()]).unwrap();
+            let part = |split, limit| load_part_of_training(&train, split, limit, &required).unwrap().examples;
+            for split in [Split::Train, Split::Val] {
+                assert_eq!(part(split, None), whole.of(split));
+                assert_eq!(part(split, Some(7)), whole.of(split)[..7]);
+            }
         }
     }
 
@@ -244,12 +268,20 @@ mod tests {
         let train = folder.path().join("train.jsonl");
         let rows: Vec<String> = (0..300).map(|n| if n % 100 == 50 { "{".into() } else { format!(r#"{{"id": {n}}}"#) }).collect();
         std::fs::write(&train, rows.join("\n")).unwrap();
-        let error = load_part_of_training(&train, Split::Val, Some(1), &[]).unwrap_err().to_string();
+        let error = load_part_of_training(&train, Split::Val, Some(1), &Requirements::default()).unwrap_err().to_string();
         assert!(error.contains("train.jsonl:51: not valid JSON"), "{error}");
     }
 
     #[test]
-    fn one_row_cannot_be_split() {
-        assert!(matches!(split_off_validation(rows(&[1]), Path::new("t")), Err(DataError::Empty { .. })));
+    fn too_few_rows_are_counted_rightly() {
+        for (count, unlabelled, says) in [
+            (1, 0, "t has 1 row; at least two rows are needed"),
+            (0, 0, "t has no rows; at least two"),
+            (0, 3, "t has no rows with a label (3 without are left out); at least two"),
+            (1, 1, "t has 1 row with a label (1 without is left out); at least two"),
+        ] {
+            let error = split_off_validation(rows(&vec![1; count]), Path::new("t"), unlabelled).unwrap_err();
+            assert!(error.to_string().starts_with(says), "{error}");
+        }
     }
 }

@@ -110,18 +110,32 @@ pub fn split(text: &str) -> (Option<String>, String) {
             non_empty(text.strip_suffix(before).unwrap_or(text))
         };
         if let Some(rest) = start.strip_prefix(open) {
-            return match rest.find(close) {
+            return match find_close(rest, close).or_else(|| rest.find(close)) {
                 Some(at) => (thought(&rest[..at]), rest[at + close.len()..].trim_start().to_owned()),
                 None => (non_empty(rest), String::new()),
             };
         }
-        if let Some(at) = start.find(close)
+        if let Some(at) = find_close(start, close)
             && !start[..at].contains(open)
         {
             return (thought(&start[..at]), start[at + close.len()..].trim_start().to_owned());
         }
     }
     (None, text.to_owned())
+}
+
+/// Returns the position of the first closing tag that closes something. One between quotes, or in the middle of a sentence, is
+/// mentioned only. None if there is none.
+fn find_close(text: &str, close: &str) -> Option<usize> {
+    let is_quote = |c: char| matches!(c, '`' | '"' | '\'' | '“' | '”' | '‘' | '’' | '«' | '»' | '„');
+    let is_mention = |at: usize| {
+        let (before, after) = (&text[..at], &text[at + close.len()..]);
+        let is_quoted = before.ends_with(is_quote) && after.starts_with(is_quote);
+        let goes_on =
+            after.strip_prefix(' ').is_some_and(|rest| rest.starts_with(char::is_lowercase)) || after.starts_with([',', ';']);
+        is_quoted || (goes_on && before.ends_with(' '))
+    };
+    text.match_indices(close).map(|(at, _)| at).find(|&at| !is_mention(at))
 }
 
 /// Returns the opening tag with which a rendered prompt ends. None if it ends otherwise.
@@ -172,6 +186,22 @@ mod tests {
     fn a_prompt_that_opens_reasoning_is_recognized() {
         assert_eq!(trailing_open_tag("<|assistant|><think>\n"), Some("<think>"));
         assert_eq!(trailing_open_tag("<think>\n\n</think>\n\n"), None);
+    }
+
+    #[test]
+    fn a_closing_tag_that_is_mentioned_closes_nothing() {
+        for text in [
+            "Do not write `</think>` in the answer.",
+            "Write no tags such as \"</think>\".",
+            "Everything before </think> is left out; answer after it.",
+            "Leave out <tags>, </think>, and the like.",
+        ] {
+            assert_eq!(split(text), (None, text.into()));
+        }
+        let (why, answer) = split("<think>It wrote `</think>` twice.\n</think>\n\nWrite no `</think>`.");
+        assert_eq!((why.as_deref(), answer.as_str()), (Some("It wrote `</think>` twice."), "Write no `</think>`."));
+        assert_eq!(split("It ends with '</think>'. So:</think>yes"), (Some("It ends with '</think>'. So:".into()), "yes".into()));
+        assert_eq!(split("<think>so </think> yes"), (Some("so".into()), "yes".into()));
     }
 
     #[test]

@@ -208,6 +208,8 @@ pub struct MeasuredTuning {
     pub tuning: Tuning,
     /// How long the measurement took, in seconds.
     pub seconds: f64,
+    /// Whether the tuning was stored in the cache folder, so that the next start need not measure it.
+    pub is_kept: bool,
 }
 
 #[cfg(test)]

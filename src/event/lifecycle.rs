@@ -29,6 +29,11 @@ pub enum Lifecycle {
         /// The most tokens that the search may compute and generate. None where they are not limited.
         most_tokens: Option<u64>,
     },
+    /// Something about the task that its user should know before time is spent.
+    Noted {
+        /// What it is, and what can be done, as one sentence or more.
+        note: String,
+    },
     /// A preparation step of a model begins that may take long.
     Preparing {
         /// The preparation step.
@@ -60,6 +65,8 @@ pub enum Lifecycle {
         chunk: usize,
         /// The seconds that the measurement took.
         seconds: f64,
+        /// Whether the result was stored in the cache folder, so that the next start need not measure it.
+        is_kept: bool,
     },
     /// The run directory has a journal, from which the run resumes. The events from here to [`Lifecycle::CaughtUp`] repeat
     /// what happened before.

@@ -5,21 +5,6 @@ use std::path::PathBuf;
 
 use super::types::{TensorInfo, TensorType, Value, file_type_name};
 
-/// Architectures whose models turn text into vectors and cannot generate text (llama.cpp's `llama-arch.cpp`).
-const EMBEDDING_ARCHITECTURES: [&str; 11] = [
-    "bert",
-    "modern-bert",
-    "nomic-bert",
-    "nomic-bert-moe",
-    "neo-bert",
-    "jina-bert-v2",
-    "jina-bert-v3",
-    "eurobert",
-    "gemma-embedding",
-    "llama-embed",
-    "t5encoder",
-];
-
 /// The header of one GGUF file: its metadata and the descriptions of its tensors, without the weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Header {
@@ -141,13 +126,6 @@ impl Header {
         stated.or_else(|| self.commonest_type()?.name())
     }
 
-    /// Returns whether the model computes vectors of texts rather than text.
-    pub fn is_embedding_model(&self) -> bool {
-        // `pooling_type = 0` is the format's value for a model without pooling.
-        let pools = self.architecture_number("pooling_type").is_some_and(|kind| kind != 0);
-        pools || self.architecture().is_some_and(|name| EMBEDDING_ARCHITECTURES.contains(&name))
-    }
-
     /// Returns whether keys and values of the attention are one compressed vector (multi-head latent attention, as in
     /// DeepSeek), which llama.cpp's KV cache stores with a single type.
     pub fn has_latent_attention(&self) -> bool {
@@ -181,7 +159,7 @@ impl Header {
     }
 
     /// Returns the number under `ARCHITECTURE.key`.
-    fn architecture_number(&self, key: &str) -> Option<u64> {
+    pub(super) fn architecture_number(&self, key: &str) -> Option<u64> {
         self.architecture_value(key)?.as_u64()
     }
 

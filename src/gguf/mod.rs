@@ -5,6 +5,7 @@ mod arrays;
 mod error;
 mod file;
 mod header;
+mod kind;
 mod map;
 mod parse;
 pub mod recode;

@@ -284,6 +284,27 @@ fn embedding_models_are_recognized() {
 }
 
 #[test]
+fn files_that_are_no_language_models_are_named() {
+    let of = |architecture: &str| Made::new().text("general.architecture", architecture);
+    for (made, says) in [
+        (of("clip"), "projector"),
+        (of("qwen2").text("general.type", "mmproj"), "projector"),
+        (of("llama").text("general.type", "adapter").text("adapter.type", "lora"), "adapter (LoRA)"),
+        (of("llama").text("adapter.type", "lora"), "adapter (LoRA)"),
+        (Made::new().text("general.type", "imatrix"), "importance matrix"),
+        (of("imatrix"), "importance matrix"),
+        (of("bert"), "vectors of texts"),
+        (of("qwen3").u32("qwen3.pooling_type", 4), "ranks texts"),
+        (of("bert").u32("bert.pooling_type", 4), "ranks texts"),
+        (of("flux"), "pictures or sound"),
+        (of("llama").texts("tokenizer.ggml.tokens", &["x"]), "only a vocabulary"),
+    ] {
+        let kind = made.parse().unwrap().other_kind();
+        assert!(kind.is_some_and(|kind| kind.contains(says)), "{says}: {kind:?}");
+    }
+}
+
+#[test]
 fn missing_metadata_is_derived_or_none() {
     let heads = [5u32.to_le_bytes().as_slice(), &2u64.to_le_bytes(), &[0; 8]].concat();
     let header = Made::new()

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::fields::{self, Unread};
 use super::suitable::{SuitableMetric, suitable_metric};
 use crate::data::{DataError, Dataset, Example, counted, listed};
 use crate::hash::number;
 
 /// Usual names of the field with the answers, the likeliest first.
-const ANSWER_NAMES: [&str; 20] = [
+const ANSWER_NAMES: [&str; 27] = [
     "label",
     "labels",
     "category",
@@ -28,6 +29,13 @@ const ANSWER_NAMES: [&str; 20] = [
     "response",
     "summary",
     "translation",
+    "ideal",
+    "expected_output",
+    "expected_answer",
+    "correct_answer",
+    "ground_truth",
+    "gold",
+    "reference",
 ];
 
 /// The fewest rows that can be split.
@@ -40,16 +48,16 @@ const MOST_TRAINING: usize = 100;
 const MOST_TEST: usize = 200;
 
 /// A task that suits the rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct InferredTask {
     /// The fields that the program reads.
     pub inputs: Vec<String>,
+    /// The fields that are not read because they number the rows or tell the answer. Empty if the user named the inputs.
+    pub unread: Vec<Unread>,
     /// The field with the answers.
     pub output: String,
     /// A metric that suits the answers.
     pub metric: SuitableMetric,
-    /// A number of tokens that is more than enough for the longest answer.
-    pub max_tokens: usize,
 }
 
 /// Returns the names of all fields that the rows have, without `id`, in the order in which they first occur.
@@ -80,7 +88,8 @@ pub fn infer_task(rows: &[Example], inputs: &[String], output: Option<&str>) -> 
         Some(wanted) => return Err(format!("it has no field `{wanted}`; it has {}", listed(&fields))),
         // A field that few rows have is rather a remark than the answer.
         None => {
-            let last = fields.iter().rfind(|name| in_most(name)).or(fields.last());
+            let may_be = |name: &&&String| in_most(name) && !fields::numbers_rows(rows, name);
+            let last = fields.iter().rfind(may_be).or(fields.last());
             by_name.or(last).map(|name| (*name).clone()).unwrap_or_default()
         }
     };
@@ -93,16 +102,18 @@ pub fn infer_task(rows: &[Example], inputs: &[String], output: Option<&str>) -> 
     if let Some(sparse) = inputs.iter().find(|input| !in_all(input)) {
         return Err(format!("not all of its rows have `{sparse}`; write it into all of them, or leave it out of --inputs"));
     }
-    let inputs: Vec<String> = match inputs {
-        [] => fields.into_iter().filter(|name| **name != output && in_all(name)).cloned().collect(),
-        named => named.to_vec(),
+    let (inputs, unread) = match inputs {
+        [] => {
+            let others = fields.into_iter().filter(|name| **name != output && in_all(name)).cloned().collect();
+            fields::sort_out(rows, others, &output)
+        }
+        named => (named.to_vec(), Vec::new()),
     };
     if inputs.is_empty() {
         return Err(format!("its rows have no field in common but `{output}`; an input and an answer are needed"));
     }
     let metric = suitable_metric(rows, &inputs, &output);
-    let longest = rows.iter().filter_map(|row| row.text(&output)).map(|text| text.chars().count()).max().unwrap_or(0);
-    Ok(InferredTask { inputs, output, metric, max_tokens: (longest / 2 + 8).clamp(16, 1024) })
+    Ok(InferredTask { inputs, unread, output, metric })
 }
 
 /// Reads all rows of a data file.

@@ -19,6 +19,11 @@ pub trait Metric: Send + Sync {
         self.required_fields()
     }
 
+    /// Returns those of the required fields without whose value an example cannot be scored. Null or blank text is no value.
+    fn label_fields(&self) -> Vec<String> {
+        self.required_fields()
+    }
+
     /// Checks once, before a run begins, whether the metric works on this machine.
     ///
     /// # Errors

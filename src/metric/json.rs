@@ -53,6 +53,11 @@ impl Metric for Json {
         }
     }
 
+    /// Where each field is an output, null is a right answer: there is nothing to extract.
+    fn label_fields(&self) -> Vec<String> {
+        self.field.iter().cloned().collect()
+    }
+
     fn check(&self, example: &Example) -> Result<(), MetricError> {
         let expected = self.expected(example)?;
         // If each field is an output, `required_fields` demands the fields.

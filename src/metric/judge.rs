@@ -195,6 +195,10 @@ impl Metric for Judge {
         self.required.clone()
     }
 
+    fn label_fields(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     fn check(&self, example: &Example) -> Result<(), MetricError> {
         self.labelled(example).map(drop)
     }

@@ -41,6 +41,10 @@ impl Metric for Sum {
         self.parts.iter().flat_map(|part| part.metric.answer_fields()).collect()
     }
 
+    fn label_fields(&self) -> Vec<String> {
+        self.parts.iter().flat_map(|part| part.metric.label_fields()).collect()
+    }
+
     fn prepare(&self) -> Result<(), MetricError> {
         self.parts.iter().try_for_each(|part| part.metric.prepare())
     }

@@ -67,6 +67,9 @@ impl Cache {
 
     fn copy_or_link(&self, file: &Path, name: Option<&str>, may_link: bool) -> Result<AddedModel, ModelFileError> {
         let header = gguf::read(file)?;
+        if let Some(kind) = header.other_kind() {
+            return Err(ModelFileError::NotAModel { path: file.to_owned(), kind });
+        }
         if header.is_split() {
             return Err(ModelFileError::Split { path: file.to_owned() });
         }

@@ -45,6 +45,14 @@ pub enum ModelFileError {
     /// The file is not a whole GGUF file.
     #[error(transparent)]
     Gguf(#[from] GgufError),
+    /// The file is no language model that answers prompts.
+    #[error("{} {kind}", path.display())]
+    NotAModel {
+        /// The path of the file.
+        path: PathBuf,
+        /// What it is, and what to take instead, as the end of a sentence.
+        kind: &'static str,
+    },
     /// The file is one part of a model whose weights are divided among several files.
     #[error(
         "{} is one of the several parts of a model; join them with `llama-gguf-split --merge FIRST.gguf JOINED.gguf`",

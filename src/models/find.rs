@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::cache::is_path;
+use crate::gguf;
 
 /// The number of levels of subfolders that are searched.
 const DEPTH: usize = 6;
@@ -19,8 +20,20 @@ pub struct FoundModel {
     pub path: PathBuf,
     /// The size of the file in bytes.
     pub bytes: u64,
+    /// Whether the other program applies an adapter to the model, which the file does not have.
+    pub has_adapter: bool,
     /// The program whose folder the file is in.
     pub store: ModelStore,
+}
+
+impl FoundModel {
+    /// Returns what a user should know before taking the file, as the end of a sentence. None for a language model as it is.
+    #[must_use]
+    pub fn remark(&self) -> Option<&'static str> {
+        let kind = gguf::read(&self.path).ok().and_then(|header| header.other_kind());
+        let adapted = "is used with an adapter by Ollama, which this file does not have: its answers differ";
+        kind.and_then(|kind| kind.split(';').next()).or(self.has_adapter.then_some(adapted))
+    }
 }
 
 /// A program that keeps model files in a folder of its own.
@@ -92,7 +105,10 @@ pub fn called(name: &str, found: &[FoundModel]) -> Option<FoundModel> {
         return None;
     }
     let latest = format!("{name}:latest");
-    found.iter().find(|model| model.name == name || model.name == latest).cloned()
+    // Ollama takes both names of the hub, in either case.
+    let plain = |name: &str| name.to_lowercase().replace("huggingface.co/", "hf.co/");
+    let is_called = |model: &&FoundModel| [name, &latest].iter().any(|wanted| plain(wanted) == plain(&model.name));
+    found.iter().find(|model| model.name == name || model.name == latest).or_else(|| found.iter().find(is_called)).cloned()
 }
 
 /// Returns the paths of what is in a folder; none where it cannot be read.
@@ -115,7 +131,22 @@ struct Layer {
     digest: String,
 }
 
-/// Adds the models of all Ollama manifests under `folder` to `found`. A manifest's path ends in `NAMESPACE/NAME/TAG`.
+/// The host of Ollama's own models, which their names leave out.
+const OLLAMA: &str = "registry.ollama.ai";
+
+/// Returns the name that Ollama uses for the model of a manifest, whose path below `manifests` is `HOST/NAMESPACE/NAME/TAG`. None for
+/// any other path.
+fn ollama_name(below_manifests: &Path) -> Option<String> {
+    let parts: Option<Vec<&str>> = below_manifests.iter().map(|part| part.to_str()).collect();
+    match parts?.as_slice() {
+        [OLLAMA, "library", name, tag] => Some(format!("{name}:{tag}")),
+        [OLLAMA, namespace, name, tag] => Some(format!("{namespace}/{name}:{tag}")),
+        [host, namespace, name, tag] => Some(format!("{host}/{namespace}/{name}:{tag}")),
+        _ => None,
+    }
+}
+
+/// Adds the models of all Ollama manifests under `folder` to `found`.
 fn find_manifests(root: &Path, folder: &Path, depth: usize, found: &mut Vec<FoundModel>) {
     for path in children(folder) {
         if path.is_dir() {
@@ -133,10 +164,10 @@ fn find_manifests(root: &Path, folder: &Path, depth: usize, found: &mut Vec<Foun
             continue;
         };
         let blob = root.join("blobs").join(format!("sha256-{hash}"));
-        let parts: Vec<String> = path.iter().rev().take(3).map(|part| part.to_string_lossy().into_owned()).collect();
-        let ([tag, name, namespace], Ok(metadata)) = (parts.as_slice(), fs::metadata(&blob)) else { continue };
-        let name = if namespace == "library" { format!("{name}:{tag}") } else { format!("{namespace}/{name}:{tag}") };
-        found.push(FoundModel { name, path: blob, bytes: metadata.len(), store: ModelStore::Ollama });
+        let name = path.strip_prefix(root.join("manifests")).ok().and_then(ollama_name);
+        let (Some(name), Ok(metadata)) = (name, fs::metadata(&blob)) else { continue };
+        let has_adapter = manifest.layers.iter().any(|layer| layer.media_type.ends_with(".adapter"));
+        found.push(FoundModel { name, path: blob, bytes: metadata.len(), has_adapter, store: ModelStore::Ollama });
     }
 }
 
@@ -148,7 +179,7 @@ fn find_gguf_files(store: ModelStore, folder: &Path, depth: usize, found: &mut V
             Ok(metadata) if metadata.is_dir() && depth > 0 => find_gguf_files(store, &path, depth - 1, found),
             Ok(metadata) if metadata.is_file() && is_gguf => {
                 let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                found.push(FoundModel { name, path, bytes: metadata.len(), store });
+                found.push(FoundModel { name, path, bytes: metadata.len(), has_adapter: false, store });
             }
             _ => {}
         }
@@ -177,6 +208,10 @@ mod tests {
         write(&ollama.join("blobs/sha256-abc"), "GGUF");
         write(&ollama.join("manifests/registry.ollama.ai/library/small/latest"), &manifest("sha256:abc"));
         write(&ollama.join("manifests/registry.ollama.ai/me/own/q4"), &manifest("sha256:abc"));
+        write(&ollama.join("manifests/hf.co/someone/Tiny-GGUF/Q4_K_M"), &manifest("sha256:abc"));
+        write(&ollama.join("manifests/hf.co/someone/Tiny-GGUF/latest"), &manifest("sha256:abc"));
+        let adapted = manifest("sha256:abc").replace("image.template", "image.adapter");
+        write(&ollama.join("manifests/registry.example.org/team/tuned/v1"), &adapted);
         write(&ollama.join("manifests/registry.ollama.ai/library/gone/latest"), &manifest("sha256:def"));
         write(&ollama.join("manifests/registry.ollama.ai/library/bad/latest"), &manifest("sha256:../../x"));
         write(&ollama.join("manifests/registry.ollama.ai/library/worse/latest"), "no JSON");
@@ -188,9 +223,27 @@ mod tests {
         let names: Vec<(&str, ModelStore)> = found.iter().map(|model| (model.name.as_str(), model.store)).collect();
         assert_eq!(
             names,
-            [("me/own:q4", ModelStore::Ollama), ("small:latest", ModelStore::Ollama), ("Some-Q4", ModelStore::Hub)]
+            [
+                ("hf.co/someone/Tiny-GGUF:Q4_K_M", ModelStore::Ollama),
+                ("hf.co/someone/Tiny-GGUF:latest", ModelStore::Ollama),
+                ("me/own:q4", ModelStore::Ollama),
+                ("registry.example.org/team/tuned:v1", ModelStore::Ollama),
+                ("small:latest", ModelStore::Ollama),
+                ("Some-Q4", ModelStore::Hub)
+            ]
         );
-        assert!(found[1].path.ends_with("blobs/sha256-abc"));
+        assert!(found.iter().all(|model| model.has_adapter == (model.name == "registry.example.org/team/tuned:v1")));
+        let name_of = |name: &str| called(name, &found).map(|model| model.name);
+        for (typed, name) in [
+            ("hf.co/someone/Tiny-GGUF:Q4_K_M", "hf.co/someone/Tiny-GGUF:Q4_K_M"),
+            ("hf.co/someone/Tiny-GGUF", "hf.co/someone/Tiny-GGUF:latest"),
+            ("huggingface.co/someone/tiny-gguf:q4_k_m", "hf.co/someone/Tiny-GGUF:Q4_K_M"),
+            ("registry.example.org/team/tuned:v1", "registry.example.org/team/tuned:v1"),
+        ] {
+            assert_eq!(name_of(typed).as_deref(), Some(name));
+        }
+        assert_eq!(name_of("someone/Tiny-GGUF:Q4_K_M"), None);
+        assert!(found[4].path.ends_with("blobs/sha256-abc"));
         assert_eq!(called("small", &found), called("small:latest", &found));
         assert!(called("small", &found).is_some() && called("gone", &found).is_none());
     }

@@ -19,5 +19,5 @@ pub use catalog::{Catalog, CatalogModel, HubFile, PackagedFile, UnpinnedModel};
 pub use digest::sha256;
 pub use error::ModelFileError;
 pub use find::{FoundModel, ModelStore};
-pub use user::{add, cache_dir, find, find_named, link, list, pinned, resolve, verify};
+pub use user::{add, cache_dir, check_answers, find, find_named, link, list, pinned, resolve, verify};
 pub use verify::{VerifiedModel, VerifyOutcome};

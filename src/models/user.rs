@@ -8,6 +8,7 @@ use super::catalog::Catalog;
 use super::error::ModelFileError;
 use super::find::{FoundModel, called, folders, in_folders};
 use super::verify::VerifiedModel;
+use crate::gguf;
 
 /// Returns the folder that model files are kept in: `$GEPARD_MODELS`, or else `gepard/models` in the user's cache folder. It
 /// need not exist.
@@ -36,6 +37,17 @@ pub fn resolve(reference: &str, base: &Path) -> Result<PathBuf, ModelFileError> 
         return resolve_path(reference, base);
     }
     user_cache()?.resolve(reference)
+}
+
+/// Checks that a file is a language model that answers prompts. A file whose header cannot be read passes: loading it says why.
+///
+/// # Errors
+/// [`ModelFileError::NotAModel`] with what it is.
+pub fn check_answers(path: &Path) -> Result<(), ModelFileError> {
+    match gguf::read(path).ok().and_then(|header| header.other_kind()) {
+        Some(kind) => Err(ModelFileError::NotAModel { path: path.to_owned(), kind }),
+        None => Ok(()),
+    }
 }
 
 /// Returns the SHA-256 that the file at `path` must have, where the file is in the cache and the catalog or the record of added

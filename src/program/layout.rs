@@ -19,6 +19,11 @@ pub struct Layout {
     pub answer: Cue,
     /// How demonstrations are shown.
     pub examples: Examples,
+    /// Whether placeholders in the instruction (`{text}`, `{{ text }}`, `$text`) are filled with the fields of these names. The
+    /// filled instruction then stands in every turn of the user, and only the other fields are shown below it. Otherwise a
+    /// placeholder is sent as it stands, and a run tells so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub placeholders: bool,
 }
 
 /// The turn of a chat that holds the instruction.
@@ -68,6 +73,12 @@ pub enum Examples {
 
 impl Default for Layout {
     fn default() -> Self {
-        Self { instruction: Turn::User, fields: Fields::Labelled, answer: Cue::Begun, examples: Examples::Turns }
+        Self {
+            instruction: Turn::User,
+            fields: Fields::Labelled,
+            answer: Cue::Begun,
+            examples: Examples::Turns,
+            placeholders: false,
+        }
     }
 }

@@ -10,10 +10,10 @@ use super::call::{CallKey, KnownAnswers, call_key, reused};
 use super::candidate::{Candidate, ModuleText};
 use super::flow::Next;
 use super::structure::Program;
-use super::tools::{Fault, Made, Tool};
+use super::tools::{Fault, Input, Made, Tool};
 use super::trace::{Rollout, Step};
 use super::{parse, render};
-use crate::data::Example;
+use crate::data::{Example, to_text};
 use crate::engine::{Completion, Decoding, Ended, EngineError, Request, Shape};
 
 /// A function that answers a list of requests, in order.
@@ -155,10 +155,11 @@ fn advance(program: &Program, rollout: &mut Rollout, job: &Job<'_>) -> Option<us
 
 /// Runs a step that asks no model, and appends it to the trace. A step that fails ends the rollout.
 fn use_tool(program: &Program, tool: &Tool, rollout: &mut Rollout, example: &Example) {
-    let inputs = gather(program, &tool.inputs, rollout, example);
+    let typed = typed_inputs(program, &tool.inputs, rollout, example);
+    let inputs: Vec<(String, String)> = typed.iter().map(|input| (input.name.clone(), input.text())).collect();
     let started = Instant::now();
     let mut broken = None;
-    let made = tool.action.act(&inputs).unwrap_or_else(|fault| {
+    let made = tool.action.act(&typed).unwrap_or_else(|fault| {
         rollout.failure = Some(format!("The step `{}` failed: {fault}", tool.name));
         if let Fault::Broken(cause) = fault {
             broken = Some(format!("the step `{}`: {cause}", tool.name));
@@ -168,6 +169,22 @@ fn use_tool(program: &Program, tool: &Tool, rollout: &mut Rollout, example: &Exa
     let Made { outputs, retrieved } = made;
     let seconds = to_milliseconds(started.elapsed());
     rollout.steps.push(Step { module: tool.name.clone(), inputs, outputs, retrieved, broken, seconds, ..Step::default() });
+}
+
+/// Returns the inputs of a step: what [`gather`] returns, with the types of the example's fields. What a module has written is text,
+/// unless the task file declares its shape.
+fn typed_inputs(program: &Program, names: &[String], rollout: &Rollout, example: &Example) -> Vec<Input> {
+    let shape = |name: &String| program.modules.iter().find_map(|module| module.shapes.get(name));
+    let typed = |(name, text): (String, String)| {
+        let is_written = rollout.output(&name).is_some();
+        let value = match (is_written, shape(&name)) {
+            (true, Some(Shape::List(_) | Shape::Json(_) | Shape::Flag | Shape::Number)) => serde_json::from_str(&text).ok(),
+            (true, _) => None,
+            (false, _) => example.fields.get(&name).filter(|value| !value.is_null() && to_text(value) == text).cloned(),
+        };
+        Input { name, value: value.unwrap_or_else(|| text.into()) }
+    };
+    gather(program, names, rollout, example).into_iter().map(typed).collect()
 }
 
 /// Returns the names and values of inputs: what the rollout has written last under each name, otherwise the example's field.

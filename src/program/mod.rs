@@ -10,6 +10,7 @@ pub mod layout;
 pub mod lockstep;
 pub mod module;
 pub mod parse;
+pub mod placeholder;
 pub mod render;
 pub mod runnable;
 mod similarity;

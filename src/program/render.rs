@@ -5,6 +5,7 @@ use super::language;
 use super::layout::{Cue, Examples, Fields, REASONING, Turn};
 use super::module::Module;
 use super::parse;
+use super::placeholder::{filled, placeholders};
 use crate::engine::{Grammar, Message, Role, Shape};
 
 /// A rendered prompt.
@@ -22,12 +23,10 @@ pub struct Prompt {
 pub fn prompt(module: &Module, text: &ModuleText, inputs: &[(String, String)]) -> Prompt {
     let layout = module.layout_of(text);
     let mut chat = Chat::default();
-    let mut instruction = text.instruction.trim_end().to_owned();
-    if text.reasoning || module.outputs.len() > 1 {
-        instruction.push_str("\n\n");
-        instruction.push_str(&answer_format(module, text));
-    }
+    let instruction = instruction(module, text);
+    let before_placeholder = first_placeholder(module, text);
     let (mut head, below) = match layout.instruction {
+        _ if before_placeholder.is_some() => (Vec::new(), String::new()),
         Turn::User | Turn::System => (vec![instruction], String::new()),
         Turn::Below => (Vec::new(), instruction),
     };
@@ -39,6 +38,7 @@ pub fn prompt(module: &Module, text: &ModuleText, inputs: &[(String, String)]) -
     }
     let head = head.join("\n\n");
     match layout.instruction {
+        _ if head.is_empty() && before_placeholder.is_some() => {}
         Turn::System => chat.push(Role::System, &head),
         Turn::Below if head.is_empty() => {}
         Turn::User | Turn::Below => chat.next_user_prefix = head + "\n\n",
@@ -51,8 +51,10 @@ pub fn prompt(module: &Module, text: &ModuleText, inputs: &[(String, String)]) -
     }
     let mut shared = chat.length();
     let last_question = question(module, text, inputs, &below);
-    // Every question begins with the name of the first field.
-    if let Some((name, _)) = inputs.first().filter(|(name, _)| last_question.starts_with(&format!("{name}:"))) {
+    // Every question begins with the name of the first field, or with the instruction up to its first placeholder.
+    if let Some(length) = before_placeholder {
+        shared += length;
+    } else if let Some((name, _)) = inputs.first().filter(|(name, _)| last_question.starts_with(&format!("{name}:"))) {
         shared += name.len() + 1;
     }
     chat.push_user(&last_question);
@@ -111,6 +113,23 @@ impl Chat {
     }
 }
 
+/// Returns the instruction with the form of the answer, if it needs one.
+fn instruction(module: &Module, text: &ModuleText) -> String {
+    let mut instruction = text.instruction.trim_end().to_owned();
+    if text.reasoning || module.outputs.len() > 1 {
+        instruction.push_str("\n\n");
+        instruction.push_str(&answer_format(module, text));
+    }
+    instruction
+}
+
+/// Returns the offset in bytes of the first placeholder that is filled. None if there is none, or the layout fills none.
+fn first_placeholder(module: &Module, text: &ModuleText) -> Option<usize> {
+    let is_filled = module.layout_of(text).placeholders;
+    let found = if is_filled { placeholders(&text.instruction, &module.inputs) } else { Vec::new() };
+    found.into_iter().find(|placeholder| placeholder.is_field).map(|placeholder| placeholder.range.start)
+}
+
 /// Returns a user turn: the fields, then `below` if it is not empty, then the label of the answer if the layout asks for it.
 fn question(module: &Module, text: &ModuleText, inputs: &[(String, String)], below: &str) -> String {
     let is_bare = module.layout_of(text).fields == Fields::Bare && inputs.len() == 1;
@@ -118,7 +137,16 @@ fn question(module: &Module, text: &ModuleText, inputs: &[(String, String)], bel
         true => value.trim().to_owned(),
         false => format!("{name}: {}", value.trim()),
     };
-    let mut question = inputs.iter().map(field).collect::<Vec<_>>().join("\n");
+    let mut question = match first_placeholder(module, text) {
+        None => inputs.iter().map(field).collect::<Vec<_>>().join("\n"),
+        Some(_) => {
+            let mentioned = placeholders(&text.instruction, &module.inputs);
+            let others = inputs.iter().filter(|(name, _)| !mentioned.iter().any(|placeholder| placeholder.name == *name));
+            let others = others.map(field).collect::<Vec<_>>().join("\n");
+            let instruction = filled(&instruction(module, text), inputs);
+            if others.is_empty() { instruction } else { format!("{instruction}\n\n{others}") }
+        }
+    };
     if !below.is_empty() {
         question.push_str("\n\n");
         question.push_str(below);
@@ -286,8 +314,37 @@ mod tests {
     }
 
     #[test]
+    fn placeholders_are_filled_where_the_layout_says_so() {
+        let layout = Layout { placeholders: true, ..Layout::default() };
+        let mut module = module(&["label"], layout);
+        module.inputs.push("from".into());
+        let shown = Demonstration {
+            id: String::new(),
+            inputs: vec![("text".into(), "one".into()), ("from".into(), "Al".into())],
+            answer: "x".into(),
+        };
+        let inputs = [("text".to_owned(), "{from}".to_owned()), ("from".to_owned(), "Bea".to_owned())];
+        let turns = |module: &Module, instruction: &str, demonstrations: &[Demonstration]| {
+            let text = ModuleText { demonstrations: demonstrations.to_vec(), ..ModuleText::new(instruction) };
+            let Prompt { messages, breakpoints } = prompt(module, &text, &inputs);
+            (messages.into_iter().map(|message| message.content).collect::<Vec<_>>(), breakpoints[0])
+        };
+        let (chat, shared) = turns(&module, "Sort {{ text }}.", std::slice::from_ref(&shown));
+        assert_eq!(chat, ["Sort one.\n\nfrom: Al", "label: x", "Sort {from}.\n\nfrom: Bea", "label:"]);
+        assert_eq!(shared, "Sort one.\n\nfrom: Al".len() + "label: x".len() + "Sort ".len());
+        assert_eq!(turns(&module, "From $from: {text}", &[]).0, ["From Bea: {from}", "label:"]);
+        let plain = turns(&module, "Sort it.", &[]).0;
+        assert_eq!(plain, ["Sort it.\n\ntext: {from}\nfrom: Bea", "label:"], "an instruction without placeholders");
+        module.layout = Layout { instruction: Turn::System, examples: Examples::Text, ..layout };
+        let (chat, _) = turns(&module, "Sort {text}.", std::slice::from_ref(&shown));
+        assert_eq!(chat, ["Sort one.\n\nfrom: Al\nlabel: x", "Sort {from}.\n\nfrom: Bea", "label:"]);
+        module.layout = Layout::default();
+        assert_eq!(turns(&module, "Sort {text}.", &[]).0[0], "Sort {text}.\n\ntext: {from}\nfrom: Bea");
+    }
+
+    #[test]
     fn every_part_of_the_layout_can_be_changed() {
-        let layout = Layout { instruction: Turn::System, fields: Fields::Bare, answer: Cue::Begun, examples: Examples::Text };
+        let layout = Layout { instruction: Turn::System, fields: Fields::Bare, examples: Examples::Text, ..Layout::default() };
         let (turns, _) = rendered(&module(&["label"], layout), &[("one", "x")]);
         assert_eq!(turns, ["System Label it.\n\none\nlabel: x", "User so {{ it }} is", "Assistant label:"]);
         let layout = Layout { answer: Cue::Label, examples: Examples::Text, ..Layout::default() };

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use super::constant::{self, Constant};
 use super::engine::Opened;
 use super::eval::{self, EvalResult};
-use super::findings::{self, Finding};
+use super::finding::{Finding, LOW};
+use super::findings;
+use super::long_rows;
+use super::plan_findings;
 use super::task::Task;
 use crate::config::Plan;
 use crate::data::Example;
@@ -85,11 +88,17 @@ impl Diagnosis {
 pub fn diagnose(plan: &Plan, hooks: &mut Hooks<'_>) -> Result<Diagnosis, RunError> {
     let task = Task::from_plan(plan, hooks)?;
     let (program, metric) = (task.program(), &*task.metric);
-    let splits = task.load_splits()?;
-    let mut findings = findings::of_data(program, metric, &splits);
+    let splits = task.load_splits(hooks)?;
+    let mut findings = plan_findings::of_plan(plan);
+    findings.extend(findings::of_data(program, metric, &splits));
     let constant = constant::best(program, metric, &splits.train, &splits.val);
 
     let Opened { mut engine, memory } = task.open_engine(&BTreeMap::new(), hooks)?;
+    let rows: Vec<&Example> = splits.train.iter().chain(&splits.val).chain(&splits.test).collect();
+    let long = long_rows::find(plan, program, &rows, &*engine);
+    // A row that does not fit scores 0 whatever model and prompt are.
+    let are_most_too_long = long.iter().any(|finding| matches!(finding, Finding::TooLong { rows, of, .. } if rows * 2 >= *of));
+    findings.extend(long);
     let mut evaluator = task.evaluator(&mut *engine);
     let tried: Vec<Example> = splits.train.iter().take(TRIED).cloned().collect();
     let mut score = |candidate: &Candidate, hooks: &mut Hooks<'_>| {
@@ -97,7 +106,7 @@ pub fn diagnose(plan: &Plan, hooks: &mut Hooks<'_>) -> Result<Diagnosis, RunErro
     };
     let seed = score(&plan.seed_candidate(), hooks)?;
     findings.extend(findings::of_seed(program, metric, &seed, constant.as_ref()));
-    if let Some(mean) = seed.mean().filter(|mean| *mean <= findings::LOW) {
+    if let Some(mean) = seed.mean().filter(|mean| *mean <= LOW && !are_most_too_long) {
         let (taught, shown) = with_demonstrations(program, &plan.seed_candidate(), &splits.train);
         let with = if shown > 0 { score(&taught, hooks)?.mean().unwrap_or(0.0) } else { mean };
         let tried = seed.rollouts.len();

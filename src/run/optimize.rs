@@ -4,12 +4,14 @@ use std::path::Path;
 
 use super::checks::notes;
 use super::fingerprint::fingerprint;
+use super::long_rows;
 use super::outcome::{self, TestScores, Tested};
+use super::plan_findings;
 use super::task::Task;
 use super::test_evaluation::Tester;
 use crate::config::Plan;
-use crate::data::ExampleIndex;
 use crate::data::split::Splits;
+use crate::data::{Example, ExampleIndex};
 use crate::engine::Engine;
 use crate::error::RunError;
 use crate::evaluate::failures::MetricFailures;
@@ -25,7 +27,7 @@ use crate::report::page;
 use crate::report::state::RunState;
 use crate::report::summary::Summary;
 use crate::run_directory::files::{PLAN, REPORT, write_bytes};
-use crate::run_directory::{RunDirectoryError, check_unlocked};
+use crate::run_directory::{RunDirectoryError, check_usable};
 
 /// Searches for a better candidate as `plan` says, in the run directory `folder`. A run that is there already is resumed, or, with a
 /// larger budget, extended.
@@ -83,11 +85,14 @@ pub(super) struct FinishedRun {
 /// # Errors
 /// [`RunError`]. The journal holds everything that was computed before the error.
 pub(super) fn optimize_task(task: &Task<'_>, folder: &Path, hooks: &mut Hooks<'_>) -> Result<FinishedRun, RunError> {
-    let splits = task.load_splits()?;
+    let splits = task.load_splits(hooks)?;
     hooks.emit(&started(task, folder, &splits));
+    plan_findings::tell(task.plan, hooks);
     // Checked before the models are loaded, which takes time. `Journal::open` checks it again.
-    check_unlocked(folder)?;
+    check_usable(folder)?;
     let mut engine = task.open_engine(&journal::recorded_fingerprint(folder), hooks)?.engine;
+    let rows: Vec<&Example> = splits.train.iter().chain(&splits.val).chain(&splits.test).collect();
+    long_rows::tell(task.plan, task.program(), &rows, &*engine, hooks);
     let mut journal = Journal::open(folder, &fingerprint(task, &splits, &*engine))?;
     let plan =
         toml::to_string(task.plan).map_err(|error| RunError::Plan(format!("the plan cannot be written as TOML: {error}")))?;

@@ -9,10 +9,11 @@ use super::metric::{check_examples, metric};
 use super::program::build_program;
 use crate::config::Plan;
 use crate::data::split::{self, Files, Split, Splits};
-use crate::data::{Dataset, Example};
+use crate::data::{CheckedRows, Dataset, Example, Requirements, counted, listed};
 use crate::engine::{Engine, ModelId};
 use crate::error::RunError;
 use crate::evaluate::evaluator::Evaluator;
+use crate::event::Lifecycle;
 use crate::hooks::Hooks;
 use crate::metric::Metric;
 use crate::program::{Program, Runnable};
@@ -50,12 +51,14 @@ impl<'a> Task<'a> {
     /// budget is large enough for the seed.
     ///
     /// # Errors
-    /// [`RunError::Data`], [`RunError::Unready`], and [`RunError::Plan`] for the budget.
-    pub(super) fn load_splits(&self) -> Result<Splits, RunError> {
-        let splits = split::load(&files(self.plan), &self.required_fields(), &self.program().reads)?;
+    /// [`RunError::Data`], [`RunError::Unready`], and [`RunError::Plan`] for the budget and for a step that fails on a row.
+    pub(super) fn load_splits(&self, hooks: &mut Hooks<'_>) -> Result<Splits, RunError> {
+        let splits = split::load(&files(self.plan), &self.requirements(), &self.program().reads)?;
+        self.tell_unlabelled(splits.unlabelled, hooks);
         for split in [Split::Train, Split::Val, Split::Test] {
             check_examples(&*self.metric, self.plan.data.file(split), splits.of(split))?;
         }
+        [&splits.train, &splits.val, &splits.test].into_iter().try_for_each(|examples| self.try_steps(examples))?;
         self.metric.prepare()?;
         check_budget(self.plan, &splits)?;
         Ok(splits)
@@ -65,10 +68,15 @@ impl<'a> Task<'a> {
     /// Rows that are not returned are not parsed.
     ///
     /// # Errors
-    /// [`RunError::Data`], [`RunError::Unready`], and [`RunError::Plan`] if there are no such examples.
-    pub(super) fn load_examples(&self, split: Split, limit: Option<usize>) -> Result<Vec<Example>, RunError> {
+    /// [`RunError::Data`], [`RunError::Unready`], and [`RunError::Plan`] if there are no such examples, or a step fails on one.
+    pub(super) fn load_examples(
+        &self,
+        split: Split,
+        limit: Option<usize>,
+        hooks: &mut Hooks<'_>,
+    ) -> Result<Vec<Example>, RunError> {
         let data = &self.plan.data;
-        let required = self.required_fields();
+        let required = self.requirements();
         let file: Option<&PathBuf> = match split {
             Split::Test => Some(
                 data.test
@@ -78,14 +86,19 @@ impl<'a> Task<'a> {
             Split::Val => data.val.as_ref(),
             Split::Train => data.val.as_ref().map(|_| &data.train),
         };
-        let examples = match file {
-            Some(path) => Dataset::open(path, limit)?.check(&required)?,
+        let CheckedRows { examples, unlabelled } = match file {
+            Some(path) => {
+                let data = Dataset::open(path, limit)?;
+                data.check_rows(0..data.len(), &required)?
+            }
             None => split::load_part_of_training(&data.train, split, limit, &required)?,
         };
+        self.tell_unlabelled(unlabelled, hooks);
         if examples.is_empty() {
             return Err(RunError::Plan(format!("there are no {split} examples to score")));
         }
         check_examples(&*self.metric, data.file(split), &examples)?;
+        self.try_steps(&examples)?;
         self.metric.prepare()?;
         Ok(examples)
     }
@@ -107,15 +120,41 @@ impl<'a> Task<'a> {
         self.plan.optimize.reflectors.iter().map(|model| (model.name.clone(), model.id)).collect()
     }
 
-    /// Returns the fields that every example must have.
-    fn required_fields(&self) -> Vec<String> {
+    /// Tries the steps that can be tried without a model on every example.
+    ///
+    /// # Errors
+    /// [`RunError::Plan`] with the first row on which a step fails. Its rollouts would all score 0.
+    fn try_steps(&self, examples: &[Example]) -> Result<(), RunError> {
+        let program = self.program();
+        let is_conditional = |name: &str| self.plan.steps.iter().any(|step| step.name == name && step.when.is_some());
+        for tool in program.tools.iter().filter(|tool| !is_conditional(&tool.name)) {
+            for example in examples {
+                tool.try_on(example, |field| program.writes(field)).map_err(|fault| {
+                    RunError::Plan(format!("the step `{}` fails on the row `{}`: {fault}", tool.name, example.id))
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Emits how many rows were left out because they lack a label.
+    fn tell_unlabelled(&self, rows: usize, hooks: &mut Hooks<'_>) {
+        if rows > 0 {
+            let (verb, labels) = (if rows == 1 { "is" } else { "are" }, listed(self.metric.label_fields()));
+            let note = format!("{} without {labels} {verb} left out (`skip_unlabelled`)", counted(rows, "row"));
+            hooks.emit(&Lifecycle::Noted { note }.into());
+        }
+    }
+
+    /// Returns what every row must have.
+    fn requirements(&self) -> Requirements {
         let mut fields = self.program().reads.clone();
         for field in self.metric.required_fields() {
             if !fields.contains(&field) {
                 fields.push(field);
             }
         }
-        fields
+        Requirements { fields, labels: self.metric.label_fields(), skip_unlabelled: self.plan.data.skip_unlabelled }
     }
 }
 

@@ -5,4 +5,4 @@ pub mod files;
 mod lock;
 
 pub use error::RunDirectoryError;
-pub use lock::{check_unlocked, claim};
+pub use lock::{check_usable, claim};

@@ -106,7 +106,7 @@ fn data() {
         ),
         (Vec::new(), "train.jsonl has no rows; reflection reads training examples"),
         (b"\xef\xbb\xbf\r\n\r\n".to_vec(), "train.jsonl has no rows"),
-        (b"PK\x03\x04\0\0".to_vec(), "train.jsonl:1: not valid JSON"),
+        (b"PK\x03\x04\0\0".to_vec(), "train.jsonl is a ZIP archive"),
     ];
     for (content, says) in cases {
         let task = Task::new();

@@ -214,7 +214,7 @@ fn an_unreadable_grade_is_requested_once_more() {
         let readable = !text.contains("question 1.") || request.decoding.temperature > 0.0;
         (if readable { r#"{"reason": "So.", "grade": 5}"#.into() } else { "hm".into() }, Ended::Stop)
     });
-    let splits = gepard::data::split::load(&run::files(&plan), &[], &[]).unwrap();
+    let splits = gepard::data::split::load(&run::files(&plan), &gepard::data::Requirements::default(), &[]).unwrap();
     let candidate = plan.seed_candidate();
     let request = |example| RolloutRequest { candidate: &candidate, key: "k", example };
     let requests: Vec<RolloutRequest<'_>> = splits.train[..3].iter().map(request).collect();

@@ -18,6 +18,7 @@ mod datasets;
 mod deployment;
 mod docs;
 mod doctor;
+mod early_errors;
 mod export;
 mod feedback;
 mod init;

@@ -46,7 +46,9 @@ fn search(
     optimizer: &mut dyn Optimizer,
     answer: impl FnMut(&Request) -> (String, Ended) + 'static,
 ) -> Result<Search, RunError> {
-    let splits = split::load(&gepard::run::files(plan), &["text".into()], &["text".into()]).unwrap();
+    let splits =
+        split::load(&gepard::run::files(plan), &gepard::data::Requirements::of_fields(&["text".into()]), &["text".into()])
+            .unwrap();
     let (program, metric) = (gepard::run::program(plan).unwrap(), gepard::run::metric(plan).unwrap());
     let mut engine = Scripted::new(answer);
     let mut journal = Journal::open(folder, &plan.fingerprint()).unwrap();

@@ -85,7 +85,9 @@ fn search(task: &Task, plan: &Plan, answers: RandomAnswers, run: &str) -> Search
 }
 
 fn search_with(task: &Task, plan: &Plan, mut engine: Scripted, run: &str) -> Search {
-    let splits = split::load(&gepard::run::files(plan), &["text".into()], &["text".into()]).unwrap();
+    let splits =
+        split::load(&gepard::run::files(plan), &gepard::data::Requirements::of_fields(&["text".into()]), &["text".into()])
+            .unwrap();
     let (program, metric) = (gepard::run::program(plan).unwrap(), gepard::run::metric(plan).unwrap());
     let mut journal = Journal::open(&task.path(run), &plan.fingerprint()).unwrap();
     let evaluator = Evaluator::new(&program, &*metric, &mut engine);

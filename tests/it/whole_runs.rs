@@ -381,7 +381,12 @@ fn no_validation_or_test_example_reaches_a_reflector() {
 
 /// Runs a search with an engine that takes four milliseconds for each request. Returns the pool and the rollouts charged.
 fn timed_run(task: &Task, plan: &Plan, run: &str) -> (gepard::optimize::Pool, u64) {
-    let splits = split::load(&gepard::run::files(plan), &["text".into(), "label".into()], &["text".into()]).unwrap();
+    let splits = split::load(
+        &gepard::run::files(plan),
+        &gepard::data::Requirements::of_fields(&["text".into(), "label".into()]),
+        &["text".into()],
+    )
+    .unwrap();
     let (program, metric) = (gepard::run::program(plan).unwrap(), gepard::run::metric(plan).unwrap());
     let mut engine = Scripted::new(|request| {
         std::thread::sleep(std::time::Duration::from_millis(4));

@@ -1,5 +1,6 @@
 //! `gepard init`: creates a project that runs without changes.
 
+mod model;
 mod new_file;
 mod rows;
 mod templates;
@@ -9,14 +10,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use gepard::models::{self, ModelFileError};
+use gepard::config::ConfigError;
 
+use self::model::choose_model;
 use self::new_file::NewFile;
 use self::templates::Template;
 use super::error::CliError;
-
-/// The model of the task file if no model is on this machine.
-const DEFAULT_MODEL: &str = "qwen2.5-coder-0.5b-instruct-q4_k_m";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -44,11 +43,11 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
     refuse_used_folder(folder)?;
     let model = choose_model(arguments.model.as_deref())?;
     let (files, notes) = match &arguments.data {
-        Some(data) => rows::project(data, &arguments.inputs, arguments.output.as_deref(), &model.reference)?,
+        Some(data) => rows::project(data, &arguments.inputs, arguments.output.as_deref(), &model)?,
         None => (arguments.template.files(&model.reference), Vec::new()),
     };
     let task = folder.join("gepard.toml");
-    if let Err(error) = write_files(folder, &files, arguments.data.is_some()) {
+    if let Err(error) = write_files(folder, &files, arguments.data.as_deref()) {
         // Otherwise the folder would not be empty, and the next attempt would be refused.
         files.iter().for_each(|file| drop(std::fs::remove_file(folder.join(&file.name))));
         drop(std::fs::remove_dir(folder));
@@ -62,19 +61,27 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
     lines.iter().try_for_each(|line| writeln!(out, "{line}")).map_err(CliError::Output)
 }
 
-/// Writes the files. A task file that was inferred from rows is then read, because a name of their fields may be one that a task file
-/// cannot have.
-fn write_files(folder: &Path, files: &[NewFile], is_inferred: bool) -> Result<(), CliError> {
+/// Writes the files. A task file that was inferred from `data` is then read, because a name of its fields may be one that a task file
+/// cannot have. The error names the data then: the task file is removed.
+fn write_files(folder: &Path, files: &[NewFile], data: Option<&Path>) -> Result<(), CliError> {
     std::fs::create_dir_all(folder).map_err(CliError::file("make", folder))?;
     for NewFile { name, content } in files {
         let path = folder.join(name);
         let write = |content: &str| File::create_new(&path)?.write_all(content.as_bytes());
         write(content).map_err(CliError::file("write", &path))?;
     }
-    if is_inferred {
-        gepard::config::load(&folder.join("gepard.toml"), &[])?;
+    let Some(data) = data else { return Ok(()) };
+    match gepard::config::load(&folder.join("gepard.toml"), &[]) {
+        Ok(_) => Ok(()),
+        Err(ConfigError::Invalid { problems, .. }) => {
+            let causes: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+            let (data, causes) = (data.display(), causes.join("; "));
+            Err(CliError::Usage(format!(
+                "--data {data}: {causes}; rename the field in the file, or leave it out by --inputs and --output"
+            )))
+        }
+        Err(error) => Err(error.into()),
     }
-    Ok(())
 }
 
 /// Refuses a folder that is not empty.
@@ -88,44 +95,4 @@ fn refuse_used_folder(folder: &Path) -> Result<(), CliError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => refuse(&format!("cannot be used: {error}")),
     }
-}
-
-/// The model of the new project.
-struct Model {
-    /// The name or path for the task file.
-    reference: String,
-    /// A sentence about it for the user.
-    note: String,
-}
-
-/// Returns the `wanted` model. Without one, returns the default model if it is in the cache, or else the first model in the cache.
-/// If there is none, the task file gets the default model, and the note explains where it comes from.
-fn choose_model(wanted: Option<&str>) -> Result<Model, CliError> {
-    if let Some(wanted) = wanted {
-        let path = models::resolve(wanted, Path::new(""))?;
-        let reference = if models::is_path(wanted) {
-            let absolute = std::path::absolute(&path).map_err(CliError::file("find the folder of", &path))?;
-            absolute.to_string_lossy().into_owned()
-        } else {
-            wanted.into()
-        };
-        return Ok(Model { note: format!("The model is {reference}."), reference });
-    }
-    let listed = match models::list() {
-        Ok(listed) => listed,
-        Err(ModelFileError::NoCache) => Vec::new(),
-        Err(error) => return Err(error.into()),
-    };
-    let mut cached: Vec<String> = listed.into_iter().filter(|model| model.is_present).map(|model| model.name).collect();
-    cached.sort_by_key(|name| name != DEFAULT_MODEL);
-    Ok(match cached.into_iter().next() {
-        Some(reference) => Model { note: format!("The model is {reference}, which is on this machine."), reference },
-        None => Model {
-            reference: DEFAULT_MODEL.into(),
-            note: format!(
-                "No model is in the cache yet: `scripts/fetch-models {DEFAULT_MODEL}` brings the one in the task file, `gepard models find` \
-                 looks for files that other programs have brought, and --model takes a GGUF file of your own."
-            ),
-        },
-    })
 }

@@ -4,8 +4,11 @@ use std::path::Path;
 
 use gepard::data::{Example, listed, to_text};
 use gepard::error::RunError;
+use gepard::init::forms::{self, Converted};
 use gepard::init::infer::{self, InferredTask};
+use gepard::init::{answer_length, fields, leak};
 
+use super::model::Model;
 use super::new_file::NewFile;
 use crate::cli::CliError;
 
@@ -14,16 +17,25 @@ pub(super) fn project(
     data: &Path,
     inputs: &[String],
     output: Option<&str>,
-    model: &str,
+    model: &Model,
 ) -> Result<(Vec<NewFile>, Vec<String>), CliError> {
     let rows = infer::read_rows(data).map_err(RunError::from)?;
     let unusable = |cause: String| CliError::Usage(format!("--data {}: {cause}", data.display()));
-    let output = infer::infer_task(&rows, inputs, output).map_err(unusable)?.output;
+    // A user who names fields means those of the file.
+    let is_named = output.is_some() || !inputs.is_empty();
+    let converted = if is_named { None } else { forms::convert(&rows).map_err(unusable)? };
+    let (rows, told, output, instruction) = match converted {
+        Some(Converted { rows, told, output, instruction }) => (rows, Some(told), Some(output), instruction),
+        None => (rows, None, output.map(str::to_owned), None),
+    };
+    let output = infer::infer_task(&rows, inputs, output.as_deref()).map_err(unusable)?.output;
     // Rows without an answer are of no use, and would hide of which kind the answers are.
     let all = rows.len();
     let rows: Vec<Example> = rows.into_iter().filter(|row| is_answered(row, &output)).collect();
     let task = infer::infer_task(&rows, inputs, Some(&output)).map_err(unusable)?;
     let total = rows.len();
+    let warnings = warnings(&rows, &task);
+    let max_tokens = answer_length::most_tokens(&rows, &task.output, model.path.as_deref());
     let [train, val, test] = infer::split_rows(rows, &task.inputs);
     if train.is_empty() || val.is_empty() {
         return Err(unusable("its rows have nearly all the same inputs, so there is nothing to split".into()));
@@ -33,6 +45,8 @@ pub(super) fn project(
         format!("The program reads {} and writes `{}`.", listed(&task.inputs), task.output),
         format!("The metric is \"{}\": {}. docs/metrics.md has the others.", task.metric.kind, task.metric.reason),
     ];
+    notes.splice(0..0, told);
+    notes.extend(warnings);
     let unread: Vec<String> = unused_fields(&train, &task);
     if !unread.is_empty() {
         notes.push(format!("{} stay in the rows and are not read.", listed(&unread)));
@@ -54,7 +68,10 @@ pub(super) fn project(
     if test.is_empty() {
         notes.push("There are too few rows for a test split.".into());
     }
-    let mut files = vec![NewFile { name: "gepard.toml".into(), content: task_file(&task, model, !test.is_empty()) }];
+    let mut files = vec![NewFile {
+        name: "gepard.toml".into(),
+        content: task_file(&task, instruction, max_tokens, &model.reference, !test.is_empty()),
+    }];
     for (name, rows) in [("train.jsonl", train), ("val.jsonl", val), ("test.jsonl", test)] {
         if !rows.is_empty() {
             files.push(NewFile { name: name.into(), content: rows.iter().map(json_line).collect() });
@@ -68,10 +85,36 @@ fn is_answered(row: &Example, output: &str) -> bool {
     row.fields.get(output).is_some_and(|value| !value.is_null() && !to_text(value).trim().is_empty())
 }
 
-/// Returns the fields that are neither inputs nor the answer.
+/// Returns notes on fields that number the rows or tell the answer, and on answers that are bare numbers.
+fn warnings(rows: &[Example], task: &InferredTask) -> Vec<String> {
+    let unread =
+        task.unread.iter().map(|unread| format!("`{}` is not read: {}. --inputs can name it.", unread.field, unread.reason));
+    let mut notes: Vec<String> = unread.collect();
+    let all: Vec<&Example> = rows.iter().collect();
+    for input in &task.inputs {
+        if let Some(leak) = leak::of_field(&all, input, &task.output) {
+            notes.push(format!("`{input}` is read, though {leak}: is it there when the program is used?"));
+        }
+    }
+    match fields::in_words(rows, &task.unread, &task.output) {
+        Some(words) => notes.push(format!(
+            "The values of `{}` are bare numbers; `{words}` says the same in words, which a model writes more surely: --output {words}",
+            task.output
+        )),
+        None if fields::are_codes(rows, &task.output) => notes.push(format!(
+            "The values of `{}` are few small numbers: if they stand for names that the file has lost, write the names instead.",
+            task.output
+        )),
+        None => {}
+    }
+    notes
+}
+
+/// Returns the fields that are neither inputs nor the answer, and for which no note says why.
 fn unused_fields(rows: &[Example], task: &InferredTask) -> Vec<String> {
+    let is_told = |name: &String| task.unread.iter().any(|unread| unread.field == *name);
     let names = infer::field_names(rows).into_iter();
-    names.filter(|name| **name != task.output && !task.inputs.contains(name)).cloned().collect()
+    names.filter(|name| **name != task.output && !task.inputs.contains(name) && !is_told(name)).cloned().collect()
 }
 
 /// Returns the row as a line of JSONL, with its id.
@@ -82,23 +125,27 @@ fn json_line(row: &Example) -> String {
     format!("{}\n", serde_json::Value::Object(object))
 }
 
-/// Returns the content of `gepard.toml`.
-fn task_file(task: &InferredTask, model: &str, has_test: bool) -> String {
+/// Returns the content of `gepard.toml`. `instruction` is None where the rows bring none.
+fn task_file(task: &InferredTask, instruction: Option<String>, max_tokens: usize, model: &str, has_test: bool) -> String {
     let quoted = |text: &str| toml::Value::from(text).to_string();
     let inputs: Vec<String> = task.inputs.iter().map(|name| quoted(name)).collect();
     let test = if has_test { "test = \"test.jsonl\"              # never seen while optimizing\n" } else { "" };
     let fields = if task.inputs.len() == 1 { "field" } else { "fields" };
-    let mut instruction = format!("Given the {fields} {}, produce the field `{}`.", listed(&task.inputs), task.output);
-    if !task.metric.form.is_empty() {
-        instruction += &format!(" {}", task.metric.form);
-    }
+    let plain = || {
+        let mut plain = format!("Given the {fields} {}, produce the field `{}`.", listed(&task.inputs), task.output);
+        if !task.metric.form.is_empty() {
+            plain += &format!(" {}", task.metric.form);
+        }
+        plain
+    };
+    let instruction = instruction.unwrap_or_else(plain);
     let further = |(key, names): &(&str, Vec<String>)| {
         let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
         format!("{key} = [{}]\n", names.join(", "))
     };
     let further: String = task.metric.keys.iter().map(further).collect();
     format!(
-        "# NewFile by `gepard init --data`. What was guessed can be changed.\n\n\
+        "# Written by `gepard init --data`. What was guessed can be changed.\n\n\
          [data]\n\
          train = \"train.jsonl\"            # what the reflecting model may read\n\
          val = \"val.jsonl\"                # what prompts are compared on\n\
@@ -120,7 +167,7 @@ fn task_file(task: &InferredTask, model: &str, has_test: bool) -> String {
         inputs.join(", "),
         quoted(&task.output),
         quoted(&instruction),
-        task.max_tokens,
+        max_tokens,
         quoted(task.metric.kind),
         task.metric.reason,
         quoted(&task.output),

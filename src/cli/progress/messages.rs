@@ -16,6 +16,7 @@ pub(super) fn message(event: &Event) -> Option<String> {
             let cause = cause.strip_prefix(&format!("example `{example}`: ")).unwrap_or(cause);
             format!("the metric failed on `{example}`: {cause}")
         }
+        Lifecycle::Noted { note } => format!("note: {note}"),
         Lifecycle::Stopped { reason } => format!("stopped: {reason}"),
         Lifecycle::Tested { candidate, mean: Some(mean) } => format!("candidate {candidate} scores {mean:.3} on test"),
         Lifecycle::Tested { candidate, mean: None } => format!("candidate {candidate} has no score on test: the metric failed"),

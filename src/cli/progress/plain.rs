@@ -22,7 +22,9 @@ pub(super) fn line(event: &Event, state: &RunState) -> Option<String> {
     let is_repeated = state.is_replaying && !matches!(event, Event::Lifecycle(Lifecycle::Resumed { .. }));
     let line = match event {
         Event::Decision(decision) => decision_line(decision, state),
-        Event::Lifecycle(Lifecycle::Unscored { .. } | Lifecycle::Stopped { .. } | Lifecycle::Tested { .. }) => message(event),
+        Event::Lifecycle(
+            Lifecycle::Noted { .. } | Lifecycle::Unscored { .. } | Lifecycle::Stopped { .. } | Lifecycle::Tested { .. },
+        ) => message(event),
         Event::Lifecycle(event) => lifecycle_line(event, state),
     };
     line.filter(|_| !is_repeated)
@@ -111,9 +113,14 @@ fn lifecycle_line(event: &Lifecycle, state: &RunState) -> Option<String> {
         Lifecycle::Indexing { bytes, .. } => {
             return (*bytes >= LARGE_CORPUS_BYTES).then(|| format!("{} …", current_activity(state)));
         }
-        Lifecycle::ModelMeasured { model, threads, chunk, seconds } => format!(
-            "{threads} threads and batches of {chunk} tokens are fastest for `{model}` (measured in {seconds:.1} s, kept)"
-        ),
+        Lifecycle::ModelMeasured { model, threads, chunk, seconds, is_kept } => {
+            // The word for what was stored must stand only where something was.
+            let stored =
+                if *is_kept { ", kept" } else { "; it cannot be stored beside the models, so each start measures again" };
+            format!(
+                "{threads} threads and batches of {chunk} tokens are fastest for `{model}` (measured in {seconds:.1} s{stored})"
+            )
+        }
         Lifecycle::ModelsLoaded { seconds } => format!("models loaded in {seconds:.1} s"),
         Lifecycle::Resumed { records, seconds } => {
             format!("going on with a run of {records} records, {}", duration(*seconds))
@@ -122,6 +129,7 @@ fn lifecycle_line(event: &Lifecycle, state: &RunState) -> Option<String> {
         Lifecycle::Progress { done, of, seconds } => progress_line(*done, *of, *seconds, state),
         Lifecycle::Evaluating { .. }
         | Lifecycle::Evaluated { .. }
+        | Lifecycle::Noted { .. }
         | Lifecycle::Unscored { .. }
         | Lifecycle::Reflected { .. }
         | Lifecycle::Stopped { .. }
@@ -190,6 +198,16 @@ mod tests {
         assert!(report(&mut state, Decision::Perfect { iteration: 1, parent: 0 }).is_none());
         assert!(report(&mut state, Lifecycle::CaughtUp).is_some());
         assert!(report(&mut state, Decision::Perfect { iteration: 2, parent: 0 }).is_some());
+    }
+
+    #[test]
+    fn a_measurement_is_kept_only_if_it_was_stored() {
+        let line = |is_kept| {
+            let measured = Lifecycle::ModelMeasured { model: "task".into(), threads: 2, chunk: 256, seconds: 1.0, is_kept };
+            report(&mut RunState::default(), measured).unwrap()
+        };
+        assert!(line(true).ends_with("(measured in 1.0 s, kept)"), "{}", line(true));
+        assert!(!line(false).contains("kept") && line(false).contains("each start measures again"), "{}", line(false));
     }
 
     #[test]

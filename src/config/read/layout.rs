@@ -11,6 +11,7 @@ pub(super) fn read(root: &Section<'_>) -> Layout {
         fields: section.choice("fields").unwrap_or(default.fields),
         answer: section.choice("answer").unwrap_or(default.answer),
         examples: section.choice("examples").unwrap_or(default.examples),
+        placeholders: section.flag("placeholders").unwrap_or(default.placeholders),
     };
     section.report_unknown_keys();
     layout

@@ -10,7 +10,7 @@ use super::section::Section;
 use super::suggestion::suggestion;
 use crate::config::step::{StepKind, StepPlan};
 use crate::data::{Dataset, Indexing, listed};
-use crate::program::tools::template_fields;
+use crate::program::tools::{template_fields, unknown_call};
 
 const KINDS: [&str; 3] = ["retrieve", "command", "template"];
 
@@ -31,7 +31,7 @@ fn read(section: Section<'_>, folder: &Path) -> Option<Located<StepPlan>> {
         },
         "template" => {
             let template = section.required_text("template");
-            if let Err(problem) = template_fields(&template) {
+            if let Some(problem) = template_fields(&template).err().or_else(|| unknown_call(&template)) {
                 section.problem("template", format!("cannot be read: {problem}"));
             }
             StepKind::Template { template, output: section.required_text("output") }

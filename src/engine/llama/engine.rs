@@ -129,8 +129,9 @@ impl Llama {
     #[must_use]
     pub fn measured(&self) -> Vec<MeasuredTuning> {
         let measured = |SharedModel { prepared, .. }: &SharedModel| {
-            let (&tuning, &seconds) = prepared.tuning.get().zip(prepared.measured_seconds.get())?;
-            Some(MeasuredTuning { model: prepared.file.name.clone(), tuning, seconds })
+            let (&tuning, &measured) = prepared.tuning.get().zip(prepared.measured.get())?;
+            let (seconds, is_kept) = (measured.seconds, measured.is_kept);
+            Some(MeasuredTuning { model: prepared.file.name.clone(), tuning, seconds, is_kept })
         };
         self.models.iter().filter_map(measured).collect()
     }

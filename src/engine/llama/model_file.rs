@@ -100,8 +100,8 @@ impl CheckedFile {
 /// Checks that the file is one whole model that can answer prompts.
 fn check_kind(file: &ModelFile, header: &Header) -> Result<(), EngineError> {
     let error = |cause: &str| Err(file.error(cause.to_owned()));
-    if header.is_embedding_model() {
-        return error("it makes vectors of texts and cannot answer a prompt; take an instruction-tuned model");
+    if let Some(kind) = header.other_kind() {
+        return error(&format!("it {kind}"));
     }
     if header.is_split() {
         return error(

@@ -15,6 +15,7 @@ use llguidance::{Matcher, ParserFactory};
 use super::model_file::CheckedFile;
 use super::padding::RowPadding;
 use super::tokenizer::Tokenizer;
+use super::tune::Measured;
 use super::vocabulary::{checked_tokenizer, tokenize};
 use crate::engine::chat::ChatTemplate;
 use crate::engine::error::EngineError;
@@ -48,8 +49,8 @@ pub(super) struct PreparedModel {
     pub(super) weight_bytes: u64,
     /// The threads and the batch size. They are set once the weights were loaded.
     pub(super) tuning: OnceLock<Tuning>,
-    /// How long measuring `tuning` took, in seconds. It is not set if `tuning` was known before.
-    pub(super) measured_seconds: OnceLock<f64>,
+    /// The measurement of `tuning`. It is not set if `tuning` was known before.
+    pub(super) measured: OnceLock<Measured>,
     /// The model file and its settings.
     pub(super) file: ModelFile,
     /// The file that the weights are loaded from.
@@ -116,7 +117,7 @@ impl PreparedModel {
             is_recoded: checked.weights != checked.file.path,
             weight_bytes: share.weights.max(1),
             tuning: OnceLock::new(),
-            measured_seconds: OnceLock::new(),
+            measured: OnceLock::new(),
             file: checked.file,
             weights: checked.weights,
             bos,

@@ -43,13 +43,22 @@ pub(super) struct TunedModel<'a> {
 /// The tuning that was chosen for a model.
 pub(super) struct ChosenTuning {
     pub(super) tuning: Tuning,
-    /// How long it was measured, in seconds. None if it was known before.
-    pub(super) measured_seconds: Option<f64>,
+    /// The measurement. None if the tuning was known before.
+    pub(super) measured: Option<Measured>,
+}
+
+/// A measurement of tunings.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Measured {
+    /// The seconds that it took.
+    pub(super) seconds: f64,
+    /// Whether the result was written into the record, so that the next start need not measure.
+    pub(super) is_kept: bool,
 }
 
 impl From<Tuning> for ChosenTuning {
     fn from(tuning: Tuning) -> Self {
-        Self { tuning, measured_seconds: None }
+        Self { tuning, measured: None }
     }
 }
 
@@ -59,7 +68,7 @@ pub(super) fn choose(model: &TunedModel<'_>, settings: &Settings, on_measure: &d
     if let (Some(threads), Some(chunk)) = (settings.threads, settings.chunk) {
         return Tuning { threads, chunk }.into();
     }
-    let ChosenTuning { tuning: free, measured_seconds } = match model.recorded {
+    let ChosenTuning { tuning: free, measured } = match model.recorded {
         Some(recorded) => recorded.into(),
         None => look_up_or_measure(model, settings.cache_folder.as_deref(), on_measure, cancelled),
     };
@@ -67,7 +76,7 @@ pub(super) fn choose(model: &TunedModel<'_>, settings: &Settings, on_measure: &d
         threads: settings.threads.unwrap_or(free.threads),
         chunk: settings.chunk.unwrap_or(free.chunk.max(settings.sequences)),
     };
-    ChosenTuning { tuning, measured_seconds }
+    ChosenTuning { tuning, measured }
 }
 
 /// Returns the tuning of the record in the cache folder, or measures it and adds it to the record.
@@ -89,12 +98,10 @@ fn look_up_or_measure(
     let Some(tuning) = Measurement::new(model, cancelled).and_then(|measurement| measurement.fastest()) else {
         return usual().into();
     };
-    let measured_seconds = Some(started.elapsed().as_secs_f64());
+    let seconds = started.elapsed().as_secs_f64();
     tunings.insert(key, tuning);
-    if let Some(record) = record {
-        write_record(&record, &tunings);
-    }
-    ChosenTuning { tuning, measured_seconds }
+    let is_kept = record.is_some_and(|record| write_record(&record, &tunings));
+    ChosenTuning { tuning, measured: Some(Measured { seconds, is_kept }) }
 }
 
 /// Returns the name of a measurement in the record: the weights, where they are, the machine and the kernels.
@@ -125,13 +132,11 @@ fn read_record(record: &Path) -> BTreeMap<String, Tuning> {
     tunings
 }
 
-/// Writes the record. If it cannot be written, the tuning is measured again at the next start.
-fn write_record(record: &Path, tunings: &BTreeMap<String, Tuning>) {
-    let Some(folder) = record.parent() else { return };
-    let Ok(bytes) = serde_json::to_vec_pretty(tunings) else { return };
-    if fs::create_dir_all(folder).is_ok() {
-        drop(whole_file::write(record, &bytes));
-    }
+/// Writes the record. False if it cannot be written: the tuning is measured again at the next start then.
+fn write_record(record: &Path, tunings: &BTreeMap<String, Tuning>) -> bool {
+    let Some(folder) = record.parent() else { return false };
+    let Ok(bytes) = serde_json::to_vec_pretty(tunings) else { return false };
+    fs::create_dir_all(folder).is_ok() && whole_file::write(record, &bytes).is_ok()
 }
 
 /// Times work like that of a small sub-wave.
@@ -246,8 +251,9 @@ mod tests {
         let record = folder.path().join("not there yet").join(RECORD);
         assert!(read_record(&record).is_empty());
         let tunings = BTreeMap::from([("a model".to_owned(), Tuning { threads: 3, chunk: 128 })]);
-        write_record(&record, &tunings);
+        assert!(write_record(&record, &tunings));
         assert_eq!(read_record(&record), tunings);
+        assert!(!write_record(&record.join("below a file"), &tunings));
         fs::write(&record, r#"{"a": {"threads": 0, "chunk": 128}, "b": {"threads": 2, "chunk": 64}}"#).unwrap();
         assert_eq!(read_record(&record).into_keys().collect::<Vec<_>>(), ["b"]);
         fs::write(&record, "{").unwrap();

@@ -206,7 +206,7 @@ impl ThreadModel<'_> {
         }
     }
 
-    /// Chooses the tuning. If it is measured, the time is stored in the prepared model.
+    /// Chooses the tuning. If it is measured, the measurement is stored in the prepared model.
     fn choose_tuning(&self, model: &LlamaModel, cancelled: &AtomicBool, updates: &Sender<LoadUpdate>) -> Tuning {
         let tuned = TunedModel {
             backend: self.backend,
@@ -218,9 +218,9 @@ impl ThreadModel<'_> {
             recorded: self.prepared.file.tuning,
         };
         let on_measure = || drop(updates.send(LoadUpdate::Started(Preparation::Measuring)));
-        let ChosenTuning { tuning, measured_seconds } = tune::choose(&tuned, self.settings, &on_measure, cancelled);
-        if let Some(seconds) = measured_seconds {
-            let _ = self.prepared.measured_seconds.set(seconds);
+        let ChosenTuning { tuning, measured } = tune::choose(&tuned, self.settings, &on_measure, cancelled);
+        if let Some(measured) = measured {
+            let _ = self.prepared.measured.set(measured);
         }
         tuning
     }

@@ -161,6 +161,10 @@ impl Metric for Code {
         Vec::new()
     }
 
+    fn label_fields(&self) -> Vec<String> {
+        vec![self.settings.field.clone()]
+    }
+
     fn prepare(&self) -> Result<(), MetricError> {
         self.ready().map(drop)
     }

@@ -81,6 +81,10 @@ impl Metric for Number {
         vec![self.field.clone()]
     }
 
+    fn label_fields(&self) -> Vec<String> {
+        vec![self.field.clone()]
+    }
+
     fn solution(&self, example: &Example) -> Option<String> {
         self.solution.as_ref().and_then(|field| example.text(field))
     }

@@ -182,6 +182,10 @@ impl Metric for Privacy {
         self.quality.iter().flat_map(|(metric, _)| metric.answer_fields()).collect()
     }
 
+    fn label_fields(&self) -> Vec<String> {
+        self.quality.iter().flat_map(|(metric, _)| metric.label_fields()).collect()
+    }
+
     fn prepare(&self) -> Result<(), MetricError> {
         self.quality.iter().try_for_each(|(metric, _)| metric.prepare())
     }

@@ -2,6 +2,7 @@
 
 pub mod contrast;
 pub mod demonstrations;
+mod fence;
 pub mod instruction;
 pub mod packing;
 pub mod profile;

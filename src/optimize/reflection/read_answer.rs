@@ -2,21 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use super::fence::without_fence;
 use super::unusable::Unusable;
 use crate::engine::{Completion, Ended};
 use crate::program::language;
-
-/// The most characters of what a reflector writes before its text, such as "Here is the new instruction:".
-const MAX_LEAD_IN_LENGTH: usize = 100;
 
 /// An input of at least this many words must not occur in an instruction word for word.
 const MIN_QUOTE_WORDS: usize = 4;
 
 /// A text with at least this many names from examples is about these examples.
 const MIN_NAMES: usize = 2;
-
-/// The mark before and behind a prompt in an answer, or a sample in a prompt.
-const FENCE: &str = "```";
 
 /// Returns the text in a reflector's answer, without the fence around it. `inputs` are the values that the reflector read of
 /// examples; the text must not quote them.
@@ -101,33 +96,6 @@ fn without_quotes(line: &str) -> &str {
         }
     }
     line
-}
-
-/// Returns the byte offset of the first fence at the beginning of a line or behind a colon. A fence within a sentence is a part
-/// of the sentence and does not count.
-fn find_opening_fence(text: &str) -> Option<usize> {
-    let opens = |before: &str| before.is_empty() || before.ends_with('\n') || before.trim_end().ends_with(':');
-    text.match_indices(FENCE).map(|(at, _)| at).find(|&at| opens(text[..at].trim_end_matches([' ', '\t'])))
-}
-
-/// Returns the text between the opening fence and the last fence, so that a prompt with fenced blocks stays whole. A language tag
-/// on the opening fence's line is removed; a first word of the prompt is not. Returns all of the text if it has no opening fence, or
-/// if more than a lead-in stands before that fence, since it encloses a sample within the prompt then.
-fn without_fence(text: &str) -> &str {
-    let Some(open) = find_opening_fence(text) else {
-        return text;
-    };
-    if text[..open].trim().chars().count() > MAX_LEAD_IN_LENGTH {
-        return text;
-    }
-    let inside = &text[open + FENCE.len()..];
-    let (first_line, body) = inside.split_once('\n').unwrap_or((inside, ""));
-    let is_tag = first_line.trim().chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '+'));
-    let body = if is_tag && !body.trim().is_empty() { body } else { inside };
-    match body.rfind(FENCE) {
-        Some(close) => body[..close].trim(),
-        None => body.trim(),
-    }
 }
 
 #[cfg(test)]

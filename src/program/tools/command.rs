@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::tool::{Action, Fault, Made};
+use super::tool::{Action, Fault, Input, Made};
 use crate::data::to_text;
 use crate::process::Pool;
 
@@ -38,9 +38,9 @@ pub fn error_in(answer: &Value) -> Option<String> {
 
 impl CommandTool {
     /// Calls the program. Returns its result, and whether its answer has a list `retrieved`.
-    fn call(&self, inputs: &[(String, String)]) -> Result<(Made, bool), Fault> {
+    fn call(&self, inputs: &[Input]) -> Result<(Made, bool), Fault> {
         let inputs: serde_json::Map<String, Value> =
-            inputs.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+            inputs.iter().map(|input| (input.name.clone(), input.text().into())).collect();
         let message = json!({ "inputs": inputs });
         // A failed call is repeated once, as with an outside metric.
         let answer = self.pool.call(&message).or_else(|_| self.pool.call(&message)).map_err(|e| Fault::Broken(e.to_string()))?;
@@ -64,13 +64,13 @@ impl CommandTool {
 }
 
 impl Action for CommandTool {
-    fn act(&self, inputs: &[(String, String)]) -> Result<Made, Fault> {
+    fn act(&self, inputs: &[Input]) -> Result<Made, Fault> {
         self.call(inputs).map(|(made, _)| made)
     }
 }
 
 impl Action for SearchCommand {
-    fn act(&self, inputs: &[(String, String)]) -> Result<Made, Fault> {
+    fn act(&self, inputs: &[Input]) -> Result<Made, Fault> {
         let (made, is_listed) = self.0.call(inputs)?;
         let lacks = "its answer lacks `retrieved`, the list of what it found, by which the metric `retrieval` judges it";
         if is_listed { Ok(made) } else { Err(Fault::Broken(lacks.into())) }

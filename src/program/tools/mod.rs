@@ -7,5 +7,5 @@ mod tool;
 
 pub use command::{CommandTool, SearchCommand, error_in};
 pub use retrieve::Retrieve;
-pub use template::{Template, template_fields};
-pub use tool::{Action, Fault, Made, Tool};
+pub use template::{Template, template_fields, unknown_call};
+pub use tool::{Action, Fault, Input, Made, Tool};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::tool::{Action, Fault, Made};
+use super::tool::{Action, Fault, Input, Made};
 use crate::data::{Corpus, Example};
 
 /// A step that searches a corpus for its first input.
@@ -21,9 +21,9 @@ pub struct Retrieve {
 }
 
 impl Action for Retrieve {
-    fn act(&self, inputs: &[(String, String)]) -> Result<Made, Fault> {
-        let query = inputs.first().map_or("", |(_, value)| value.as_str());
-        let rows = self.corpus.search(query, self.k).map_err(Fault::Broken)?;
+    fn act(&self, inputs: &[Input]) -> Result<Made, Fault> {
+        let query = inputs.first().map(Input::text).unwrap_or_default();
+        let rows = self.corpus.search(&query, self.k).map_err(Fault::Broken)?;
         let shown = |(index, row): (usize, &Example)| {
             let fields: Vec<String> = self.show.iter().filter_map(|field| row.input(field)).collect();
             format!("[{}] {}", index + 1, fields.join(": "))
@@ -56,9 +56,9 @@ mod tests {
         let indexing = Indexing { fields: vec!["title".into(), "text".into()], stem: true, stop_words: true };
         let corpus = Arc::new(Corpus::open(&path, &indexing, folder.path()).unwrap());
         let step = Retrieve { corpus, k: 2, show: indexing.fields, key: "title".into(), output: "passages".into() };
-        let made = step.act(&[("query".into(), "sleeping cats".into())]).unwrap();
+        let made = step.act(&[Input { name: "query".into(), value: "sleeping cats".into() }]).unwrap();
         assert_eq!(made.outputs["passages"], "[1] Cats: They sleep.\n[2] Dogs: Not cats.");
         assert_eq!(made.retrieved, ["Cats", "Dogs"]);
-        assert_eq!(step.act(&[("query".into(), String::new())]).unwrap().outputs["passages"], "");
+        assert_eq!(step.act(&[Input { name: "query".into(), value: "".into() }]).unwrap().outputs["passages"], "");
     }
 }

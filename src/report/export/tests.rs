@@ -210,11 +210,12 @@ fn layouts() -> impl Strategy<Value = Layout> {
     let shown = prop_oneof![Just(Fields::Labelled), Just(Fields::Bare)];
     let cue = prop_oneof![Just(Cue::Label), Just(Cue::Begun), Just(Cue::None)];
     let examples = prop_oneof![Just(Examples::Turns), Just(Examples::Text)];
-    (turn, shown, cue, examples).prop_map(|(instruction, fields, answer, examples)| Layout {
+    (turn, shown, cue, examples, any::<bool>()).prop_map(|(instruction, fields, answer, examples, placeholders)| Layout {
         instruction,
         fields,
         answer,
         examples,
+        placeholders,
     })
 }
 

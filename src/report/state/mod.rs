@@ -154,6 +154,7 @@ impl RunState {
             | Lifecycle::ModelsLoaded { .. }
             | Lifecycle::ModelMeasured { .. }
             | Lifecycle::Evaluating { .. }
+            | Lifecycle::Noted { .. }
             | Lifecycle::Unscored { .. } => {}
         }
     }

@@ -1,0 +1,34 @@
+//! Finds what in a task file is probably not meant so, and tells it when a run begins.
+
+use std::collections::BTreeSet;
+
+use super::finding::Finding;
+use crate::config::Plan;
+use crate::event::Lifecycle;
+use crate::hooks::Hooks;
+use crate::program::placeholder::placeholders;
+
+/// Returns the findings about the task file alone.
+pub(super) fn of_plan(plan: &Plan) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for module in &plan.modules {
+        let mut told = BTreeSet::new();
+        for found in placeholders(&module.instruction, &module.inputs) {
+            if !(found.is_field && plan.layout.placeholders) && told.insert(found.name) {
+                findings.push(Finding::Placeholder {
+                    module: module.name.clone(),
+                    placeholder: module.instruction[found.range].to_owned(),
+                    inputs: (!found.is_field).then(|| module.inputs.clone()),
+                });
+            }
+        }
+    }
+    findings
+}
+
+/// Emits the findings about the task file as notes.
+pub(super) fn tell(plan: &Plan, hooks: &mut Hooks<'_>) {
+    for finding in of_plan(plan) {
+        hooks.emit(&Lifecycle::Noted { note: finding.to_string() }.into());
+    }
+}
