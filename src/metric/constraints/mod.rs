@@ -5,8 +5,15 @@
 //! holds strictly if the answer as it is meets it. It holds loosely if one of eight variants meets it: the answer, the answer
 //! without its first line, without its last line, and without both, each with and without asterisks.
 
+mod arguments;
+mod bounds;
 mod checks;
 mod constraint;
+mod ifbench;
+mod ifeval;
+mod languages;
+mod own;
+mod rule;
 
 pub use constraint::Constraint;
 
@@ -207,9 +214,9 @@ mod tests {
 
     #[test]
     fn an_unknown_kind_is_named() {
-        let row = example(&json!({ "instruction_id_list": ["words:palindrome"], "kwargs": [{}] }));
+        let row = example(&json!({ "instruction_id_list": ["words:palindromes"], "kwargs": [{}] }));
         let error = metric(Counting::Loose).check(&row).unwrap_err().to_string();
-        assert!(error.contains("`words:palindrome`"), "{error}");
+        assert!(error.contains("there is no constraint `words:palindromes`; the nearest is `words:palindrome`"), "{error}");
     }
 
     #[test]
