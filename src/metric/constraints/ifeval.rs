@@ -4,6 +4,7 @@ use regex::Regex;
 
 use super::arguments::Arguments;
 use super::bounds::{Count, Keyword, keyword};
+use super::ifbench::sentence_count;
 use super::rule::{Reader, Rule, Verdict, at_least, counted, plain, told};
 use super::{checks, languages};
 use crate::data::listed;
@@ -85,7 +86,7 @@ pub(super) const KINDS: &[(&str, Reader)] = &[
         let code = language_code(given)?;
         Ok(Rule::new(asks_language(&code), move |text| plain(languages::is_in_language(text, &code))))
     }),
-    ("length_constraints:number_sentences", |given| amount(given, ["relation", "num_sentences"], "sentences", checks::sentences)),
+    ("length_constraints:number_sentences", |given| amount(given, ["relation", "num_sentences"], "sentences", sentence_count)),
     ("length_constraints:number_paragraphs", |given| {
         let number = given.number("num_paragraphs")?;
         Ok(Rule::new(format!("{number} paragraphs, with `***` between them"), move |text| match checks::paragraphs(text) {

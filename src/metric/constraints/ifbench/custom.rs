@@ -232,7 +232,7 @@ mod tests {
         let none = json!({});
         let names: Vec<String> = (0..52).map(|at| format!("* A{:02}é", 99 - at)).collect();
         let good = format!("Here:\n- Zimbabwe\n{}", names.join("\n"));
-        let swapped = good.replace("A98", "A97x");
+        let swapped = good.replace("A98", "A96x");
         verdicts("custom:reverse_newline", &none, &[&good], &[&swapped, "Zimbabwe", ""]);
         tells("custom:reverse_newline", &none, "Zimbabwe\nZambia", "it has 2 lines from `Zimbabwe` on");
         let capitals = CAPITALS.replace(' ', ", ").replace("Chisinau", "Chișinău").replace("Reykjavik", "Reykjavík");
@@ -244,12 +244,12 @@ mod tests {
             &[&short, "Oslo", &format!("{capitals}.")],
         );
         tells("custom:european_capitals_sort", &none, &short, "it has 26 of 27 names");
-        let story: String = ('a'..='z').map(|letter| format!("{letter}o. ")).collect();
+        let story: String = ('a'..='z').map(|letter| format!("{letter}nt it. ")).collect();
         verdicts(
             "custom:sentence_alphabet",
             &none,
             &[&story.to_uppercase()],
-            &["A. B.", &story.to_uppercase().replace("BO.", "DO.")],
+            &["A. B.", &story.to_uppercase().replace("BNT", "DNT")],
         );
     }
 

@@ -21,3 +21,8 @@ mod tokens;
 mod verbs;
 mod vocabulary;
 pub(super) mod words;
+
+/// Returns the number of sentences of a text.
+pub(super) fn sentence_count(text: &str) -> usize {
+    splitter::sentences(text).len()
+}

@@ -6,7 +6,7 @@
 use regex::Regex;
 
 use super::text::is_space;
-use super::vocabulary::{SENTENCE_STARTERS, is_in};
+use super::vocabulary::{SENTENCE_STARTERS, STOP_WORDS, is_in};
 
 /// Abbreviations that are often followed by more of the same sentence, in lower case and without their last point.
 const ABBREVIATIONS: &str = "\
@@ -41,21 +41,27 @@ fn after(rest: &str) -> Option<After<'_>> {
     Some(After::Word(word))
 }
 
+/// Returns a word up to the first mark.
+fn core(word: &str) -> &str {
+    word.split(|c| closes(c) || c == ',').next().unwrap_or_default()
+}
+
 /// Returns whether a word begins a sentence, as far as that can be told.
 fn begins_sentence(word: &str) -> Option<bool> {
-    let core = word.trim_end_matches(|c: char| c.is_ascii_punctuation());
     let first = word.chars().next()?;
     if ";:,.!?".contains(first) || first.is_lowercase() {
         return Some(false);
     }
-    let known = is_in(SENTENCE_STARTERS, &core.to_lowercase());
+    let known = is_in(SENTENCE_STARTERS, &core(word).to_lowercase());
     (first.is_uppercase() && known).then_some(true)
 }
 
 /// Returns whether a point ends a sentence. `before` is the text from the last white space up to the point.
 fn point_ends(before: &str, after: &After<'_>) -> bool {
-    let word = before.rsplit(closes).next().unwrap_or_default();
-    let word = word.trim_start_matches(['-', ',', '#', '&', '`']);
+    // Some marks that end a word can begin the next one, as in `else's`.
+    let last = before.char_indices().rfind(|(_, c)| closes(*c));
+    let word = last.map_or(before, |(at, _)| &before[at..]);
+    let word = word.trim_start_matches(|c| "(\"`{[:;&#*@)}]-,".contains(c));
     let starts = match after {
         After::Mark => None,
         After::Word(next) => begins_sentence(next),
@@ -73,7 +79,8 @@ fn point_ends(before: &str, after: &After<'_>) -> bool {
         return !INITIALS.contains(letter)
             && match after {
                 After::Mark => true,
-                After::Word(next) => starts == Some(true) || starts.is_none() && !next.starts_with(char::is_uppercase),
+                After::Word(_) if starts.is_some() => starts == Some(true),
+                After::Word(next) => !next.starts_with(char::is_uppercase) || is_in(STOP_WORDS, &core(next).to_lowercase()),
             };
     }
     let last_part = lower.rsplit('-').next().unwrap_or_default();
@@ -99,8 +106,9 @@ pub(in super::super) fn sentences(text: &str) -> Vec<&str> {
     let (mut found, mut from, mut next) = (Vec::new(), 0, ends.next());
     while let Some((at, mark, after)) = next {
         next = ends.next();
-        // Of several marks in one word, the last decides.
-        if next.as_ref().is_some_and(|(later, ..)| !text[at..*later].contains(is_space)) {
+        // Of several marks in one word, the last decides. One that the word begins with stands for itself, as in Punkt.
+        let begins = text[..at].chars().next_back().is_none_or(is_space);
+        if !begins && next.as_ref().is_some_and(|(later, ..)| !text[at..*later].contains(is_space)) {
             continue;
         }
         let before = text[from..at].rsplit(is_space).next().unwrap_or_default();
@@ -134,6 +142,8 @@ mod tests {
             ("\"So?\" he said. (Then.) Nothing", &["\"So?\"", "he said.", "(Then.)", "Nothing"]),
             ("Well... perhaps. Well... The end.", &["Well... perhaps.", "Well...", "The end."]),
             ("J. Bach wrote.\n\n1. A list", &["J. Bach wrote.", "1.", "A list"]),
+            ("Who else's. 😓 He is", &["Who else's.", "😓 He is"]),
+            ("So x.\n\nA list. !?! A", &["So x.", "A list.", "!", "?!", "A"]),
             ("What?! No.Space here.", &["What?!", "No.Space here."]),
             ("He lives in the U.S. The end.", &["He lives in the U.S.", "The end."]),
             ("", &[]),

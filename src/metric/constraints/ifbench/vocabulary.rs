@@ -35,10 +35,10 @@ pub(super) const STOP_WORDS: &str = "\
 
 /// Words that begin a sentence where they have a capital letter after an abbreviation or an ellipsis.
 pub(super) const SENTENCE_STARTERS: &str = "\
-    according although among both but despite even finally he her here him however i if in indeed instead into it its many \
-    meanwhile moreover most nevertheless nonetheless nor nothing please same separately similarly since so some someone \
-    still such that the their them then there therefore these they this those though through thus under unless very we were \
-    when where which while yet you your";
+    above according although among between both but despite does even finally he her here him however i if in indeed instead \
+    into it many meanwhile moreover most nevertheless nonetheless nor nothing please same separately similarly since so some \
+    someone still such the them there therefore these they this though through thus under unless very were when which while \
+    yet your";
 
 /// The capitals of Europe north of 45 degrees, from north to south, as `custom:european_capitals_sort` wants them.
 pub(super) const CAPITALS: &str = "\
