@@ -105,3 +105,58 @@ impl Constraint {
         self.rule.check(text).err().flatten()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    /// The arguments of all kinds, as rows of IFBench have them. A kind reads its own.
+    fn all_arguments() -> Map<String, Value> {
+        let words = json!({
+            "N": 2.0, "m": 1, "n": 1, "min_words": 1.0, "max_words": 3.0, "small_n": 1.0, "percentage": 10.0, "n_start": 1,
+            "n_end": 3, "keyword1": "a", "keyword2": "b", "keyword3": "c", "keyword4": "d", "keyword5": "e", "sep": "-",
+            "options": "yes/no", "word": "a", "keyword": "a", "reference_text": "abc", "prompt_to_repeat": "Say é a b",
+        });
+        let older = json!({
+            "keywords": ["a"], "forbidden_words": ["a"], "frequency": 1, "relation": "at least", "letter": "a",
+            "let_frequency": 1, "let_relation": "less than", "language": "en", "num_sentences": 1, "num_paragraphs": 1,
+            "num_words": 1, "nth_paragraph": 1, "first_word": "a", "num_placeholders": 1, "postscript_marker": "P.S.",
+            "num_bullets": 1, "num_highlights": 1, "section_spliter": "Section", "num_sections": 1, "end_phrase": "a",
+            "capital_frequency": 1, "capital_relation": "at least", "pattern": "a", "texts": ["a"],
+        });
+        [words, older].iter().flat_map(|part| part.as_object().unwrap().clone()).collect()
+    }
+
+    #[test]
+    fn every_kind_says_what_it_asks_for_and_refuses_what_is_missing() {
+        for kind in Constraint::KINDS {
+            assert!(!Constraint::read(kind, &all_arguments()).unwrap().asks().is_empty(), "{kind}");
+            let empty = Constraint::read(kind, &Map::new());
+            assert!(empty.as_ref().map_or_else(|told| told.contains(kind), |_| true), "{kind}: {empty:?}");
+        }
+        let wrong = json!({ "N": "five" });
+        let told = Constraint::read("count:numbers", wrong.as_object().unwrap()).unwrap_err();
+        assert_eq!(told, "`N` of the constraint `count:numbers` must be a whole number, not \"five\"");
+        assert!(Constraint::read("count:numbers", json!({ "N": 2.5 }).as_object().unwrap()).is_err());
+        assert!(Constraint::read("count:words_japanese", json!({ "N": 0 }).as_object().unwrap()).is_err());
+        let told = Constraint::read_written("format:list", json!({ "sep": "-", "N": 1 }).as_object().unwrap()).unwrap_err();
+        assert_eq!(told, "the constraint `format:list` takes no `N`; it takes `sep`");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_a_check(text in r#"([a-zA-Z ,é日😀\u{301}]{0,6}[.!?\n"'“”()\[\]{}<>*=`\-–/ 0-9]{0,4}(Question 1|</?i>|Mr\.)?){0,12}"#) {
+            static ALL: LazyLock<Vec<Constraint>> = LazyLock::new(|| {
+                Constraint::KINDS.iter().map(|kind| Constraint::read(kind, &all_arguments()).unwrap()).collect()
+            });
+            for constraint in ALL.iter() {
+                prop_assert!(!constraint.holds(&text) || constraint.found(&text).is_none());
+            }
+        }
+    }
+}

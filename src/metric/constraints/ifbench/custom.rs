@@ -1,6 +1,6 @@
 //! The kinds of IFBench that belong to one request each.
 
-use super::super::rule::{Reader, Rule, Verdict, first_fault, plain, told};
+use super::super::rule::{Reader, Rule, Verdict, first_fault, told};
 use super::splitter::sentences;
 use super::table::rows;
 use super::text::{ascii, begin, numbers, split, strip, strip_marks, without_marks};
@@ -145,12 +145,12 @@ pub(in super::super) const KINDS: &[(&str, Reader)] = &[
             let text = without_marks(&text.to_lowercase());
             let words: Vec<&str> = split(&text).collect();
             let reversed: Vec<&str> = words.into_iter().rev().collect();
-            plain(reversed.join(" ").contains("bald eagle"))
+            told(reversed.join(" ").contains("bald eagle"), || format!("it is `{}`", begin(&text)))
         }))
     }),
     ("custom:character_reverse", |_| {
         Ok(Rule::new("a sentence with its letters in reverse order, `elgae dlab` among them", |text| {
-            plain(text.to_lowercase().contains("elgae dlab"))
+            told(text.to_lowercase().contains("elgae dlab"), || format!("it is `{}`", begin(text)))
         }))
     }),
     ("custom:sentence_alphabet", |_| {

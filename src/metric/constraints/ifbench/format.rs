@@ -1,7 +1,7 @@
 //! The kinds of IFBench on the format of an answer: brackets, quotation marks, lines, lists and marks.
 
 use super::super::checks;
-use super::super::rule::{Reader, Rule, at_least, first_fault, plain, told};
+use super::super::rule::{Reader, Rule, at_least, first_fault, told};
 use super::shapes;
 use super::splitter::sentences;
 use super::text::{begin, is_space, split, strip, strip_marks, without_marks};
@@ -28,11 +28,11 @@ fn is_small(word: &str) -> bool {
 pub(in super::super) const KINDS: &[(&str, Reader)] = &[
     ("format:parentheses", |_| {
         let asks = "brackets within brackets, closed in order, at least 5 deep: `(`, `[` or `{`";
-        Ok(Rule::new(asks, |text| plain(shapes::has_deep_brackets(text))))
+        Ok(Rule::new(asks, shapes::deep_brackets))
     }),
     ("format:quotes", |_| {
         let asks = "quotations within quotations, at least 3 deep, in `\"` and `'` by turns";
-        Ok(Rule::new(asks, |text| plain(shapes::has_deep_quotes(text))))
+        Ok(Rule::new(asks, shapes::deep_quotes))
     }),
     ("format:options", |given| {
         let text = given.text("options")?;
@@ -89,7 +89,7 @@ pub(in super::super) const KINDS: &[(&str, Reader)] = &[
     }),
     ("format:thesis", |_| {
         let asks = "each section begins with a statement in italics, like `<i>statement</i>`, and goes on after it";
-        Ok(Rule::new(asks, |text| plain(shapes::has_thesis(text))))
+        Ok(Rule::new(asks, shapes::thesis))
     }),
     ("format:sub-bullets", |_| {
         Ok(Rule::new("bullet points with `*`, each with a bullet point with `-` below it", |text| {
@@ -100,7 +100,7 @@ pub(in super::super) const KINDS: &[(&str, Reader)] = &[
     }),
     ("format:no_bullets_bullets", |_| {
         let asks = "at least two sentences that end with a point, and after them at least two bullet points with `*` and no more";
-        Ok(Rule::new(asks, |text| plain(shapes::has_sentences_then_bullets(text))))
+        Ok(Rule::new(asks, shapes::sentences_then_bullets))
     }),
     ("format:title_case", |_| {
         Ok(Rule::new("each word begins with a capital letter", |text| {

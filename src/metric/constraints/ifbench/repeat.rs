@@ -1,6 +1,6 @@
 //! The kinds of IFBench that ask for a part of the request again.
 
-use super::super::rule::{Reader, Rule, plain, told};
+use super::super::rule::{Reader, Rule, told};
 use super::text::{begin, split, strip};
 
 /// The sentence that `repeat:repeat_simple` asks for.
@@ -13,7 +13,7 @@ pub(in super::super) const KINDS: &[(&str, Reader)] = &[
         let asks = "the request is repeated with another first word, and nothing else is said";
         Ok(Rule::new(asks, move |text| {
             told(request != text, || "its first word is the same".to_owned())?;
-            plain(split(&request).skip(1).eq(split(text).skip(1)))
+            told(split(&request).skip(1).eq(split(text).skip(1)), || format!("it is `{}`", begin(text)))
         }))
     }),
     ("repeat:repeat_simple", |_| {

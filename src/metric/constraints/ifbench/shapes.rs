@@ -1,23 +1,30 @@
 //! Finds the shapes that the kinds of IFBench on format ask for.
 
+use super::super::rule::{Verdict, told};
 use super::splitter::sentences;
 use super::text::{is_space, strip, without_marks};
 
-/// Returns whether brackets are nested at least 5 deep and one of the deepest is closed. A bracket that closes another one begins
-/// the count anew.
-pub(super) fn has_deep_brackets(text: &str) -> bool {
-    let (mut open, mut deepest) = (Vec::new(), 0);
+/// Returns the verdict on a text that does not meet what is asked for.
+fn has(words: impl Into<String>) -> Verdict {
+    Err(Some(words.into()))
+}
+
+/// Checks that brackets are nested at least 5 deep and one of the deepest is closed. A bracket that closes another one begins the
+/// count anew.
+pub(super) fn deep_brackets(text: &str) -> Verdict {
+    let (mut open, mut deepest, mut found) = (Vec::new(), 0, 0);
     for c in text.chars() {
         match c {
             '(' | '[' | '{' => {
                 open.push(c);
                 deepest = deepest.max(open.len());
+                found = found.max(deepest);
             }
             ')' | ']' | '}' => {
                 if matches!((open.last(), c), (Some('('), ')') | (Some('['), ']') | (Some('{'), '}')) {
                     open.pop();
                     if deepest >= 5 {
-                        return true;
+                        return Ok(());
                     }
                 } else {
                     open.clear();
@@ -27,24 +34,24 @@ pub(super) fn has_deep_brackets(text: &str) -> bool {
             _ => {}
         }
     }
-    false
+    has(if found < 5 { format!("they are {found} deep") } else { "the brackets are not closed in order".to_owned() })
 }
 
-/// Returns whether quotation marks `"` and `'` are nested at least 3 deep and as many of them are closed again.
-pub(super) fn has_deep_quotes(text: &str) -> bool {
+/// Checks that quotation marks `"` and `'` are nested at least 3 deep and as many of them are closed again.
+pub(super) fn deep_quotes(text: &str) -> Verdict {
     let (mut open, mut deepest) = (Vec::new(), 0);
     for c in text.chars().filter(|c| matches!(c, '"' | '\'')) {
         if open.last() == Some(&c) {
             open.pop();
             if deepest - open.len() >= 3 {
-                return true;
+                return Ok(());
             }
         } else {
             open.push(c);
             deepest = deepest.max(open.len());
         }
     }
-    false
+    has(if deepest < 3 { format!("they are {deepest} deep") } else { "the quotations are not closed in order".to_owned() })
 }
 
 /// Returns whether a character is an emoji by itself.
@@ -85,36 +92,37 @@ pub(super) fn bare_quotations(text: &str) -> (bool, bool) {
     (text.contains("\"\""), end.ends_with('"'))
 }
 
-/// Returns whether a text has a part in italics that is not empty, and more text after it. As in the reference, one such part is
+/// Checks that a text has a part in italics that is not empty, and more text after it. As in the reference, one such part is
 /// enough, and with `<em>` nothing need be in it or after it.
-pub(super) fn has_thesis(text: &str) -> bool {
+pub(super) fn thesis(text: &str) -> Verdict {
     let find = |text: &str, marks: [&str; 2]| marks.into_iter().find_map(|mark| text.find(mark));
-    let Some(text) = find(text, ["<i>", "<em>"]).map(|at| &text[at..]) else { return false };
-    let Some(end) = find(text, ["</i>", "</em>"]) else { return false };
+    let Some(text) = find(text, ["<i>", "<em>"]).map(|at| &text[at..]) else { return has("it has no `<i>`") };
+    let Some(end) = find(text, ["</i>", "</em>"]) else { return has("it has no `</i>` after `<i>`") };
     let filled = |part: Option<&str>| part.is_some_and(|part| !strip(part).is_empty());
-    filled(text.get(3..end)) && filled(text.get(end + 4..))
+    told(filled(text.get(3..end)), || "nothing is in italics".to_owned())?;
+    told(filled(text.get(end + 4..)), || "nothing comes after the italics".to_owned())
 }
 
-/// Returns whether two sentences or more come before two lines with `*` or more, and nothing after. As in the reference, a blank
-/// line may stand only before the first of these lines.
-pub(super) fn has_sentences_then_bullets(text: &str) -> bool {
+/// Checks that two sentences or more come before two lines with `*` or more, and nothing after. As in the reference, a blank line
+/// may stand only before the first of these lines.
+pub(super) fn sentences_then_bullets(text: &str) -> Verdict {
     let (mut in_sentences, mut number, mut bullets) = (true, 0, 0);
     for line in text.split('\n').map(strip) {
         if line.starts_with('*') {
             in_sentences = false;
-            if number < 2 {
-                return false;
-            }
+            told(number >= 2, || format!("it has {number} sentences before the first bullet point"))?;
             bullets += 1;
         } else if in_sentences {
             let found = sentences(line).len();
             in_sentences = found > 0;
             number += found;
+        } else if bullets == 0 {
+            return has("a blank line is followed by something else than a bullet point");
         } else {
-            return false;
+            return has(format!("after {bullets} bullet points comes a line without `*`"));
         }
     }
-    bullets >= 2
+    told(bullets >= 2, || format!("it has {bullets} bullet points"))
 }
 
 #[cfg(test)]
@@ -138,6 +146,8 @@ mod tests {
             &["\"a 'b \"c\" d' e\"", "'\"'x'\"'"],
             &["\"a 'b' c\"", "don't \"a 'b' c\"", "\"a\" \"b\"", "\"'\"", ""],
         );
+        tells("format:parentheses", &none, "(a [b])", "they are 2 deep");
+        tells("format:quotes", &none, "\"a\"", "they are 1 deep");
         let quote = "format:quote_unquote";
         verdicts(
             quote,
@@ -165,7 +175,9 @@ mod tests {
             &["a <i>b</i> c", "<em></em>", "<i>b</em> c"],
             &["<i> </i> c", "<i>b</i> ", "</i><i>", "a"],
         );
+        tells("format:thesis", &none, "<i>b</i> ", "nothing comes after the italics");
         let bullets = "format:no_bullets_bullets";
+        tells(bullets, &none, "One.\n* a", "it has 1 sentences before the first bullet point");
         verdicts(
             bullets,
             &none,

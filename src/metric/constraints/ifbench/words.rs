@@ -26,7 +26,7 @@ fn is_palindrome(word: &str) -> bool {
 
 /// Returns whether a number below 100 is prime. No other number is.
 fn is_prime(number: usize) -> bool {
-    (2..100).contains(&number) && (2..number).all(|divisor| number % divisor != 0)
+    (2..100).contains(&number) && !(2..number).any(|divisor| number.is_multiple_of(divisor))
 }
 
 /// Returns the number of syllables of a word of small letters, by rules: runs of vowels, without a final `e`, `es` or `ed` that
