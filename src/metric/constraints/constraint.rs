@@ -144,6 +144,10 @@ mod tests {
         assert_eq!(told, "`N` of the constraint `count:numbers` must be a whole number, not \"five\"");
         assert!(Constraint::read("count:numbers", json!({ "N": 2.5 }).as_object().unwrap()).is_err());
         assert!(Constraint::read("count:words_japanese", json!({ "N": 0 }).as_object().unwrap()).is_err());
+        let huge = json!({ "N": u64::MAX, "small_n": u64::MAX, "word": "a", "keyword": "a", "n": u64::MAX, "m": u64::MAX });
+        for kind in ["count:words_japanese", "sentence:increment", "sentence:keyword", "words:keywords_specific_position"] {
+            let _ = Constraint::read(kind, huge.as_object().unwrap()).unwrap().holds("a. b");
+        }
         let told = Constraint::read_written("format:list", json!({ "sep": "-", "N": 1 }).as_object().unwrap()).unwrap_err();
         assert_eq!(told, "the constraint `format:list` takes no `N`; it takes `sep`");
     }

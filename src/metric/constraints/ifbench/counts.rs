@@ -127,7 +127,8 @@ pub(in super::super) const KINDS: &[(&str, Reader)] = &[
     }),
     ("count:words_japanese", |given| {
         let step = given.ordinal("N")?;
-        Ok(Rule::new(format!("the words numbered {step}, {}, {} and so on are Japanese", step * 2, step * 3), move |text| {
+        let (second, third) = (step.saturating_mul(2), step.saturating_mul(3));
+        Ok(Rule::new(format!("the words numbered {step}, {second}, {third} and so on are Japanese"), move |text| {
             let words = (1_usize..).zip(split(text)).filter(|(number, _)| number % step == 0);
             first_fault(words, |(number, word)| {
                 (!may_be_japanese(word)).then(|| format!("the word numbered {number} is `{}`", strip_marks(word)))

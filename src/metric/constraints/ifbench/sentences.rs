@@ -84,7 +84,8 @@ pub(in super::super) const KINDS: &[(&str, Reader)] = &[
         Ok(Rule::new(format!("each sentence has exactly {step} more words than the sentence before"), move |text| {
             let lengths = sentences(text).into_iter().map(|sentence| split(&without_marks(sentence)).count());
             let lengths: Vec<usize> = lengths.collect();
-            let steady = lengths.iter().zip(lengths.iter().skip(1)).all(|(before, number)| *number == before + step);
+            let steady =
+                lengths.iter().zip(lengths.iter().skip(1)).all(|(before, number)| *number == before.saturating_add(step));
             let list = || lengths.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
             told(steady, || format!("its sentences have these numbers of words: {}", list()))
         }))
