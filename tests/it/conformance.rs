@@ -187,6 +187,23 @@ fn constraints_of_ifeval() {
 }
 
 #[test]
+fn constraints_of_ifbench() {
+    let Some(file) = recorded("ifbench.json") else { return };
+    let cases = file["cases"].as_array().unwrap();
+    assert!(!cases.is_empty());
+    let mut wrong = Vec::new();
+    for (number, case) in cases.iter().enumerate() {
+        let kind = case["instruction_id"].as_str().unwrap();
+        let constraint = Constraint::read(kind, case["kwargs"].as_object().unwrap()).unwrap();
+        let response = case["response"].as_str().unwrap();
+        if holds_strictly(&constraint, response) != case["followed"].as_bool().unwrap() {
+            wrong.push(format!("case {number}, {kind}, {}: {response:?}", case["kwargs"]));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+#[test]
 fn exact_match_and_f1_of_hotpotqa() {
     let Some(file) = recorded("qa_metrics.json") else { return };
     let cases = file["cases"].as_array().unwrap();

@@ -39,13 +39,16 @@ fn every_data_set_passes_the_checks_of_a_run() {
     for folder in datasets() {
         let name = folder.file_name().unwrap().to_str().unwrap();
         let scratch = tempfile::tempdir().unwrap();
-        let task = folder.join("gepard.toml");
-        let checked = gepard(&["doctor"], &task, scratch.path());
-        assert_eq!(checked.status.code(), Some(0), "{name}: {}", text(&checked.stderr));
-        let scored = gepard(&["eval", "--limit", "2", "--json", "--progress", "none"], &task, scratch.path());
-        assert_eq!(scored.status.code(), Some(0), "{name}: {}", text(&scored.stderr));
-        let scored: Value = serde_json::from_slice(&scored.stdout).unwrap();
-        assert_eq!((&scored["examples"], &scored["unscored"]), (&json!(2), &json!(0)), "{name}");
+        assert!(folder.join("gepard.toml").is_file(), "{name}");
+        let files = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        for task in files.filter(|file| file.extension().is_some_and(|ending| ending == "toml")) {
+            let checked = gepard(&["doctor"], &task, scratch.path());
+            assert_eq!(checked.status.code(), Some(0), "{}: {}", task.display(), text(&checked.stderr));
+            let scored = gepard(&["eval", "--limit", "2", "--json", "--progress", "none"], &task, scratch.path());
+            assert_eq!(scored.status.code(), Some(0), "{}: {}", task.display(), text(&scored.stderr));
+            let scored: Value = serde_json::from_slice(&scored.stdout).unwrap();
+            assert_eq!((&scored["examples"], &scored["unscored"]), (&json!(2), &json!(0)), "{}", task.display());
+        }
         assert!(folder.join("README.md").is_file(), "{name}");
     }
 }
@@ -151,6 +154,12 @@ fn public_files_become_rows_of_ours() {
             json!({ "id": "1000", "prompt": "Write.", "instruction_id_list": ["a:b", "c:d"], "kwargs": [{ "num_words": 300 }, {}] })
         ]
     );
+
+    // IFBench's rows have the same fields, and null for all arguments of other kinds.
+    let ifbench =
+        json!({ "key": "0", "prompt": "Write.", "instruction_id_list": ["count:numbers"], "kwargs": [{ "N": 3.0, "m": null }] });
+    let wanted = json!({ "id": "0", "prompt": "Write.", "instruction_id_list": ["count:numbers"], "kwargs": [{ "N": 3 }] });
+    assert_eq!(convert("ifeval", "IFBench_test.jsonl", &lines(&[ifbench]), &[]).unwrap(), [wanted]);
 
     let gsm8k = |question: &str| json!({ "question": question, "answer": "She sold 48/2 = <<48/2=24>>24.\n#### 1,024" });
     let solved = |id: &str, question: &str| json!({ "id": format!("gsm8k-{id}"), "question": question, "answer": "1024", "solution": "She sold 48/2 = 24." });

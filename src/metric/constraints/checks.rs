@@ -1,12 +1,10 @@
 //! Counts and finds parts of an answer by the rules of IFEval's public checkers (arXiv 2311.07911, `instructions.py`).
 //!
-//! Sentences, and words all in capitals, are counted by simple rules, where the reference uses NLTK's tokenizers. The counts
-//! mostly agree. Languages are recognized by `whatlang`, where the reference uses `langdetect`.
+//! Words all in capitals are counted by simple rules, where the reference uses NLTK's tokenizer. The counts mostly agree.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
-use whatlang::Lang;
 
 /// The answers that `constrained_response` allows.
 pub(super) const ONE_OF_THREE: [&str; 3] = ["My answer is yes.", "My answer is no.", "My answer is maybe."];
@@ -29,16 +27,23 @@ pub(super) fn words(text: &str) -> usize {
     count(pattern!(r"[\p{L}\p{N}_]+"), text)
 }
 
+/// Returns whether a word begins or ends at this place, as with Python's `\b`.
+fn is_border(text: &str, at: usize) -> bool {
+    let before = text[..at].chars().next_back().is_some_and(is_word);
+    let after = text[at..].chars().next().is_some_and(is_word);
+    before != after
+}
+
+/// Returns whether a word occurs, with regard to case.
+pub(super) fn has_word(text: &str, word: &str) -> bool {
+    text.match_indices(word).any(|(at, _)| is_border(text, at) && is_border(text, at + word.len()))
+}
+
 /// Returns whether a pattern matches between two borders of words.
 pub(super) fn occurs_as_word(pattern: &Regex, text: &str) -> bool {
-    let is_border = |at: usize| {
-        let before = text[..at].chars().next_back().is_some_and(is_word);
-        let after = text[at..].chars().next().is_some_and(is_word);
-        before != after
-    };
     let mut from = 0;
     while let Some(found) = pattern.find_at(text, from) {
-        if is_border(found.start()) && is_border(found.end()) {
+        if is_border(text, found.start()) && is_border(text, found.end()) {
             return true;
         }
         match text[found.start()..].chars().next() {
@@ -153,103 +158,10 @@ pub(super) fn capital_words(text: &str) -> usize {
     text.split(ends).filter(|word| is_upper(word)).count()
 }
 
-/// The abbreviations, in lower case. Their point does not end a sentence.
-const ABBREVIATIONS: [&str; 16] =
-    ["mr", "mrs", "ms", "dr", "prof", "st", "vs", "e.g", "i.e", "etc", "jr", "sr", "no", "fig", "u.s", "a.m"];
-
-/// Returns the number of sentences. A sentence ends with `.`, `!` or `?` before white space or at the end of the text. Text that
-/// is left over is one more.
-pub(super) fn sentences(text: &str) -> usize {
-    let Some(end) = pattern!(r#"[.!?]+["'”’)\]*]*(\s+|$)"#) else { return 0 };
-    let (mut number, mut from) = (0, 0);
-    for found in end.find_iter(text) {
-        let before = text[..found.start()].rsplit(char::is_whitespace).next().unwrap_or_default().to_lowercase();
-        let before = before.trim_start_matches(|c: char| !c.is_alphanumeric());
-        let initial = before.chars().count() == 1 && before.chars().all(char::is_alphabetic) && before != "i";
-        let only_point = found.as_str().starts_with('.') && !found.as_str().starts_with("..");
-        if only_point && (ABBREVIATIONS.contains(&before) || initial) && found.end() < text.len() {
-            continue;
-        }
-        if text[from..found.start()].chars().any(char::is_alphanumeric) {
-            number += 1;
-        }
-        from = found.end();
-    }
-    number + usize::from(text[from..].chars().any(char::is_alphanumeric))
-}
-
-/// Returns how many of `texts` occur in `text`, without regard to case.
-pub(super) fn count_of(texts: &[String], text: &str) -> usize {
+/// Returns those of `texts` that do not occur in `text`, without regard to case.
+pub(super) fn lacking<'a>(texts: &'a [String], text: &str) -> Vec<&'a String> {
     let lower = text.to_lowercase();
-    texts.iter().filter(|wanted| lower.contains(&wanted.to_lowercase())).count()
-}
-
-/// Returns the language of an ISO 639-1 code. None where it cannot be recognized.
-fn language(code: &str) -> Option<Lang> {
-    const CODES: [(&str, Lang); 44] = [
-        ("ar", Lang::Ara),
-        ("bg", Lang::Bul),
-        ("bn", Lang::Ben),
-        ("ca", Lang::Cat),
-        ("cs", Lang::Ces),
-        ("da", Lang::Dan),
-        ("de", Lang::Deu),
-        ("el", Lang::Ell),
-        ("en", Lang::Eng),
-        ("es", Lang::Spa),
-        ("et", Lang::Est),
-        ("fa", Lang::Pes),
-        ("fi", Lang::Fin),
-        ("fr", Lang::Fra),
-        ("gu", Lang::Guj),
-        ("he", Lang::Heb),
-        ("hi", Lang::Hin),
-        ("hr", Lang::Hrv),
-        ("hu", Lang::Hun),
-        ("id", Lang::Ind),
-        ("it", Lang::Ita),
-        ("ja", Lang::Jpn),
-        ("kn", Lang::Kan),
-        ("ko", Lang::Kor),
-        ("lt", Lang::Lit),
-        ("lv", Lang::Lav),
-        ("ml", Lang::Mal),
-        ("mr", Lang::Mar),
-        ("ne", Lang::Nep),
-        ("nl", Lang::Nld),
-        ("pa", Lang::Pan),
-        ("pl", Lang::Pol),
-        ("pt", Lang::Por),
-        ("ro", Lang::Ron),
-        ("ru", Lang::Rus),
-        ("sk", Lang::Slk),
-        ("sv", Lang::Swe),
-        ("ta", Lang::Tam),
-        ("te", Lang::Tel),
-        ("th", Lang::Tha),
-        ("tr", Lang::Tur),
-        ("uk", Lang::Ukr),
-        ("ur", Lang::Urd),
-        ("vi", Lang::Vie),
-    ];
-    CODES.iter().find(|(known, _)| *known == code).map(|(_, lang)| *lang)
-}
-
-/// Returns whether the language of an ISO 639-1 code can be recognized.
-pub(super) fn is_language(code: &str) -> bool {
-    language(code).is_some()
-}
-
-/// Returns whether the most likely language of a text is this one, as in the reference. True for a text without letters.
-pub(super) fn is_in_language(text: &str, code: &str) -> bool {
-    whatlang::detect_lang(text).is_none_or(|found| Some(found) == language(code))
-}
-
-/// Returns whether a text can be in a language. False only where another language is recognized reliably, because the guess is
-/// often wrong for a short text.
-pub(super) fn may_be_in_language(text: &str, code: &str) -> bool {
-    let found = whatlang::detect(text).filter(whatlang::Info::is_reliable);
-    found.is_none_or(|found| Some(found.lang()) == language(code))
+    texts.iter().filter(|wanted| !lower.contains(&wanted.to_lowercase())).collect()
 }
 
 #[cfg(test)]
@@ -266,37 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn sentences_end_with_a_mark() {
-        for (text, number) in [
-            ("One. Two! Three?", 3),
-            ("Mr. Smith came. He left", 2),
-            ("It costs 3.50 euros.", 1),
-            ("\"So?\" he said... Then nothing.", 3),
-            ("", 0),
-            ("J. R. came.", 1),
-        ] {
-            assert_eq!(sentences(text), number, "{text}");
-        }
-    }
-
-    #[test]
     fn capitals_are_counted_by_word() {
         assert_eq!(capital_words("The QUICK, brown FOX-TROT is A *GO*"), 4);
-    }
-
-    #[test]
-    fn languages_are_recognized() {
-        let german = "Das ist ein ganz gewöhnlicher Satz, der auf Deutsch geschrieben wurde.";
-        assert!(is_in_language(german, "de") && !is_in_language(german, "fr"));
-        assert!(is_language("sw") == language("sw").is_some());
-    }
-
-    #[test]
-    fn an_unreliable_guess_does_not_count_against_a_short_text() {
-        for text in ["Our store opens at nine.", "We repair bicycles.", "Water boils at 100 degrees.", "No."] {
-            assert!(may_be_in_language(text, "en"), "{text}");
-        }
-        let german = "Das ist ein ganz gewöhnlicher Satz, der auf Deutsch geschrieben wurde.";
-        assert!(may_be_in_language(german, "de") && !may_be_in_language(german, "en"));
     }
 }

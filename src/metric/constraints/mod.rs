@@ -1,12 +1,20 @@
 //! The metric `constraints`: checks the form of an answer.
 //!
-//! The kinds of constraints are those of IFEval (arXiv 2311.07911) and some of gepard's own. An example lists its constraints,
-//! and a task file can ask for more of them in every answer. The score is the share of the constraints that hold. A constraint
-//! holds strictly if the answer as it is meets it. It holds loosely if one of eight variants meets it: the answer, the answer
-//! without its first line, without its last line, and without both, each with and without asterisks.
+//! The kinds of constraints are those of IFEval (arXiv 2311.07911), those of IFBench (arXiv 2507.02833) and some of gepard's own.
+//! An example lists its constraints, and a task file can ask for more of them in every answer. The score is the share of the
+//! constraints that hold. A constraint holds strictly if the answer as it is meets it. It holds loosely if one of eight variants
+//! meets it: the answer, the answer without its first line, without its last line, and without both, each with and without
+//! asterisks.
 
+mod arguments;
+mod bounds;
 mod checks;
 mod constraint;
+mod ifbench;
+mod ifeval;
+mod languages;
+mod own;
+mod rule;
 
 pub use constraint::Constraint;
 
@@ -207,9 +215,9 @@ mod tests {
 
     #[test]
     fn an_unknown_kind_is_named() {
-        let row = example(&json!({ "instruction_id_list": ["words:palindrome"], "kwargs": [{}] }));
+        let row = example(&json!({ "instruction_id_list": ["words:palindromes"], "kwargs": [{}] }));
         let error = metric(Counting::Loose).check(&row).unwrap_err().to_string();
-        assert!(error.contains("`words:palindrome`"), "{error}");
+        assert!(error.contains("there is no constraint `words:palindromes`; the nearest is `words:palindrome`"), "{error}");
     }
 
     #[test]
