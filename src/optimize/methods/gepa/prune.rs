@@ -10,15 +10,12 @@ use rand::seq::SliceRandom;
 use super::gate::is_beyond_noise;
 use super::screen;
 use super::state::SearchState;
-use super::validate::{self, Bar};
+use super::validate::{self, Bar, NOISE_ERRORS};
 use crate::event::{Decision, MethodStep};
 use crate::optimize::joining::{self, NewCandidate, Proposal};
 use crate::optimize::pool::ranking;
 use crate::optimize::session::{Halt, Session};
 use crate::program::{Candidate, ModuleText, PoolIndex};
-
-/// The number of standard errors of the mean difference within which a shorter candidate is as good as the best.
-pub const NOISE_ERRORS: f64 = 1.0;
 
 /// The most steps from one candidate. A step that fails removed the wrong half or sentence.
 const MOST_STEPS_FROM_ONE: usize = 2;

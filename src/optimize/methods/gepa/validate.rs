@@ -14,7 +14,6 @@ use rand::seq::SliceRandom;
 
 use super::budget;
 use super::gate::is_beyond_noise;
-use super::prune::NOISE_ERRORS;
 use super::state::SearchState;
 use crate::config::{Gate, Keep};
 use crate::data::ExampleIndex;
@@ -46,6 +45,9 @@ pub fn most_contenders(left: Option<u64>, all: usize) -> usize {
     let Some(left) = left.and_then(|left| usize::try_from(left).ok()) else { return usize::MAX };
     (left.saturating_sub(all - first) / first.max(1)).max(1)
 }
+
+/// The number of standard errors of the mean difference within which a candidate is as good as the best.
+pub const NOISE_ERRORS: f64 = 1.0;
 
 /// What a candidate must not be behind while it is validated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
