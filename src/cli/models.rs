@@ -208,10 +208,11 @@ fn header_rows(header: &Header) -> Vec<[String; 2]> {
         (Some(heads), Some(kv)) => format!("{heads}, {kv} for keys and values"),
         (heads, _) => number(heads),
     };
+    let of_part = header.part().map(|(part, count)| format!(" in this part, {part} of {count}")).unwrap_or_default();
     [
         ("name", text(header.name())),
         ("architecture", text(header.architecture())),
-        ("parameters", parameters(header.parameter_count())),
+        ("parameters", parameters(header.parameter_count()) + &of_part),
         ("quantization", text(header.quantization())),
         ("context length", number(header.context_length())),
         ("layers", number(header.block_count())),

@@ -275,6 +275,22 @@ mod tests {
         assert_eq!(titles(&corpus, "เมืองหลวงของไทย", 1), ["กรุงเทพ"]);
     }
 
+    /// The Python package bm25s (0.3.16) drops words of one letter, and fills a result with rows that do not match.
+    #[test]
+    fn words_of_one_letter_count_and_rows_that_do_not_match_are_not_returned() {
+        let folder = tempfile::tempdir().unwrap();
+        let row = |letter: &str| format!(r#"{{"title": "{letter}", "text": "Vitamin {letter} is found in food."}}"#);
+        let rows: Vec<String> = ["A", "C", "D", "1"].iter().map(|letter| row(letter)).collect();
+        let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+        let corpus = corpus(folder.path(), &rows, true).unwrap();
+        for letter in ["C", "D", "1"] {
+            assert_eq!(titles(&corpus, &format!("vitamin {letter}"), 1), [letter]);
+        }
+        assert_eq!(titles(&corpus, "x", 4), [""; 0]);
+        assert_eq!(titles(&corpus, "zinc", 4), [""; 0]);
+        assert_eq!(titles(&corpus, "d x", 4), ["D"]);
+    }
+
     #[test]
     fn what_is_null_is_not_searched() {
         let folder = tempfile::tempdir().unwrap();

@@ -109,9 +109,23 @@ impl Header {
         }
     }
 
-    /// Returns the Jinja template that renders a chat as text.
+    /// Returns the Jinja template that renders a chat as text. If a file has only templates with names
+    /// (`tokenizer.chat_template.NAME`), it is the one that is named `default`, else the first in the order of their names that is
+    /// not for calls of tools or for documents (`tool_use`, `rag`).
     pub fn chat_template(&self) -> Option<&str> {
-        self.metadata.get("tokenizer.chat_template")?.as_str()
+        if let Some(template) = self.metadata.get("tokenizer.chat_template") {
+            return template.as_str();
+        }
+        let rank = |name: &str| match name {
+            "default" => 0,
+            "tool_use" | "rag" => 2,
+            _ => 1,
+        };
+        let templates = self.metadata.iter().filter_map(|(key, template)| {
+            let name = key.strip_prefix("tokenizer.chat_template.")?;
+            Some((rank(name), name, template.as_str()?))
+        });
+        templates.min().map(|(_, _, template)| template)
     }
 
     /// Returns the number of weights of all tensors together; `u64::MAX` where it does not fit.
@@ -135,7 +149,14 @@ impl Header {
 
     /// Returns whether the weights are divided among several files, of which this is one.
     pub fn is_split(&self) -> bool {
-        self.metadata.get("split.count").and_then(Value::as_u64).is_some_and(|parts| parts > 1)
+        self.part().is_some()
+    }
+
+    /// Returns which part of a divided model this file is, from 1, and the number of parts. None for a whole model.
+    pub fn part(&self) -> Option<(u64, u64)> {
+        let number = |key: &str| self.metadata.get(key).and_then(Value::as_u64);
+        let count = number("split.count").filter(|count| *count > 1)?;
+        Some((number("split.no").unwrap_or(0).saturating_add(1), count))
     }
 
     /// Returns whether the numbers of layers or experts are beyond the limits at which llama.cpp aborts the process

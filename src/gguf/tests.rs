@@ -125,6 +125,26 @@ fn small() -> Made {
         .weights(256 + 288)
 }
 
+#[test]
+fn of_templates_with_names_the_default_is_taken_and_never_one_for_tools_before_a_plain_one() {
+    let template = |names: &[&str]| {
+        let add = |made: Made, name: &&str| made.text(&format!("tokenizer.chat_template.{name}"), name);
+        let made = names.iter().fold(Made::new().text("general.architecture", "llama"), add);
+        made.tensor("norm", &[64], 0, 0).weights(256).parse().unwrap().chat_template().map(str::to_owned)
+    };
+    assert_eq!(template(&["tool_use", "default", "a"]).as_deref(), Some("default"));
+    assert_eq!(template(&["rag", "tool_use", "plain"]).as_deref(), Some("plain"));
+    assert_eq!(template(&["tool_use"]).as_deref(), Some("tool_use"));
+    assert_eq!(template(&[]), None);
+}
+
+#[test]
+fn a_part_of_a_model_says_which() {
+    let part = |no: u32, count: u32| small().u32("split.no", no).u32("split.count", count).parse().unwrap().part();
+    assert_eq!([part(0, 2), part(1, 2), part(0, 1)], [Some((1, 2)), Some((2, 2)), None]);
+    assert_eq!(small().parse().unwrap().part(), None);
+}
+
 fn message(result: Result<Header, GgufError>) -> String {
     result.expect_err("should not be readable").to_string()
 }
