@@ -24,7 +24,11 @@ impl Tags {
     /// known.
     #[must_use]
     pub fn from_template(source: &str) -> Option<Self> {
-        let mentions = |tags: &Self| source.matches(tags.open).count() + source.matches(tags.close).count();
+        let mentions = |tags: &Self| match source.matches(tags.close).count() {
+            // Other families of Cohere have the same opening tag and another one behind it.
+            0 if *tags == NORTH => 0,
+            closing => source.matches(tags.open).count() + closing,
+        };
         // Of equally many, the first in the table: `max_by_key` returns the last.
         TAGS.into_iter().rev().filter(|tags| mentions(tags) > 0).max_by_key(mentions)
     }
@@ -51,7 +55,8 @@ impl Tags {
     pub fn skipping(&self, prompt: &str) -> String {
         let is_open = trailing_open_tag(prompt) == Some(self.open);
         let is_harmony = *self == HARMONY && prompt.trim_end().ends_with("<|start|>assistant");
-        match (is_harmony, is_open) {
+        let is_north = *self == NORTH && prompt.trim_end().ends_with("<|END_THINKING|>");
+        match (is_harmony || is_north, is_open) {
             (true, _) => self.close.to_owned(),
             (false, true) => format!("{}{}", self.end, self.after_close),
             (false, false) => String::new(),
@@ -68,18 +73,30 @@ const HARMONY: Tags = Tags {
     after_close: "",
 };
 
+/// The tags of Cohere's mixtures of experts, in which a tag opens the answer (llama.cpp's `common/parsers/cohere2moe.cpp`).
+const NORTH: Tags = Tags {
+    open: "<|START_THINKING|>",
+    close: "<|START_TEXT|>",
+    end: "<|END_THINKING|><|START_TEXT|>",
+    after_open: "",
+    after_close: "",
+};
+
 /// The tags of all known model families.
-const TAGS: [Tags; 6] = [
+const TAGS: [Tags; 8] = [
     Tags::new("<think>", "</think>", "\n</think>"),
     Tags::new("<thinking>", "</thinking>", "\n</thinking>"),
     Tags::new("<seed:think>", "</seed:think>", "\n</seed:think>"),
     Tags::new("[THINK]", "[/THINK]", "\n[/THINK]"),
     Tags { after_close: "", ..Tags::new("<|channel>thought", "<channel|>", "\n<channel|>") },
     HARMONY,
+    NORTH,
+    // MiniMax-M3 (llama.cpp's `common/parsers/minimax-m3.cpp`).
+    Tags { after_open: "", after_close: "", ..Tags::new("<mm:think>", "</mm:think>", "</mm:think>") },
 ];
 
 /// The special tokens of which the tags consist. Their text is kept in an answer, unlike that of other special tokens.
-pub const TAG_TOKENS: [&str; 14] = [
+pub const TAG_TOKENS: [&str; 19] = [
     "<think>",
     "</think>",
     "<thinking>",
@@ -94,6 +111,11 @@ pub const TAG_TOKENS: [&str; 14] = [
     "<|message|>",
     "<|start|>",
     "<|end|>",
+    "<|START_THINKING|>",
+    "<|END_THINKING|>",
+    "<|START_TEXT|>",
+    "<mm:think>",
+    "</mm:think>",
 ];
 
 /// Splits `text` into its reasoning (None if there is none) and the answer.
@@ -154,7 +176,7 @@ fn non_empty(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{HARMONY, TAG_TOKENS, TAGS, Tags, split, trailing_open_tag};
+    use super::{HARMONY, NORTH, TAG_TOKENS, TAGS, Tags, split, trailing_open_tag};
 
     #[test]
     fn plain_text_is_left_alone() {
@@ -222,7 +244,7 @@ mod tests {
     fn the_closing_text_ends_the_reasoning_of_every_family() {
         for tags in TAGS {
             assert!(tags.end.ends_with(tags.close) && !tags.open.is_empty());
-            assert_eq!(Tags::from_template(&format!("{{{{ '{}' }}}}", tags.open)), Some(tags));
+            assert_eq!(Tags::from_template(&format!("{{{{ '{}' ~ '{}' }}}}", tags.open, tags.close)), Some(tags));
             for thought in ["so", ""] {
                 let opened = format!("{}{thought}", tags.opening("<|assistant|>"));
                 let whole = format!("{opened}{}yes", tags.closing(&opened));
@@ -236,6 +258,7 @@ mod tests {
                     && TAG_TOKENS.iter().any(|token| tags.close.contains(token))
             );
         }
+        assert_eq!(Tags::from_template("{{ '<think>' }}"), Some(TAGS[0]));
         assert_eq!(Tags::from_template("{{ messages }}"), None);
     }
 
@@ -248,5 +271,15 @@ mod tests {
         assert_eq!(think.skipping("<|assistant|><think>\n\n</think>\n\n"), "");
         assert_eq!(think.skipping("<|assistant|>"), "");
         assert_eq!(HARMONY.skipping("<|start|>assistant"), "<|channel|>final<|message|>");
+        assert_eq!(NORTH.skipping("<|CHATBOT_TOKEN|><|START_THINKING|>"), "<|END_THINKING|><|START_TEXT|>");
+        assert_eq!(NORTH.skipping("<|CHATBOT_TOKEN|><|START_THINKING|><|END_THINKING|>"), "<|START_TEXT|>");
+    }
+
+    #[test]
+    fn of_several_families_in_a_template_the_one_that_it_has_most_often_counts() {
+        let source = "{# not <thinking> #}{{ '<think>' }}{{ '</think>' }}";
+        assert_eq!(Tags::from_template(source), Some(TAGS[0]));
+        assert_eq!(Tags::from_template("{{ '[THINK]' }}{{ '[/THINK]' }}{# <think> #}").map(|tags| tags.open), Some("[THINK]"));
+        assert_eq!(Tags::from_template("{{ '<|START_THINKING|>' }}{{ '<|START_RESPONSE|>' }}"), None);
     }
 }
