@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde_json::Value;
+
 use super::leak::{self, Leak};
-use crate::data::Example;
+use crate::data::{Example, to_text};
 
 /// Names of fields that hold the answer, or what led to it, in public data sets.
-const TELLING: [&str; 32] = [
+const TELLING: [&str; 33] = [
     "rationale",
     "rationales",
     "solution",
@@ -40,10 +42,11 @@ const TELLING: [&str; 32] = [
     "ground_truth",
     "target",
     "reference_answer",
+    "supporting_facts",
 ];
 
 /// Names of fields that number the rows, or say who annotated them and when.
-const NUMBERING: [&str; 17] = [
+const NUMBERING: [&str; 18] = [
     "id",
     "idx",
     "index",
@@ -61,6 +64,7 @@ const NUMBERING: [&str; 17] = [
     "created_at",
     "updated_at",
     "lead_time",
+    "timestamp",
 ];
 
 /// Why a field is not read unless the user names it.
@@ -68,6 +72,10 @@ const NUMBERING: [&str; 17] = [
 pub enum Reason {
     /// It numbers the rows, or says who wrote them and when.
     Numbers,
+    /// It has no value in any row.
+    Empty,
+    /// Its values are web addresses.
+    Address,
     /// Its name says that it holds the answer or what led to it.
     Name,
     /// Its values give the answer away.
@@ -78,6 +86,8 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Numbers => f.write_str("it numbers the rows, or says when they were made"),
+            Self::Empty => f.write_str("it is empty in all rows"),
+            Self::Address => f.write_str("it holds web addresses, which say where a row is from"),
             Self::Name => f.write_str("its name says that it tells the answer"),
             Self::Leak(leak) => leak.fmt(f),
         }
@@ -102,7 +112,8 @@ pub fn numbers_rows(rows: &[Example], field: &str) -> bool {
     let is_unique = distinct > 1 && distinct * 10 >= values.len() * 9;
     let is_id = NUMBERING.contains(&name.as_str())
         || ["_id", "-id", " id", "_uuid", "_idx"].iter().any(|end| name.ends_with(end))
-        || field.ends_with("Id");
+        || field.ends_with("Id")
+        || field.ends_with("ID");
     let numbers: Option<Vec<i64>> = values.iter().map(|value| value.trim().parse().ok()).collect();
     let follow = numbers
         .is_some_and(|numbers| numbers.len() > 2 && numbers.windows(2).all(|pair| pair[0].checked_add(1) == Some(pair[1])));
@@ -119,6 +130,16 @@ fn reason(rows: &[Example], field: &str, answer: &str) -> Option<Reason> {
         || ["gold_", "correct_", "rejected_", "chosen_"].iter().any(|start| name.starts_with(start))
     {
         return Some(Reason::Name);
+    }
+    let mut values = rows.iter().filter_map(|row| row.input(field)).filter(|value| !value.trim().is_empty()).peekable();
+    if values.peek().is_none() {
+        return Some(Reason::Empty);
+    }
+    let is_address = |value: String| {
+        ["http://", "https://", "www."].iter().any(|start| value.starts_with(start)) && !value.contains(char::is_whitespace)
+    };
+    if values.all(is_address) {
+        return Some(Reason::Address);
     }
     numbers_rows(rows, field).then_some(Reason::Numbers)
 }
@@ -149,16 +170,29 @@ pub fn in_words<'a>(rows: &[Example], fields: &'a [Unread], answer: &str) -> Opt
     names.find(|field| is_text(field) && determines(field, answer) && determines(answer, field))
 }
 
-/// Whether the answers are few small whole numbers, as names of classes become where a file has lost them.
+/// Whether the answers are few small whole numbers or lists of such, as names of classes become where a file has lost them.
 #[must_use]
 pub fn are_codes(rows: &[Example], answer: &str) -> bool {
     const MOST: usize = 30;
-    let values: Option<BTreeSet<i64>> =
-        rows.iter().filter_map(|row| row.input(answer)).map(|value| value.trim().parse().ok()).collect();
+    let items = rows.iter().filter_map(|row| row.fields.get(answer)).flat_map(|value| match value {
+        Value::Array(items) => items.iter().collect(),
+        Value::Null => Vec::new(),
+        one => vec![one],
+    });
+    let values: Option<BTreeSet<i64>> = items.map(|item| to_text(item).trim().parse().ok()).collect();
     let is_dense = |values: &BTreeSet<i64>| {
         let within = values.iter().all(|value| (-1..MOST as i64).contains(value));
         let range = values.last().zip(values.first()).map_or(0, |(last, first)| last - first + 1);
         within && values.len() > 1 && values.len() * 2 <= rows.len() && range <= 2 * values.len() as i64
     };
     values.is_some_and(|values| is_dense(&values))
+}
+
+/// Whether the answers are numbers up to 100 and their field has the name of a rating.
+#[must_use]
+pub fn are_ratings(rows: &[Example], answer: &str) -> bool {
+    let name = answer.to_lowercase();
+    let is_named = ["score", "rating", "similarity", "stars"].iter().any(|part| name.contains(part));
+    let mut values = rows.iter().filter_map(|row| row.input(answer));
+    is_named && values.all(|value| value.trim().parse::<f64>().is_ok_and(|value| (0.0..=100.0).contains(&value)))
 }

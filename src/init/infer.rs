@@ -2,41 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::answer_field;
 use super::fields::{self, Unread};
 use super::suitable::{SuitableMetric, suitable_metric};
 use crate::data::{DataError, Dataset, Example, counted, listed};
 use crate::hash::number;
-
-/// Usual names of the field with the answers, the likeliest first.
-const ANSWER_NAMES: [&str; 27] = [
-    "label",
-    "labels",
-    "category",
-    "class",
-    "topic",
-    "intent",
-    "team",
-    "queue",
-    "department",
-    "priority",
-    "sentiment",
-    "answer",
-    "answers",
-    "output",
-    "target",
-    "expected",
-    "completion",
-    "response",
-    "summary",
-    "translation",
-    "ideal",
-    "expected_output",
-    "expected_answer",
-    "correct_answer",
-    "ground_truth",
-    "gold",
-    "reference",
-];
 
 /// The fewest rows that can be split.
 const FEWEST_ROWS: usize = 6;
@@ -56,6 +26,8 @@ pub struct InferredTask {
     pub unread: Vec<Unread>,
     /// The field with the answers.
     pub output: String,
+    /// Why this field was taken, as a clause. None if its name is a usual one, or if the user named it.
+    pub guess: Option<&'static str>,
     /// A metric that suits the answers.
     pub metric: SuitableMetric,
 }
@@ -75,23 +47,17 @@ pub fn field_names(rows: &[Example]) -> Vec<&String> {
 pub fn infer_task(rows: &[Example], inputs: &[String], output: Option<&str>) -> Result<InferredTask, String> {
     let fields = field_names(rows);
     let in_all = |name: &str| rows.iter().all(|row| row.fields.contains_key(name));
-    let in_most = |name: &str| rows.iter().filter(|row| row.fields.contains_key(name)).count() * 2 > rows.len();
     if rows.len() < FEWEST_ROWS {
         return Err(format!("it has {}; {FEWEST_ROWS} are the least that can be split", counted(rows.len(), "row")));
     }
     if fields.len() < 2 {
         return Err("its rows have one field; an input and an answer are needed".into());
     }
-    let by_name = ANSWER_NAMES.iter().find_map(|name| fields.iter().find(|field| field.eq_ignore_ascii_case(name)));
-    let output = match output {
-        Some(wanted) if fields.iter().any(|field| *field == wanted) => wanted.to_owned(),
+    let (output, guess) = match output {
+        Some(wanted) if fields.iter().any(|field| *field == wanted) => (wanted.to_owned(), None),
         Some(wanted) => return Err(format!("it has no field `{wanted}`; it has {}", listed(&fields))),
-        // A field that few rows have is rather a remark than the answer.
-        None => {
-            let may_be = |name: &&&String| in_most(name) && !fields::numbers_rows(rows, name);
-            let last = fields.iter().rfind(may_be).or(fields.last());
-            by_name.or(last).map(|name| (*name).clone()).unwrap_or_default()
-        }
+        None => answer_field::find(rows, &fields, inputs)
+            .ok_or("all of its fields are among --inputs; name the answer's field with --output")?,
     };
     if let Some(unknown) = inputs.iter().find(|input| !fields.iter().any(|field| field == input)) {
         return Err(format!("it has no field `{unknown}`; it has {}", listed(&fields)));
@@ -112,8 +78,14 @@ pub fn infer_task(rows: &[Example], inputs: &[String], output: Option<&str>) -> 
     if inputs.is_empty() {
         return Err(format!("its rows have no field in common but `{output}`; an input and an answer are needed"));
     }
+    if let [only] = Vec::from_iter(rows.iter().filter_map(|row| row.input(&output)).collect::<BTreeSet<_>>()).as_slice() {
+        let missing = if only == "-1" { ", which stands for a missing one in data sets of the package `datasets`" } else { "" };
+        return Err(format!(
+            "all of its rows have the same `{output}` ({only:?}){missing}: no prompt could be better than another"
+        ));
+    }
     let metric = suitable_metric(rows, &inputs, &output);
-    Ok(InferredTask { inputs, unread, output, metric })
+    Ok(InferredTask { inputs, unread, output, guess, metric })
 }
 
 /// Reads all rows of a data file.
@@ -201,7 +173,12 @@ mod tests {
         assert!(infer_task(&rows(|n| json!({ "id": n, "a": n }), 9), &[], None).unwrap_err().contains("one field"));
         assert!(infer_task(&rows(two, 9), &[], Some("c")).unwrap_err().contains("it has `a`, `b`"));
         assert!(infer_task(&rows(two, 9), &["c".into()], None).unwrap_err().contains("no field `c`"));
-        assert!(infer_task(&rows(two, 9), &["b".into()], None).unwrap_err().contains("cannot be read and be the answer"));
+        let same = |n: usize| json!({ "text": n.to_string(), "label": -1 });
+        assert!(
+            infer_task(&rows(same, 9), &[], None).unwrap_err().contains("the same `label` (\"-1\"), which stands for a missing")
+        );
+        assert!(infer_task(&rows(two, 9), &["a".into(), "b".into()], None).unwrap_err().contains("all of its fields are among"));
+        assert!(infer_task(&rows(two, 9), &["b".into()], Some("b")).unwrap_err().contains("cannot be read and be the answer"));
     }
 
     #[test]

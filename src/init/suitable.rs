@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::choices;
 use crate::data::{Example, listed, to_text};
 use crate::engine::ModelId;
 use crate::metric::{Metric, Number};
@@ -49,6 +50,10 @@ pub(super) fn suitable_metric(rows: &[Example], inputs: &[String], output: &str)
         keep: Vec::new(),
         labels: BTreeMap::new(),
     };
+    if let Some(place) = choices::positions(rows, inputs, output) {
+        let form = format!("The `{output}` is the position of the right one {place}.");
+        return SuitableMetric { form, ..SuitableMetric::new("label", "it is the position of one of several choices") };
+    }
     let (kind, reason) = match profile::profile_module(&module, rows).into_iter().next().map(|output| output.kind) {
         Some(ValueKind::List(_)) => return of_lists(&lists(rows, output), output),
         Some(ValueKind::Text(_) | ValueKind::Span { .. } | ValueKind::Set(_)) if are_several_labels(rows, output) => {
@@ -58,8 +63,14 @@ pub(super) fn suitable_metric(rows: &[Example], inputs: &[String], output: &str)
         Some(ValueKind::Set(_)) => ("label", "its values come from a small set"),
         Some(ValueKind::Flag) => ("label", "it is true or false"),
         Some(ValueKind::Number) => ("number", "it is a number"),
-        Some(ValueKind::Object(_)) => ("json", "it is a JSON object"),
+        Some(ValueKind::Object(fields)) => {
+            let form = format!("Answer with a JSON object with {}.", listed(fields.iter().map(|(name, _)| name)));
+            return SuitableMetric { form, ..SuitableMetric::new("json", "it is a JSON object") };
+        }
         Some(ValueKind::Span { .. }) => ("exact", "it is copied from an input"),
+        Some(ValueKind::Text(_)) if are_codes_or_dates(rows, output) => {
+            ("exact", "it is one word, a date or a code, of which a part is wrong")
+        }
         Some(ValueKind::Text(_)) | None => ("f1", "it is free text"),
     };
     SuitableMetric::new(kind, reason)
@@ -142,6 +153,14 @@ fn are_several_labels(rows: &[Example], field: &str) -> bool {
     })
 }
 
+/// Whether all texts of a field are short and have digits, or are one word of ASCII: a date, a code, a time, an address of mail.
+fn are_codes_or_dates(rows: &[Example], field: &str) -> bool {
+    let is_short = |text: &str| text.split_whitespace().count() <= 4 && text.chars().count() <= 40;
+    let is_one = |text: &str| text.is_ascii() && !text.trim().contains(char::is_whitespace);
+    let is_code = |text: String| is_short(&text) && (is_one(&text) || text.contains(char::is_numeric));
+    rows.iter().filter_map(|row| row.text(field)).all(is_code)
+}
+
 /// Whether the metric `number` can read all values of a field, and all of them have the same unit. The metric does not compare
 /// units.
 fn are_numbers(rows: &[Example], field: &str) -> bool {
@@ -210,11 +229,20 @@ mod tests {
     }
 
     #[test]
+    fn dates_and_codes_are_equal_or_not() {
+        let metric = |answers: [&str; 4]| suitable(|n| json!(format!("{}{}", answers[n % 4], n / 4 + 1)), "due").kind;
+        assert_eq!(metric(["2024-03-0", "2023-12-1", "2025-01-2", "2024-07-0"]), "exact");
+        assert_eq!(metric(["3 March 202", "1. Mai 202", "May 4, 202", "2 June 202"]), "exact");
+        assert_eq!(metric(["AX-70", "7Q/41", "b@c.de", "x_"]), "exact");
+        assert_eq!(metric(["it rained on day ", "they met in room number ", "on the first of May ", "no "]), "f1");
+    }
+
+    #[test]
     fn numbers_with_a_unit_are_numbers_where_all_have_the_same() {
         let metric = |answer: fn(usize) -> String| suitable(|n| json!(answer(n)), "answer").kind;
         assert_eq!(metric(|n| format!("{n}.5 EUR")), "number");
         assert_eq!(metric(|n| format!("{n} km")), "number");
         assert_eq!(metric(|n| format!("{n} 000")), "number");
-        assert_eq!(metric(|n| format!("{n}.5 {}", if n.is_multiple_of(2) { "EUR" } else { "USD" })), "f1");
+        assert_eq!(metric(|n| format!("{n}.5 {}", if n.is_multiple_of(2) { "EUR" } else { "USD" })), "exact");
     }
 }

@@ -32,6 +32,7 @@ mod report;
 mod report_size;
 mod safety;
 mod search;
+mod tables;
 mod task_data;
 mod tokenizer;
 mod whole_runs;

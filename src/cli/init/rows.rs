@@ -6,7 +6,7 @@ use gepard::data::{Example, listed, to_text};
 use gepard::error::RunError;
 use gepard::init::forms::{self, Converted};
 use gepard::init::infer::{self, InferredTask};
-use gepard::init::{answer_length, fields, leak};
+use gepard::init::{answer_field, answer_length, fields, leak};
 
 use super::model::Model;
 use super::new_file::NewFile;
@@ -21,6 +21,10 @@ pub(super) fn project(
 ) -> Result<(Vec<NewFile>, Vec<String>), CliError> {
     let rows = infer::read_rows(data).map_err(RunError::from)?;
     let unusable = |cause: String| CliError::Usage(format!("--data {}: {cause}", data.display()));
+    let (rows, unfolded) = match forms::unfold(&rows) {
+        Some((rows, told)) => (rows, Some(told)),
+        None => (rows, None),
+    };
     // A user who names fields means those of the file.
     let is_named = output.is_some() || !inputs.is_empty();
     let converted = if is_named { None } else { forms::convert(&rows).map_err(unusable)? };
@@ -28,13 +32,23 @@ pub(super) fn project(
         Some(Converted { rows, told, output, instruction }) => (rows, Some(told), Some(output), instruction),
         None => (rows, None, output.map(str::to_owned), None),
     };
-    let output = infer::infer_task(&rows, inputs, output.as_deref()).map_err(unusable)?.output;
+    let InferredTask { output, guess, .. } = infer::infer_task(&rows, inputs, output.as_deref()).map_err(unusable)?;
     // Rows without an answer are of no use, and would hide of which kind the answers are.
     let all = rows.len();
     let rows: Vec<Example> = rows.into_iter().filter(|row| is_answered(row, &output)).collect();
     let task = infer::infer_task(&rows, inputs, Some(&output)).map_err(unusable)?;
     let total = rows.len();
-    let warnings = warnings(&rows, &task);
+    let mut warnings = warnings(&rows, &task);
+    if guess.is_some() {
+        let further = answer_field::further_answers(&rows, &task.inputs, &output);
+        if !further.is_empty() {
+            warnings.push(format!(
+                "The values of {} are those of `{output}`: what is an answer too can be left out by --inputs, or an object of all answers be \
+                 written into each row, for the metric \"json\".",
+                listed(further)
+            ));
+        }
+    }
     let max_tokens = answer_length::most_tokens(&rows, &task.output, model.path.as_deref());
     let [train, val, test] = infer::split_rows(rows, &task.inputs);
     if train.is_empty() || val.is_empty() {
@@ -45,7 +59,10 @@ pub(super) fn project(
         format!("The program reads {} and writes `{}`.", listed(&task.inputs), task.output),
         format!("The metric is \"{}\": {}. docs/metrics.md has the others.", task.metric.kind, task.metric.reason),
     ];
-    notes.splice(0..0, told);
+    if let Some(why) = guess {
+        notes.insert(2, format!("`{output}` is taken for the answer: {why}. --output can name another."));
+    }
+    notes.splice(0..0, unfolded.into_iter().chain(told));
     notes.extend(warnings);
     let unread: Vec<String> = unused_fields(&train, &task);
     if !unread.is_empty() {
@@ -101,11 +118,19 @@ fn warnings(rows: &[Example], task: &InferredTask) -> Vec<String> {
             "The values of `{}` are bare numbers; `{words}` says the same in words, which a model writes more surely: --output {words}",
             task.output
         )),
-        None if fields::are_codes(rows, &task.output) => notes.push(format!(
+        // A label has a form where it is the position of a choice.
+        None if fields::are_ratings(rows, &task.output) => {}
+        None if fields::are_codes(rows, &task.output) && (task.metric.kind != "label" || task.metric.form.is_empty()) => notes.push(format!(
             "The values of `{}` are few small numbers: if they stand for names that the file has lost, write the names instead.",
             task.output
         )),
         None => {}
+    }
+    if task.metric.kind == "number" && fields::are_ratings(rows, &task.output) {
+        notes.push(format!(
+            "The values of `{}` are ratings, of which a near one counts as wrong: `absolute` under [metric] is the largest difference that is right.",
+            task.output
+        ));
     }
     notes
 }

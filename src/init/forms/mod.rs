@@ -2,12 +2,17 @@
 
 mod annotation;
 mod chat;
+mod code;
 mod converted;
 mod find;
+mod nested;
 mod preference;
 mod promptfoo;
+mod squad;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub use converted::Converted;
 pub use find::convert;
+pub use nested::unfold;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::convert;
+use super::{convert, unfold};
 use crate::data::Example;
 
 fn rows(values: &[Value]) -> Vec<Example> {
@@ -64,6 +64,11 @@ fn rows_of_other_programs_become_fields() {
                 { "from_name": "said", "type": "textarea", "value": { "text": ["so"] } }] }] }),
             json!({ "q": "t", "said": "so" }),
         ),
+        (
+            json!({ "context": "It was so.", "question": "q", "answers": { "text": ["so", "was so"], "answer_start": [7, 3] } }),
+            json!({ "context": "It was so.", "question": "q", "answers": ["so", "was so"] }),
+        ),
+        (json!({ "question": "q", "answers": { "answer_start": [], "text": [] } }), json!({ "question": "q", "answers": null })),
         (json!({ "id": 1, "text": "t", "label": ["good"], "Comments": [] }), json!({ "text": "t", "label": "good" })),
         (
             json!({ "id": 1, "text": "Äm Ann", "label": [[3, 6, "PER"]] }),
@@ -99,6 +104,9 @@ fn what_cannot_be_converted_is_named() {
         (json!({ "vars": { "a": 1 }, "assert": [{ "type": "llm-rubric", "value": "nice" }] }), "tests of promptfoo"),
         (json!({ "data": { "text": "t" }, "annotations": [] }), "an export of Label Studio without annotations"),
         (json!({ "text": "t", "label": [[0, 9, "PER"]] }), "a span of the row `0` lies outside"),
+        (json!({ "task_id": 1, "text": "t", "code": "c", "test_list": ["assert f(1) == 2"] }), "`test_list` holds tests"),
+        (json!({ "prompt": "def f(x):", "test": "def check(f):\n    assert f(1)" }), "field = \"test\""),
+        (json!({ "task": "t", "tests": "class T(unittest.TestCase): pass" }), "scripts/datasets/convert"),
     ] {
         let error = convert(&rows(&[row])).unwrap_err();
         assert!(error.contains(says), "{error}");
@@ -109,7 +117,33 @@ fn what_cannot_be_converted_is_named() {
         json!({ "text": "t", "messages": "none" }),
         json!({ "vars": "x", "answer": "y" }),
         json!({ "text": "t", "chosen": "a" }),
+        json!({ "text": "t", "tests": ["blood", "urine"] }),
+        json!({ "options": ["a", "b"], "scores": [1, 0] }),
+        json!({ "text": "t", "answers": { "text": "so", "answer_start": 7 } }),
     ] {
         assert_eq!(convert(&rows(&[other])), Ok(None));
     }
+}
+
+#[test]
+fn tags_of_tokens_are_refused() {
+    let tags = |tags: [Value; 2]| {
+        let [one, two] = tags;
+        convert(&rows(&[json!({ "tokens": ["Ann", "is"], "tags": one }), json!({ "tokens": ["So"], "tags": two })]))
+    };
+    for tagged in [[json!([1, 0]), json!([0])], [json!(["B-PER", "O"]), json!(["O"])], [json!(["NNP", "VBZ"]), json!(["RB"])]] {
+        assert!(tags(tagged).unwrap_err().contains("`tags` has one item for each of `tokens`"));
+    }
+    assert_eq!(tags([json!(["x"]), json!(["y"])]), Ok(None), "other lengths");
+    assert_eq!(tags([json!(["a b", "c"]), json!(["d e"])]), Ok(None), "texts");
+}
+
+#[test]
+fn fields_within_one_object_are_unfolded() {
+    let unfolded = |row: Value| unfold(&rows(&[row])).map(|(rows, _)| Value::Object(rows[0].fields.clone()));
+    assert_eq!(unfolded(json!({ "id": 1, "data": { "a": "x", "b": 2 } })), Some(json!({ "a": "x", "b": 2 })));
+    assert_eq!(unfolded(json!({ "translation": { "fi": "x", "et": "y" } })), Some(json!({ "fi": "x", "et": "y" })));
+    assert_eq!(unfolded(json!({ "text": "x", "order": { "a": 1, "b": 2 } })), None);
+    assert_eq!(unfolded(json!({ "order": { "a": 1 } })), None);
+    assert_eq!(unfolded(json!({ "order": ["a"] })), None);
 }
