@@ -161,11 +161,16 @@ fn an_answer_is_scored_and_continuations_that_differ_early_are_refused() {
     for (name, bytes) in models() {
         let path = write(folder.path(), name, &bytes);
         let mut engine = engine(&path, &SETTINGS);
-        // Random bytes are seldom text: a continuation must be.
-        let answers = answer(&mut engine, &requests());
-        let is_text = |answer: &Completion| answer.text.starts_with(|first: char| first.is_ascii_graphic());
+        // A continuation must be text, and of the random bytes of an answer only half are characters of their own.
+        let question = |letter: char| {
+            let messages = vec![Message::user(letter.to_string())];
+            Request { messages, breakpoints: Vec::new(), ..requests().remove(0) }
+        };
+        let questions: Vec<Request> = ('a'..='z').map(question).collect();
+        let answers = answer(&mut engine, &questions);
+        let is_text = |answer: &Completion| answer.text.starts_with(|first: char| first.is_ascii());
         let index = answers.iter().position(is_text).unwrap_or_else(|| panic!("{name}: {answers:?}"));
-        let (request, whole) = (&requests()[index], &answers[index].text);
+        let (request, whole) = (&questions[index], &answers[index].text);
         let mut score = |continuations: &[&str]| {
             let request = ScoreRequest {
                 model: ModelId(0),
