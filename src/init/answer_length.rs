@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::data::Example;
 use crate::gguf;
 use crate::tokenizer::Tokenizer;
@@ -10,14 +12,14 @@ use crate::tokenizer::Tokenizer;
 const RANGE: (usize, usize) = (16, 4096);
 
 /// Returns a number of tokens that holds the longest value of the field `output`, with room to spare: a quarter more and eight. At most
-/// half of the context that the model was trained for.
+/// half of the context that the model was trained for. A list or an object is counted as models like to write it: indented and fenced.
 ///
 /// Without a model file, or where its vocabulary is of an unknown kind, the tokens are estimated from the bytes.
 #[must_use]
 pub fn most_tokens(rows: &[Example], output: &str, model: Option<&Path>) -> usize {
     let header = model.and_then(|path| gguf::read(path).ok());
     let tokenizer = header.as_ref().and_then(|header| Tokenizer::from_gguf(header).ok());
-    let answers: Vec<String> = rows.iter().filter_map(|row| row.input(output)).collect();
+    let answers: Vec<String> = rows.iter().filter_map(|row| Some(longest_form(row.input(output)?))).collect();
     let counts = match &tokenizer {
         Some(tokenizer) => tokenizer.count_all(&answers.iter().map(String::as_str).collect::<Vec<_>>()),
         None => answers.iter().map(|answer| estimated_tokens(answer)).collect(),
@@ -26,6 +28,12 @@ pub fn most_tokens(rows: &[Example], output: &str, model: Option<&Path>) -> usiz
     let context = header.and_then(|header| usize::try_from(header.context_length()?).ok());
     let most = context.map_or(RANGE.1, |context| RANGE.1.min(context / 2)).max(RANGE.0);
     (longest + longest / 4 + 8).clamp(RANGE.0, most)
+}
+
+/// Returns a list or an object as JSON with an item on each line and a fence around it; any other text as it is.
+fn longest_form(text: String) -> String {
+    let value: Option<Value> = serde_json::from_str(&text).ok().filter(|value: &Value| value.is_array() || value.is_object());
+    value.map_or(text, |value| format!("```json\n{value:#}\n```"))
 }
 
 /// Returns about as many tokens as a vocabulary made for English needs: half as many as letters of ASCII, and one for every byte of
@@ -51,5 +59,7 @@ mod tests {
         assert_eq!(most(&"word ".repeat(40)), 133);
         assert_eq!(most(&"आपका ".repeat(20)), 320, "three bytes a letter");
         assert_eq!(most(&"x".repeat(50_000)), 4096);
+        // 62 characters in one line, 111 with line breaks and a fence.
+        assert_eq!(most(r#"[{"text":"Ada","type":"person"},{"text":"Rome","type":"city"}]"#), 76);
     }
 }
