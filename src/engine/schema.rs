@@ -127,18 +127,14 @@ pub fn in_declared_order(value: &Value, schema: &Value) -> Value {
 
 fn ordered(value: &Value, schema: &Value, root: &Value, depth: usize) -> Value {
     let Some(depth) = depth.checked_sub(1) else { return value.clone() };
-    let schema = schema
-        .get("$ref")
-        .and_then(Value::as_str)
-        .map_or(Some(schema), |reference| reference.strip_prefix('#').and_then(|pointer| root.pointer(pointer)));
-    let Some(schema) = schema else { return value.clone() };
-    // Of several forms, the first that declares properties or items of this value counts.
+    let Some(schema) = resolved(schema, root) else { return value.clone() };
+    // Of several forms, the first that declares all properties of an object, or items of a list, counts.
     let forms = ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|keyword| schema.get(keyword)?.as_array()).flatten();
     match value {
         Value::Object(fields) => {
             let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
-                let whole = |form: &&Value| ordered(value, form, root, depth) != *value || declares(form, fields, root);
-                return forms.into_iter().find(whole).map_or_else(|| value.clone(), |form| ordered(value, form, root, depth));
+                let form = forms.into_iter().find(|form| declares(form, fields, root));
+                return form.map_or_else(|| value.clone(), |form| ordered(value, form, root, depth));
             };
             let declared = properties.iter().filter_map(|(name, schema)| Some((name, fields.get(name)?, Some(schema))));
             let others =
@@ -157,11 +153,18 @@ fn ordered(value: &Value, schema: &Value, root: &Value, depth: usize) -> Value {
     }
 }
 
+/// Returns what a schema refers to with `$ref` within `root`, or the schema itself if it refers to nothing. None if the reference
+/// leads nowhere.
+fn resolved<'s>(schema: &'s Value, root: &'s Value) -> Option<&'s Value> {
+    match schema.get("$ref").and_then(Value::as_str) {
+        Some(reference) => root.pointer(reference.strip_prefix('#')?),
+        None => Some(schema),
+    }
+}
+
 /// Whether a schema declares all properties of an object.
 fn declares(schema: &Value, fields: &Map<String, Value>, root: &Value) -> bool {
-    let reference = schema.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix('#'));
-    let schema = reference.and_then(|pointer| root.pointer(pointer)).unwrap_or(schema);
-    let properties = schema.get("properties").and_then(Value::as_object);
+    let properties = resolved(schema, root).and_then(|schema| schema.get("properties")?.as_object());
     properties.is_some_and(|properties| fields.keys().all(|name| properties.contains_key(name)))
 }
 

@@ -1,7 +1,7 @@
 //! The rules of the gate (step 7): whether a child's scores on a minibatch allow it to be validated.
 
 use crate::config::Gate;
-use crate::evaluate::scores::rounded;
+use crate::evaluate::scores::{Scores, rounded};
 
 /// The sums of the scores of a parent and of its child on the same examples.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,9 +52,16 @@ pub fn is_plainly_worse(parent: &[Option<f64>], child: &[Option<f64>]) -> bool {
     is_beyond_noise(&losses, PLAINLY_WORSE_ERRORS)
 }
 
-/// Whether the mean of paired differences is above 0 by more than `errors` of its standard errors.
+/// Whether a candidate is worse than another one by more than `errors` standard errors of the mean difference, on the examples that
+/// both were scored on.
 #[must_use]
-pub fn is_beyond_noise(differences: &[f64], errors: f64) -> bool {
+pub fn is_worse(scores: &Scores, other: &Scores, errors: f64) -> bool {
+    let losses: Vec<f64> = scores.paired(other).map(|pair| pair.other - pair.own).collect();
+    is_beyond_noise(&losses, errors)
+}
+
+/// Whether the mean of paired differences is above 0 by more than `errors` of its standard errors.
+fn is_beyond_noise(differences: &[f64], errors: f64) -> bool {
     let n = differences.len() as f64;
     let mean = differences.iter().sum::<f64>() / n;
     let variance = differences.iter().map(|difference| (difference - mean).powi(2)).sum::<f64>() / (n - 1.0);

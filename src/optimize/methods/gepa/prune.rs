@@ -7,10 +7,9 @@
 
 use rand::seq::SliceRandom;
 
-use super::gate::is_beyond_noise;
-use super::screen;
 use super::state::SearchState;
 use super::validate::{self, Bar, NOISE_ERRORS};
+use super::{gate, screen};
 use crate::event::{Decision, MethodStep};
 use crate::optimize::joining::{self, NewCandidate, Proposal};
 use crate::optimize::pool::ranking;
@@ -71,15 +70,20 @@ struct Step {
 }
 
 /// Returns the next step: from the shortest candidate that is as good as the best, of its module with the longest text that can be
-/// made shorter. None if there is no such candidate.
+/// made shorter. None if there is no such candidate, or the plan turns pruning off.
 fn next(state: &SearchState, session: &Session<'_>) -> Option<Step> {
+    if !session.plan().prune {
+        return None;
+    }
     let best = &state.members[*ranking(&state.members).first()?];
     let mut parents: Vec<PoolIndex> = (0..state.members.len()).map(PoolIndex).collect();
     parents.retain(|&parent| {
         let member = &state.members[parent];
-        let behind: Vec<f64> = member.scores.paired(&best.scores).map(|pair| pair.other - pair.own).collect();
         let steps = state.pruned.get(&parent).copied().unwrap_or(0);
-        member.complete && member.mean() > 0.0 && steps < MOST_STEPS_FROM_ONE && !is_beyond_noise(&behind, NOISE_ERRORS)
+        member.complete
+            && member.mean() > 0.0
+            && steps < MOST_STEPS_FROM_ONE
+            && !gate::is_worse(&member.scores, &best.scores, NOISE_ERRORS)
     });
     parents.sort_by_key(|&parent| (state.members[parent].prompt_tokens, parent));
     parents.into_iter().find_map(|parent| step(state, session, parent))

@@ -74,7 +74,7 @@ impl Optimizer for Gepa {
                 ended = Some(StopReason::ReflectionsSpent);
             }
             if ended.is_some() || !session.has_budget_for(needed + prune::reserve(state, session))? {
-                if plan.prune && prune::prune(state, session, iteration)? {
+                if prune::prune(state, session, iteration)? {
                     continue;
                 }
                 // What was reserved for pruning and is not needed for it is left to an iteration.

@@ -32,8 +32,7 @@ const SURELY_WORSE_ERRORS: f64 = 2.0;
 /// Difference from the paper, unless the preset is `paper`: such a member is never a parent. A candidate that is right
 /// by luck on an example or two, as most seeds are, is on a front and yet not worth improving.
 fn is_surely_worse(member: &Member, best: &Member) -> bool {
-    let differences: Vec<f64> = member.scores.paired(&best.scores).map(|pair| pair.other - pair.own).collect();
-    gate::is_beyond_noise(&differences, SURELY_WORSE_ERRORS)
+    gate::is_worse(&member.scores, &best.scores, SURELY_WORSE_ERRORS)
 }
 
 /// Draws the candidate to be improved, in the way that the plan selects candidates.

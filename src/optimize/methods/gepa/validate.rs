@@ -13,7 +13,7 @@ use std::sync::Arc;
 use rand::seq::SliceRandom;
 
 use super::budget;
-use super::gate::is_beyond_noise;
+use super::gate;
 use super::state::SearchState;
 use crate::config::{Gate, Keep};
 use crate::data::ExampleIndex;
@@ -85,10 +85,7 @@ impl Contender {
     /// Whether it is behind the best of the pool on the examples that both were scored on; false where the pool is empty.
     fn is_behind(&self, bar: Bar, best: Option<&Scores>, order: &[ExampleIndex]) -> bool {
         match (bar, best) {
-            (Bar::Noise, Some(best)) => {
-                let behind: Vec<f64> = self.scores(order).paired(best).map(|pair| pair.other - pair.own).collect();
-                is_beyond_noise(&behind, NOISE_ERRORS)
-            }
+            (Bar::Noise, Some(best)) => gate::is_worse(&self.scores(order), best, NOISE_ERRORS),
             _ => self.lead(best, order) < 0.0,
         }
     }
