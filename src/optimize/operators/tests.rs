@@ -489,7 +489,7 @@ fn an_edit_reads_what_another_candidate_did_better_and_how_its_instruction_diffe
         example: ExampleIndex(0),
         lost: Arc::new(answered("a wrong answer", 0.0)),
         won: Arc::new(answered("late", 1.0)),
-        winner: Candidate::new(["Label it.\nNo answer means late."]),
+        winner: Arc::new(Candidate::new(["Label it.\nNo answer means late."])),
     }];
     let questions = held.questions(Operator::Edit);
     let prompt = &questions.chats[0][0].content;

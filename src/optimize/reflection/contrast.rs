@@ -23,7 +23,7 @@ pub struct Contrast {
     /// The rollout with the higher score.
     pub won: Arc<Scored>,
     /// The candidate with the higher score.
-    pub winner: Candidate,
+    pub winner: Arc<Candidate>,
 }
 
 /// A value of a closed set that was answered where another value was right.

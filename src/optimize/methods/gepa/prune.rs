@@ -46,11 +46,8 @@ pub fn prune(state: &mut SearchState, session: &mut Session<'_>, iteration: u64)
     }
     *state.pruned.entry(parent).or_default() += 1;
     session.log(Decision::Iteration { iteration, parents: vec![parent.0], minibatch: Vec::new() })?;
-    let screening = screen::screen(session, iteration, &candidates, validation)?;
-    if let Some(screening) = &screening {
-        screen::log(session, iteration, 1, screening)?;
-    }
-    let Some(candidate) = candidates.into_iter().nth(screening.map_or(0, |screening| screening.best)) else { return Ok(false) };
+    let best = screen::screen(session, iteration, 1, &candidates, validation)?;
+    let Some(candidate) = candidates.into_iter().nth(best.unwrap_or(0)) else { return Ok(false) };
     state.tried.insert(candidate.clone());
     let proposal = Proposal { iteration, number: 1, parent };
     joining::log_proposal(session, proposal, &candidate, &[(module, MethodStep::Prune.into())])?;

@@ -26,30 +26,26 @@ const MOST_TEXTS: usize = 16;
 const BUDGET_SHARE: u64 = 10;
 
 /// Returns the most rollouts that the screening of `texts` texts is charged.
-pub fn cost(texts: usize) -> u64 {
-    let rounds = std::iter::successors(Some(texts), |left| (*left > 2).then(|| left.div_ceil(2)));
-    rounds.filter(|left| *left > 1).map(|left| (left * EXAMPLES_OF_A_ROUND) as u64).sum()
+fn cost(texts: usize) -> u64 {
+    let rounds = std::iter::successors(Some(texts), |left| Some(kept_of(*left)));
+    rounds.take_while(|left| *left > 1).map(|left| (left * EXAMPLES_OF_A_ROUND) as u64).sum()
 }
 
-/// The result of a screening.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Screening {
-    /// The index of the candidate after which the right answers are the most likely.
-    pub best: usize,
-    /// The mean log-probability of the right answers after each candidate, over the examples that it was scored on.
-    pub log_probabilities: Vec<f64>,
-    /// The number of examples that each candidate was scored on.
-    pub examples: Vec<usize>,
+/// Returns how many of the texts of a round go on to the next: the better half, and one of two.
+fn kept_of(texts: usize) -> usize {
+    if texts > 2 { texts.div_ceil(2) } else { 1 }
 }
 
-/// Screens candidates. None if there are fewer than two, if the right answers cannot be scored, or if the budget does not hold the
-/// screening and `reserved` rollouts.
+/// Screens the candidates that a proposal can be. Returns the index of the one after which the right answers are the most likely.
+/// None if there are fewer than two, if the right answers cannot be scored, or if the budget does not hold the screening and
+/// `reserved` rollouts.
 pub fn screen(
     session: &mut Session<'_>,
     iteration: u64,
+    proposal: usize,
     candidates: &[Candidate],
     reserved: u64,
-) -> Result<Option<Screening>, Halt> {
+) -> Result<Option<usize>, Halt> {
     if candidates.len() < 2 || !session.has_budget_for(cost(candidates.len()) + reserved)? {
         return Ok(None);
     }
@@ -80,11 +76,13 @@ pub fn screen(
         let mean_of = |index: &usize| mean(&scores[*index]).unwrap_or(f64::NEG_INFINITY);
         // A stable sort: of equal ones the first stays.
         left.sort_by(|a, b| mean_of(b).total_cmp(&mean_of(a)));
-        left.truncate(if left.len() > 2 { left.len().div_ceil(2) } else { 1 });
+        left.truncate(kept_of(left.len()));
     }
     let log_probabilities = scores.iter().map(|scores| mean(scores).unwrap_or(f64::NEG_INFINITY)).collect();
     let examples = scores.iter().map(Vec::len).collect();
-    Ok(left.first().map(|&best| Screening { best, log_probabilities, examples }))
+    let Some(&best) = left.first() else { return Ok(None) };
+    session.log(Decision::Screened { iteration, proposal, best, log_probabilities, examples })?;
+    Ok(Some(best))
 }
 
 /// Screens further texts of those changes whose operator can make many, and puts the best in the place of the drawn one.
@@ -119,17 +117,10 @@ pub fn improve(
         let parent = &state.members[context.pool_index(change.target)].candidate;
         let candidates: Vec<Candidate> = texts.iter().map(|text| parent.with(change.target.module.0, text.clone())).collect();
         let reserved = budget::worst_case(state, session, proposals);
-        let Some(screening) = screen(session, context.iteration, &candidates, reserved)? else { continue };
-        log(session, context.iteration, change.proposal, &screening)?;
-        change.progress = Progress::Written(texts.swap_remove(screening.best));
+        let Some(best) = screen(session, context.iteration, change.proposal, &candidates, reserved)? else { continue };
+        change.progress = Progress::Written(texts.swap_remove(best));
     }
     Ok(())
-}
-
-/// Logs a screening.
-pub fn log(session: &mut Session<'_>, iteration: u64, proposal: usize, screening: &Screening) -> Result<(), Halt> {
-    let Screening { best, log_probabilities, examples } = screening.clone();
-    session.log(Decision::Screened { iteration, proposal, best, log_probabilities, examples })
 }
 
 #[cfg(test)]

@@ -16,19 +16,20 @@ const MOST_ROLLOUTS: usize = 1000;
 #[derive(Debug, Default)]
 pub struct TrainingRollouts {
     /// The latest rollout of each candidate on each example.
-    by_candidate: BTreeMap<Candidate, BTreeMap<ExampleIndex, Arc<Scored>>>,
+    by_candidate: BTreeMap<Arc<Candidate>, BTreeMap<ExampleIndex, Arc<Scored>>>,
     /// What was recorded, the oldest first.
-    order: VecDeque<(Candidate, ExampleIndex)>,
+    order: VecDeque<(Arc<Candidate>, ExampleIndex)>,
 }
 
 impl TrainingRollouts {
     /// Adds rollouts of a candidate. `answers` stand in the order of `examples`; None where there was no rollout.
     pub fn record(&mut self, candidate: &Candidate, examples: &[ExampleIndex], answers: &[Option<Arc<Scored>>]) {
         let run = examples.iter().zip(answers).filter_map(|(&example, answer)| Some((example, Arc::clone(answer.as_ref()?))));
+        let candidate = Arc::new(candidate.clone());
+        let rollouts = self.by_candidate.entry(Arc::clone(&candidate)).or_default();
         for (example, scored) in run {
-            let rollouts = self.by_candidate.entry(candidate.clone()).or_default();
             if rollouts.insert(example, scored).is_none() {
-                self.order.push_back((candidate.clone(), example));
+                self.order.push_back((Arc::clone(&candidate), example));
             }
         }
         while self.order.len() > MOST_ROLLOUTS
@@ -50,13 +51,13 @@ impl TrainingRollouts {
     pub fn contrasts(&self, candidate: &Candidate) -> Vec<Contrast> {
         let better = |(example, lost): (ExampleIndex, Arc<Scored>)| {
             let lost_score = lost.score()?;
-            let others = self.by_candidate.iter().filter(|(other, _)| *other != candidate);
+            let others = self.by_candidate.iter().filter(|(other, _)| ***other != *candidate);
             let scored = others.filter_map(|(other, rollouts)| {
                 let won = rollouts.get(&example)?;
                 Some((won.score().filter(|score| *score > lost_score)?, other, won))
             });
             let (_, winner, won) = scored.reduce(|best, other| if other.0 > best.0 { other } else { best })?;
-            Some(Contrast { example, lost, won: Arc::clone(won), winner: winner.clone() })
+            Some(Contrast { example, lost, won: Arc::clone(won), winner: Arc::clone(winner) })
         };
         self.of(candidate).into_iter().filter_map(better).collect()
     }
@@ -87,7 +88,7 @@ mod tests {
         rollouts.record(&candidate("c"), &examples[..1], &[scored(1.0)]);
         let found = rollouts.contrasts(&candidate("a"));
         assert_eq!(found.iter().map(|one| one.example.0).collect::<Vec<_>>(), [0]);
-        assert_eq!((found[0].winner.clone(), found[0].won.score()), (candidate("c"), Some(1.0)));
+        assert_eq!((Candidate::clone(&found[0].winner), found[0].won.score()), (candidate("c"), Some(1.0)));
         assert_eq!(rollouts.contrasts(&candidate("b")).len(), 2);
         assert_eq!(rollouts.of(&candidate("a")).len(), 3);
         assert!(rollouts.contrasts(&candidate("unknown")).is_empty());
