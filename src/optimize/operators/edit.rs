@@ -6,7 +6,6 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 
 use super::describe::example_line;
-use super::drop::{join_around_cut, removable_parts};
 use super::input::OperatorInput;
 use super::rollout_prompt::{opening, rejected};
 use super::text_operator::{Begun, Questions, TextOperator, single_answer};
@@ -15,6 +14,7 @@ use crate::engine::{Completion, Ended, Grammar};
 use crate::optimize::reflection::contrast::{Confusion, addition, confusions};
 use crate::optimize::reflection::packing;
 use crate::optimize::reflection::read_answer::read_sentence;
+use crate::optimize::reflection::sentences::{removable, replaced, without};
 use crate::optimize::reflection::unusable::Unusable;
 use crate::program::ModuleText;
 
@@ -114,7 +114,7 @@ fn confusion_lesson(input: &OperatorInput<'_>, confusion: &Confusion, rollouts: 
 
 /// Returns the sentences that can be replaced or deleted.
 fn parts<'a>(input: &OperatorInput<'a>) -> Vec<&'a str> {
-    let mut parts = removable_parts(input);
+    let mut parts = removable(&input.text.instruction, &input.module.keep);
     parts.truncate(MOST_PARTS);
     parts
 }
@@ -163,6 +163,7 @@ fn read_answers(input: &OperatorInput<'_>, answers: &[Completion]) -> Result<Mod
     if let Ended::Refused(_) = completion.ended {
         return Err(Unusable::Refused);
     }
+    let instruction = &input.text.instruction;
     let parts = parts(input);
     let part = |number: &str| {
         let number: usize = number.trim().parse().ok()?;
@@ -170,28 +171,15 @@ fn read_answers(input: &OperatorInput<'_>, answers: &[Completion]) -> Result<Mod
     };
     let line = completion.text.trim();
     if let Some(number) = line.strip_prefix("delete ") {
-        return input.with_instruction(&with_part(input, part(number).ok_or(Unusable::NotAPrompt)?, ""));
+        return input.with_instruction(&without(instruction, part(number).ok_or(Unusable::NotAPrompt)?));
     }
     let (command, sentence) = line.split_once(':').ok_or(Unusable::NotAPrompt)?;
     let completion = Completion { text: sentence.trim().to_owned(), ..completion.clone() };
     let sentence = input.check_words(read_sentence(&completion, &input.rollout_inputs())?)?;
     match command.strip_prefix("replace ") {
-        Some(number) => input.with_instruction(&with_part(input, part(number).ok_or(Unusable::NotAPrompt)?, sentence)),
-        None if command == "add" && input.text.instruction.contains(sentence) => Err(Unusable::Unchanged),
+        Some(number) => input.with_instruction(&replaced(instruction, part(number).ok_or(Unusable::NotAPrompt)?, sentence)),
+        None if command == "add" && instruction.contains(sentence) => Err(Unusable::Unchanged),
         None if command == "add" => input.with_instruction(&input.instruction_with_lines(&[sentence.to_owned()])),
         None => Err(Unusable::NotAPrompt),
     }
-}
-
-/// Returns the instruction with another sentence in the place of one of its parts; empty to delete the part.
-fn with_part(input: &OperatorInput<'_>, part: &str, sentence: &str) -> String {
-    let instruction = &input.text.instruction;
-    // The part is a slice of the instruction, so the difference of the addresses is the byte offset.
-    let at = part.as_ptr() as usize - instruction.as_ptr() as usize;
-    let (before, behind) = (&instruction[..at], &instruction[at + part.len()..]);
-    if sentence.is_empty() {
-        return join_around_cut(before, behind);
-    }
-    let space = &part[part.trim_end().len()..];
-    format!("{before}{sentence}{space}{behind}")
 }

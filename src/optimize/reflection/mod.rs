@@ -8,5 +8,6 @@ pub mod packing;
 pub mod profile;
 pub mod read_answer;
 pub mod reflectors;
+pub mod sentences;
 pub mod training_data;
 pub mod unusable;
