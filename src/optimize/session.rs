@@ -412,25 +412,29 @@ impl<'a> Session<'a> {
         Ok(completions)
     }
 
-    /// Returns how likely each candidate makes the right answer to a training example: the natural logarithm of the probability of
-    /// the whole answer after the candidate's prompt. The results stand in the order of `asks`.
+    /// Returns how likely each candidate makes the right answers to training examples: for each example, in their order, the natural
+    /// logarithm of the probability of the whole answer after the candidate's prompt.
     ///
-    /// None where there is no right answer to score (see [`score_request`]), or the engine refused the request, for example because
+    /// None for a candidate if for one of the examples there is no right answer to score (see [`score_request`]), or the engine refused the request, for example because
     /// the prompt exceeds the context. Each request to the engine is charged to the budget as one rollout, refused ones included:
     /// most of the time of a short answer is its prompt.
     ///
     /// # Errors
     /// [`Halt::Stop`] before anything is scored, if the budget is spent or the user has asked to stop. [`Halt::Error`] if the run has
     /// failed.
-    pub fn log_probabilities(&mut self, asks: &[(&Candidate, ExampleIndex)]) -> Result<Vec<Option<f64>>, Halt> {
+    pub fn log_probabilities(
+        &mut self,
+        candidates: &[&Candidate],
+        examples: &[ExampleIndex],
+    ) -> Result<Vec<Option<Vec<f64>>>, Halt> {
         let program = self.evaluator.program();
-        let request = |(position, &(candidate, example)): (usize, &(&Candidate, ExampleIndex))| {
+        let pairs = candidates.iter().flat_map(|candidate| examples.iter().map(move |example| (*candidate, *example)));
+        let request = |(position, (candidate, example)): (usize, (&Candidate, ExampleIndex))| {
             Some((position, score_request(program, candidate, &self.splits.train[example.0])?))
         };
-        let (positions, requests): (Vec<usize>, Vec<ScoreRequest>) = asks.iter().enumerate().filter_map(request).unzip();
-        let mut scores = vec![None; asks.len()];
+        let (positions, requests): (Vec<usize>, Vec<ScoreRequest>) = pairs.enumerate().filter_map(request).unzip();
         if requests.is_empty() {
-            return Ok(scores);
+            return Ok(vec![None; candidates.len()]);
         }
         self.require_budget(requests.len() as u64)?;
         let requested = sha256_hex(serde_json::json!(requests).to_string().as_bytes());
@@ -447,8 +451,9 @@ impl<'a> Session<'a> {
         self.recorder.set_elapsed(cost.elapsed);
         self.spent.add_rollouts(requests.len(), &cost);
         self.spent.scored += requests.len() as u64;
+        let mut scores = vec![None; candidates.len() * examples.len()];
         positions.into_iter().zip(found).for_each(|(position, score)| scores[position] = score);
-        Ok(scores)
+        Ok(scores.chunks(examples.len()).map(|scores| scores.iter().copied().collect()).collect())
     }
 
     /// Reports a decision. A new decision is appended to the journal; a replayed one must equal the recorded one.

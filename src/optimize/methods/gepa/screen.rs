@@ -64,14 +64,10 @@ pub fn screen(
         if left.len() < 2 {
             break;
         }
-        let asks: Vec<(&Candidate, ExampleIndex)> =
-            left.iter().flat_map(|&index| examples.iter().map(move |&example| (&candidates[index], example))).collect();
-        let found = session.log_probabilities(&asks)?;
-        if found.iter().any(Option::is_none) {
-            return Ok(None);
-        }
-        for (&index, found) in left.iter().zip(found.chunks(examples.len())) {
-            scores[index].extend(found);
+        let asked: Vec<&Candidate> = left.iter().map(|&index| &candidates[index]).collect();
+        for (&index, found) in left.iter().zip(session.log_probabilities(&asked, examples)?) {
+            let Some(found) = found else { return Ok(None) };
+            scores[index].extend(found.into_iter().map(Some));
         }
         let mean_of = |index: &usize| mean(&scores[*index]).unwrap_or(f64::NEG_INFINITY);
         // A stable sort: of equal ones the first stays.

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use super::budget;
 use super::iteration::{Child, Minibatch, Parent};
 use super::state::SearchState;
-use crate::data::ExampleIndex;
 use crate::evaluate::scores::mean;
 use crate::optimize::session::{Halt, Session};
 use crate::program::Candidate;
@@ -43,13 +42,12 @@ pub fn compare(
             }
         }
     }
-    let asks: Vec<(&Candidate, ExampleIndex)> =
-        candidates.iter().flat_map(|candidate| minibatch.examples.iter().map(|&example| (*candidate, example))).collect();
-    if asks.is_empty() || !session.has_budget_for((asks.len() + budget::validations(session, children.len())) as u64)? {
+    let asked = candidates.len() * minibatch.examples.len();
+    if asked == 0 || !session.has_budget_for((asked + budget::validations(session, children.len())) as u64)? {
         return Ok(BTreeMap::new());
     }
-    let found = session.log_probabilities(&asks)?;
-    let means = found.chunks(minibatch.examples.len()).map(|scores| if scores.contains(&None) { None } else { mean(scores) });
+    let found = session.log_probabilities(&candidates, &minibatch.examples)?;
+    let means = found.into_iter().map(|scores| mean(&scores?.into_iter().map(Some).collect::<Vec<_>>()));
     let means: BTreeMap<&Candidate, Option<f64>> = candidates.into_iter().zip(means).collect();
     let mean_of = |candidate: &Candidate| means.get(candidate).copied().flatten();
     let likelihoods = |&child: &usize| {
