@@ -33,8 +33,9 @@ impl Requirements {
     }
 }
 
-/// Whether a value is null or a text of white space.
-fn is_blank(value: &Value) -> bool {
+/// Whether a value says nothing: it is null, or a text of white space.
+#[must_use]
+pub fn is_blank(value: &Value) -> bool {
     value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
 }
 

@@ -15,7 +15,7 @@ mod source;
 pub mod split;
 mod wording;
 
-pub use check::{CheckedRows, Requirements};
+pub use check::{CheckedRows, Requirements, is_blank};
 pub use corpus::{Corpus, Indexing};
 pub use dataset::Dataset;
 pub use error::DataError;

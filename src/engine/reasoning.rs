@@ -13,11 +13,13 @@ pub struct Tags {
     after_open: &'static str,
     /// The text that the family writes after `close`.
     after_close: &'static str,
+    /// The end of a prompt without reasoning after which `close` opens the answer. Empty for a family whose answer needs no opening.
+    before_answer: &'static str,
 }
 
 impl Tags {
     const fn new(open: &'static str, close: &'static str, end: &'static str) -> Self {
-        Self { open, close, end, after_open: "\n", after_close: "\n\n" }
+        Self { open, close, end, after_open: "\n", after_close: "\n\n", before_answer: "" }
     }
 
     /// Returns the tags that a chat template contains, of several those that it has most often. None if it contains none that are
@@ -54,9 +56,8 @@ impl Tags {
     #[must_use]
     pub fn skipping(&self, prompt: &str) -> String {
         let is_open = trailing_open_tag(prompt) == Some(self.open);
-        let is_harmony = *self == HARMONY && prompt.trim_end().ends_with("<|start|>assistant");
-        let is_north = *self == NORTH && prompt.trim_end().ends_with("<|END_THINKING|>");
-        match (is_harmony || is_north, is_open) {
+        let is_before_answer = !self.before_answer.is_empty() && prompt.trim_end().ends_with(self.before_answer);
+        match (is_before_answer, is_open) {
             (true, _) => self.close.to_owned(),
             (false, true) => format!("{}{}", self.end, self.after_close),
             (false, false) => String::new(),
@@ -71,6 +72,7 @@ const HARMONY: Tags = Tags {
     end: "<|end|><|start|>assistant<|channel|>final<|message|>",
     after_open: "",
     after_close: "",
+    before_answer: "<|start|>assistant",
 };
 
 /// The tags of Cohere's mixtures of experts, in which a tag opens the answer (llama.cpp's `common/parsers/cohere2moe.cpp`).
@@ -80,6 +82,7 @@ const NORTH: Tags = Tags {
     end: "<|END_THINKING|><|START_TEXT|>",
     after_open: "",
     after_close: "",
+    before_answer: "<|END_THINKING|>",
 };
 
 /// The tags of all known model families.

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use serde_json::{Number, Value};
 
 use super::normalize::is_same_label;
-use crate::data::to_text;
+use crate::data::{is_blank, to_text};
 
 /// The largest relative difference between two equal numbers of which one has a fraction.
-const ROUNDING: f64 = 1e-9;
+pub(super) const ROUNDING: f64 = 1e-9;
 
 /// Whether `given` means the same as `expected`. The rules hold at every depth:
 ///
@@ -18,7 +18,7 @@ const ROUNDING: f64 = 1e-9;
 /// - null, a key that is absent and an empty text mean the same: no value.
 /// - The order of a list counts only inside another list, as in a list of points.
 pub(super) fn is_equal(expected: &Value, given: &Value) -> bool {
-    if is_no_value(expected) && is_no_value(given) {
+    if is_blank(expected) && is_blank(given) {
         return true;
     }
     let given = &*read_as(expected, given);
@@ -36,10 +36,6 @@ pub(super) fn is_equal(expected: &Value, given: &Value) -> bool {
         }
         _ => is_same_label(&to_text(given), &to_text(expected)),
     }
-}
-
-fn is_no_value(value: &Value) -> bool {
-    value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
 }
 
 /// Whether a text is the JSON of a list or an object.

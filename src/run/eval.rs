@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::agreement::agreement;
 use super::engine::open_engine;
+use super::finding;
 use super::long_rows;
 use super::plan_findings;
 use super::task::Task;
@@ -80,10 +81,10 @@ impl EvalResult {
 /// [`RunError`]
 pub fn evaluate(plan: &Plan, request: &EvalRequest, hooks: &mut Hooks<'_>) -> Result<EvalResult, RunError> {
     let task = Task::from_plan(plan, hooks)?;
-    plan_findings::tell(plan, hooks);
+    finding::tell(&plan_findings::of_plan(plan), hooks);
     let examples = task.load_examples(request.split, request.limit, hooks)?;
     let mut engine = open_engine(plan, &BTreeMap::new(), hooks.interrupted(), &mut |event| hooks.emit(event))?;
-    long_rows::tell(plan, task.program(), &examples.iter().collect::<Vec<_>>(), &*engine, hooks);
+    finding::tell(&long_rows::find(plan, task.program(), &examples.iter().collect::<Vec<_>>(), &*engine), hooks);
     let mut evaluator = task.evaluator(&mut *engine);
     score(&mut evaluator, &request.candidate, request.split, examples, plan.optimize.seed, hooks)
 }

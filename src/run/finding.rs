@@ -5,6 +5,8 @@ use std::fmt;
 use super::checks::ENOUGH_TRAINING;
 use super::constant::Constant;
 use crate::data::listed;
+use crate::event::Lifecycle;
+use crate::hooks::Hooks;
 use crate::init::leak::Leak;
 
 /// The score of a seed up to which it is next to nothing.
@@ -238,5 +240,12 @@ fn shortened(text: &str) -> String {
     match line.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
+    }
+}
+
+/// Emits findings as notes, before time is spent.
+pub(super) fn tell(findings: &[Finding], hooks: &mut Hooks<'_>) {
+    for finding in findings {
+        hooks.emit(&Lifecycle::Noted { note: finding.to_string() }.into());
     }
 }

@@ -4,8 +4,6 @@ use super::finding::Finding;
 use crate::config::{ModelSource, Plan};
 use crate::data::Example;
 use crate::engine::Engine;
-use crate::event::Lifecycle;
-use crate::hooks::Hooks;
 use crate::program::{Module, ModuleText, Program, render};
 
 /// The tokens that a chat template adds to a message, about.
@@ -66,11 +64,4 @@ fn prompt_tokens(
         return bytes + turns;
     }
     turns + messages.iter().map(|message| engine.count_tokens(module.model, &message.content)).sum::<usize>()
-}
-
-/// Emits the findings as notes.
-pub(super) fn tell(plan: &Plan, program: &Program, examples: &[&Example], engine: &dyn Engine, hooks: &mut Hooks<'_>) {
-    for finding in find(plan, program, examples, engine) {
-        hooks.emit(&Lifecycle::Noted { note: finding.to_string() }.into());
-    }
 }

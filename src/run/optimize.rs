@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::checks::notes;
+use super::finding;
 use super::fingerprint::fingerprint;
 use super::long_rows;
 use super::outcome::{self, TestScores, Tested};
@@ -87,12 +88,12 @@ pub(super) struct FinishedRun {
 pub(super) fn optimize_task(task: &Task<'_>, folder: &Path, hooks: &mut Hooks<'_>) -> Result<FinishedRun, RunError> {
     let splits = task.load_splits(hooks)?;
     hooks.emit(&started(task, folder, &splits));
-    plan_findings::tell(task.plan, hooks);
+    finding::tell(&plan_findings::of_plan(task.plan), hooks);
     // Checked before the models are loaded, which takes time. `Journal::open` checks it again.
     check_usable(folder)?;
     let mut engine = task.open_engine(&journal::recorded_fingerprint(folder), hooks)?.engine;
     let rows: Vec<&Example> = splits.train.iter().chain(&splits.val).chain(&splits.test).collect();
-    long_rows::tell(task.plan, task.program(), &rows, &*engine, hooks);
+    finding::tell(&long_rows::find(task.plan, task.program(), &rows, &*engine), hooks);
     let mut journal = Journal::open(folder, &fingerprint(task, &splits, &*engine))?;
     let plan =
         toml::to_string(task.plan).map_err(|error| RunError::Plan(format!("the plan cannot be written as TOML: {error}")))?;

@@ -1,11 +1,9 @@
-//! Finds what in a task file is probably not meant so, and tells it when a run begins.
+//! Finds what in a task file is probably not meant so.
 
 use std::collections::BTreeSet;
 
 use super::finding::Finding;
 use crate::config::Plan;
-use crate::event::Lifecycle;
-use crate::hooks::Hooks;
 use crate::program::placeholder::placeholders;
 
 /// Returns the findings about the task file alone.
@@ -24,11 +22,4 @@ pub(super) fn of_plan(plan: &Plan) -> Vec<Finding> {
         }
     }
     findings
-}
-
-/// Emits the findings about the task file as notes.
-pub(super) fn tell(plan: &Plan, hooks: &mut Hooks<'_>) {
-    for finding in of_plan(plan) {
-        hooks.emit(&Lifecycle::Noted { note: finding.to_string() }.into());
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gepard::data::{Example, listed, to_text};
+use gepard::data::{Example, is_blank, listed};
 use gepard::error::RunError;
 use gepard::init::forms::{self, Converted};
 use gepard::init::infer::{self, InferredTask};
@@ -99,7 +99,7 @@ pub(super) fn project(
 
 /// Whether a row has an answer: a value that is neither null nor blank text.
 fn is_answered(row: &Example, output: &str) -> bool {
-    row.fields.get(output).is_some_and(|value| !value.is_null() && !to_text(value).trim().is_empty())
+    row.fields.get(output).is_some_and(|value| !is_blank(value))
 }
 
 /// Returns notes on fields that number the rows or tell the answer, and on answers that are bare numbers.

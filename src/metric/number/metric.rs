@@ -10,12 +10,10 @@ use crate::metric::contract::Metric;
 use crate::metric::error::MetricError;
 use crate::metric::judgement::Judgement;
 use crate::metric::normalize::shorten;
+use crate::metric::value::ROUNDING;
 
 /// The most characters of a worked solution that feedback quotes.
 const SOLUTION_LENGTH: usize = 600;
-
-/// The largest relative difference between two numbers of which one has a fraction, where no tolerance is given.
-const ROUNDING: f64 = 1e-9;
 
 /// How far a number may be from the expected one. If both are None, whole numbers must be equal, and others up to rounding.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
