@@ -1,6 +1,7 @@
 //! Passes the versions of llama.cpp's binding and kernels to the code, which names them in the fingerprint of a run.
 //!
-//! Both crates are pinned exactly in `Cargo.toml`, so the pins are the versions that cargo compiles.
+//! Both crates are pinned exactly in `Cargo.toml`, so the pins are the versions that cargo compiles. The attention has a version of
+//! its own, because `scripts/build/attention.cpp` may replace llama.cpp's.
 
 #![allow(clippy::print_stdout, reason = "cargo reads the output of a build script")]
 
@@ -12,6 +13,13 @@ fn main() -> Result<(), String> {
             .ok_or_else(|| format!("Cargo.toml must pin `{dependency}` exactly: version = \"=x.y.z\""))?;
         println!("cargo::rustc-env={variable}={version}");
     }
+    // Set in `.cargo/config.toml`, together with the file that replaces llama.cpp's attention.
+    println!("cargo::rerun-if-env-changed=GGML_PREFIX_ATTENTION");
+    let attention = match std::env::var("GGML_PREFIX_ATTENTION") {
+        Ok(version) => format!("prefix attention {version}"),
+        Err(_) => "llama.cpp's attention".to_owned(),
+    };
+    println!("cargo::rustc-env=LLAMA_ATTENTION={attention}");
     Ok(())
 }
 

@@ -16,3 +16,24 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64" AND CMAKE_CXX_COMPILER_ID
         add_compile_options(-march=native)
     endif()
 endif()
+
+# Attention for many rows that share a prefix (attention.cpp), where .cargo/config.toml asks for it. The
+# number there is the version of that file: when it changes, cargo compiles llama.cpp again, and answers
+# may change.
+if(GGML_PREFIX_ATTENTION AND PROJECT_NAME STREQUAL "ggml")
+    set(GEPARD_ATTENTION ${CMAKE_CURRENT_LIST_DIR}/attention.cpp)
+
+    # One target, or with GGML_CPU_ALL_VARIANTS one for each kind of CPU.
+    function(gepard_replace_attention)
+        get_property(targets DIRECTORY src PROPERTY BUILDSYSTEM_TARGETS)
+        list(FILTER targets INCLUDE REGEX "^ggml-cpu(-[a-z0-9_]+)?$")
+        list(FILTER targets EXCLUDE REGEX "-feats$")
+        foreach(target IN LISTS targets)
+            target_sources(${target} PRIVATE ${GEPARD_ATTENTION})
+        endforeach()
+        set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/src/ggml-cpu/ops.cpp DIRECTORY src PROPERTIES
+            COMPILE_DEFINITIONS ggml_compute_forward_flash_attn_ext=ggml_compute_forward_flash_attn_ext_upstream)
+        message(STATUS "gepard: attention over shared prefixes in ${targets}")
+    endfunction()
+    cmake_language(DEFER CALL gepard_replace_attention)
+endif()

@@ -9,9 +9,16 @@ use crate::engine::error::EngineError;
 use crate::engine::memory::Machine;
 use crate::engine::settings::Device;
 
-/// The binding and the kernels, with the versions that `Cargo.toml` pins. Answers differ between versions of the kernels.
-const VERSIONS: &str =
-    concat!("llama-cpp-2 ", env!("LLAMA_CPP_2_VERSION"), ", llama-cpp-sys-2 ", env!("LLAMA_CPP_SYS_2_VERSION"));
+/// The binding and the kernels, with the versions that `Cargo.toml` pins, and the attention. Answers differ between versions of
+/// the kernels.
+const VERSIONS: &str = concat!(
+    "llama-cpp-2 ",
+    env!("LLAMA_CPP_2_VERSION"),
+    ", llama-cpp-sys-2 ",
+    env!("LLAMA_CPP_SYS_2_VERSION"),
+    ", ",
+    env!("LLAMA_ATTENTION")
+);
 
 /// Returns llama.cpp's global state, which is created once a process. Its log is off, because a library never prints.
 pub(super) fn backend() -> Result<&'static LlamaBackend, EngineError> {
