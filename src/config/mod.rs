@@ -28,7 +28,7 @@ pub use engine::EnginePlan;
 pub use error::{ConfigError, Problem};
 pub use load::load;
 pub use methods::{
-    BootstrapRsPlan, Effort, EvopromptPlan, FewshotPlan, Miprov2Plan, OproPlan, PromptbreederPlan, SimbaPlan, Strength,
+    ApePlan, BootstrapRsPlan, Effort, EvopromptPlan, FewshotPlan, Miprov2Plan, OproPlan, PromptbreederPlan, SimbaPlan, Strength,
     TextgradPlan,
 };
 pub use metric::{ConstraintPlan, JudgePlan, MetricPlan, PartPlan, Pattern, PrivacyPlan};

@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 use super::budget::Budget;
 use super::fingerprint::Keys;
 use super::methods::{
-    self, BootstrapRsPlan, EvopromptPlan, FewshotPlan, Miprov2Plan, OproPlan, PromptbreederPlan, SimbaPlan, Strength,
+    self, ApePlan, BootstrapRsPlan, EvopromptPlan, FewshotPlan, Miprov2Plan, OproPlan, PromptbreederPlan, SimbaPlan, Strength,
     TextgradPlan,
 };
 use super::model::ModelRef;
@@ -101,6 +101,8 @@ pub struct OptimizePlan {
     pub simba: SimbaPlan,
     /// The numbers of the optimizer `miprov2`: the table `[optimize.miprov2]`.
     pub miprov2: Miprov2Plan,
+    /// The numbers of the optimizer `ape`: the table `[optimize.ape]`.
+    pub ape: ApePlan,
     /// The numbers of the optimizer `opro`: the table `[optimize.opro]`.
     pub opro: OproPlan,
     /// The numbers of the optimizers `evoprompt-ga` and `evoprompt-de`: the table `[optimize.evoprompt]`.
@@ -122,6 +124,7 @@ pub(super) static KEYS: Keys = Keys {
         ("bootstrap-rs", &methods::BOOTSTRAP_RS_KEYS),
         ("simba", &methods::SIMBA_KEYS),
         ("miprov2", &methods::MIPROV2_KEYS),
+        ("ape", &methods::APE_KEYS),
         ("opro", &methods::OPRO_KEYS),
         ("evoprompt", &methods::EVOPROMPT_KEYS),
         ("promptbreeder", &methods::PROMPTBREEDER_KEYS),
@@ -195,11 +198,12 @@ impl Method {
             | Self::BootstrapRs
             | Self::Simba
             | Self::Miprov2
+            | Self::Ape
             | Self::Opro
             | Self::Promptbreeder
             | Self::Textgrad => Some(self.name()),
             Self::EvopromptGa | Self::EvopromptDe => Some("evoprompt"),
-            Self::Gepa | Self::Random | Self::LabelList | Self::Ape | Self::Reflexion => None,
+            Self::Gepa | Self::Random | Self::LabelList | Self::Reflexion => None,
         }
     }
 }
@@ -343,6 +347,7 @@ impl OptimizePlan {
             bootstrap_rs: BootstrapRsPlan::of(Strength::Reference),
             simba: SimbaPlan::of(Strength::Reference),
             miprov2: Miprov2Plan::of(Strength::Reference),
+            ape: ApePlan::of(Strength::Reference),
             opro: OproPlan::of(Strength::Reference),
             evoprompt: EvopromptPlan::of(Strength::Reference),
             promptbreeder: PromptbreederPlan::of(Strength::Reference),

@@ -234,7 +234,7 @@ fn keys_by_heading(name: &str) -> BTreeMap<String, BTreeSet<String>> {
 #[test]
 fn the_page_of_options_has_every_key_and_no_other() {
     let page = keys_by_heading("options.md");
-    assert_eq!(page.len(), 19);
+    assert_eq!(page.len(), 20);
     for (table, keys) in page {
         let accepted = accepted_names(&task_with_unknown_key(&table), &format!("{}.{UNKNOWN}", path_of(&table)));
         assert_eq!(keys, accepted, "{table}");
@@ -291,6 +291,7 @@ const SOURCES: &str = concat!(
     include_str!("../../src/config/methods/bootstrap_rs.rs"),
     include_str!("../../src/config/methods/fewshot.rs"),
     include_str!("../../src/config/methods/opro.rs"),
+    include_str!("../../src/config/methods/ape.rs"),
     include_str!("../../src/config/methods/evoprompt.rs"),
     include_str!("../../src/config/methods/promptbreeder.rs"),
     include_str!("../../src/config/methods/textgrad.rs"),
@@ -489,6 +490,7 @@ fn the_tables_of_options_are_those_of_the_code() {
             "[optimize.bootstrap-rs]" => keys_of("BootstrapRsPlan"),
             "[optimize.simba]" => keys_of("SimbaPlan"),
             "[optimize.miprov2]" => keys_of("Miprov2Plan"),
+            "[optimize.ape]" => keys_of("ApePlan"),
             "[optimize.opro]" => keys_of("OproPlan"),
             "[optimize.evoprompt]" => keys_of("EvopromptPlan"),
             "[optimize.promptbreeder]" => keys_of("PromptbreederPlan"),

@@ -5,9 +5,10 @@ use std::rc::Rc;
 
 use crate::optimizers::{Search, good, reflectors, search, world};
 use crate::support::{EXAMPLES, Task};
-use gepard::config::{EvopromptPlan, Method, OproPlan, PromptbreederPlan, Strength, TextgradPlan};
+use gepard::config::{ApePlan, EvopromptPlan, Method, OproPlan, PromptbreederPlan, Strength, TextgradPlan};
 use gepard::engine::{Ended, Request};
 use gepard::event::{Decision, Event, StopReason};
+use gepard::optimize::methods::ape::Ape;
 use gepard::optimize::methods::evoprompt::{EvoPrompt, Evolution};
 use gepard::optimize::methods::opro::Opro;
 use gepard::optimize::methods::promptbreeder::Promptbreeder;
@@ -79,6 +80,41 @@ fn opro_asks_for_as_many_instructions_and_shows_as_many_as_its_table_says() {
     assert_eq!(asked.iter().take_while(|(prompt, ..)| *prompt == asked[0].0).count(), 3);
     assert!(asked.iter().all(|(prompt, _, temperature)| count(prompt, "# Example") == 2 && *temperature == 0.5));
     assert_eq!(asked.iter().map(|(prompt, ..)| count(prompt, "Score: ")).max(), Some(4));
+}
+
+/// Returns on how many examples each proposal of the first iteration of `ape` was scored, the most first.
+fn scored_by_ape(numbers: ApePlan) -> Vec<usize> {
+    let found = run_single(Ape::new(numbers), |_, seed| format!("GOOD{} by {seed}", seed % 4)).0;
+    let mut most = [0; 100];
+    for event in &found.events {
+        if let Event::Decision(Decision::Tried { iteration: 1, proposal, examples, .. }) = event {
+            most[*proposal] = *examples;
+        }
+    }
+    let mut scored: Vec<usize> = most[1..].iter().copied().filter(|examples| *examples > 0).collect();
+    scored.sort_by(|a, b| b.cmp(a));
+    scored
+}
+
+#[test]
+fn ape_gives_parts_of_the_rows_to_those_that_may_be_the_best() {
+    let scored = |exploration: f64| scored_by_ape(ApePlan { candidates: 10, exploration, ..ApePlan::of(Strength::Reference) });
+    let (greedy, even) = (scored(0.0), scored(100.0));
+    // Parts of three of twelve examples. Whoever is only curious gives every instruction a second part, and completes the best.
+    assert!(even.iter().skip(1).all(|examples| *examples == 6) && even[0] == EXAMPLES, "{even:?}");
+    assert!(greedy.iter().filter(|examples| **examples == EXAMPLES).count() >= 2, "{greedy:?}");
+    assert_eq!(greedy.last(), Some(&3));
+}
+
+#[test]
+fn ape_infers_as_many_instructions_from_as_many_pairs_as_its_table_says() {
+    let numbers = ApePlan { candidates: 7, pairs: 2, ..ApePlan::of(Strength::Reference) };
+    let (_, asked) = run_single(Ape::new(numbers), numbered);
+    let induced: Vec<&str> =
+        asked.iter().map(|(prompt, ..)| prompt.as_str()).filter(|prompt| prompt.contains("What was the instruction")).collect();
+    assert!((7..=14).contains(&induced.len()) && induced.iter().all(|prompt| prompt.matches("# Example").count() == 2));
+    let halves = scored_by_ape(ApePlan::of(Strength::Small));
+    assert_eq!(halves, [[EXAMPLES; 4], [6; 4]].concat());
 }
 
 #[test]

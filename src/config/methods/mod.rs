@@ -2,6 +2,7 @@
 //!
 //! The defaults are those of the paper or of its authors' code. Each file has them beside smaller ones for small budgets.
 
+mod ape;
 mod bootstrap_rs;
 mod evoprompt;
 mod fewshot;
@@ -12,6 +13,8 @@ mod simba;
 mod strength;
 mod textgrad;
 
+pub use ape::ApePlan;
+pub(super) use ape::KEYS as APE_KEYS;
 pub use bootstrap_rs::BootstrapRsPlan;
 pub(super) use bootstrap_rs::KEYS as BOOTSTRAP_RS_KEYS;
 pub use evoprompt::EvopromptPlan;

@@ -2,7 +2,8 @@
 
 use super::section::Section;
 use crate::config::methods::{
-    BootstrapRsPlan, EvopromptPlan, FewshotPlan, Miprov2Plan, OproPlan, PromptbreederPlan, SimbaPlan, Strength, TextgradPlan,
+    ApePlan, BootstrapRsPlan, EvopromptPlan, FewshotPlan, Miprov2Plan, OproPlan, PromptbreederPlan, SimbaPlan, Strength,
+    TextgradPlan,
 };
 
 /// The largest number of anything that a key counts.
@@ -74,6 +75,20 @@ pub(super) fn miprov2(section: Section<'_>) -> Miprov2Plan {
         summary_batches: section.integer("summary_batches", 1..=1000).unwrap_or(default.summary_batches),
         module_descriptions: section.flag("module_descriptions").unwrap_or(default.module_descriptions),
         temperature: section.number("temperature", 0.0..=2.0).unwrap_or(default.temperature),
+    };
+    section.report_unknown_keys();
+    plan
+}
+
+/// Reads `[optimize.ape]`.
+pub(super) fn ape(section: Section<'_>) -> ApePlan {
+    let default = ApePlan::of(preset(&section));
+    let plan = ApePlan {
+        preset: default.preset,
+        candidates: section.integer("candidates", 1..=1000).unwrap_or(default.candidates),
+        pairs: section.integer("pairs", 1..=1000).unwrap_or(default.pairs),
+        parts: section.integer("parts", 1..=1000).or(default.parts),
+        exploration: section.number("exploration", 0.0..=1000.0).unwrap_or(default.exploration),
     };
     section.report_unknown_keys();
     plan

@@ -69,6 +69,7 @@ pub(super) fn read(root: &Section<'_>, models: &[&str], first_model: &str, folde
         bootstrap_rs: methods::bootstrap_rs(section.table_or_empty("bootstrap-rs")),
         simba: methods::simba(section.table_or_empty("simba")),
         miprov2: methods::miprov2(section.table_or_empty("miprov2")),
+        ape: methods::ape(section.table_or_empty("ape")),
         opro: methods::opro(section.table_or_empty("opro")),
         evoprompt: methods::evoprompt(section.table_or_empty("evoprompt")),
         promptbreeder: methods::promptbreeder(section.table_or_empty("promptbreeder")),

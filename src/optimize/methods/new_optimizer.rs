@@ -34,7 +34,7 @@ pub fn new_optimizer(
         Method::LabelList => Box::new(Control::label_list(seed, reflectors)),
         Method::BootstrapRs => Box::new(BootstrapRs::new(seed, plan.bootstrap_rs.clone())),
         Method::Simba => Box::new(Simba::new(seed, reflectors, plan.simba.clone())),
-        Method::Ape => Box::new(SinglePromptSearch::new(seed, reflectors, Ape::default())),
+        Method::Ape => Box::new(SinglePromptSearch::new(seed, reflectors, Ape::new(plan.ape.clone()))),
         Method::Opro => Box::new(SinglePromptSearch::new(seed, reflectors, Opro::new(plan.opro.clone()))),
         Method::EvopromptGa => Box::new(SinglePromptSearch::new(seed, reflectors, evoprompt(Evolution::Genetic))),
         Method::EvopromptDe => Box::new(SinglePromptSearch::new(seed, reflectors, evoprompt(Evolution::Differential))),
