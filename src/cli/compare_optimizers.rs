@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use clap::Args;
-use gepard::config::{self, Method};
+use clap::{Args, ValueEnum};
+use gepard::config;
 use gepard::hooks::Hooks;
 use gepard::report::interval::Interval;
-use gepard::run::comparison::{self, ComparedRun, Estimate, MethodResult};
+use gepard::run::comparison::{self, ComparedRun, Entrant, Equal, Estimate, MethodResult, Start, Terms};
 
 use super::error::CliError;
 use super::interrupt::interrupt_flag;
@@ -20,8 +20,7 @@ use super::terminal::print_to_stderr;
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// The optimizers to compare, with the same models, budget and seeds. Each is compared with the first.
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', help = optimizers_help())]
     optimizers: Vec<String>,
     /// The number of runs of each optimizer. Their seeds count up from that of the task file [default: 1].
     #[arg(long, requires = "optimizers", value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
@@ -32,11 +31,42 @@ pub(super) struct Options {
     /// When each run stops: a number of rollouts, a time like 30m, both ("300, 30m"), or light, medium, heavy.
     #[arg(long, requires = "optimizers", value_name = "300|30m|light")]
     budget: Option<String>,
+    /// What the runs have the same amount of: the rollouts of the budget, or as many tokens or minutes as the run of the first optimizer
+    /// with the same seed took [default: rollouts].
+    #[arg(long, requires = "optimizers", value_enum)]
+    equal: Option<EqualOption>,
+    /// What the runs start from: the seed of the task file, or a prompt with the list of labels and worked examples [default: seed].
+    #[arg(long, requires = "optimizers", value_enum)]
+    start: Option<StartOption>,
     #[command(flatten)]
     overrides: Overrides,
     /// How progress is reported on stderr [default: bar on a terminal, else plain].
     #[arg(long, requires = "optimizers", value_enum)]
     progress: Option<Mode>,
+}
+
+/// What the runs of a comparison have the same amount of.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum EqualOption {
+    Rollouts,
+    Tokens,
+    Minutes,
+}
+
+/// What the runs of a comparison start from.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum StartOption {
+    Seed,
+    Fewshot,
+}
+
+/// Returns the help of `--optimizers`, which has all names.
+fn optimizers_help() -> String {
+    let names: Vec<&str> = Entrant::all().map(Entrant::name).collect();
+    format!(
+        "The optimizers to compare, with the same models, budget and seeds. Each is compared with the first: {}",
+        names.join(", ")
+    )
 }
 
 impl Options {
@@ -52,7 +82,7 @@ impl Options {
 }
 
 pub(super) fn run(task: &Path, options: &Options, json: bool, out: &mut dyn Write) -> Result<(), CliError> {
-    let methods = comparison::methods(&options.optimizers)?;
+    let entrants = comparison::entrants(&options.optimizers)?;
     let seeds = options.seeds.unwrap_or(1);
     let mut settings = options.overrides.settings();
     settings.extend(options.budget.as_ref().map(|budget| format!("optimize.budget=\"{budget}\"")));
@@ -60,18 +90,30 @@ pub(super) fn run(task: &Path, options: &Options, json: bool, out: &mut dyn Writ
     let folder = options.run.clone().unwrap_or_else(|| default_run_folder(task, "compare"));
     let mode = Mode::or_default(options.progress);
     let interrupted = interrupt_flag(mode == Mode::Bar)?;
-    let (mut number, total) = (0, methods.len() as u64 * seeds);
+    let (mut number, total) = (0, entrants.len() as u64 * seeds);
     // Each run has a reporter of its own: its replay, its budget and its best candidate are reported apart from the others'.
     let reporter = RefCell::new(ProgressReporter::new(mode, &interrupted));
-    let mut on_run = |method: Method, seed: u64| {
-        number += 1;
+    let mut on_run = |name: &str, seed: u64| {
+        let is_start = entrants.iter().all(|entrant| entrant.name() != name);
+        number += u64::from(!is_start);
         *reporter.borrow_mut() = ProgressReporter::new(mode, &interrupted);
         if matches!(mode, Mode::Plain | Mode::Bar) {
-            print_to_stderr(&format!("── {}, seed {seed}: run {number} of {total} ──", method.name()));
+            let of = if is_start { String::new() } else { format!(": run {number} of {total}") };
+            print_to_stderr(&format!("── {name}, seed {seed}{of} ──"));
         }
     };
     let mut hooks = Hooks::new(&interrupted, |event| reporter.borrow_mut().on_event(event));
-    let runs = comparison::compare_optimizers(&plan, &methods, seeds, &folder, &mut on_run, &mut hooks)?;
+    let equal = match options.equal {
+        None | Some(EqualOption::Rollouts) => Equal::Budget,
+        Some(EqualOption::Tokens) => Equal::Tokens,
+        Some(EqualOption::Minutes) => Equal::Minutes,
+    };
+    let start = match options.start {
+        None | Some(StartOption::Seed) => Start::Seed,
+        Some(StartOption::Fewshot) => Start::Fewshot,
+    };
+    let terms = Terms { entrants: &entrants, seeds, equal, start };
+    let runs = comparison::compare_optimizers(&plan, &terms, &folder, &mut on_run, &mut hooks)?;
     drop(hooks);
     // The view must be cleared before the table is printed.
     drop(reporter);
@@ -88,21 +130,23 @@ pub(super) fn run(task: &Path, options: &Options, json: bool, out: &mut dyn Writ
 
 /// Prints the results as a table in Markdown, with notes below it.
 fn print_results(table: &[MethodResult], runs: &[ComparedRun], folder: &Path, out: &mut dyn Write) -> io::Result<()> {
-    print_table(table, runs, out)?;
-    for result in table.iter().filter(|result| !result.trials.is_empty()) {
-        let trials: Vec<String> = result.trials.iter().map(|score| format!("{score:.3}")).collect();
+    // Second attempts at single answers are no ranking of prompts.
+    let (ranked, attempts): (Vec<&MethodResult>, Vec<&MethodResult>) = table.iter().partition(|result| result.trials.is_empty());
+    print_table(&ranked, runs, out)?;
+    print_searches(&ranked, out)?;
+    print_attempts(&attempts, out)?;
+    for result in table.iter().filter(|result| result.ended_early) {
         writeln!(
             out,
-            "\n`{}` improves single answers, not the prompt: its line is the seed's. On training examples, after each trial: {}",
-            result.optimizer.name(),
-            trials.join(", ")
+            "\n`{}` began fewer than three iterations: the budget, not the method, is what was measured",
+            result.optimizer
         )?;
     }
-    for result in table.iter().filter(|result| result.does_not_beat_fewshot()) {
+    for result in ranked.iter().filter(|result| result.does_not_beat_fewshot()) {
         writeln!(
             out,
             "\n`{}` does not beat `fewshot`, which asks no reflector: {}",
-            result.optimizer.name(),
+            result.optimizer,
             estimate_cell(result.fewshot_difference, "+")
         )?;
     }
@@ -122,8 +166,8 @@ fn print_results(table: &[MethodResult], runs: &[ComparedRun], folder: &Path, ou
     )
 }
 
-fn print_table(table: &[MethodResult], runs: &[ComparedRun], out: &mut dyn Write) -> io::Result<()> {
-    let first = table.first().map_or("", |result| result.optimizer.name());
+fn print_table(table: &[&MethodResult], runs: &[ComparedRun], out: &mut dyn Write) -> io::Result<()> {
+    let first = table.first().map_or("", |result| result.optimizer);
     writeln!(
         out,
         "| optimizer | validation | test | against {first}: validation | test | rollouts | calls | tokens | minutes |"
@@ -141,11 +185,59 @@ fn print_table(table: &[MethodResult], runs: &[ComparedRun], out: &mut dyn Write
         writeln!(
             out,
             "| `{}` | {validation} | {test} | {validation_difference} | {test_difference} | {:.0} | {:.0} | {:.0} | {:.1} |",
-            result.optimizer.name(),
+            result.optimizer, result.rollouts, result.calls, result.tokens, result.minutes
+        )?;
+    }
+    Ok(())
+}
+
+/// Prints the scores of optimizers that attempt examples again: the mean over the training examples after each trial.
+fn print_attempts(table: &[&MethodResult], out: &mut dyn Write) -> io::Result<()> {
+    let most = table.iter().map(|result| result.trials.len()).max().unwrap_or(0);
+    if most == 0 {
+        return Ok(());
+    }
+    let names: Vec<String> = table.iter().map(|result| format!("`{}`", result.optimizer)).collect();
+    writeln!(
+        out,
+        "\nnot ranked, since they improve single answers, not the prompt: {}. On training examples, after each trial:\n",
+        names.join(", ")
+    )?;
+    let heads: Vec<String> = (1..=most).map(|trial| format!(" {trial} |")).collect();
+    writeln!(out, "| optimizer |{} rollouts | reflector: calls, tokens |", heads.concat())?;
+    writeln!(out, "|---|{}---|---|", "---|".repeat(most))?;
+    for result in table {
+        let cell = |trial: usize| result.trials.get(trial).map_or("|".to_owned(), |score| format!(" {score:.3} |"));
+        let cells: Vec<String> = (0..most).map(cell).collect();
+        let MethodResult { optimizer, rollouts, calls, reflector_tokens, .. } = result;
+        writeln!(out, "| `{optimizer}` |{} {rollouts:.0} | {calls:.0}, {reflector_tokens:.0} |", cells.concat())?;
+    }
+    Ok(())
+}
+
+/// Prints what each search did: its iterations, the candidates that it tried, the prompt that it found, its calls and tokens by model, and
+/// its curve.
+fn print_searches(table: &[&MethodResult], out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "\n| optimizer | iterations | candidates tried | prompt tokens | task model: rollouts, tokens | reflector: calls, tokens | \
+         best at 25, 50, 75, 100% of the rollouts |"
+    )?;
+    writeln!(out, "|---|---|---|---|---|---|---|")?;
+    for result in table {
+        let curve: Vec<String> = result.curve.iter().map(|point| format!("{:.3}", point.score)).collect();
+        writeln!(
+            out,
+            "| `{}` | {:.1} | {:.1} | {:.0} | {:.0}, {:.0} | {:.0}, {:.0} | {} |",
+            result.optimizer,
+            result.iterations,
+            result.tried,
+            result.prompt_tokens,
             result.rollouts,
+            result.task_tokens,
             result.calls,
-            result.tokens,
-            result.minutes
+            result.reflector_tokens,
+            curve.join(", ")
         )?;
     }
     Ok(())

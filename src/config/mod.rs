@@ -9,6 +9,7 @@ mod engine;
 mod error;
 mod fingerprint;
 mod load;
+mod methods;
 mod metric;
 mod model;
 mod module;
@@ -26,6 +27,10 @@ pub use data::DataPlan;
 pub use engine::EnginePlan;
 pub use error::{ConfigError, Problem};
 pub use load::load;
+pub use methods::{
+    ApePlan, BootstrapRsPlan, Effort, EvopromptPlan, FewshotPlan, Miprov2Plan, OproPlan, PromptbreederPlan, SimbaPlan, Strength,
+    TextgradPlan,
+};
 pub use metric::{ConstraintPlan, JudgePlan, MetricPlan, PartPlan, Pattern, PrivacyPlan};
 pub use model::{GpuLayersPlan, ModelPlan, ModelRef, ModelSource};
 pub use module::{DemonstrationPlan, ModulePlan, OutputPlan};

@@ -4,8 +4,12 @@ use serde::{Serialize, Serializer};
 
 use super::budget::Budget;
 use super::fingerprint::Keys;
+use super::methods::{
+    self, ApePlan, BootstrapRsPlan, EvopromptPlan, FewshotPlan, Miprov2Plan, OproPlan, PromptbreederPlan, SimbaPlan, Strength,
+    TextgradPlan,
+};
 use super::model::ModelRef;
-use super::named::Named;
+use super::named::{Named, named};
 use super::operator::Operator;
 
 /// `[optimize]`
@@ -88,6 +92,25 @@ pub struct OptimizePlan {
     pub reflection_tokens: u32,
     /// The temperature of a reflector's answers.
     pub reflection_temperature: f32,
+    /// The numbers of the optimizer `fewshot`: the table `[optimize.fewshot]`.
+    pub fewshot: FewshotPlan,
+    /// The numbers of the optimizer `bootstrap-rs`: the table `[optimize.bootstrap-rs]`.
+    #[serde(rename = "bootstrap-rs")]
+    pub bootstrap_rs: BootstrapRsPlan,
+    /// The numbers of the optimizer `simba`: the table `[optimize.simba]`.
+    pub simba: SimbaPlan,
+    /// The numbers of the optimizer `miprov2`: the table `[optimize.miprov2]`.
+    pub miprov2: Miprov2Plan,
+    /// The numbers of the optimizer `ape`: the table `[optimize.ape]`.
+    pub ape: ApePlan,
+    /// The numbers of the optimizer `opro`: the table `[optimize.opro]`.
+    pub opro: OproPlan,
+    /// The numbers of the optimizers `evoprompt-ga` and `evoprompt-de`: the table `[optimize.evoprompt]`.
+    pub evoprompt: EvopromptPlan,
+    /// The numbers of the optimizer `promptbreeder`: the table `[optimize.promptbreeder]`.
+    pub promptbreeder: PromptbreederPlan,
+    /// The numbers of the optimizer `textgrad`: the table `[optimize.textgrad]`.
+    pub textgrad: TextgradPlan,
 }
 
 /// Stop rules are outside: a finished run goes on if they are relaxed.
@@ -96,40 +119,19 @@ pub(super) static KEYS: Keys = Keys {
         frontier gate proposals parents keep merge max_merges operators hints fixed_prompt prune max_prompt_tokens \
         reflection_tokens reflection_temperature",
     outside: "budget max_reflections stop_at_score patience",
+    tables: &[
+        ("fewshot", &methods::FEWSHOT_KEYS),
+        ("bootstrap-rs", &methods::BOOTSTRAP_RS_KEYS),
+        ("simba", &methods::SIMBA_KEYS),
+        ("miprov2", &methods::MIPROV2_KEYS),
+        ("ape", &methods::APE_KEYS),
+        ("opro", &methods::OPRO_KEYS),
+        ("evoprompt", &methods::EVOPROMPT_KEYS),
+        ("promptbreeder", &methods::PROMPTBREEDER_KEYS),
+        ("textgrad", &methods::TEXTGRAD_KEYS),
+    ],
     ..Keys::NONE
 };
-
-/// Defines an enum whose variants have names in a task file.
-macro_rules! named {
-    ($(#[$about:meta])* $type:ident { $($(#[$doc:meta])* $variant:ident = $name:literal),+ $(,)? }) => {
-        $(#[$about])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum $type { $($(#[$doc])* $variant),+ }
-
-        impl $type {
-            /// All variants, in the order of the enum.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// Returns the name of the variant in a task file.
-            #[must_use]
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $name),+
-                }
-            }
-        }
-
-        impl Named for $type {
-            const NAMES: &'static [(&'static str, Self)] = &[$(($name, Self::$variant)),+];
-        }
-
-        impl Serialize for $type {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.name())
-            }
-        }
-    };
-}
 
 named! {
     /// The algorithm that searches for a better candidate. docs/optimizers.md compares them.
@@ -143,6 +145,11 @@ named! {
         Fewshot = "fewshot",
         /// The list of labels alone. This is a control.
         LabelList = "label-list",
+        /// Sets of worked examples that a teacher got right, the best of several on validation (`BootstrapFewShotWithRandomSearch` of
+        /// the Python package `dspy`).
+        BootstrapRs = "bootstrap-rs",
+        /// Several answers to each example are compared; a good one becomes a rule or a worked example (`SIMBA` of `dspy`).
+        Simba = "simba",
         /// Instructions that a model infers from examples, and paraphrases of the best of them (arXiv 2211.01910).
         Ape = "ape",
         /// A model reads earlier instructions with their scores, the best last, and writes new ones (arXiv 2309.03409).
@@ -172,7 +179,31 @@ impl Method {
     pub fn is_for_one_prompt(self) -> bool {
         match self {
             Self::Random | Self::Ape | Self::Opro | Self::EvopromptGa | Self::EvopromptDe | Self::Promptbreeder => true,
-            Self::Gepa | Self::Fewshot | Self::LabelList | Self::Reflexion | Self::Textgrad | Self::Miprov2 => false,
+            Self::Gepa
+            | Self::Fewshot
+            | Self::LabelList
+            | Self::BootstrapRs
+            | Self::Simba
+            | Self::Reflexion
+            | Self::Textgrad
+            | Self::Miprov2 => false,
+        }
+    }
+
+    /// Returns the name of the table in `[optimize]` with the method's numbers; None if it has none.
+    #[must_use]
+    pub fn table(self) -> Option<&'static str> {
+        match self {
+            Self::Fewshot
+            | Self::BootstrapRs
+            | Self::Simba
+            | Self::Miprov2
+            | Self::Ape
+            | Self::Opro
+            | Self::Promptbreeder
+            | Self::Textgrad => Some(self.name()),
+            Self::EvopromptGa | Self::EvopromptDe => Some("evoprompt"),
+            Self::Gepa | Self::Random | Self::LabelList | Self::Reflexion => None,
         }
     }
 }
@@ -312,6 +343,15 @@ impl OptimizePlan {
             max_prompt_tokens: None,
             reflection_tokens: 1024,
             reflection_temperature: 0.7,
+            fewshot: FewshotPlan::default(),
+            bootstrap_rs: BootstrapRsPlan::of(Strength::Reference),
+            simba: SimbaPlan::of(Strength::Reference),
+            miprov2: Miprov2Plan::of(Strength::Reference),
+            ape: ApePlan::of(Strength::Reference),
+            opro: OproPlan::of(Strength::Reference),
+            evoprompt: EvopromptPlan::of(Strength::Reference),
+            promptbreeder: PromptbreederPlan::of(Strength::Reference),
+            textgrad: TextgradPlan::of(Strength::Reference),
         };
         match preset {
             Preset::Default => default,

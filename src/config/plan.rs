@@ -10,7 +10,7 @@ use super::fingerprint::{self, Keys};
 use super::metric::{self, MetricPlan};
 use super::model::{self, ModelPlan, ModelRef};
 use super::module::{self, DemonstrationPlan, ModulePlan};
-use super::optimize::{self, OptimizePlan};
+use super::optimize::{self, Method, OptimizePlan};
 use super::program::{LOOP_KEYS, LoopPlan, PROGRAM_KEYS, ProgramPlan};
 use super::step::{self, StepPlan};
 use crate::engine::Shape;
@@ -108,6 +108,11 @@ impl Plan {
     #[must_use]
     pub fn fingerprint(&self) -> BTreeMap<String, String> {
         let mut pairs = serde_json::to_value(self).map(|plan| fingerprint::pairs(&plan, &KEYS)).unwrap_or_default();
+        let other_tables =
+            Method::ALL.iter().filter_map(|method| method.table()).filter(|name| Some(*name) != self.optimize.optimizer.table());
+        let other_tables: Vec<String> = other_tables.map(|name| format!("optimize.{name}.")).collect();
+        // The numbers of the optimizers that are not used may change.
+        pairs.retain(|key, _| !other_tables.iter().any(|table| key.starts_with(table)));
         let names = |names: Vec<&str>| names.join(", ");
         pairs.insert("modules".into(), names(self.modules.iter().map(|module| module.name.as_str()).collect()));
         pairs.insert("models".into(), names(self.models.iter().map(|model| model.name.as_str()).collect()));

@@ -75,7 +75,8 @@ mod tests {
             let answer = Completion { text: text.into(), reasoning: None, ended: Ended::Stop, usage };
             Ok(requests.iter().map(|_| answer.clone()).collect())
         };
-        let jobs: Vec<Job<'_>> = candidates.iter().map(|candidate| Job { candidate, example: &example, seed: 7 }).collect();
+        let jobs: Vec<Job<'_>> =
+            candidates.iter().map(|candidate| Job { candidate, example: &example, seed: 7, temperature: None }).collect();
         let rollouts = program.run(&jobs, answers, &mut generate).unwrap();
         (rollouts, rounds)
     }

@@ -64,7 +64,8 @@ impl<'a> Evaluator<'a> {
     /// requests of the rollouts, in the same order.
     pub fn learn(&mut self, requests: &[RolloutRequest<'_>], scored: &[Scored]) {
         let runnable = self.runnable;
-        let calls = requests.par_iter().zip(scored);
+        // Answers at another temperature than the module's own say nothing about its next answer.
+        let calls = requests.par_iter().zip(scored).filter(|(request, _)| request.draw.is_none());
         let calls = calls.map(|(request, scored)| runnable.known_calls(request.candidate, request.example, &scored.rollout));
         calls.collect::<Vec<_>>().into_iter().flatten().for_each(|call| self.answers.add(call));
     }
@@ -80,8 +81,12 @@ impl<'a> Evaluator<'a> {
         hooks: &mut Hooks<'_>,
     ) -> Result<ScoredRollouts, EngineError> {
         let mut jobs = Vec::with_capacity(requests.len());
-        for RolloutRequest { candidate, key, example } in requests {
-            jobs.push(Job { candidate, example, seed: number(&[salt, key, &example.id]) });
+        for RolloutRequest { candidate, key, example, draw } in requests {
+            let seed = match draw {
+                None => number(&[salt, key, &example.id]),
+                Some(draw) => number(&[salt, key, &example.id, &draw.number.to_string()]),
+            };
+            jobs.push(Job { candidate, example, seed, temperature: draw.map(|draw| draw.temperature) });
         }
         let mut cost = Cost::default();
         let engine = &mut *self.engine;

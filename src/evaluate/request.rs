@@ -12,4 +12,15 @@ pub struct RolloutRequest<'a> {
     pub key: &'a str,
     /// The example.
     pub example: &'a Example,
+    /// How the answers are drawn; None: at each module's own temperature.
+    pub draw: Option<Draw>,
+}
+
+/// One of several draws of answers to the same input, at another temperature than the modules' own.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Draw {
+    /// The temperature.
+    pub temperature: f32,
+    /// Tells the draws of one list of requests apart.
+    pub number: usize,
 }

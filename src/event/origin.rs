@@ -50,6 +50,14 @@ text_enum! {
         Seed = "seed",
         /// `gepa`: removes worked examples or a sentence of a candidate that is as good as the best.
         Prune = "prune",
+        /// `bootstrap-rs`: shows labelled examples.
+        Labelled = "labelled",
+        /// `bootstrap-rs`: shows calls that a teacher got right, and labelled examples.
+        Bootstrap = "bootstrap",
+        /// `simba`: adds advice from a good rollout against a bad one.
+        Advise = "advise",
+        /// `simba`: adds a good rollout as a worked example.
+        Demonstrate = "demonstrate",
         /// `ape`: infers an instruction from examples.
         Induce = "induce",
         /// `ape` and `evoprompt-*`: paraphrases an instruction.

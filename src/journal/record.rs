@@ -101,6 +101,9 @@ pub struct SubWaveRequest {
     /// The candidates and their examples, in the order of the rollouts.
     #[serde(rename = "of")]
     pub candidates: Vec<CandidateExamples>,
+    /// Whether the answers were drawn at another temperature than the modules' own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drawn: bool,
 }
 
 /// The part of a sub-wave that belongs to one candidate.
@@ -126,7 +129,7 @@ impl SubWaveRequest {
                 }
             }
         }
-        Self { split, candidates }
+        Self { split, candidates, drawn: false }
     }
 }
 

@@ -163,7 +163,7 @@ fn other_versions_of_the_format_are_refused_with_what_to_do() {
 #[test]
 fn test_records_are_found_by_key_and_do_not_disturb_the_order() {
     let folder = tempfile::tempdir().unwrap();
-    let ask = SubWaveRequest { split: crate::data::split::Split::Test, candidates: Vec::new() };
+    let ask = SubWaveRequest { split: crate::data::split::Split::Test, candidates: Vec::new(), drawn: false };
     let test = Record::Test { key: "c/0".into(), ask, rollouts: Vec::new(), cost: Cost::default() };
     let mut journal = Journal::open(folder.path(), &run_fingerprint()).unwrap();
     for record in [note(0), test.clone(), note(1)] {
@@ -214,7 +214,7 @@ fn any_record() -> impl Strategy<Value = Record> {
     });
     let test = (text(), text()).prop_map(|(key, id)| {
         let candidates = vec![CandidateExamples { candidate: key.clone(), examples: vec![id] }];
-        let ask = SubWaveRequest { split: crate::data::split::Split::Test, candidates };
+        let ask = SubWaveRequest { split: crate::data::split::Split::Test, candidates, drawn: false };
         Record::Test { key, ask, rollouts: Vec::new(), cost: Cost::default() }
     });
     let limits = (any::<Option<u64>>(), any::<Option<u64>>(), 0.0..1.0).prop_map(|(rollouts, seconds, score)| Record::Limits {

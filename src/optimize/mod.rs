@@ -1,5 +1,6 @@
 //! The search for a better candidate: the optimizers, and what they share.
 
+pub mod bootstrap;
 pub mod idle;
 pub mod joining;
 pub mod methods;

@@ -122,7 +122,8 @@ pub(super) struct SearchStore<'s, 'a> {
 
 impl SearchStore<'_, '_> {
     fn ask(&self, requests: &[RolloutRequest<'_>]) -> SubWaveRequest {
-        SubWaveRequest::new(self.split, requests.iter().map(|request| (request.key, request.example)))
+        let drawn = requests.iter().any(|request| request.draw.is_some());
+        SubWaveRequest { drawn, ..SubWaveRequest::new(self.split, requests.iter().map(|request| (request.key, request.example))) }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Everything an optimizer may do: evaluate candidates, ask reflectors, draw random numbers, log decisions.
 
+mod draws;
+
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -364,9 +366,21 @@ impl<'a> Session<'a> {
             candidate: requests[open.request].candidate,
             key: &keys[open.request],
             example: &examples[example_index(open)],
+            draw: None,
         };
         let rollout_requests: Vec<RolloutRequest<'_>> = sub_wave.iter().map(rollout_request).collect();
         let draw = if self.is_greedy { 0 } else { self.evaluations };
+        let scored = self.run_requests(split, &rollout_requests, &salt(self.plan.seed, split, draw))?;
+        if let Some(record) = self.recorder.last_id().filter(|_| self.is_greedy) {
+            for (index, open) in sub_wave.iter().enumerate() {
+                self.rollout_index.add(split, &keys[open.request], example_index(open), record, index);
+            }
+        }
+        Ok(scored)
+    }
+
+    /// Runs at most [`SUB_WAVE`] rollouts, or finds them in the journal, and charges them to the budget.
+    fn run_requests(&mut self, split: Split, requests: &[RolloutRequest<'_>], salt: &str) -> Result<Vec<Scored>, Halt> {
         let mut store = SearchStore { recorder: &mut self.recorder, split };
         let mut waves = Waves {
             evaluator: &mut self.evaluator,
@@ -374,14 +388,9 @@ impl<'a> Session<'a> {
             failures: &mut self.spent.metric,
             hooks: &mut self.hooks,
         };
-        let result = waves.sub_wave(&rollout_requests, &salt(self.plan.seed, split, draw))?;
+        let result = waves.sub_wave(requests, salt)?;
         self.recorder.set_elapsed(result.cost.elapsed);
-        self.spent.add_rollouts(sub_wave.len(), &result.cost);
-        if let Some(record) = self.recorder.last_id().filter(|_| self.is_greedy) {
-            for (index, open) in sub_wave.iter().enumerate() {
-                self.rollout_index.add(split, &keys[open.request], example_index(open), record, index);
-            }
-        }
+        self.spent.add_rollouts(requests.len(), &result.cost);
         Ok(result.scored)
     }
 

@@ -28,6 +28,9 @@ pub struct Job<'a> {
     pub example: &'a Example,
     /// The seed of the answers that are drawn at random.
     pub seed: u64,
+    /// The temperature at which every module's answer is drawn; None: each module's own. An answer that is drawn at it is neither known
+    /// before nor given to an equal call.
+    pub temperature: Option<f32>,
 }
 
 /// The most steps of a rollout. A rollout that goes on after them has failed.
@@ -76,15 +79,20 @@ pub fn run(
             let rollout = &rollouts[rollout_index];
             let inputs = gather(program, &program.modules[module_index].inputs, rollout, job.example);
             let text = job.candidate.0[module_index].for_call(job.example, &program.reads, &inputs);
-            let key = call_key(program, module_index, &text, &inputs);
+            let key = match job.temperature {
+                None => call_key(program, module_index, &text, &inputs),
+                Some(_) => None,
+            };
             let source = if let Some(answer) = key.and_then(|key| known.answer(&key)) {
                 Source::Known(answer)
             } else if let Some(&request) = key.and_then(|key| first_request.get(&key)) {
                 Source::Shared(request)
             } else {
                 let seed = job.seed.wrapping_add(rollout.steps.len() as u64);
+                let mut request = request(program, module_index, &text, &inputs, seed);
+                request.decoding.temperature = job.temperature.unwrap_or(request.decoding.temperature);
                 first_request.extend(key.map(|key| (key, requests.len())));
-                requests.push(request(program, module_index, &text, &inputs, seed));
+                requests.push(request);
                 Source::Request(requests.len() - 1)
             };
             pending.push(PendingCall { rollout_index, module_index, inputs, text, source });
@@ -282,7 +290,7 @@ mod tests {
         let mut generate = |requests: &[Request]| -> Result<Vec<Completion>, EngineError> {
             Ok(requests.iter().map(|_| answer(replies.next().unwrap())).collect())
         };
-        let job = Job { candidate: &candidate, example: &example, seed: 7 };
+        let job = Job { candidate: &candidate, example: &example, seed: 7, temperature: None };
         run(&two_modules(), &[job], &NothingKnown, &mut generate).unwrap().remove(0)
     }
 
@@ -302,7 +310,7 @@ mod tests {
         let candidate = Candidate::new(["A.", "B."]);
         let mut generate =
             |requests: &[Request]| -> Result<Vec<Completion>, EngineError> { Ok(requests.iter().map(|_| answer("x")).collect()) };
-        let job = Job { candidate: &candidate, example: &example, seed: 7 };
+        let job = Job { candidate: &candidate, example: &example, seed: 7, temperature: None };
         let rollout = run(&program, &[job], &NothingKnown, &mut generate).unwrap().remove(0);
         assert_eq!(rollout.steps.len(), 1);
         assert_eq!(rollout.steps[0].inputs, [("answer".to_owned(), String::new())]);
@@ -329,7 +337,7 @@ mod tests {
             let example = Example { id: "1".into(), fields: serde_json::Map::new() };
             let candidate = Candidate::new(["A."]);
             let mut generate = |_: &[Request]| -> Result<Vec<Completion>, EngineError> { panic!("nothing is asked") };
-            let job = Job { candidate: &candidate, example: &example, seed: 7 };
+            let job = Job { candidate: &candidate, example: &example, seed: 7, temperature: None };
             run(&program, &[job], &NothingKnown, &mut generate).unwrap().remove(0).failure
         };
         assert_eq!(failure(Next::Module(1)).as_deref(), Some("There is no module 1."));
@@ -358,7 +366,7 @@ mod tests {
             asked.extend(requests.iter().map(|request| request.messages.clone()));
             Ok(requests.iter().map(|_| answer("plan: think\nnote: x\nanswer: 4")).collect())
         };
-        let job = Job { candidate: &candidate, example: &example, seed: 7 };
+        let job = Job { candidate: &candidate, example: &example, seed: 7, temperature: None };
         let rollout = run(&program, &[job], &NothingKnown, &mut generate).unwrap().remove(0);
         let told: Vec<_> =
             rollout.steps.iter().map(|step| program.prompt(&candidate, &example, step).unwrap().messages).collect();
@@ -376,7 +384,7 @@ mod tests {
             let mut generate = |requests: &[Request]| -> Result<Vec<Completion>, EngineError> {
                 Ok(requests.iter().map(|_| answer("x")).collect())
             };
-            let job = Job { candidate: &candidate, example: &example, seed: 7 };
+            let job = Job { candidate: &candidate, example: &example, seed: 7, temperature: None };
             run(&program, &[job], &NothingKnown, &mut generate).unwrap().remove(0)
         };
         let all = run_rounds(MOST_STEPS);

@@ -16,7 +16,8 @@ pub trait Runnable: Sync {
     fn program(&self) -> &Program;
 
     /// Runs every job. Returns a rollout for each, in order. `known` has answers to calls that were made before, and `generate`
-    /// answers requests to the models of the task; an implementation may ignore both.
+    /// answers requests to the models of the task; an implementation may ignore both. It may also ignore the temperature of a job, but
+    /// then the optimizer `simba`, which compares several answers to the same input, finds fewer differences.
     ///
     /// # Errors
     /// Those of `generate`, which end the run. A program that fails on an example returns a rollout with

@@ -31,7 +31,8 @@ pub struct Summary {
     /// The iterations that the search began: the events `iteration`. `gepa`: changes of a parent, those included whose minibatch
     /// the parent solved; merges are not counted. `random`: reflections on the seed. `ape`, `opro`, `evoprompt-ga`,
     /// `evoprompt-de` and `promptbreeder`: generations, the first population of each module included. `textgrad`: updates.
-    /// `miprov2`: trials, and one more in which the options are made. `reflexion`: trials from the second.
+    /// `miprov2`: trials, and one more in which the options are made. `simba`: steps. `bootstrap-rs`: sets. `reflexion`: trials from the
+    /// second.
     pub iterations: u64,
     /// Rollouts charged to the budget.
     pub rollouts: u64,

@@ -105,7 +105,7 @@ pub(super) fn score(
     hooks.emit(&Lifecycle::Evaluating { purpose: Purpose::Test, split, fresh: examples.len(), reused: 0 }.into());
     let key = candidate.key();
     let requests: Vec<RolloutRequest<'_>> =
-        examples.iter().map(|example| RolloutRequest { candidate, key: &key, example }).collect();
+        examples.iter().map(|example| RolloutRequest { candidate, key: &key, example, draw: None }).collect();
     let mut failures = MetricFailures::default();
     let mut waves: Waves<'_, '_, '_, RunError> = Waves { evaluator, store: None, failures: &mut failures, hooks };
     let ScoredRollouts { scored, cost } = waves.run(&requests, &salt(seed, split, 0))?;

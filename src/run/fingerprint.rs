@@ -11,7 +11,7 @@ use crate::hash::sha256_hex;
 
 /// Increased whenever the same plan would give other answers or scores, for example because of another layout, another way to read
 /// answers, or another metric. Runs with different numbers must not be mixed.
-const BEHAVIOUR: u32 = 19;
+const BEHAVIOUR: u32 = 20;
 
 /// Returns the fingerprint of a run as pairs of names and values.
 pub(super) fn fingerprint(task: &Task<'_>, splits: &Splits, engine: &dyn Engine) -> BTreeMap<String, String> {
@@ -20,6 +20,7 @@ pub(super) fn fingerprint(task: &Task<'_>, splits: &Splits, engine: &dyn Engine)
     pairs.extend(engine.fingerprint());
     let tools = task.program().tools.iter();
     pairs.extend(tools.filter_map(|tool| Some((format!("step.{}.sha256", tool.name), tool.action.sha256()?))));
+    pairs.extend(task.start.iter().map(|start| ("start".to_owned(), start.key())));
     pairs.extend(metric_programs(&task.plan.metric));
     pairs.extend(step_programs(task.plan));
     pairs.insert("gepard".into(), format!("{} behaviour {BEHAVIOUR}", env!("CARGO_PKG_VERSION")));

@@ -66,7 +66,7 @@ pub fn optimize_own(
             "the plan has the modules {planned}, but the program has {own}; they must be the same"
         )));
     }
-    let task = Task { plan, runnable: program, metric };
+    let task = Task { plan, runnable: program, metric, start: None };
     Ok(optimize_task(&task, folder, hooks)?.summary)
 }
 
@@ -78,6 +78,8 @@ pub(super) struct FinishedRun {
     pub(super) validation: Vec<Option<f64>>,
     /// The scores on the test examples; None if the task has none.
     pub(super) test: Option<TestScores>,
+    /// The candidate that joined the pool last; the seed if none did.
+    pub(super) last: Candidate,
 }
 
 /// Searches for a better candidate of a task, scores seed and best candidate on the test examples, and writes the results into the
@@ -106,7 +108,8 @@ pub(super) fn optimize_task(task: &Task<'_>, folder: &Path, hooks: &mut Hooks<'_
     write_bytes(&folder.join(REPORT), page::render_run(folder)?.as_bytes())?;
     let best = &search.pool[search.pool.best()];
     let validation = ExampleIndex::all(splits.val.len()).into_iter().map(|example| best.scores.get(example)).collect();
-    Ok(FinishedRun { summary, validation, test })
+    let last = search.pool.members.last().map_or_else(|| task.seed_candidate(), |member| member.candidate.clone());
+    Ok(FinishedRun { summary, validation, test, last })
 }
 
 /// Returns the event that a run begins.
@@ -143,7 +146,7 @@ fn search(
 ) -> Result<Search, RunError> {
     let plan = &task.plan.optimize;
     let mut state = RunState::default();
-    let mut optimizer = optimize::new_optimizer(plan.optimizer, task.plan.seed_candidate(), task.reflectors());
+    let mut optimizer = optimize::new_optimizer(plan.optimizer, plan, task.seed_candidate(), task.reflectors());
     let tallied = hooks.preceded_by(|event| state.apply(event));
     let mut session = Session::new(task.evaluator(engine), splits, plan, journal, tallied);
     let searched = optimizer.run(&mut session);
@@ -180,7 +183,7 @@ fn test(
         journal,
         failures: MetricFailures::default(),
     };
-    let seed_candidate: Candidate = task.plan.seed_candidate();
+    let seed_candidate: Candidate = task.seed_candidate();
     let seed = tester.test(0, &seed_candidate, hooks)?;
     let best = match pool.best() {
         PoolIndex::SEED => Tested { scores: seed.scores.clone(), ..Tested::default() },

@@ -16,7 +16,7 @@ use crate::evaluate::evaluator::Evaluator;
 use crate::event::Lifecycle;
 use crate::hooks::Hooks;
 use crate::metric::Metric;
-use crate::program::{Program, Runnable};
+use crate::program::{Candidate, Program, Runnable};
 
 /// A plan with its program and its metric.
 pub(super) struct Task<'a> {
@@ -26,6 +26,8 @@ pub(super) struct Task<'a> {
     pub(super) runnable: Box<dyn Runnable + 'a>,
     /// Scores the rollouts.
     pub(super) metric: Box<dyn Metric + 'a>,
+    /// The candidate that a search starts from, if it is not that of the plan.
+    pub(super) start: Option<Candidate>,
 }
 
 impl<'a> Task<'a> {
@@ -34,7 +36,12 @@ impl<'a> Task<'a> {
     /// # Errors
     /// [`RunError::Data`] if a corpus cannot be used, [`RunError::Plan`] if the metric cannot be built.
     pub(super) fn from_plan(plan: &'a Plan, hooks: &mut Hooks<'_>) -> Result<Self, RunError> {
-        Ok(Self { plan, runnable: Box::new(build_program(plan, hooks)?), metric: metric(plan)? })
+        Ok(Self { plan, runnable: Box::new(build_program(plan, hooks)?), metric: metric(plan)?, start: None })
+    }
+
+    /// Returns the candidate that a search starts from.
+    pub(super) fn seed_candidate(&self) -> Candidate {
+        self.start.clone().unwrap_or_else(|| self.plan.seed_candidate())
     }
 
     /// Returns the description of the program.

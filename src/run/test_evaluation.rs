@@ -38,7 +38,7 @@ impl Tester<'_> {
         let fresh = self.examples.len();
         hooks.emit(&Lifecycle::Evaluating { purpose: Purpose::Test, split: Split::Test, fresh, reused: 0 }.into());
         let key = candidate.key();
-        let request = |example| RolloutRequest { candidate, key: &key, example };
+        let request = |example| RolloutRequest { candidate, key: &key, example, draw: None };
         let requests: Vec<RolloutRequest<'_>> = self.examples.iter().map(request).collect();
         let mut store = TestStore { journal: &mut *self.journal, candidate: &key, next_sub_wave: 0 };
         let mut waves = Waves { evaluator: &mut self.evaluator, store: Some(&mut store), failures: &mut self.failures, hooks };

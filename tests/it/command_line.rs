@@ -480,11 +480,15 @@ fn optimizers_are_compared_in_a_table_and_a_comparison_goes_on() {
     let first = on(&task, &arguments);
     assert_eq!(code(&first), 0, "{}", err(&first));
     let table = out(&first);
-    for words in ["| `opro` | 1.000 (1.000 to 1.000) |", "| the seed | 0.000 | 0.000 |", "`reflexion` improves single answers"] {
+    for words in [
+        "| `opro` | 1.000 (1.000 to 1.000) |",
+        "| the seed | 0.000 | 0.000 |",
+        "they improve single answers, not the prompt: `reflexion`",
+    ] {
         assert!(table.contains(words), "{words} not in:\n{table}");
     }
-    let difference = table.lines().find(|line| line.starts_with("| `reflexion`")).unwrap();
-    assert!(difference.contains("| -1.000 (-1.000 to -1.000) |"), "{difference}");
+    let attempts: Vec<&str> = table.lines().filter(|line| line.starts_with("| `reflexion`")).collect();
+    assert!(attempts.len() == 1 && attempts[0].starts_with("| `reflexion` | 0.000 | "), "{attempts:?}");
     for run in ["random-seed0", "random-seed1", "opro-seed0", "opro-seed1", "reflexion-seed0", "reflexion-seed1"] {
         assert!(task.path("all").join(run).join("summary.json").is_file(), "{run}");
     }
@@ -502,10 +506,10 @@ fn optimizers_are_compared_in_a_table_and_a_comparison_goes_on() {
     assert_eq!(code(&on(&task, &["doctor", "--set", "a.b=c"])), 2);
     assert_eq!(code(&on(&task, &["compare", "all/opro-seed0", "all/opro-seed1"])), 0);
 
-    // In this world worked examples bring nothing, so the control is beaten by `opro` and not by `reflexion`.
+    // In this world worked examples bring nothing, so the control is beaten by `opro`. `reflexion` is not ranked.
     let with_control = on(&task, &["compare", "gepard.toml", "--optimizers", "opro,reflexion,fewshot", "--run", "control"]);
     let found = out(&with_control);
-    let beaten = found.contains("`reflexion` does not beat `fewshot`") && !found.contains("`opro` does not beat");
+    let beaten = !found.contains("`reflexion` does not beat `fewshot`") && !found.contains("`opro` does not beat");
     assert!(beaten, "{found}");
 
     let output = on(&task, &["compare", "gepard.toml", "--optimizers", "gepa,mipro"]);

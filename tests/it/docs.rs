@@ -234,7 +234,7 @@ fn keys_by_heading(name: &str) -> BTreeMap<String, BTreeSet<String>> {
 #[test]
 fn the_page_of_options_has_every_key_and_no_other() {
     let page = keys_by_heading("options.md");
-    assert_eq!(page.len(), 11);
+    assert_eq!(page.len(), 20);
     for (table, keys) in page {
         let accepted = accepted_names(&task_with_unknown_key(&table), &format!("{}.{UNKNOWN}", path_of(&table)));
         assert_eq!(keys, accepted, "{table}");
@@ -288,6 +288,16 @@ const SOURCES: &str = concat!(
     include_str!("../../src/config/program.rs"),
     include_str!("../../src/config/command.rs"),
     include_str!("../../src/config/optimize.rs"),
+    include_str!("../../src/config/methods/bootstrap_rs.rs"),
+    include_str!("../../src/config/methods/fewshot.rs"),
+    include_str!("../../src/config/methods/opro.rs"),
+    include_str!("../../src/config/methods/ape.rs"),
+    include_str!("../../src/config/methods/evoprompt.rs"),
+    include_str!("../../src/config/methods/promptbreeder.rs"),
+    include_str!("../../src/config/methods/textgrad.rs"),
+    include_str!("../../src/config/methods/simba.rs"),
+    include_str!("../../src/config/methods/miprov2.rs"),
+    include_str!("../../src/config/methods/strength.rs"),
     include_str!("../../src/config/metric.rs"),
     include_str!("../../src/data/corpus.rs"),
     include_str!("../../src/engine/memory.rs"),
@@ -358,7 +368,9 @@ fn values(name: &str) -> Vec<(String, String)> {
 }
 
 /// Enums whose values are listed in the row of their key.
-const CHOICES: [&str; 19] = [
+const CHOICES: [&str; 21] = [
+    "Strength",
+    "Effort",
     "Method",
     "Operator",
     "Preset",
@@ -474,6 +486,15 @@ fn the_tables_of_options_are_those_of_the_code() {
                 [vec![engine], keys_of("ModelSource::Llama")].concat()
             }
             "[optimize]" => keys_of("OptimizePlan"),
+            "[optimize.fewshot]" => keys_of("FewshotPlan"),
+            "[optimize.bootstrap-rs]" => keys_of("BootstrapRsPlan"),
+            "[optimize.simba]" => keys_of("SimbaPlan"),
+            "[optimize.miprov2]" => keys_of("Miprov2Plan"),
+            "[optimize.ape]" => keys_of("ApePlan"),
+            "[optimize.opro]" => keys_of("OproPlan"),
+            "[optimize.evoprompt]" => keys_of("EvopromptPlan"),
+            "[optimize.promptbreeder]" => keys_of("PromptbreederPlan"),
+            "[optimize.textgrad]" => keys_of("TextgradPlan"),
             "[engine]" => keys_of("EnginePlan"),
             other => panic!("a new table: {other}"),
         };

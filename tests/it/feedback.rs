@@ -216,7 +216,7 @@ fn an_unreadable_grade_is_requested_once_more() {
     });
     let splits = gepard::data::split::load(&run::files(&plan), &gepard::data::Requirements::default(), &[]).unwrap();
     let candidate = plan.seed_candidate();
-    let request = |example| RolloutRequest { candidate: &candidate, key: "k", example };
+    let request = |example| RolloutRequest { candidate: &candidate, key: "k", example, draw: None };
     let requests: Vec<RolloutRequest<'_>> = splits.train[..3].iter().map(request).collect();
     let mut evaluator = Evaluator::new(&program, &*metric, &mut engine);
     let ScoredRollouts { scored, cost } = evaluator.sub_wave(&requests, "salt", &mut Hooks::none()).unwrap();

@@ -90,6 +90,7 @@ fn large(folder: &Path) {
         let ask = SubWaveRequest {
             split: Split::Val,
             candidates: vec![CandidateExamples { candidate: key.clone(), examples: ids.clone() }],
+            drawn: false,
         };
         journal.append(&Record::Rollouts { ask, rollouts, cost }).unwrap();
         let parents = if candidate == 0 { vec![] } else { vec![parent] };

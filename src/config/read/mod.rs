@@ -14,6 +14,7 @@ mod field_order;
 mod judge;
 mod layout;
 mod located;
+mod methods;
 mod metric;
 mod metric_section;
 mod model;

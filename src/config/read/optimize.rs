@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::model;
 use super::section::Section;
 use super::suggestion::suggestion;
+use super::{methods, model};
 use crate::config::budget::Budget;
 use crate::config::model::ModelRef;
 use crate::config::operator::Operator;
@@ -65,6 +65,15 @@ pub(super) fn read(root: &Section<'_>, models: &[&str], first_model: &str, folde
         reflection_temperature: section
             .number("reflection_temperature", 0.0..=2.0)
             .map_or(default.reflection_temperature, |temperature| temperature as f32),
+        fewshot: methods::fewshot(section.table_or_empty("fewshot")),
+        bootstrap_rs: methods::bootstrap_rs(section.table_or_empty("bootstrap-rs")),
+        simba: methods::simba(section.table_or_empty("simba")),
+        miprov2: methods::miprov2(section.table_or_empty("miprov2")),
+        ape: methods::ape(section.table_or_empty("ape")),
+        opro: methods::opro(section.table_or_empty("opro")),
+        evoprompt: methods::evoprompt(section.table_or_empty("evoprompt")),
+        promptbreeder: methods::promptbreeder(section.table_or_empty("promptbreeder")),
+        textgrad: methods::textgrad(section.table_or_empty("textgrad")),
     };
     section.report_unknown_keys();
     plan

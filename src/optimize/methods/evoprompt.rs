@@ -7,7 +7,9 @@
 use rand::seq::{IndexedRandom, SliceRandom};
 
 use super::single_prompt::{Fitness, Iteration, ProposedText, SinglePromptMethod, TextQuestion, paraphrase_prompt};
+use crate::config::{EvopromptPlan, Operator};
 use crate::event::MethodStep;
+use crate::optimize::operators::computed_text;
 use crate::optimize::session::Halt;
 use crate::program::ModuleText;
 
@@ -28,8 +30,7 @@ const MIN_WEIGHT: f64 = 0.01;
 pub struct EvoPrompt {
     /// The algorithm.
     pub evolution: Evolution,
-    /// The number of prompts in the population.
-    pub population: usize,
+    plan: EvopromptPlan,
     /// Whether prompts are mixed: two parents crossed, or the difference of two used. Otherwise one prompt is changed alone.
     pub mixes: bool,
     /// Whether the best prompts survive in the genetic algorithm. Otherwise the oldest do.
@@ -40,17 +41,39 @@ pub struct EvoPrompt {
 }
 
 impl EvoPrompt {
-    /// Creates the method with the paper's population of ten prompts.
+    /// Creates the method with the numbers of `plan`.
     #[must_use]
-    pub fn new(evolution: Evolution) -> Self {
-        Self { evolution, population: 10, mixes: true, selects: true, prompts: Vec::new(), targets: 0 }
+    pub fn new(evolution: Evolution, plan: EvopromptPlan) -> Self {
+        Self { evolution, plan, mixes: true, selects: true, prompts: Vec::new(), targets: 0 }
     }
 
-    /// Adds paraphrases of the base until the population is full.
-    fn add_paraphrases(&mut self, iteration: &mut Iteration<'_, '_>) -> Result<(), Halt> {
-        let missing = self.population.saturating_sub(self.prompts.len()).min(iteration.max_candidates);
-        let prompt = paraphrase_prompt(&iteration.base_text().instruction);
-        let questions = vec![TextQuestion::without_examples(prompt, MethodStep::Paraphrase); missing];
+    /// Adds the base with the list of labels, if the training data has a list. Returns the number of texts that were tried.
+    fn add_label_seed(&mut self, iteration: &mut Iteration<'_, '_>) -> Result<usize, Halt> {
+        let (session, module) = (iteration.session(), iteration.module());
+        let mut random = iteration.random("labels");
+        let labelled = computed_text(
+            session,
+            module.model,
+            iteration.module_index,
+            iteration.base_text(),
+            (Operator::Format, 1.0),
+            &mut random,
+        );
+        let Some(text) = labelled.filter(|_| self.plan.label_seeds && iteration.max_candidates > 1) else { return Ok(0) };
+        // The numbers below it are those of the paraphrases.
+        let proposed = ProposedText { number: self.plan.population, text, operator: Operator::Format.into() };
+        let tried = iteration.try_on_all(vec![proposed])?;
+        let count = tried.len();
+        self.prompts.extend(tried.into_iter().map(|proposed| proposed.text));
+        Ok(count)
+    }
+
+    /// Adds at most `most` paraphrases, of each prompt of the population in turn, until the population is full.
+    fn add_paraphrases(&mut self, iteration: &mut Iteration<'_, '_>, most: usize) -> Result<(), Halt> {
+        let missing = self.plan.population.saturating_sub(self.prompts.len()).min(most);
+        let prompts = self.prompts.iter().cycle().take(missing);
+        let prompts = prompts.map(|text| paraphrase_prompt(&text.instruction));
+        let questions = prompts.map(|prompt| TextQuestion::without_examples(prompt, MethodStep::Paraphrase)).collect();
         let texts = iteration.ask(iteration.temperature(), questions)?;
         let tried = iteration.try_on_all(texts)?;
         self.prompts.extend(tried.into_iter().map(|proposed| proposed.text));
@@ -61,14 +84,14 @@ impl EvoPrompt {
         let mut random = iteration.random("roulette");
         let weight = |text: &&ModuleText| iteration.fitness(text).map_or(0.0, |fitness| fitness.mean) + MIN_WEIGHT;
         let mut questions = Vec::new();
-        for _ in 0..iteration.max_candidates.min(self.population) {
+        for _ in 0..iteration.max_candidates.min(self.plan.population) {
             let Ok(first) = self.prompts.iter().collect::<Vec<_>>().choose_weighted(&mut random, weight).copied() else {
                 continue;
             };
             let others: Vec<&ModuleText> = self.prompts.iter().filter(|other| *other != first).collect();
             let Ok(second) = others.choose_weighted(&mut random, weight).copied() else { continue };
             let prompt = match self.mixes {
-                true => crossover_prompt(&first.instruction, &second.instruction),
+                true => crossover_prompt(&first.instruction, &second.instruction, self.plan.worked_example),
                 false => paraphrase_prompt(&first.instruction),
             };
             questions.push(TextQuestion::without_examples(prompt, MethodStep::Crossover));
@@ -81,7 +104,7 @@ impl EvoPrompt {
         if self.selects {
             self.prompts.sort_by(|a, b| fitness(a).order(fitness(b)));
         }
-        self.prompts.truncate(self.population);
+        self.prompts.truncate(self.plan.population);
         Ok(())
     }
 
@@ -97,7 +120,7 @@ impl EvoPrompt {
             let [first, second, ..] = others.as_slice() else { continue };
             let instruction = |index: usize| self.prompts[index].instruction.as_str();
             let pair = self.mixes.then(|| [instruction(*first), instruction(*second)]);
-            let prompt = difference_prompt(pair, instruction(best), instruction(target));
+            let prompt = difference_prompt(pair, instruction(best), instruction(target), self.plan.worked_example);
             questions.push(TextQuestion::without_examples(prompt, MethodStep::Difference));
             targets.push(target);
         }
@@ -123,17 +146,30 @@ impl EvoPrompt {
     }
 }
 
-/// Returns the prompt that asks for a mutated child of two prompts.
-fn crossover_prompt(first: &str, second: &str) -> String {
+/// A worked example of a crossover with a mutation.
+const CROSSOVER_EXAMPLE: &str = "For example, of `Sort the letter by its topic.` and `Which office must read this letter? Answer with its \
+    name.`, the first step may make `Sort the letter by the office that must read it, and answer with its name.`, and the second step \
+    `Read the letter to its end, and name the one office that must answer it.`\n\n";
+
+/// A worked example of a difference that is put into the best instruction.
+const DIFFERENCE_EXAMPLE: &str = "For example, if one instruction says `the topic of the letter` and the other `the mood of the letter`, \
+    these parts may become `the aim of the letter`, and the best instruction `Read the letter and answer with one word.` may become \
+    `Read the letter and answer with the word for its aim.`\n\n";
+
+/// Returns the prompt that asks for a mutated child of two prompts. `with_example` adds a worked example.
+fn crossover_prompt(first: &str, second: &str, with_example: bool) -> String {
+    let example = if with_example { CROSSOVER_EXAMPLE } else { "" };
     format!(
-        "These are two instructions for the same assistant.\n\nInstruction 1:\n```\n{first}\n```\n\nInstruction 2:\n```\n{second}\n```\n\n\
+        "{example}These are two instructions for the same assistant.\n\nInstruction 1:\n```\n{first}\n```\n\nInstruction 2:\n```\n{second}\n```\n\n\
          First make one instruction of them, with the best parts of both. Then change a part of it, so that it becomes clearer or \
          says more of what matters.\nWrite only the result of the second step, between two lines of ```.\n"
     )
 }
 
 /// Returns the prompt that asks for a new prompt from the difference of `pair`. Without a pair, a part of the best prompt is mutated.
-fn difference_prompt(pair: Option<[&str; 2]>, best: &str, base: &str) -> String {
+/// `with_example` adds a worked example.
+fn difference_prompt(pair: Option<[&str; 2]>, best: &str, base: &str, with_example: bool) -> String {
+    let example = if with_example { DIFFERENCE_EXAMPLE } else { "" };
     let difference = match pair {
         Some([first, second]) => format!(
             "Instruction 1:\n```\n{first}\n```\n\nInstruction 2:\n```\n{second}\n```\n\nBest instruction:\n```\n{best}\n```\n\n\
@@ -145,20 +181,25 @@ fn difference_prompt(pair: Option<[&str; 2]>, best: &str, base: &str) -> String 
         ),
     };
     format!(
-        "These are instructions for the same assistant.\n\n{difference} At last cross the result with the base instruction: take \
+        "{example}These are instructions for the same assistant.\n\n{difference} At last cross the result with the base instruction: take \
          parts of both.\nWrite only the result of the last step, between two lines of ```.\n"
     )
 }
 
 impl SinglePromptMethod for EvoPrompt {
     fn candidates_per_iteration(&self) -> usize {
-        self.population
+        self.plan.population
+    }
+
+    fn affordable_iterations(&self) -> u64 {
+        self.plan.generations as u64
     }
 
     fn begin(&mut self, iteration: &mut Iteration<'_, '_>) -> Result<(), Halt> {
         self.prompts = vec![iteration.base_text().clone()];
         self.targets = 0;
-        self.add_paraphrases(iteration)
+        let tried = self.add_label_seed(iteration)?;
+        self.add_paraphrases(iteration, iteration.max_candidates - tried)
     }
 
     fn advance(&mut self, iteration: &mut Iteration<'_, '_>) -> Result<(), Halt> {
@@ -166,7 +207,7 @@ impl SinglePromptMethod for EvoPrompt {
         match self.evolution {
             Evolution::Genetic if self.prompts.len() >= 2 => self.evolve_genetically(iteration),
             Evolution::Differential if self.prompts.len() >= 3 => self.evolve_differentially(iteration),
-            _ => self.add_paraphrases(iteration),
+            _ => self.add_paraphrases(iteration, iteration.max_candidates),
         }
     }
 }

@@ -4,15 +4,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::Operator;
+use crate::config::{FewshotPlan, Operator};
 use crate::engine::ModelId;
 use crate::event::{Decision, StopReason};
 use crate::optimize::idle::IdleIterations;
 use crate::optimize::joining::{self, NewCandidate, early_stop, open_modules};
-use crate::optimize::operators::{Begun, Evidence};
+use crate::optimize::operators::computed_text;
 use crate::optimize::optimizer::Optimizer;
 use crate::optimize::pool::Member;
-use crate::optimize::reflection::profile::profile_module;
 use crate::optimize::reflection::reflectors::Reflectors;
 use crate::optimize::session::{Halt, Session};
 use crate::program::Candidate;
@@ -27,6 +26,10 @@ pub struct Control {
     /// The models whose contexts operators may count on; none is asked.
     reflectors: Reflectors,
     operator: Operator,
+    /// The most draws.
+    most: u64,
+    /// The share of a module's tokens that a draw may fill.
+    room: f64,
     members: Vec<Member>,
     tried: BTreeSet<Candidate>,
 }
@@ -35,18 +38,19 @@ impl Control {
     /// Adds to the seed what the training data says about the outputs: the list of labels of a closed set.
     #[must_use]
     pub fn label_list(seed: Candidate, reflectors: Vec<(String, ModelId)>) -> Self {
-        Self::new(seed, reflectors, Operator::Format)
+        Self::new(seed, reflectors, Operator::Format, &FewshotPlan { draws: Some(1), ..FewshotPlan::default() })
     }
 
     /// Adds the list of labels and as many random worked examples as fit, the labels in turn. It validates as many draws as the
-    /// budget holds.
+    /// plan allows and the budget holds.
     #[must_use]
-    pub fn fewshot(seed: Candidate, reflectors: Vec<(String, ModelId)>) -> Self {
-        Self::new(seed, reflectors, Operator::Examples)
+    pub fn fewshot(seed: Candidate, reflectors: Vec<(String, ModelId)>, plan: &FewshotPlan) -> Self {
+        Self::new(seed, reflectors, Operator::Examples, plan)
     }
 
-    fn new(seed: Candidate, reflectors: Vec<(String, ModelId)>, operator: Operator) -> Self {
-        Self { seed, reflectors: Reflectors::new(reflectors), operator, members: Vec::new(), tried: BTreeSet::new() }
+    fn new(seed: Candidate, reflectors: Vec<(String, ModelId)>, operator: Operator, plan: &FewshotPlan) -> Self {
+        let (reflectors, most) = (Reflectors::new(reflectors), plan.draws.map_or(u64::MAX, |draws| draws as u64));
+        Self { seed, reflectors, operator, most, room: plan.room, members: Vec::new(), tried: BTreeSet::new() }
     }
 
     /// Applies the operator to every module of the seed that may change and that it can change. Returns the candidate, and the
@@ -56,22 +60,9 @@ impl Control {
         let mut changed = Vec::new();
         let mut random = session.random("operator", iteration);
         for module_index in open_modules(session) {
-            let evidence = Evidence {
-                reflector: self.reflectors.for_iteration(iteration).1,
-                module_index,
-                text: &self.seed.0[module_index],
-                profile: &profile_module(&session.program().modules[module_index], session.train()),
-                rollouts: &[],
-                minibatch: &[],
-                correct_calls: &[],
-                seen: &[],
-                contrasts: &[],
-                rejected: &[],
-                diagnoses: &[],
-            };
-            let operator = self.operator.implementation();
-            let begun = evidence.with_input(session, |input| operator.applies(input).then(|| operator.begin(input, &mut random)));
-            if let Some(Ok(Begun::Text(text))) = begun {
+            let (reflector, seed) = (self.reflectors.for_iteration(iteration).1, &self.seed.0[module_index]);
+            let made = computed_text(session, reflector, module_index, seed, (self.operator, self.room), &mut random);
+            if let Some(text) = made {
                 candidate = candidate.with(module_index, text);
                 changed.push(module_index);
             }
@@ -96,7 +87,6 @@ impl Optimizer for Control {
         let seed = joining::validate(session, &[], 0, NewCandidate::seed(self.seed.clone()))?;
         self.tried.insert(self.seed.clone());
         self.members.push(seed);
-        let is_random = self.operator.implementation().is_random();
         let mut idle = IdleIterations::new(MOST_IDLE);
         for iteration in 1.. {
             if let Some(reason) = early_stop(session, &self.members, 0) {
@@ -106,7 +96,7 @@ impl Optimizer for Control {
             let before = session.spent().rollouts;
             self.try_draw(session, iteration)?;
             idle.record(session, iteration, before)?;
-            if idle.is_limit_reached() || !is_random {
+            if idle.is_limit_reached() || iteration >= self.most {
                 break;
             }
         }

@@ -3,6 +3,7 @@
 //! To add a method: a variant of [`crate::config::Method`], a file here, and a line in `new_optimizer.rs`.
 
 pub mod ape;
+pub mod bootstrap_rs;
 pub mod evoprompt;
 pub mod fewshot;
 pub mod gepa;
@@ -12,6 +13,7 @@ pub mod opro;
 pub mod promptbreeder;
 pub mod random;
 pub mod reflexion;
+pub mod simba;
 pub mod single_prompt;
 pub mod textgrad;
 

@@ -1,6 +1,6 @@
 //! TextGrad: criticism is carried back through the program, as gradients are (Yuksekgonul et al. 2024, arXiv 2406.07496).
 //!
-//! A minibatch of three examples is run. A model criticises each result. Then, from the last module to the first, it writes how each
+//! A minibatch of examples is run. A model criticises each result. Then, from the last module to the first, it writes how each
 //! module's instruction led to the criticised output, and what should have been different in the inputs that other modules wrote;
 //! these outputs are criticised in their turn. All instructions are updated at once, and the update is kept if the validation score
 //! does not fall.
@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::config::TextgradPlan;
 use crate::data::ExampleIndex;
 use crate::data::split::Split;
 use crate::engine::ModelId;
@@ -22,15 +23,10 @@ use crate::optimize::reflection::instruction::read_instruction;
 use crate::optimize::reflection::packing::{self, PackedPrompt, ShownCall};
 use crate::optimize::reflection::read_answer::read_text;
 use crate::optimize::reflection::reflectors::{Reflection, Reflectors};
+use crate::optimize::reflection::training_data;
 use crate::optimize::reflection::unusable::Attempt;
 use crate::optimize::session::{Halt, Session};
 use crate::program::{Candidate, ModuleText, PoolIndex};
-
-/// The examples of a minibatch.
-const MINIBATCH: usize = 3;
-
-/// The most tokens of a criticism.
-const MAX_CRITICISM_TOKENS: u32 = 160;
 
 /// The idle iterations in a row that end a search. A search over more minibatches per epoch has as many idle iterations as these.
 const MIN_IDLE: usize = 5;
@@ -42,6 +38,7 @@ pub struct TextGrad {
     reflectors: Reflectors,
     members: Vec<Member>,
     tried: BTreeSet<Candidate>,
+    plan: TextgradPlan,
     /// Whether criticism is carried back to earlier modules.
     pub carries_back: bool,
 }
@@ -77,11 +74,11 @@ struct Start {
 }
 
 impl TextGrad {
-    /// Creates a search from `seed`. `reflectors` has at least one model, with its name in the task file.
+    /// Creates a search from `seed` with the numbers of `plan`. `reflectors` has at least one model, with its name in the task file.
     #[must_use]
-    pub fn new(seed: Candidate, reflectors: Vec<(String, ModelId)>) -> Self {
+    pub fn new(seed: Candidate, reflectors: Vec<(String, ModelId)>, plan: TextgradPlan) -> Self {
         let reflectors = Reflectors::new(reflectors);
-        Self { seed, reflectors, members: Vec::new(), tried: BTreeSet::new(), carries_back: true }
+        Self { seed, reflectors, members: Vec::new(), tried: BTreeSet::new(), plan, carries_back: true }
     }
 
     /// Updates the candidate with the pool index `parent`. Returns the pool index of the update if it was kept.
@@ -156,7 +153,7 @@ impl TextGrad {
                  sentences: what is wrong with it, and what a right one has. Write nothing else.\n"
             );
             let attempt = Attempt { proposal, module_index: last, operator: MethodStep::Criticise.into() };
-            short_question(session, start.parent, attempt, prompt)
+            self.question(session, start.parent, attempt, prompt)
         };
         let questions: Vec<Reflection> = start.rollouts.iter().zip(1..).map(question).collect();
         let texts = self.reflectors.ask(session, start.iteration, "loss", &questions, &|_, _, completion| {
@@ -183,7 +180,7 @@ impl TextGrad {
         let written: BTreeSet<&String> = module_outputs.chain(program.tools.iter().flat_map(|tool| &tool.outputs)).collect();
         for (module_index, module) in program.modules.iter().enumerate().rev() {
             carry_through_steps(session, criticism, start.rollouts.len());
-            let (mut questions, mut subjects) = (Vec::new(), Vec::new());
+            let (mut questions, mut subjects, mut contexts) = (Vec::new(), Vec::new(), Vec::new());
             for (rollout, scored) in start.rollouts.iter().enumerate() {
                 let field = |name: &String| Field { rollout, name: name.clone() };
                 let of_outputs = module.outputs.iter().filter_map(|output| criticism.get(&field(output)));
@@ -201,15 +198,17 @@ impl TextGrad {
                 if !module.frozen {
                     let task = "Say in at most three sentences how the instruction led to this, and what should be changed in it. Speak \
                                 of inputs in general. Write nothing else.\n";
-                    questions.push(short_question(session, start.parent, attempt, format!("{head}{task}")));
+                    questions.push(self.question(session, start.parent, attempt, format!("{head}{task}")));
                     subjects.push(Subject::Instruction);
+                    contexts.push(format!("It read:\n{inputs}\nIt wrote:\n{answer}\n\nThis was said of the instruction:\n"));
                 }
                 for input in module.inputs.iter().filter(|input| self.carries_back && written.contains(input)) {
                     let task = format!(
                         "Say in at most three sentences what should have been different in `{input}`, which another assistant wrote, so \
                          that this could have been right. Write nothing else.\n"
                     );
-                    questions.push(short_question(session, start.parent, attempt, format!("{head}{task}")));
+                    questions.push(self.question(session, start.parent, attempt, format!("{head}{task}")));
+                    contexts.push(String::new());
                     subjects.push(Subject::Input(field(input)));
                 }
             }
@@ -217,15 +216,29 @@ impl TextGrad {
             let texts = self.reflectors.ask(session, start.iteration, &stream, &questions, &|_, _, completion| {
                 read_text(completion, &[]).map(str::to_owned)
             })?;
-            for (subject, text) in subjects.into_iter().zip(texts) {
+            for ((subject, context), text) in subjects.into_iter().zip(contexts).zip(texts) {
+                let context = if self.plan.context { context } else { String::new() };
                 match (subject, text) {
-                    (Subject::Instruction, Some(text)) => gradients.entry(module_index).or_default().push(text),
+                    (Subject::Instruction, Some(text)) => {
+                        gradients.entry(module_index).or_default().push(format!("{context}{text}"));
+                    }
                     (Subject::Input(field), Some(text)) => criticism.entry(field).or_default().push(text),
                     (_, None) => {}
                 }
             }
         }
         Ok(gradients)
+    }
+
+    /// Creates a question for criticism.
+    fn question(&self, session: &Session<'_>, parent: usize, attempt: Attempt, prompt: String) -> Reflection {
+        Reflection {
+            attempt,
+            parent,
+            prompt: Ok(PackedPrompt::without_examples(prompt)),
+            max_tokens: self.plan.criticism_tokens.unwrap_or(session.plan().reflection_tokens),
+            temperature: session.plan().reflection_temperature,
+        }
     }
 
     /// Asks for new instructions of all modules with gradients, at once. Returns the usable ones by the index of their module.
@@ -255,24 +268,13 @@ impl TextGrad {
             }
         };
         let questions: Vec<Reflection> = modules.iter().map(question).collect();
-        let steps = start.rollouts.iter().flat_map(|scored| &scored.rollout.steps);
-        let inputs: Vec<&str> = steps.flat_map(|step| &step.inputs).map(|(_, value)| value.as_str()).collect();
+        let inputs = training_data::quotable(session);
+        let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
         let texts = self.reflectors.ask(session, start.iteration, "update", &questions, &|session, index, completion| {
             let text = &start.candidate.0[modules[index]];
             read_instruction(session, modules[index], text, &inputs, completion)
         })?;
         Ok(modules.into_iter().zip(texts).filter_map(|(module_index, text)| Some((module_index, text?))).collect())
-    }
-}
-
-/// Creates a question with a short answer.
-fn short_question(session: &Session<'_>, parent: usize, attempt: Attempt, prompt: String) -> Reflection {
-    Reflection {
-        attempt,
-        parent,
-        prompt: Ok(PackedPrompt::without_examples(prompt)),
-        max_tokens: MAX_CRITICISM_TOKENS,
-        temperature: session.plan().reflection_temperature,
     }
 }
 
@@ -295,9 +297,10 @@ impl Optimizer for TextGrad {
         let seed = joining::validate(session, &[], 0, NewCandidate::seed(self.seed.clone()))?;
         self.tried.insert(self.seed.clone());
         self.members.push(seed);
-        let mut batches = Minibatches::new(session.train().len(), MINIBATCH);
+        let mut batches = Minibatches::new(session.train().len(), self.plan.minibatch);
         let modules = session.program().modules.len();
-        let questions = MINIBATCH * (1 + 2 * modules) + modules;
+        let questions = self.plan.minibatch * (1 + 2 * modules) + modules;
+        let updates = self.plan.epochs.saturating_mul(batches.in_epoch()) as u64;
         let mut idle = IdleIterations::new(MIN_IDLE.max(batches.in_epoch()));
         let (mut current, mut improved) = (0, 0);
         for iteration in 1.. {
@@ -306,6 +309,9 @@ impl Optimizer for TextGrad {
             }
             if session.limits().patience.is_some_and(|patience| iteration > improved + patience) {
                 return Ok(StopReason::NoImprovement);
+            }
+            if iteration > updates {
+                return Ok(StopReason::TrialsDone);
             }
             let batch = batches.deal(|epoch| session.random("minibatch", epoch));
             session.require_budget((batch.len() + session.validation_size()) as u64)?;

@@ -12,7 +12,6 @@ use super::text_operator::{Begun, Questions, TextOperator};
 use crate::data::Example;
 use crate::engine::{Completion, Message};
 use crate::optimize::reflection::profile::{self, OutputProfile, ValueKind, Wording};
-use crate::optimize::reflection::read_answer::read_sentence;
 use crate::optimize::reflection::unusable::Unusable;
 use crate::program::ModuleText;
 
@@ -109,9 +108,6 @@ fn read_answers(input: &OperatorInput<'_>, answers: &[Completion]) -> Result<Mod
     let asked = set.values_with_examples(input);
     let ClosedSet { output, values } = set;
     let name = &output.name;
-    let fields = input.train.iter().flat_map(|e| input.module.inputs.iter().filter_map(|field| e.text(field)));
-    let fields: Vec<String> = fields.collect();
-    let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
     let wording = Wording::for_instruction(&input.text.instruction);
     let mut lines = vec![match wording {
         Wording::English => format!("The `{name}` is one of:"),
@@ -124,7 +120,7 @@ fn read_answers(input: &OperatorInput<'_>, answers: &[Completion]) -> Result<Mod
             continue;
         };
         let mut others = values.keys().filter(|other| *other != value);
-        let description = read_sentence(completion, &fields).and_then(|words| without_value(value, words));
+        let description = input.read_sentence(completion).and_then(|words| without_value(value, words));
         // A description that names another value leads the task model to answer that one.
         match description {
             Ok(words) if others.any(|other| words.contains(&format!("`{other}`"))) => failures.push(Unusable::NotAPrompt),

@@ -7,7 +7,6 @@ use crate::data::listed;
 use crate::engine::{Completion, Message};
 use crate::evaluate::Scored;
 use crate::optimize::reflection::packing;
-use crate::optimize::reflection::read_answer::read_sentence;
 
 /// The most failures of a minibatch that are diagnosed.
 const MAX_FAILURES: usize = 4;
@@ -50,6 +49,6 @@ pub fn questions(input: &OperatorInput<'_>) -> Questions {
 /// Returns the rule in a reflector's answer. None if the answer has no usable sentence.
 #[must_use]
 pub fn read(input: &OperatorInput<'_>, completion: &Completion) -> Option<String> {
-    let sentence = read_sentence(completion, &input.rollout_inputs()).and_then(|sentence| input.check_words(sentence));
+    let sentence = input.read_sentence(completion).and_then(|sentence| input.check_words(sentence));
     sentence.ok().map(str::to_owned)
 }

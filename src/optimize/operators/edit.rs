@@ -13,7 +13,6 @@ use crate::data::Example;
 use crate::engine::{Completion, Ended, Grammar};
 use crate::optimize::reflection::contrast::{Confusion, addition, confusions};
 use crate::optimize::reflection::packing;
-use crate::optimize::reflection::read_answer::read_sentence;
 use crate::optimize::reflection::sentences::{removable, replaced, without};
 use crate::optimize::reflection::unusable::Unusable;
 use crate::program::ModuleText;
@@ -175,7 +174,7 @@ fn read_answers(input: &OperatorInput<'_>, answers: &[Completion]) -> Result<Mod
     }
     let (command, sentence) = line.split_once(':').ok_or(Unusable::NotAPrompt)?;
     let completion = Completion { text: sentence.trim().to_owned(), ..completion.clone() };
-    let sentence = input.check_words(read_sentence(&completion, &input.rollout_inputs())?)?;
+    let sentence = input.check_words(input.read_sentence(&completion)?)?;
     match command.strip_prefix("replace ") {
         Some(number) => input.with_instruction(&replaced(instruction, part(number).ok_or(Unusable::NotAPrompt)?, sentence)),
         None if command == "add" && instruction.contains(sentence) => Err(Unusable::Unchanged),

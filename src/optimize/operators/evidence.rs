@@ -50,6 +50,7 @@ impl Evidence<'_> {
             rollouts: self.rollouts,
             minibatch: self.minibatch,
             train: session.train(),
+            reads: &session.program().reads,
             correct_calls: self.correct_calls,
             seen: self.seen,
             contrasts: self.contrasts,

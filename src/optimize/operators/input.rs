@@ -1,11 +1,13 @@
 //! What an operator reads: the text to be changed and everything that is known about it.
 
 use crate::data::Example;
+use crate::engine::Completion;
 use crate::evaluate::Scored;
 use crate::optimize::reflection::contrast::Contrast;
 use crate::optimize::reflection::instruction::{check_language, replace_instruction};
 use crate::optimize::reflection::profile::OutputProfile;
-use crate::optimize::reflection::read_answer::check_general;
+use crate::optimize::reflection::read_answer::{check_general, read_sentence, read_text};
+use crate::optimize::reflection::training_data::values_of;
 use crate::optimize::reflection::unusable::Unusable;
 use crate::program::{Demonstration, Layout, Module, ModuleText};
 
@@ -26,6 +28,8 @@ pub struct OperatorInput<'a> {
     pub minibatch: &'a [&'a Example],
     /// All training examples.
     pub train: &'a [Example],
+    /// The fields that the program reads from an example.
+    pub reads: &'a [String],
     /// Calls of this module with right answers: answers of the task model, or labels. They come from any candidate whose text
     /// for this module has the same setting of reasoning as [`Self::text`].
     pub correct_calls: &'a [Demonstration],
@@ -54,10 +58,35 @@ pub struct OperatorInput<'a> {
 }
 
 impl OperatorInput<'_> {
-    /// Returns the input values in the rollouts. A reflector reads them and must not quote them in an instruction.
-    pub(super) fn rollout_inputs(&self) -> Vec<&str> {
+    /// Returns the input values in the rollouts.
+    fn rollout_inputs(&self) -> Vec<&str> {
         let inputs = self.rollouts.iter().flat_map(|scored| &scored.rollout.steps).flat_map(|step| &step.inputs);
         inputs.map(|(_, value)| value.as_str()).collect()
+    }
+
+    /// Calls `read` with what an instruction must not quote: all that the program reads from a training example, whatever the reflector
+    /// was shown of them, and the inputs of modules in the rollouts. The rule is that of all optimizers.
+    fn without_quotes<T>(&self, read: impl FnOnce(&[&str]) -> T) -> T {
+        let values = values_of(self.train, self.reads);
+        let mut inputs: Vec<&str> = values.iter().map(String::as_str).collect();
+        inputs.extend(self.rollout_inputs());
+        read(&inputs)
+    }
+
+    /// Returns the text in a reflector's answer, as [`read_text`] does.
+    ///
+    /// # Errors
+    /// [`Unusable`]
+    pub(super) fn read_text<'c>(&self, completion: &'c Completion) -> Result<&'c str, Unusable> {
+        self.without_quotes(|inputs| read_text(completion, inputs))
+    }
+
+    /// Returns the sentence in a reflector's answer, as [`read_sentence`] does.
+    ///
+    /// # Errors
+    /// [`Unusable`]
+    pub(super) fn read_sentence<'c>(&self, completion: &'c Completion) -> Result<&'c str, Unusable> {
+        self.without_quotes(|inputs| read_sentence(completion, inputs))
     }
 
     /// Whether the module has an output for which the training data has no right values.

@@ -4,6 +4,7 @@
 //! whole instruction. To add an operator: a variant of [`crate::config::Operator`], a file here with a unit struct that implements
 //! [`TextOperator`], and a line in `implementation.rs`.
 
+mod computed;
 mod describe;
 pub mod diagnosis;
 mod drop;
@@ -24,6 +25,7 @@ mod rule;
 mod shorten;
 mod text_operator;
 
+pub use self::computed::computed_text;
 pub use self::evidence::Evidence;
 pub use self::input::OperatorInput;
 pub use self::text_operator::{Begun, Questions, ReadAnswers, TextOperator};

@@ -8,7 +8,6 @@ use super::text_operator::{Begun, Questions, TextOperator, single_answer};
 use crate::data::listed;
 use crate::engine::Completion;
 use crate::optimize::reflection::packing::PackedPrompt;
-use crate::optimize::reflection::read_answer::read_text;
 use crate::optimize::reflection::unusable::Unusable;
 use crate::program::ModuleText;
 
@@ -71,6 +70,6 @@ fn output_requirement(input: &OperatorInput<'_>) -> String {
 /// # Errors
 /// [`Unusable`]
 pub fn read_rewrite(input: &OperatorInput<'_>, answer: &Completion) -> Result<ModuleText, Unusable> {
-    let text = read_text(answer, &input.rollout_inputs())?;
+    let text = input.read_text(answer)?;
     input.with_instruction(input.check_words(text)?)
 }

@@ -5,7 +5,6 @@ use rand::Rng;
 use super::input::OperatorInput;
 use super::text_operator::{Begun, Questions, TextOperator, single_answer};
 use crate::engine::Completion;
-use crate::optimize::reflection::read_answer::read_text;
 use crate::optimize::reflection::unusable::Unusable;
 use crate::program::ModuleText;
 
@@ -37,7 +36,7 @@ impl TextOperator for Shorten {
 }
 
 fn read_answers(input: &OperatorInput<'_>, answers: &[Completion]) -> Result<ModuleText, Unusable> {
-    let shorter = input.check_words(read_text(single_answer(answers)?, &input.rollout_inputs())?)?;
+    let shorter = input.check_words(input.read_text(single_answer(answers)?)?)?;
     if (input.count_task_tokens)(shorter) >= (input.count_task_tokens)(&input.text.instruction) {
         return Err(Unusable::TooLong);
     }

@@ -88,6 +88,7 @@ impl Held {
             rollouts: &rollouts,
             minibatch: &minibatch,
             train: &self.train,
+            reads: &self.module.inputs,
             correct_calls: &self.correct_calls,
             seen: &seen,
             contrasts: &self.contrasts,
@@ -311,6 +312,15 @@ fn a_reflector_reads_diagnoses_and_what_did_not_help() {
     assert!(prompt.find(LONG_INPUT) < prompt.find("row 0"), "failures come first");
     assert!(prompt.contains("- Name the labels.\n") && prompt.contains("- Attempt 8.\n") && !prompt.contains("Attempt 4"));
     assert!(prompt.contains("The `label` is one of: late, lost, paid."));
+}
+
+#[test]
+fn no_training_row_may_be_quoted_whether_the_prompt_showed_it_or_not() {
+    let hidden = "the row that no rollout of the minibatch has";
+    let mut held = held("Sort it.");
+    assert!(held.finish(Operator::Rewrite, &[hidden]).is_ok());
+    held.train[11].fields.insert("text".into(), hidden.into());
+    assert_eq!(held.finish(Operator::Rewrite, &[&format!("Write late for: {hidden}.")]), Err(Unusable::QuotesAnExample));
 }
 
 #[test]

@@ -62,13 +62,17 @@ fn is_right(module: &Module, scored: &Scored) -> Option<bool> {
     Some(judgement.module_scores.get(&module.name).copied().unwrap_or(judgement.score) >= 1.0)
 }
 
-/// Returns the last call of a module without a problem, with the task model's answer, if it was right. None if it was not right,
-/// the module never ran, or all its outputs copy an input: such an answer was found by an earlier module.
+/// Returns the last call of a module without a problem, with the task model's answer, if it was right, as [`last_call`] does. None if
+/// it was not right.
 #[must_use]
 pub fn correct_call(module: &Module, text: &ModuleText, example: &Example, scored: &Scored) -> Option<Demonstration> {
-    if !is_right(module, scored)? {
-        return None;
-    }
+    if is_right(module, scored)? { last_call(module, text, example, scored) } else { None }
+}
+
+/// Returns the last call of a module without a problem, with the task model's answer, whatever its score. None if there is none, or
+/// all its outputs copy an input: such an answer was found by an earlier module.
+#[must_use]
+pub fn last_call(module: &Module, text: &ModuleText, example: &Example, scored: &Scored) -> Option<Demonstration> {
     let step = scored.rollout.steps.iter().rfind(|step| step.module == module.name && step.problem.is_none())?;
     let is_copied = |value: &String| {
         value.split_whitespace().count() >= MIN_COPIED_WORDS && step.inputs.iter().any(|(_, input)| input.trim() == value.trim())

@@ -1,5 +1,6 @@
 //! The parts of the training data that single-prompt methods show to a reflector.
 
+use crate::data::Example;
 use crate::optimize::reflection::demonstrations::labelled_demonstration;
 use crate::optimize::session::Session;
 use crate::program::{Demonstration, ModuleText};
@@ -15,9 +16,15 @@ pub fn labelled_pairs(session: &Session<'_>, module_index: usize) -> Vec<Demonst
     session.train().iter().filter_map(pair).collect()
 }
 
-/// Returns the values of a module's inputs in the training data. A reflector may have read them and must not quote them.
+/// Returns every value that the program reads from a training example. No instruction may quote one, whichever optimizer asked for it and
+/// whatever its prompt showed.
 #[must_use]
-pub fn input_values(session: &Session<'_>, module_index: usize) -> Vec<String> {
-    let module = &session.program().modules[module_index];
-    session.train().iter().flat_map(|example| module.inputs.iter().filter_map(|name| example.text(name))).collect()
+pub fn quotable(session: &Session<'_>) -> Vec<String> {
+    values_of(session.train(), &session.program().reads)
+}
+
+/// Returns the values of `fields` in examples.
+#[must_use]
+pub fn values_of(examples: &[Example], fields: &[String]) -> Vec<String> {
+    examples.iter().flat_map(|example| fields.iter().filter_map(|name| example.text(name))).collect()
 }

@@ -48,21 +48,21 @@ const resultSection = () => {
   const difference = `less ${optimizers[0] ?? ""}`;
   const heads = ["optimizer", "runs", "validation", difference, "test", difference, "rollouts", "calls", "tokens", "minutes"];
   const whole = (value) => (value % 2 === 0.5 ? Math.floor(value) : Math.round(value)).toLocaleString("en");
-  const line = (standing, index) => h("tr", null,
+  const line = (standing) => h("tr", null,
     h("th", { scope: "row" }, standing.optimizer), h("td", { class: "number" }, standing.seeds),
-    h("td", { class: "number" }, estimate(standing.validation, score)), h("td", { class: "number" }, index === 0 ? "" : estimate(standing.validation_difference, signed)),
-    h("td", { class: "number" }, estimate(standing.test, score)), h("td", { class: "number" }, index === 0 ? "" : estimate(standing.test_difference, signed)),
+    h("td", { class: "number" }, estimate(standing.validation, score)), h("td", { class: "number" }, standing.optimizer === optimizers[0] ? "" : estimate(standing.validation_difference, signed)),
+    h("td", { class: "number" }, estimate(standing.test, score)), h("td", { class: "number" }, standing.optimizer === optimizers[0] ? "" : estimate(standing.test_difference, signed)),
     [standing.rollouts, standing.calls, standing.tokens].map((value) => h("td", { class: "number" }, whole(value))),
     h("td", { class: "number" }, standing.minutes.toFixed(1)));
   const first = comparison.runs[0];
   const withTrials = comparison.table.filter((standing) => standing.trials.length > 0);
   return section("result", "The optimizers on this task",
     h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Table of the optimizers" }, h("table", null,
-      h("caption", null, "Means over the runs, with 95% intervals over the examples. Differences from the first optimizer are paired: on the same examples."),
+      h("caption", null, "Means over the runs, with 95% intervals over the examples and, if there are several, the runs. Differences from the first optimizer are paired: on the same examples."),
       h("thead", null, h("tr", null, heads.map((head, index) => h("th", { scope: "col", class: index > 0 && "number" }, head)))),
       h("tbody", null, first && h("tr", null, h("th", { scope: "row" }, "the seed"),
-        ["", score(first.seed_score), "", score(first.test_seed_score), "", "", "", "", ""].map((value) => h("td", { class: "number" }, value))), comparison.table.map(line)))),
-    withTrials.map((standing) => h("p", { class: "note" }, `${standing.optimizer} improves single answers, not the prompt: ${standing.trials.map(score).join(", ")} after each trial. Its prompt is the seed.`)));
+        ["", score(first.seed_score), "", score(first.test_seed_score), "", "", "", "", ""].map((value) => h("td", { class: "number" }, value))), comparison.table.filter((standing) => standing.trials.length === 0).map(line)))),
+    withTrials.map((standing) => h("p", { class: "note" }, `${standing.optimizer} is not ranked, since it improves single answers, not the prompt: ${standing.trials.map(score).join(", ")} after each trial.`)));
 };
 
 const runsSection = () => section("runs", "The runs",

@@ -6,7 +6,7 @@ use rand::seq::SliceRandom;
 
 use super::choices::Choices;
 use super::options::{OptionMaker, Options};
-use super::settings::Settings;
+use crate::config::{Miprov2Plan, Strength};
 use crate::data::ExampleIndex;
 use crate::data::split::Split;
 use crate::engine::ModelId;
@@ -20,20 +20,14 @@ use crate::optimize::reflection::reflectors::Reflectors;
 use crate::optimize::session::{Halt, Session};
 use crate::program::{Candidate, PoolIndex};
 
-/// The most validation examples of a trial.
-const MAX_MINIBATCH: usize = 35;
-
-/// The fewest validation examples of a trial, unless there are fewer.
+/// With the preset `small`, the fewest validation examples of a trial, unless there are fewer.
 const MIN_MINIBATCH: usize = 8;
 
-/// A trial uses one in this many of the validation examples.
+/// With the preset `small`, a trial uses one in this many of the validation examples.
 const MINIBATCH_SHARE: usize = 4;
 
-/// The trials for which the budget should have room beside one validation on all examples.
+/// With the preset `small`, the trials for which the budget should have room beside one validation on all examples.
 const AFFORDED_TRIALS: u64 = 10;
-
-/// The number of trials from one validation on all examples to the next.
-const TRIALS_PER_VALIDATION: u64 = 5;
 
 /// The idle trials in a row that end the search.
 const MAX_IDLE: usize = 20;
@@ -44,8 +38,7 @@ pub struct Miprov2 {
     seed: Candidate,
     reflectors: Reflectors,
     members: Vec<Member>,
-    /// The settings.
-    pub settings: Settings,
+    plan: Miprov2Plan,
 }
 
 /// What the trials have found.
@@ -86,31 +79,40 @@ impl Trials {
 }
 
 impl Miprov2 {
-    /// Creates a search from `seed`. `reflectors` has at least one model, with its name in the task file.
+    /// Creates a search from `seed` with the numbers of `plan`. `reflectors` has at least one model, with its name in the task file.
     #[must_use]
-    pub fn new(seed: Candidate, reflectors: Vec<(String, ModelId)>) -> Self {
+    pub fn new(seed: Candidate, reflectors: Vec<(String, ModelId)>, plan: Miprov2Plan) -> Self {
         let reflectors = Reflectors::new(reflectors);
-        Self { seed, reflectors, members: Vec::new(), settings: Settings::default() }
+        Self { seed, reflectors, members: Vec::new(), plan }
+    }
+
+    /// Returns the number of validation examples of a trial.
+    fn minibatch(&self, session: &Session<'_>) -> usize {
+        let size = session.validation_size();
+        match self.plan.preset {
+            _ if size <= self.plan.whole => size,
+            Strength::Reference => self.plan.minibatch.min(size),
+            Strength::Small => {
+                let left = session.rollouts_left().map(|left| left.saturating_sub(size as u64) / AFFORDED_TRIALS);
+                let affordable = left.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX));
+                let least = MIN_MINIBATCH.min(self.plan.minibatch);
+                (size / MINIBATCH_SHARE).min(affordable).clamp(least, self.plan.minibatch).min(size)
+            }
+        }
     }
 
     /// Makes the options and records the seed as the first combination.
     fn start_trials(&self, session: &mut Session<'_>) -> Result<Trials, Halt> {
-        let maker = OptionMaker { seed: &self.seed, reflectors: &self.reflectors, settings: &self.settings };
+        let maker = OptionMaker { seed: &self.seed, reflectors: &self.reflectors, plan: &self.plan };
         let options = maker.make(session)?;
         let mut choices = Choices::new(options.sizes());
         let seed = vec![0; options.sizes().len()];
         choices.record(&seed, self.members[0].mean());
-        let size = session.validation_size();
-        let affordable = match session.rollouts_left() {
-            Some(left) => usize::try_from(left.saturating_sub(size as u64) / AFFORDED_TRIALS).unwrap_or(MAX_MINIBATCH),
-            None => MAX_MINIBATCH,
-        };
-        let minibatch = (size / MINIBATCH_SHARE).min(affordable).clamp(MIN_MINIBATCH, MAX_MINIBATCH).min(size);
-        Ok(Trials { options, choices, minibatch, tried: BTreeMap::new(), validated: vec![seed] })
+        Ok(Trials { options, choices, minibatch: self.minibatch(session), tried: BTreeMap::new(), validated: vec![seed] })
     }
 
-    /// Runs one combination on one minibatch.
-    fn run_trial(&self, session: &mut Session<'_>, iteration: u64, trials: &mut Trials) -> Result<(), Halt> {
+    /// Runs one combination on one minibatch. If that is all validation examples, the candidate joins the pool.
+    fn run_trial(&mut self, session: &mut Session<'_>, iteration: u64, trials: &mut Trials) -> Result<(), Halt> {
         let mut random = session.random("trial", iteration);
         let combination = trials.choices.next(&mut random);
         let candidate = trials.options.candidate(session, &combination);
@@ -118,11 +120,14 @@ impl Miprov2 {
         examples.shuffle(&mut random);
         examples.truncate(trials.minibatch);
         session.log(Decision::Iteration { iteration, parents: vec![0], minibatch: Vec::new() })?;
-        if !trials.tried.contains_key(&combination) {
+        if !trials.tried.contains_key(&combination) && !trials.validated.contains(&combination) {
             let is_changed = |&module_index: &usize| candidate.0[module_index] != self.seed.0[module_index];
             let operators: Vec<(usize, Origin)> =
                 (0..candidate.0.len()).filter(is_changed).map(|module_index| (module_index, MethodStep::Tpe.into())).collect();
             joining::log_proposal(session, Proposal { iteration, number: 1, parent: PoolIndex::SEED }, &candidate, &operators)?;
+        }
+        if examples.len() == session.validation_size() {
+            return self.validate(session, iteration, trials, combination, candidate);
         }
         let rollouts = session.evaluate(Purpose::Trial, Split::Val, &candidate, &examples)?;
         let scores: Vec<Option<f64>> = rollouts.iter().map(|scored| Scored::score(scored)).collect();
@@ -141,8 +146,23 @@ impl Miprov2 {
             return Ok(());
         }
         let candidate = trials.options.candidate(session, &combination);
-        trials.validated.push(combination.clone());
-        if self.members.iter().any(|member| member.candidate == candidate) {
+        self.validate(session, iteration, trials, combination, candidate)
+    }
+
+    /// Validates a combination on all examples, unless its candidate is in the pool already.
+    fn validate(
+        &mut self,
+        session: &mut Session<'_>,
+        iteration: u64,
+        trials: &mut Trials,
+        combination: Vec<usize>,
+        candidate: Candidate,
+    ) -> Result<(), Halt> {
+        if !trials.validated.contains(&combination) {
+            trials.validated.push(combination.clone());
+        }
+        if let Some(member) = self.members.iter().find(|member| member.candidate == candidate) {
+            trials.choices.record(&combination, member.mean());
             return Ok(());
         }
         let member = joining::validate(session, &self.members, iteration, NewCandidate::child(candidate, PoolIndex::SEED, 1))?;
@@ -156,20 +176,29 @@ impl Optimizer for Miprov2 {
     fn search(&mut self, session: &mut Session<'_>) -> Result<StopReason, Halt> {
         let seed = joining::validate(session, &[], 0, NewCandidate::seed(self.seed.clone()))?;
         self.members.push(seed);
-        // Two summaries and the instructions, all of which may be asked for twice.
-        let questions = 2 * (2 + self.settings.instructions.saturating_sub(1) * open_modules(session).len());
+        // The observations with their summary, the program, the modules and the instructions, all of which may be asked for twice.
+        let open = open_modules(session).len();
+        let batches = session.train().len().div_ceil(self.plan.summary_rows).min(self.plan.summary_batches);
+        let of_module = self.plan.instructions().saturating_sub(1) + usize::from(self.plan.module_descriptions);
+        let questions = 2 * (batches + 2 + of_module * open);
+        let most_trials = self.plan.trials(open);
         if let Some(reason) = early_stop(session, &self.members, questions as u64) {
             return Ok(reason);
         }
         session.log(Decision::Iteration { iteration: 1, parents: vec![0], minibatch: Vec::new() })?;
         let mut trials = self.start_trials(session)?;
-        let cost = (trials.minibatch + session.validation_size()) as u64;
+        let is_whole = trials.minibatch == session.validation_size();
+        let cost = (trials.minibatch + if is_whole { 0 } else { session.validation_size() }) as u64;
         let (mut idle, mut improved) = (IdleIterations::new(MAX_IDLE), 1);
         for iteration in 2.. {
             // Trials ask no reflector, so a limit on reflections does not end them.
             let enough = early_stop(session, &self.members, 0).filter(|reason| *reason != StopReason::ReflectionsSpent);
             if let Some(reason) = enough {
                 return Ok(reason);
+            }
+            if most_trials.is_some_and(|most| iteration as usize > most + 1) {
+                self.validate_best(session, iteration, &mut trials)?;
+                return Ok(StopReason::TrialsDone);
             }
             if session.limits().patience.is_some_and(|patience| iteration > improved + patience) {
                 // The trials since the last validation may have found something better.
@@ -191,7 +220,7 @@ impl Optimizer for Miprov2 {
                 }
             }
             self.run_trial(session, iteration, &mut trials)?;
-            if (iteration - 1) % TRIALS_PER_VALIDATION == 0 {
+            if (iteration - 1) % self.plan.validate_every as u64 == 0 {
                 self.validate_best(session, iteration, &mut trials)?;
             }
             improved = if best_mean(&self.members) > best { iteration } else { improved };

@@ -10,6 +10,7 @@ use super::fixed_prompts::{MUTATION_PROMPTS, THINKING_STYLES};
 use super::mutation::Mutation;
 use super::population::{Birth, Population, Unit};
 use super::prompts::{change_mutation_prompts, mutation_request, task_prompt_request};
+use crate::config::PromptbreederPlan;
 use crate::data::ExampleIndex;
 use crate::evaluate::Scored;
 use crate::event::MethodStep;
@@ -18,12 +19,6 @@ use crate::optimize::reflection::demonstrations::{correct_call, take_fitting};
 use crate::optimize::reflection::instruction::max_text_tokens;
 use crate::optimize::session::Halt;
 use crate::program::{Demonstration, ModuleText};
-
-/// The probability that a changed unit gets the task prompt of another unit.
-const CROSSOVER_PROBABILITY: f64 = 0.1;
-
-/// The most worked examples of a unit.
-const MAX_DEMONSTRATIONS: usize = 3;
 
 /// The method.
 #[derive(Debug, Clone)]
@@ -43,15 +38,17 @@ pub struct Promptbreeder {
     population: Population,
 }
 
-impl Default for Promptbreeder {
-    fn default() -> Self {
+impl Promptbreeder {
+    /// Creates the method with the numbers of `plan`.
+    #[must_use]
+    pub fn new(plan: &PromptbreederPlan) -> Self {
         Self {
-            population_size: 10,
+            population_size: plan.units,
             mutations: Mutation::ALL.to_vec(),
             mutation_prompts: MUTATION_PROMPTS.map(str::to_owned).to_vec(),
-            crossover: CROSSOVER_PROBABILITY,
+            crossover: plan.crossover,
             selects: true,
-            max_demonstrations: MAX_DEMONSTRATIONS,
+            max_demonstrations: plan.demonstrations,
             population: Population::default(),
         }
     }

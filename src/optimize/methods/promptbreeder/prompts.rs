@@ -62,7 +62,7 @@ pub(super) fn change_mutation_prompts(iteration: &mut Iteration<'_, '_>, births:
         });
         indices.push(index);
     }
-    let inputs = training_data::input_values(iteration.session(), iteration.module_index);
+    let inputs = training_data::quotable(iteration.session());
     let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
     let texts = iteration
         .ask_reflector("hypermutation", &questions, &|_, _, completion| read_text(completion, &inputs).map(str::to_owned))?;

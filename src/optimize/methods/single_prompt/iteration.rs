@@ -170,7 +170,7 @@ impl<'t, 's> Iteration<'t, 's> {
             Reflection { attempt, parent, prompt, max_tokens, temperature }
         };
         let reflections: Vec<Reflection> = questions.into_iter().zip(1..).map(reflection).collect();
-        let inputs = training_data::input_values(self.session, module_index);
+        let inputs = training_data::quotable(self.session);
         let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
         let trials = &*self.trials;
         let texts = trials.reflectors.ask(self.session, self.number, "text", &reflections, &|session, _, completion| {

@@ -9,6 +9,17 @@ pub trait SinglePromptMethod {
     /// Returns the number of candidates that an iteration tries if the budget has room for them.
     fn candidates_per_iteration(&self) -> usize;
 
+    /// Returns the iterations for which each module's share of the budget should have room. Candidates are compared on fewer training
+    /// examples if it has not.
+    fn affordable_iterations(&self) -> u64 {
+        4
+    }
+
+    /// Returns the number of training examples that candidates are compared on, of `rows`; None: as many that the iterations have room.
+    fn examples(&self, _rows: usize) -> Option<usize> {
+        None
+    }
+
     /// Returns the texts whose rollouts a later iteration reads. The rollouts of other texts are dropped after each iteration.
     fn population(&self) -> Vec<&ModuleText> {
         Vec::new()

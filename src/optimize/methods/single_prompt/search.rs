@@ -26,9 +26,6 @@ const MAX_EXAMPLES: usize = 50;
 /// The training examples that candidates are compared on if the budget does not limit rollouts.
 const EXAMPLES_WITHOUT_ROLLOUT_LIMIT: usize = 16;
 
-/// The iterations for which each module's share of the budget should have room.
-const ITERATIONS_PER_MODULE: u64 = 4;
-
 /// The most candidates that are validated at the end.
 const MAX_FINALISTS: usize = 3;
 
@@ -53,16 +50,17 @@ impl<M: SinglePromptMethod> SinglePromptSearch<M> {
         Self { base: seed, method, trials: Trials::new(Reflectors::new(reflectors)), iteration: 0 }
     }
 
-    /// Draws the training examples that candidates are compared on: as many that each module's share of the budget has room for
-    /// some iterations. Returns their indices.
+    /// Draws the training examples that candidates are compared on: as many as the method wants, or as many that each module's share of
+    /// the budget has room for some iterations. Returns their indices.
     fn draw_examples(&self, session: &Session<'_>, modules: usize) -> Vec<ExampleIndex> {
-        let candidates = ITERATIONS_PER_MODULE * (modules.max(1) * self.method.candidates_per_iteration()) as u64;
+        let candidates = self.method.affordable_iterations() * (modules.max(1) * self.method.candidates_per_iteration()) as u64;
         let validation = session.validation_size() as u64;
         let affordable = match session.rollouts_left() {
             Some(left) => left.saturating_sub(validation) / candidates,
             None => EXAMPLES_WITHOUT_ROLLOUT_LIMIT as u64,
         };
-        let count = usize::try_from(affordable).unwrap_or(MAX_EXAMPLES).clamp(MIN_EXAMPLES, MAX_EXAMPLES);
+        let affordable = usize::try_from(affordable).unwrap_or(MAX_EXAMPLES).min(MAX_EXAMPLES);
+        let count = self.method.examples(session.train().len()).unwrap_or(affordable).max(MIN_EXAMPLES);
         let mut examples = ExampleIndex::all(session.train().len());
         examples.shuffle(&mut session.random("examples", 0));
         examples.truncate(count);

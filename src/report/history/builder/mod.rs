@@ -88,6 +88,10 @@ impl HistoryBuilder {
         if count != rollouts.len() {
             return Err(format!("{count} rollouts were asked for, {} are there", rollouts.len()));
         }
+        if ask.drawn {
+            // The page shows what a candidate answers, not what it might have answered.
+            return Ok(());
+        }
         let mut rollouts = rollouts.iter();
         for of in &ask.candidates {
             let run_index = self.run_index(&of.candidate);

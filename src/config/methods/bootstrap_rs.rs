@@ -1,0 +1,38 @@
+//! `[optimize.bootstrap-rs]`
+
+use serde::Serialize;
+
+use super::strength::Strength;
+use crate::config::fingerprint::Keys;
+
+/// `[optimize.bootstrap-rs]`: the numbers of `BootstrapFewShotWithRandomSearch` in dspy.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BootstrapRsPlan {
+    /// The defaults of the other keys of this table. `small` has 6 sets of at most 8 worked examples.
+    pub preset: Strength,
+    /// The number of shuffled sets. They are made after the four fixed ones: the seed, no worked examples, labelled examples, and an
+    /// unshuffled set.
+    pub sets: usize,
+    /// The most worked examples of a set that are calls of the teacher. A shuffled set has a random number of them, from 1.
+    pub bootstrapped: usize,
+    /// The most worked examples of a set, those of the teacher included. The rest are labelled training examples, as far as they fit
+    /// `max_prompt_tokens`. The teacher is shown as many.
+    pub labelled: usize,
+    /// The least score of a teacher's call that becomes a worked example, from 0 to 1; None: any score above 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
+}
+
+pub(in crate::config) static KEYS: Keys = Keys { inside: "preset sets bootstrapped labelled threshold", ..Keys::NONE };
+
+impl BootstrapRsPlan {
+    /// Returns the numbers of a preset.
+    #[must_use]
+    pub fn of(preset: Strength) -> Self {
+        let reference = Self { preset, sets: 16, bootstrapped: 4, labelled: 16, threshold: None };
+        match preset {
+            Strength::Reference => reference,
+            Strength::Small => Self { sets: 6, labelled: 8, ..reference },
+        }
+    }
+}

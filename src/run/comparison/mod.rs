@@ -1,0 +1,11 @@
+//! Compares optimizers: runs several on one task, and estimates the differences of their results.
+
+mod compared_run;
+mod entrant;
+mod runs;
+mod table;
+
+pub use compared_run::ComparedRun;
+pub use entrant::{Entrant, entrants};
+pub use runs::{Equal, Start, Terms, compare_optimizers};
+pub use table::{CurveShare, Estimate, MethodResult, table};
