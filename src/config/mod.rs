@@ -19,6 +19,7 @@ mod plan;
 mod program;
 mod read;
 mod step;
+mod used_models;
 
 pub use budget::{Auto, Budget, Rollouts};
 pub use command::CommandPlan;

@@ -130,6 +130,17 @@ pub enum Lifecycle {
         /// The stop reason.
         reason: StopReason,
     },
+    /// New rows are answered: once before the first, and again after every sub-wave.
+    Predicting {
+        /// The number of rows that are answered, those of an earlier process included.
+        done: usize,
+        /// The number of all rows.
+        of: usize,
+        /// The number of answered rows that have an error.
+        failed: usize,
+        /// The seconds until all rows are answered, at the pace so far. None before this process has answered a row.
+        seconds_left: Option<f64>,
+    },
     /// A candidate was scored on the test examples.
     Tested {
         /// The pool index of the candidate.

@@ -125,6 +125,7 @@ fn lifecycle_line(event: &Lifecycle, state: &RunState) -> Option<String> {
         Lifecycle::Resumed { records, seconds } => {
             format!("going on with a run of {records} records, {}", duration(*seconds))
         }
+        Lifecycle::Predicting { .. } => current_activity(state),
         Lifecycle::CaughtUp => format!("caught up with the journal: {}", figures(state)),
         Lifecycle::Progress { done, of, seconds } => progress_line(*done, *of, *seconds, state),
         Lifecycle::Evaluating { .. }
