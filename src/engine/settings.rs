@@ -227,6 +227,8 @@ pub struct MeasuredTuning {
     pub seconds: f64,
     /// Whether the tuning was stored in the cache folder, so that the next start need not measure it.
     pub is_kept: bool,
+    /// Whether the measurement came to its end within its limit of seconds. Otherwise the default tuning was chosen.
+    pub is_complete: bool,
 }
 
 #[cfg(test)]

@@ -74,8 +74,8 @@ pub(super) fn open(
         if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let llama = Llama::open_with_progress(&files, settings(plan), &mut on_progress)?;
-    for MeasuredTuning { model, tuning: Tuning { threads, chunk }, seconds, is_kept } in llama.measured() {
-        listener(&Lifecycle::ModelMeasured { model, threads, chunk, seconds, is_kept }.into());
+    for MeasuredTuning { model, tuning: Tuning { threads, chunk }, seconds, is_kept, is_complete } in llama.measured() {
+        listener(&Lifecycle::ModelMeasured { model, threads, chunk, seconds, is_kept, is_complete }.into());
     }
     Ok(llama)
 }

@@ -8,8 +8,7 @@ use std::path::PathBuf;
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::model::{LlamaLoraAdapter, LlamaModel};
 
-use super::model_file;
-use super::prepared::PreparedModel;
+use super::file_hash::sha256;
 use crate::engine::error::EngineError;
 use crate::engine::settings::{Adapter, ModelFile, OnLoadProgress};
 use crate::gguf::{self, Header};
@@ -38,7 +37,7 @@ impl CheckedAdapter {
         let header = gguf::read(&adapter.path).map_err(|e| file.error(format!("its adapter: {e}")))?;
         let unfit = |cause: String| file.error(format!("its adapter {} {cause}", adapter.path.display()));
         header.check_adapter_of(model).map_err(unfit)?;
-        let sha256 = model_file::sha256(file, &header, None, on_progress)?;
+        let sha256 = sha256(file, &header, None, on_progress)?;
         let path = std::fs::canonicalize(&adapter.path).unwrap_or_else(|_| adapter.path.clone());
         Ok(Self { path, scale: adapter.scale, sha256, header })
     }
@@ -57,16 +56,16 @@ pub(super) struct Adapters {
 }
 
 impl Adapters {
-    /// Loads all adapters of a model. It must have no context yet.
+    /// Loads the adapters of a model, which must have no context yet. `file` is its file, for errors.
     ///
     /// # Errors
     /// [`EngineError::Model`] if llama.cpp cannot load one.
-    pub(super) fn load(prepared: &PreparedModel, model: &mut LlamaModel) -> Result<Self, EngineError> {
+    pub(super) fn load(checked: &[CheckedAdapter], file: &ModelFile, model: &mut LlamaModel) -> Result<Self, EngineError> {
         let mut loaded = Vec::new();
-        for CheckedAdapter { path, scale, .. } in &prepared.adapters {
+        for CheckedAdapter { path, scale, .. } in checked {
             let adapter = model
                 .lora_adapter_init(path)
-                .map_err(|e| prepared.error(format!("llama.cpp cannot load its adapter {} ({e})", path.display())))?;
+                .map_err(|e| file.error(format!("llama.cpp cannot load its adapter {} ({e})", path.display())))?;
             loaded.push((adapter, *scale));
         }
         Ok(Self { loaded, current: None })

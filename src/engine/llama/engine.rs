@@ -11,6 +11,7 @@ use super::model_file::{CheckedFile, SharingKey};
 use super::model_jobs::{ModelJob, Target, divide};
 use super::prepared::PreparedModel;
 use super::prompt::ModelRequest;
+use super::tune::Measured;
 use super::worker::Worker;
 use crate::engine::completion::Completion;
 use crate::engine::error::EngineError;
@@ -131,8 +132,8 @@ impl Llama {
     pub fn measured(&self) -> Vec<MeasuredTuning> {
         let measured = |SharedModel { prepared, .. }: &SharedModel| {
             let (&tuning, &measured) = prepared.tuning.get().zip(prepared.measured.get())?;
-            let (seconds, is_kept) = (measured.seconds, measured.is_kept);
-            Some(MeasuredTuning { model: prepared.file.name.clone(), tuning, seconds, is_kept })
+            let Measured { seconds, is_kept, is_complete } = measured;
+            Some(MeasuredTuning { model: prepared.file.name.clone(), tuning, seconds, is_kept, is_complete })
         };
         self.models.iter().filter_map(measured).collect()
     }

@@ -26,6 +26,7 @@ mod decoding;
 mod deep_stack;
 mod drafter;
 mod engine;
+mod file_hash;
 mod job;
 mod model_file;
 mod model_jobs;

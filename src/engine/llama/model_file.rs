@@ -1,17 +1,17 @@
 //! Checks a model file before anything is loaded: its header, its SHA-256, and what it needs of the memory.
 
-use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use llama_cpp_2::llama_backend::LlamaBackend;
 
 use super::adapter::CheckedAdapter;
+use super::file_hash::sha256;
 use super::recoded::recoded_copy;
 use crate::engine::error::EngineError;
 use crate::engine::memory::{CacheType, Need};
-use crate::engine::settings::{GpuLayers, LoadProgress, ModelFile, OnLoadProgress, Preparation, Settings, Tuning};
-use crate::gguf::{self, Header, ModelMap};
+use crate::engine::settings::{GpuLayers, LoadProgress, ModelFile, OnLoadProgress, Settings, Tuning};
+use crate::gguf::{self, Header};
 
 /// The longest context that is set up if the task file sets none, in tokens.
 const DEFAULT_CONTEXT: usize = 8192;
@@ -170,29 +170,4 @@ fn gpu_layers(file: &ModelFile, has_gpu: bool) -> Result<Option<u32>, EngineErro
         ));
     }
     Ok(layers)
-}
-
-/// Computes the SHA-256 of the file of a header, which is that of a model or of its adapter, and compares it with the expected one.
-pub(super) fn sha256(
-    file: &ModelFile,
-    header: &Header,
-    expected: Option<&str>,
-    report: &mut OnLoadProgress<'_>,
-) -> Result<String, EngineError> {
-    let failed = |error: io::Error| file.error(format!("it cannot be read: {error}"));
-    let started = LoadProgress::Started { step: Preparation::Hashing, model: &file.name, bytes: header.file_bytes };
-    if report(started).is_break() {
-        return Err(EngineError::Interrupted);
-    }
-    let map = ModelMap::open(&header.path).map_err(failed)?;
-    let sha256 = map.sha256(failed, |_| match report(LoadProgress::Running) {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(EngineError::Interrupted),
-    })?;
-    match expected {
-        Some(expected) if expected != sha256 => Err(file.error(format!(
-            "its SHA-256 is {sha256}, and should be {expected}: it was damaged or changed; remove it and fetch or add it again"
-        ))),
-        _ => Ok(sha256),
-    }
 }

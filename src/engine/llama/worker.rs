@@ -175,7 +175,7 @@ impl ThreadModel<'_> {
             Ok(model) => model,
             Err(error) => return finished(Err(error)),
         };
-        let adapters = match Adapters::load(self.prepared, &mut model) {
+        let adapters = match Adapters::load(&self.prepared.adapters, &self.prepared.file, &mut model) {
             Ok(adapters) => adapters,
             Err(error) => return finished(Err(error)),
         };
