@@ -21,6 +21,7 @@ mod outcome;
 mod plan_findings;
 mod predict;
 mod program;
+mod resident;
 mod task;
 mod test_evaluation;
 mod try_input;
