@@ -53,7 +53,7 @@ fn an_adapter_changes_the_answers_of_its_model_alone_and_shares_the_weights() {
     let folder = tempfile::tempdir().unwrap();
     let path = adapter(folder.path(), "llama", 0);
     let plain = answer(&mut Llama::open(&[with("plain", None)], SETTINGS).unwrap(), &requests(&[0]));
-    let files = [with("plain", None), with("tuned", Some((&path, 1.0))), with("off", Some((&path, 0.0)))];
+    let files = [with("plain", None), with("tuned", Some((path.as_path(), 1.0))), with("off", Some((path.as_path(), 0.0)))];
     let mut engine = Llama::open(&files, SETTINGS).unwrap();
     let (memory, _) = engine.memory();
     assert_eq!(memory.shares.len(), 1, "one copy of the weights");
