@@ -30,6 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         context: Some(context.parse()?),
         cache: None,
         thinking: 0,
+        lora: None,
         tuning: None,
         recoded: None,
     };

@@ -55,6 +55,9 @@ fn print_diagnosis(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()>
     writeln!(out, "data      {train} train, {val} val, {test} test examples")?;
     if let Some((memory, machine)) = &diagnosis.memory {
         print_memory(memory, machine.ram, out)?;
+        if let Some(peak) = diagnosis.peak {
+            writeln!(out, "resident  {} MB at most until now, pages of the model files included", mb(peak))?;
+        }
         print_tuning(memory, diagnosis, out)?;
     }
     print_seed(diagnosis, out)?;

@@ -47,6 +47,19 @@ pub(super) enum CliError {
         /// The error of the operating system.
         cause: std::io::Error,
     },
+    /// The command has come to its end, but some rows have an error.
+    #[error("{failed} of {rows} rows have an error, which stands in their column `{column}`")]
+    FailedRows {
+        /// The number of rows with an error.
+        failed: usize,
+        /// The number of rows.
+        rows: usize,
+        /// The name of the column with the errors.
+        column: String,
+    },
+    /// The program failed on the input.
+    #[error("the program failed on this input: {0}")]
+    FailedInput(String),
     /// Writing to stdout failed.
     #[error("cannot write the output: {0}")]
     Output(std::io::Error),
@@ -65,7 +78,7 @@ impl CliError {
             Self::Config(_) | Self::Usage(_) | Self::File { .. } => 2,
             Self::Export(ExportError::NoCandidate { .. } | ExportError::AllLonger { .. }) => 2,
             Self::ModelFile(_) | Self::Gguf(_) => 4,
-            Self::Output(_) => 1,
+            Self::Output(_) | Self::FailedRows { .. } | Self::FailedInput(_) => 1,
             Self::Export(_) | Self::Report(_) => 6,
             Self::Run(error) => match error {
                 RunError::Config(_) | RunError::Plan(_) => 2,

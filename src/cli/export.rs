@@ -61,11 +61,7 @@ impl From<FormatName> for Format {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
-    let choice = match (arguments.candidate, arguments.max_prompt_tokens) {
-        (Some(index), _) => Choice::Candidate(index),
-        (None, Some(most)) => Choice::MostPromptTokens(most),
-        (None, None) => Choice::Best,
-    };
+    let choice = Choice::of_options(arguments.candidate, arguments.max_prompt_tokens);
     let mut modules = export::open(&arguments.run, choice)?;
     if let Some(wanted) = &arguments.module {
         let names = listed(modules.iter().map(|exported| &exported.module.name));

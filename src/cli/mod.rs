@@ -13,6 +13,7 @@ mod manual;
 mod models;
 mod optimize;
 mod overrides;
+mod predict;
 mod progress;
 mod report;
 mod run_folder;
@@ -20,8 +21,10 @@ mod run_folder;
 mod sandboxed;
 mod screen;
 mod spending;
+mod subject;
 mod terminal;
 mod time;
+mod try_input;
 
 #[cfg(target_os = "linux")]
 use std::ffi::OsStr;
@@ -50,6 +53,10 @@ enum CliCommand {
     Optimize(optimize::Arguments),
     /// Score a candidate on examples.
     Eval(eval::Arguments),
+    /// Answer new rows with the best prompt of a run, or with the seed of a task file. A command that was stopped goes on.
+    Predict(predict::Arguments),
+    /// Run a prompt on one input, and show each chat and each answer.
+    Try(try_input::Arguments),
     /// Write the report of a run: one HTML page that can be read offline.
     Report(report::Arguments),
     /// Compare runs on the same examples, or optimizers on a task.
@@ -74,6 +81,8 @@ impl CliCommand {
             Self::Init(arguments) => init::run(arguments, out),
             Self::Optimize(arguments) => optimize::run(arguments, out),
             Self::Eval(arguments) => eval::run(arguments, out),
+            Self::Predict(arguments) => predict::run(arguments, out),
+            Self::Try(arguments) => try_input::run(arguments, out),
             Self::Report(arguments) => report::run(arguments, out),
             Self::Compare(arguments) => compare::run(arguments, out),
             Self::Export(arguments) => export::run(arguments, out),

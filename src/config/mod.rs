@@ -20,6 +20,7 @@ mod plan;
 mod program;
 mod read;
 mod step;
+mod used_models;
 
 pub use budget::{Auto, Budget, Rollouts};
 pub use command::CommandPlan;

@@ -40,6 +40,13 @@ pub enum ModelSource {
         /// None: the model answers at once.
         #[serde(skip_serializing_if = "Option::is_none")]
         thinking: Option<u32>,
+        /// The GGUF file of an adapter (LoRA) for this model. Two names for one `gguf` may differ in it and share the weights;
+        /// None: no adapter.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        lora: Option<PathBuf>,
+        /// The number that the changes of `lora` are multiplied with; None: 1.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        lora_scale: Option<f64>,
     },
     /// The scripted engine.
     Scripted {
@@ -49,7 +56,8 @@ pub enum ModelSource {
 }
 
 /// The model files are outside: the run adds hashes of their content.
-pub(super) static KEYS: Keys = Keys { inside: "engine gpu_layers context cache thinking", outside: "gguf script", ..Keys::NONE };
+pub(super) static KEYS: Keys =
+    Keys { inside: "engine gpu_layers context cache thinking lora_scale", outside: "gguf script lora", ..Keys::NONE };
 
 /// The number of layers that are computed on a GPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -621,3 +621,29 @@ const LINES: &[&str] = &[
     "[engine]",
     "threads = 0",
 ];
+
+#[test]
+fn a_model_may_have_an_adapter() {
+    let task = |keys: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let module = "[[module]]\nname = \"m\"\ninputs = [\"q\"]\noutputs = [\"a\"]\ninstruction = \"Answer.\"\n";
+        let metric = "[metric]\nkind = \"exact\"\nfield = \"a\"\n";
+        let text = format!("[data]\ntrain = \"t.jsonl\"\n{module}{metric}[model.task]\ngguf = \"m.gguf\"\n{keys}");
+        let path = folder.path().join("gepard.toml");
+        std::fs::write(&path, text).unwrap();
+        let plan = load(&path, &[]).map_err(|error| error.to_string())?;
+        let ModelSource::Llama { lora, lora_scale, .. } = plan.models[0].source.clone() else { panic!("it is no file") };
+        Ok((lora.map(|path| path.strip_prefix(folder.path()).unwrap().to_owned()), lora_scale))
+    };
+    assert_eq!(task(""), Ok((None, None)));
+    assert_eq!(task("lora = \"a.gguf\""), Ok((Some("a.gguf".into()), None)));
+    assert_eq!(task("lora = \"a.gguf\"\nlora_scale = 2"), Ok((Some("a.gguf".into()), Some(2.0))));
+    for (keys, says) in [
+        ("lora_scale = 1", "needs `lora`, the file of an adapter"),
+        ("lora = \"a.gguf\"\nlora_scale = 1000", "must be from -100 to 100"),
+        ("lora = 3", "lora"),
+    ] {
+        let error: String = task(keys).unwrap_err();
+        assert!(error.contains(says), "{error}");
+    }
+}

@@ -76,9 +76,7 @@ impl Dataset {
                 checked.unlabelled += 1;
                 continue;
             }
-            if let Some(field) = required.fields.iter().find(|field| !example.fields.contains_key(*field)) {
-                return Err(self.unusable(index, missing_field(field, &example.fields)));
-            }
+            self.require(index, &example, &required.fields)?;
             if let Some(label) = unlabelled {
                 let value = example.fields.get(label).map_or("missing", |value| if value.is_null() { "null" } else { "empty" });
                 return Err(self.unusable(
@@ -98,6 +96,24 @@ impl Dataset {
             checked.examples.push(example);
         }
         Ok(checked)
+    }
+
+    /// Reads the row at `index`, counted from 0, which must have all `fields`.
+    ///
+    /// # Errors
+    /// [`DataError::Row`] if it cannot be read or lacks one of them.
+    pub fn get_with(&self, index: usize, fields: &[String]) -> Result<Example, DataError> {
+        let example = self.get(index)?;
+        self.require(index, &example, fields)?;
+        Ok(example)
+    }
+
+    /// Fails if the row at `index` lacks one of the fields.
+    fn require(&self, index: usize, row: &Example, fields: &[String]) -> Result<(), DataError> {
+        match fields.iter().find(|field| !row.fields.contains_key(*field)) {
+            Some(field) => Err(self.unusable(index, missing_field(field, &row.fields))),
+            None => Ok(()),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod row;
 mod source;
 pub mod split;
 mod wording;
+mod written;
 
 pub use check::{CheckedRows, Requirements, is_blank};
 pub use corpus::{Corpus, Indexing};
@@ -22,3 +23,4 @@ pub use error::DataError;
 pub use example::{Example, to_text};
 pub use index::ExampleIndex;
 pub use wording::{counted, cut_middle, listed};
+pub use written::{RowFormat, RowWriter};

@@ -9,7 +9,7 @@ pub enum Ended {
     /// The model ended it, or a stop string did.
     #[default]
     Stop,
-    /// It reached `max_tokens`.
+    /// It reached `max_tokens`, or it went in circles ([`Usage::repeated`]).
     Length,
     /// It is complete under its grammar, which allows no further token.
     Grammar,
@@ -31,6 +31,10 @@ pub struct Usage {
     /// Tokens of the reasoning alone; they are counted in `decoded` as well.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reasoned: u64,
+    /// Tokens that only repeat what stands before them, where reasoning or answer was ended because it went in circles; they are
+    /// counted in `decoded` as well. Otherwise 0. Only models that are asked to reason are ended so.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub repeated: u64,
 }
 
 /// Returns whether a count is 0. It takes a reference because serde's `skip_serializing_if` passes one.
@@ -54,6 +58,7 @@ impl std::ops::AddAssign for Usage {
         self.reused += other.reused;
         self.decoded += other.decoded;
         self.reasoned += other.reasoned;
+        self.repeated += other.repeated;
     }
 }
 

@@ -12,6 +12,7 @@ mod interface;
 pub mod llama;
 pub mod memory;
 pub mod reasoning;
+pub mod repetition;
 mod request;
 pub mod schema;
 mod scoring;

@@ -66,6 +66,21 @@ pub enum GpuLayers {
     Recorded(u32),
 }
 
+/// Returns the fingerprint's name for the SHA-256 of a model's adapter.
+#[cfg(feature = "llama")]
+pub(crate) fn lora_key(model: &str) -> String {
+    format!("model.{model}.lora.sha256")
+}
+
+/// An adapter (LoRA), which changes the weights of a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Adapter {
+    /// The GGUF file.
+    pub path: PathBuf,
+    /// The number that its changes are multiplied with.
+    pub scale: f32,
+}
+
 /// The file of one model of the plan, and how it is to be loaded.
 #[derive(Debug, Clone)]
 pub struct ModelFile {
@@ -83,6 +98,8 @@ pub struct ModelFile {
     pub cache: Option<CacheType>,
     /// The most tokens of reasoning before each answer. At 0 the model answers without reasoning.
     pub thinking: u32,
+    /// The adapter. None leaves the model as it is.
+    pub lora: Option<Adapter>,
     /// The threads and batch size of the resumed run. None chooses the fastest for this machine.
     pub tuning: Option<Tuning>,
     /// Whether the resumed run loaded a recoded copy. None loads a recoded copy where it is faster.
@@ -210,6 +227,8 @@ pub struct MeasuredTuning {
     pub seconds: f64,
     /// Whether the tuning was stored in the cache folder, so that the next start need not measure it.
     pub is_kept: bool,
+    /// Whether the measurement came to its end within its limit of seconds. Otherwise the default tuning was chosen.
+    pub is_complete: bool,
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ mod tests {
         let mut rounds = Vec::new();
         let mut generate = |requests: &[Request]| -> Result<Vec<Completion>, EngineError> {
             rounds.push(requests.len());
-            let usage = Usage { prefilled: 7, unique: 7, reused: 3, decoded: 2, reasoned: 0 };
+            let usage = Usage { prefilled: 7, unique: 7, reused: 3, decoded: 2, ..Usage::default() };
             let text = "plan: think\nnote: x\nanswer: 4";
             let answer = Completion { text: text.into(), reasoning: None, ended: Ended::Stop, usage };
             Ok(requests.iter().map(|_| answer.clone()).collect())

@@ -172,7 +172,7 @@ impl<'a> Evaluator<'a> {
 }
 
 /// Sends requests to the engine, and adds time and tokens to `cost`.
-fn generate(
+pub(super) fn generate(
     engine: &mut dyn Engine,
     requests: &[Request],
     hooks: &mut Hooks<'_>,

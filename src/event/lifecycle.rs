@@ -55,18 +55,21 @@ pub enum Lifecycle {
         /// The seconds that loading took.
         seconds: f64,
     },
-    /// The fastest threads and batch size of a model were measured, because it is new on this machine.
+    /// The fastest threads and batch size of a model were measured, because it is new on this machine. If this takes more than 60
+    /// seconds, the defaults are used.
     ModelMeasured {
         /// The name of the model in the task file.
         model: String,
-        /// The number of llama.cpp threads that was fastest.
+        /// The number of llama.cpp threads that is used.
         threads: usize,
-        /// The number of tokens in a batch that was fastest.
+        /// The number of tokens in a batch that is used.
         chunk: usize,
         /// The seconds that the measurement took.
         seconds: f64,
         /// Whether the result was stored in the cache folder, so that the next start need not measure it.
         is_kept: bool,
+        /// Whether the measurement came to its end. Otherwise threads and batch size are the defaults.
+        is_complete: bool,
     },
     /// The run directory has a journal, from which the run resumes. The events from here to [`Lifecycle::CaughtUp`] repeat
     /// what happened before.
@@ -129,6 +132,17 @@ pub enum Lifecycle {
     Stopped {
         /// The stop reason.
         reason: StopReason,
+    },
+    /// New rows are answered: once before the first, and again after every sub-wave.
+    Predicting {
+        /// The number of rows that are answered, those of an earlier process included.
+        done: usize,
+        /// The number of all rows.
+        of: usize,
+        /// The number of answered rows that have an error.
+        failed: usize,
+        /// The seconds until all rows are answered, at the pace so far. None before this process has answered a row.
+        seconds_left: Option<f64>,
     },
     /// A candidate was scored on the test examples.
     Tested {

@@ -46,8 +46,8 @@ impl Header {
         }
         if kind == "adapter" || has("adapter.") {
             return Some(
-                "is an adapter (LoRA), which changes a model and answers nothing alone; merge it into its model with \
-                 `llama-export-lora -m MODEL.gguf --lora ADAPTER.gguf -o MERGED.gguf`, and take the merged file",
+                "is an adapter (LoRA), which changes a model and answers nothing alone; take the file of its model, and name this one as \
+                 `lora` in the [model.NAME] of a task file",
             );
         }
         if kind == "imatrix" || has("imatrix.") || architecture == "imatrix" {

@@ -1,6 +1,7 @@
-//! GGUF model files: their header, vocabulary arrays and a lossless recoding of their weights, read without trusting the file
-//! and without loading the model. A damaged, shortened or foreign file gives a [`GgufError`] with its cause and a remedy.
+//! GGUF model files: their header, vocabulary arrays, whether an adapter fits a model, and a lossless recoding of their weights, read
+//! without trusting the file and without loading the model. A damaged, shortened or foreign file gives a [`GgufError`] with its cause and a remedy.
 
+mod adapter;
 mod arrays;
 mod error;
 mod file;

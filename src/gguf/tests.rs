@@ -417,3 +417,54 @@ fn q5_0_weights_are_recoded_and_all_others_copied() {
     assert_eq!(block[5] as i8, 7 - 16);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "no temporary file is left");
 }
+
+#[test]
+fn an_adapter_is_checked_against_its_model() {
+    let of = |kind: &str, architecture: &str| {
+        Made::new().text("general.type", kind).text("general.architecture", architecture).text("adapter.type", "lora")
+    };
+    let zeros = |made: Made| made.weights(4096);
+    let model = zeros(
+        Made::new()
+            .text("general.architecture", "llama")
+            .tensor("token_embd.weight", &[16, 40], 0, 0)
+            .tensor("blk.0.attn_q.weight", &[16, 8], 0, 0)
+            .tensor("blk.0.ffn_up_exps.weight", &[16, 8, 2], 0, 0),
+    );
+    let model = model.parse().unwrap();
+    let pair = |made: Made, name: &str, a: &[u64], b: &[u64], kind: u32| {
+        made.tensor(&format!("{name}.lora_a"), a, kind, 0).tensor(&format!("{name}.lora_b"), b, kind, 0)
+    };
+    let q = |made: Made| pair(made, "blk.0.attn_q.weight", &[16, 4], &[4, 8], 0);
+    let checked = |made: Made| zeros(made).parse().unwrap().check_adapter_of(&model);
+    let whole = pair(q(of("adapter", "llama")), "token_embd.weight", &[4, 40], &[4, 16], 1);
+    let whole = pair(whole, "blk.0.ffn_up_exps.weight", &[16, 4, 2], &[4, 8, 2], 0).tensor("blk.0.attn_norm.weight", &[16], 0, 0);
+    assert_eq!(checked(whole.entry("adapter.lora.alpha", 6, &8_f32.to_le_bytes())), Ok(()));
+    let adapter = || of("adapter", "llama");
+    for (made, says) in [
+        (q(of("model", "llama")), "`general.type` is not `adapter`"),
+        (q(Made::new().text("general.type", "adapter").text("general.architecture", "llama")), "is an adapter of the type ``"),
+        (q(of("adapter", "qwen3")), "is for models of the architecture `qwen3`, and this one has `llama`"),
+        (q(adapter().entry("adapter.lora.alpha", 12, &8_f64.to_le_bytes())), "`adapter.lora.alpha` that is no 32-bit number"),
+        (q(adapter().u32("adapter.lora.alpha", 8)), "`adapter.lora.alpha` that is no 32-bit number"),
+        (q(adapter().u32("adapter.alora.invocation_tokens", 8)), "is an activated adapter"),
+        (adapter(), "it has no tensors"),
+        (
+            adapter().tensor("blk.0.attn_q.weight.lora_a", &[16, 4], 0, 0),
+            "only one of the two tensors that change `blk.0.attn_q.weight`",
+        ),
+        (q(adapter()).tensor("blk.0.attn_q.weight", &[16], 0, 0), "a tensor `blk.0.attn_q.weight`, which belongs to no adapter"),
+        (pair(adapter(), "blk.1.attn_q.weight", &[16, 4], &[4, 8], 0), "`blk.1.attn_q.weight`, which this model does not have"),
+        (
+            pair(adapter(), "blk.0.attn_q.weight", &[16, 4], &[4, 9], 0),
+            "sizes [16, 4] and [4, 9] for `blk.0.attn_q.weight`, which has [16, 8]",
+        ),
+        (pair(adapter(), "blk.0.attn_q.weight", &[16, 4], &[3, 8], 0), "sizes [16, 4] and [3, 8]"),
+        (pair(adapter(), "token_embd.weight", &[16, 4], &[4, 40], 0), "for `token_embd.weight`, which has [16, 40]"),
+        (pair(adapter(), "blk.0.ffn_up_exps.weight", &[16, 4, 3], &[4, 8, 2], 0), "sizes [16, 4, 3]"),
+        (pair(adapter(), "blk.0.attn_q.weight", &[16, 4], &[4, 8], 26), "numbers of a type that no weights have"),
+    ] {
+        let error = checked(made).unwrap_err();
+        assert!(error.contains(says), "{error}");
+    }
+}

@@ -8,8 +8,10 @@ pub enum Value {
     Unsigned(u64),
     /// A signed integer of 8, 16, 32 or 64 bits.
     Signed(i64),
-    /// A floating-point number of 32 or 64 bits.
-    Float(f64),
+    /// A floating-point number of 32 bits.
+    Float(f32),
+    /// A floating-point number of 64 bits.
+    Double(f64),
     /// True or false.
     Bool(bool),
     /// A text, with U+FFFD for bytes that are not UTF-8.

@@ -256,7 +256,12 @@ fn scan(file: &File, path: &Path, fingerprint: &BTreeMap<String, String>) -> Res
 }
 
 /// Fails unless the header has the version that this program reads and the fingerprint of the plan.
-fn check_header(path: &Path, version: u32, line: &[u8], fingerprint: &BTreeMap<String, String>) -> Result<(), RunDirectoryError> {
+pub(super) fn check_header(
+    path: &Path,
+    version: u32,
+    line: &[u8],
+    fingerprint: &BTreeMap<String, String>,
+) -> Result<(), RunDirectoryError> {
     check_version(path, version)?;
     let recorded = match line::decode(line) {
         Ok(Record::Header { fingerprint, .. }) => fingerprint,

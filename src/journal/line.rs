@@ -2,9 +2,10 @@
 
 use std::io::{BufRead, Error, ErrorKind, Read, Result as IoResult};
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use super::record::{Limits, Record};
+use super::record::Limits;
 
 const BEFORE_SUM: &str = "{\"crc\":\"";
 const AFTER_SUM: &str = "\",\"record\":";
@@ -28,7 +29,7 @@ pub(super) fn read(reader: &mut impl BufRead, bytes: &mut Vec<u8>) -> IoResult<u
 }
 
 /// Returns the line of a record, with its line feed.
-pub(super) fn encode(record: &Record) -> Vec<u8> {
+pub(super) fn encode(record: &impl Serialize) -> Vec<u8> {
     // A record consists of maps with text keys, texts and finite numbers, so it always has a JSON form.
     let body = serde_json::to_vec(record).unwrap_or_default();
     let mut line = format!("{BEFORE_SUM}{:08x}{AFTER_SUM}", crc32fast::hash(&body)).into_bytes();
@@ -65,7 +66,7 @@ fn body(line: &[u8]) -> Result<&[u8], String> {
 ///
 /// # Errors
 /// What is wrong with the line.
-pub(super) fn decode(line: &[u8]) -> Result<Record, String> {
+pub(super) fn decode<T: DeserializeOwned>(line: &[u8]) -> Result<T, String> {
     serde_json::from_slice(body(line)?).map_err(unreadable)
 }
 

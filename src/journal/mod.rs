@@ -12,12 +12,14 @@
 mod file;
 mod fingerprint;
 mod line;
+mod predictions;
 mod read;
 mod record;
 mod version;
 
 pub use file::{Journal, RecordId};
 pub use fingerprint::recorded_fingerprint;
+pub use predictions::{PredictionJournal, SubWavePredictions};
 pub use read::read;
 pub use record::{CandidateExamples, Limits, Record, SubWaveRequest};
 pub use version::VERSION;

@@ -29,7 +29,9 @@ pub fn call_key(program: &Program, index: usize, text: &ModuleText, inputs: &[(S
 /// Returns `completion` as the answer to an equal call, at no cost: its whole prompt counts as reused.
 #[must_use]
 pub fn reused(completion: &Completion) -> Completion {
-    let usage = Usage { reused: completion.usage.prefilled + completion.usage.reused, ..Usage::default() };
+    let Usage { prefilled, reused, repeated, .. } = completion.usage;
+    // That it went in circles is a part of the answer.
+    let usage = Usage { reused: prefilled + reused, repeated, ..Usage::default() };
     Completion { usage, ..completion.clone() }
 }
 

@@ -182,15 +182,15 @@ fn use_tool(program: &Program, tool: &Tool, rollout: &mut Rollout, example: &Exa
 /// Returns the inputs of a step: what [`gather`] returns, with the types of the example's fields. What a module has written is text,
 /// unless the task file declares its shape.
 fn typed_inputs(program: &Program, names: &[String], rollout: &Rollout, example: &Example) -> Vec<Input> {
-    let shape = |name: &String| program.modules.iter().find_map(|module| module.shapes.get(name));
     let typed = |(name, text): (String, String)| {
-        let is_written = rollout.output(&name).is_some();
-        let value = match (is_written, shape(&name)) {
-            (true, Some(Shape::List(_) | Shape::Json(_) | Shape::Flag | Shape::Number)) => serde_json::from_str(&text).ok(),
-            (true, _) => None,
-            (false, _) => example.fields.get(&name).filter(|value| !value.is_null() && to_text(value) == text).cloned(),
+        let value = match rollout.output(&name) {
+            Some(_) => program.output_value(&name, &text),
+            None => {
+                let field = example.fields.get(&name).filter(|value| !value.is_null() && to_text(value) == text);
+                field.cloned().unwrap_or_else(|| text.into())
+            }
         };
-        Input { name, value: value.unwrap_or_else(|| text.into()) }
+        Input { name, value }
     };
     gather(program, names, rollout, example).into_iter().map(typed).collect()
 }
@@ -229,12 +229,16 @@ fn take_step(
             *value = inner;
         }
     }
+    let told = |first: String, other: Option<String>| other.map_or(first.clone(), |other| format!("{first} {other}"));
     let mut problem = parse::missing(&module.outputs, &outputs, &completion.text);
     match &completion.ended {
         Ended::Refused(reason) => problem = Some(format!("The request was refused: {reason}.")),
+        _ if completion.usage.repeated > 0 => {
+            problem = Some(told("The model repeated the same words again and again, and was ended.".into(), problem));
+        }
         Ended::Length => {
             let cut = format!("The answer was cut off after {} tokens; it must be shorter.", module.max_tokens);
-            problem = Some(problem.map_or(cut.clone(), |problem| format!("{cut} {problem}")));
+            problem = Some(told(cut, problem));
         }
         Ended::Stop | Ended::Grammar => {}
     }
@@ -292,6 +296,21 @@ mod tests {
         };
         let job = Job { candidate: &candidate, example: &example, seed: 7, temperature: None };
         run(&two_modules(), &[job], &NothingKnown, &mut generate).unwrap().remove(0)
+    }
+
+    #[test]
+    fn a_model_that_repeats_itself_is_told() {
+        let example = Example { id: "1".into(), fields: serde_json::from_str(r#"{"q": "why?"}"#).unwrap() };
+        let candidate = Candidate::new(["A.", "B."]);
+        let usage = Usage { repeated: 200, ..Usage::default() };
+        let mut generate = |requests: &[Request]| -> Result<Vec<Completion>, EngineError> {
+            Ok(requests.iter().map(|_| Completion { usage, ..answer("plan: a\nnote: b\nanswer: c") }).collect())
+        };
+        let job = Job { candidate: &candidate, example: &example, seed: 7 };
+        let rollout = run(&two_modules(), &[job], &NothingKnown, &mut generate).unwrap().remove(0);
+        let problem = rollout.steps[0].problem.as_deref();
+        assert_eq!(problem, Some("The model repeated the same words again and again, and was ended."));
+        assert_eq!(rollout.failure, None);
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::Index;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::candidate::Candidate;
 use super::flow::{Control, Flow, Next, Op};
 use super::index::ModuleIndex;
@@ -12,6 +14,7 @@ use super::render::{self, Prompt};
 use super::tools::Tool;
 use super::trace::Step;
 use crate::data::Example;
+use crate::engine::Shape;
 
 /// Modules, steps that ask no model, and the control that decides what runs next.
 #[derive(Debug, Clone)]
@@ -77,6 +80,15 @@ impl Program {
         let index = self.module_index(&step.module)?;
         let text = candidate.0.get(index)?.for_call(example, &self.reads, &step.inputs);
         Some(render::prompt(&self.modules[index], &text, &step.inputs))
+    }
+
+    /// Returns the value of an output whose text is `text`: what the JSON says if the task file declares a list, an object, a flag or
+    /// a number, otherwise the text.
+    #[must_use]
+    pub fn output_value(&self, name: &str, text: &str) -> Value {
+        let shape = self.modules.iter().find_map(|module| module.shapes.get(name));
+        let is_json = matches!(shape, Some(Shape::List(_) | Shape::Json(_) | Shape::Flag | Shape::Number));
+        serde_json::from_str(text).ok().filter(|_| is_json).unwrap_or_else(|| text.into())
     }
 
     /// Whether a module or a step writes `field`.

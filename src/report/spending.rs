@@ -193,7 +193,7 @@ mod tests {
 
     fn cost(prefilled: u64, decoded: u64, engine: f64) -> Cost {
         Cost {
-            usage: Usage { prefilled, unique: prefilled, reused: 0, decoded, reasoned: 0 },
+            usage: Usage { prefilled, unique: prefilled, decoded, ..Usage::default() },
             engine,
             metric: 0.5,
             ..Cost::default()

@@ -64,6 +64,9 @@ pub struct Summary {
     pub engine: EngineSummary,
     /// Seconds by kind of work.
     pub seconds: Seconds,
+    /// Main memory of the models and of the process that finished the run; not written for scripted models.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<MemorySummary>,
     /// Why the search ended.
     pub stopped_because: StopReason,
     /// The candidates that were validated in full and that no other such candidate beats in both score and prompt length, the
@@ -73,6 +76,15 @@ pub struct Summary {
     pub curve: Vec<CurvePoint>,
     /// The pool, in order.
     pub pool: Vec<PoolEntry>,
+}
+
+/// Bytes of main memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct MemorySummary {
+    /// What the memory plan gives to the models.
+    pub planned: u64,
+    /// The most that the process had, pages of mapped model files included; None where the system does not tell.
+    pub peak: Option<u64>,
 }
 
 /// Tokens of the search: prompt tokens, of which a beginning that the prompts of a list of requests share is counted once, and

@@ -9,6 +9,7 @@ use super::finding::{Finding, LOW};
 use super::findings;
 use super::long_rows;
 use super::plan_findings;
+use super::resident;
 use super::task::Task;
 use crate::config::Plan;
 use crate::data::Example;
@@ -32,6 +33,8 @@ pub struct Diagnosis {
     pub examples: [usize; 3],
     /// How the models share the machine's memory; None for scripted models.
     pub memory: Option<(MemoryPlan, Machine)>,
+    /// The most bytes of main memory that this process had so far; None where the system does not tell.
+    pub peak: Option<u64>,
     /// The seed's scores on the first training examples.
     pub seed: EvalResult,
     /// The best constant answer; None if the rows do not tell what an answer would be.
@@ -119,6 +122,7 @@ pub fn diagnose(plan: &Plan, hooks: &mut Hooks<'_>) -> Result<Diagnosis, RunErro
     Ok(Diagnosis {
         examples: [splits.train.len(), splits.val.len(), splits.test.len()],
         memory,
+        peak: resident::peak(),
         seed,
         constant,
         most_rollouts: budget.most_rollouts(program.modules.len(), splits.val.len()),

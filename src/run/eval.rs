@@ -80,6 +80,7 @@ impl EvalResult {
 /// # Errors
 /// [`RunError`]
 pub fn evaluate(plan: &Plan, request: &EvalRequest, hooks: &mut Hooks<'_>) -> Result<EvalResult, RunError> {
+    let plan = &plan.without_reflectors();
     let task = Task::from_plan(plan, hooks)?;
     finding::tell(&plan_findings::of_plan(plan), hooks);
     let examples = task.load_examples(request.split, request.limit, hooks)?;

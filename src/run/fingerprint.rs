@@ -8,6 +8,7 @@ use crate::config::{CommandPlan, MetricPlan, Plan, StepKind, StepPlan};
 use crate::data::split::Splits;
 use crate::engine::Engine;
 use crate::hash::sha256_hex;
+use crate::program::Program;
 
 /// Increased whenever the same plan would give other answers or scores, for example because of another layout, another way to read
 /// answers, or another metric. Runs with different numbers must not be mixed.
@@ -15,14 +16,29 @@ const BEHAVIOUR: u32 = 20;
 
 /// Returns the fingerprint of a run as pairs of names and values.
 pub(super) fn fingerprint(task: &Task<'_>, splits: &Splits, engine: &dyn Engine) -> BTreeMap<String, String> {
-    let mut pairs = task.plan.fingerprint();
+    let mut pairs = common(task.plan, task.program(), engine);
     pairs.extend(splits.hashes.iter().cloned());
-    pairs.extend(engine.fingerprint());
-    let tools = task.program().tools.iter();
-    pairs.extend(tools.filter_map(|tool| Some((format!("step.{}.sha256", tool.name), tool.action.sha256()?))));
     pairs.extend(task.start.iter().map(|start| ("start".to_owned(), start.key())));
     pairs.extend(metric_programs(&task.plan.metric));
-    pairs.extend(step_programs(task.plan));
+    pairs
+}
+
+/// Returns what the answers of a program to new rows depend on, besides candidate and rows. Metric, data and search do not count,
+/// except for the seed of answers that are drawn at random.
+pub(super) fn of_answers(plan: &Plan, program: &Program, engine: &dyn Engine) -> BTreeMap<String, String> {
+    let mut pairs = common(plan, program, engine);
+    let is_other = |key: &str| ["metric", "data", "optimize"].contains(&key.split('.').next().unwrap_or(key));
+    pairs.retain(|key, _| !is_other(key) || key == "optimize.seed");
+    pairs
+}
+
+/// Returns what the fingerprints of all commands have in common.
+fn common(plan: &Plan, program: &Program, engine: &dyn Engine) -> BTreeMap<String, String> {
+    let mut pairs = plan.fingerprint();
+    pairs.extend(engine.fingerprint());
+    let tools = program.tools.iter();
+    pairs.extend(tools.filter_map(|tool| Some((format!("step.{}.sha256", tool.name), tool.action.sha256()?))));
+    pairs.extend(step_programs(plan));
     pairs.insert("gepard".into(), format!("{} behaviour {BEHAVIOUR}", env!("CARGO_PKG_VERSION")));
     pairs
 }

@@ -9,7 +9,7 @@ use crate::config::{EnginePlan, GpuLayersPlan, ModelSource, Plan};
 use crate::engine::llama::Llama;
 use crate::engine::memory::CacheType;
 use crate::engine::settings::{
-    GpuLayers, LoadProgress, MeasuredTuning, ModelFile, RECODED, Settings, Tuning, cache_key, context_key, layers_key,
+    Adapter, GpuLayers, LoadProgress, MeasuredTuning, ModelFile, RECODED, Settings, Tuning, cache_key, context_key, layers_key,
     weights_key,
 };
 use crate::error::RunError;
@@ -21,7 +21,7 @@ use crate::models;
 fn model_files(plan: &Plan, recorded: &BTreeMap<String, String>) -> Result<Vec<ModelFile>, RunError> {
     let mut files = Vec::new();
     for model in &plan.models {
-        let ModelSource::Llama { gguf, gpu_layers, context, cache, thinking } = &model.source else {
+        let ModelSource::Llama { gguf, gpu_layers, context, cache, thinking, lora, lora_scale } = &model.source else {
             return Err(RunError::Plan(format!("model `{}` is scripted, but others are not: all must be, or none", model.name)));
         };
         let path = models::resolve(gguf, Path::new(""))?;
@@ -41,6 +41,7 @@ fn model_files(plan: &Plan, recorded: &BTreeMap<String, String>) -> Result<Vec<M
             context: context.or_else(|| recorded.get(&context_key(&model.name))?.parse().ok()),
             cache: cache.or_else(|| CacheType::from_name(recorded.get(&cache_key(&model.name))?)),
             thinking: thinking.unwrap_or(0),
+            lora: lora.clone().map(|path| Adapter { path, scale: lora_scale.unwrap_or(1.0) as f32 }),
             tuning: Tuning::from_fingerprint(recorded, &model.name),
             recoded: recorded.get(&weights_key(&model.name)).map(|weights| weights == RECODED),
         });
@@ -73,8 +74,8 @@ pub(super) fn open(
         if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let llama = Llama::open_with_progress(&files, settings(plan), &mut on_progress)?;
-    for MeasuredTuning { model, tuning: Tuning { threads, chunk }, seconds, is_kept } in llama.measured() {
-        listener(&Lifecycle::ModelMeasured { model, threads, chunk, seconds, is_kept }.into());
+    for MeasuredTuning { model, tuning: Tuning { threads, chunk }, seconds, is_kept, is_complete } in llama.measured() {
+        listener(&Lifecycle::ModelMeasured { model, threads, chunk, seconds, is_kept, is_complete }.into());
     }
     Ok(llama)
 }

@@ -1,7 +1,8 @@
-//! Runs a plan: searches for a better candidate, evaluates one, examines a task, or compares optimizers. These functions are what a
-//! user of the library calls.
+//! Runs a plan: searches for a better candidate, evaluates one, answers new rows, examines a task, or compares optimizers. These
+//! functions are what a user of the library calls.
 
 mod agreement;
+mod answering;
 mod checks;
 pub mod comparison;
 mod constant;
@@ -18,9 +19,12 @@ mod metric;
 mod optimize;
 mod outcome;
 mod plan_findings;
+mod predict;
 mod program;
+mod resident;
 mod task;
 mod test_evaluation;
+mod try_input;
 
 pub use constant::Constant;
 pub use doctor::{Diagnosis, diagnose};
@@ -29,5 +33,7 @@ pub use eval::{EvalRequest, EvalResult, evaluate};
 pub use finding::Finding;
 pub use metric::metric;
 pub use optimize::{optimize, optimize_own};
+pub use predict::{PredictRequest, PredictResult, predict};
 pub use program::program;
 pub use task::files;
+pub use try_input::{TracedStep, TriedInput, TryRequest, try_input};

@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use super::checks::notes;
+use super::engine::Opened;
 use super::finding;
 use super::fingerprint::fingerprint;
 use super::long_rows;
 use super::outcome::{self, TestScores, Tested};
 use super::plan_findings;
+use super::resident;
 use super::task::Task;
 use super::test_evaluation::Tester;
 use crate::config::Plan;
@@ -26,7 +28,7 @@ use crate::optimize::session::{Session, Spent};
 use crate::program::{Candidate, PoolIndex, Runnable};
 use crate::report::page;
 use crate::report::state::RunState;
-use crate::report::summary::Summary;
+use crate::report::summary::{MemorySummary, Summary};
 use crate::run_directory::files::{PLAN, REPORT, write_bytes};
 use crate::run_directory::{RunDirectoryError, check_usable};
 
@@ -93,7 +95,7 @@ pub(super) fn optimize_task(task: &Task<'_>, folder: &Path, hooks: &mut Hooks<'_
     finding::tell(&plan_findings::of_plan(task.plan), hooks);
     // Checked before the models are loaded, which takes time. `Journal::open` checks it again.
     check_usable(folder)?;
-    let mut engine = task.open_engine(&journal::recorded_fingerprint(folder), hooks)?.engine;
+    let Opened { mut engine, memory } = task.open_engine(&journal::recorded_fingerprint(folder), hooks)?;
     let rows: Vec<&Example> = splits.train.iter().chain(&splits.val).chain(&splits.test).collect();
     finding::tell(&long_rows::find(task.plan, task.program(), &rows, &*engine), hooks);
     let mut journal = Journal::open(folder, &fingerprint(task, &splits, &*engine))?;
@@ -103,7 +105,8 @@ pub(super) fn optimize_task(task: &Task<'_>, folder: &Path, hooks: &mut Hooks<'_
 
     let search = search(task, &splits, &mut *engine, &mut journal, hooks)?;
     let test = test(task, &splits, &search.pool, &mut *engine, &mut journal, hooks)?;
-    let summary = summarize(task, &splits, &search, test.as_ref());
+    let mut summary = summarize(task, &splits, &search, test.as_ref());
+    summary.memory = memory.map(|(plan, _)| MemorySummary { planned: plan.ram(), peak: resident::peak() });
     outcome::write(folder, task.program(), &search.pool, &summary)?;
     write_bytes(&folder.join(REPORT), page::render_run(folder)?.as_bytes())?;
     let best = &search.pool[search.pool.best()];

@@ -25,7 +25,7 @@ pub enum RunDirectoryError {
         path: PathBuf,
     },
     /// Another process has locked the run directory.
-    #[error("another gepard is working on {path}; wait until it ends, or give another --run")]
+    #[error("another gepard is working on {path}; wait until it ends, or use another directory")]
     Locked {
         /// The run directory.
         path: PathBuf,
@@ -87,6 +87,17 @@ pub enum RunDirectoryError {
     #[error("{path} holds a run of another plan; give another --run, or undo these differences:\n{}", differences.join("\n"))]
     OtherPlan {
         /// The run directory.
+        path: PathBuf,
+        /// A line for each difference.
+        differences: Vec<String>,
+    },
+    /// The folder holds answers of another program or to other rows.
+    #[error(
+        "{path} holds answers that an earlier command has paid for, and that command was another one; remove the folder, give \
+         another --output, or undo these differences:\n{}", differences.join("\n")
+    )]
+    OtherPredictions {
+        /// The folder.
         path: PathBuf,
         /// A line for each difference.
         differences: Vec<String>,

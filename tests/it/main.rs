@@ -30,6 +30,7 @@ mod optimizers;
 mod outside_metrics;
 mod own_program;
 mod pinned_run;
+mod predict;
 mod programs;
 mod report;
 mod report_size;

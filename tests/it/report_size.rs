@@ -47,7 +47,7 @@ fn scored(candidate: usize, example: usize) -> Scored {
 fn large(folder: &Path) {
     let mut journal = Journal::open(folder, &BTreeMap::new()).unwrap();
     let ids: Vec<String> = (0..300).map(|example| format!("val-{example}")).collect();
-    let usage = Usage { prefilled: 900, unique: 900, reused: 100, decoded: 400, reasoned: 0 };
+    let usage = Usage { prefilled: 900, unique: 900, reused: 100, decoded: 400, ..Usage::default() };
     for candidate in 0..200_usize {
         let elapsed = candidate as f64 * 60.0;
         let cost = Cost { usage, engine: 20.0, judge: 0.0, metric: 0.1, elapsed };

@@ -43,7 +43,7 @@ fn a_second_process_is_refused_while_the_first_works() {
     first.wait().unwrap();
     assert_eq!(code(&second), 6, "{}", err(&second));
     assert!(
-        err(&second).contains("another gepard is working on run; wait until it ends, or give another --run"),
+        err(&second).contains("another gepard is working on run; wait until it ends, or use another directory"),
         "{}",
         err(&second)
     );

@@ -6,6 +6,7 @@
 
 mod engine;
 mod hybrid;
+mod lora;
 mod models;
 mod scoring;
 mod server_export;

@@ -26,6 +26,7 @@ pub fn model_file(name: &str, path: PathBuf) -> ModelFile {
         context: None,
         cache: None,
         thinking: 0,
+        lora: None,
         tuning: None,
         recoded: None,
     }

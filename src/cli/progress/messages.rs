@@ -7,6 +7,8 @@ use gepard::engine::settings::Preparation;
 use gepard::event::{Event, Lifecycle, Purpose};
 use gepard::report::state::Activity;
 
+use crate::cli::time::duration;
+
 /// Message for events that need no earlier context. None for all other events.
 pub(super) fn message(event: &Event) -> Option<String> {
     let Event::Lifecycle(event) = event else { return None };
@@ -32,6 +34,11 @@ pub(super) fn describe(activity: &Activity) -> String {
         Activity::Indexing { corpus, bytes } => describe_indexing(corpus, *bytes),
         Activity::Evaluating { purpose, rollouts } => {
             format!("{}, {}", describe_purpose(*purpose), counted(*rollouts, "rollout"))
+        }
+        Activity::Predicting { done, of, failed, seconds_left } => {
+            let failed = if *failed > 0 { format!(", {failed} failed") } else { String::new() };
+            let left = seconds_left.map_or(String::new(), |seconds| format!(", about {} left", duration(seconds)));
+            format!("{done} of {} done{failed}{left}", counted(*of, "row"))
         }
         Activity::Diagnosing { reflector, module } => format!("`{reflector}` reads failures of `{module}`"),
         Activity::Reflecting { reflector, module, .. } => format!("`{reflector}` reflects on `{module}`"),

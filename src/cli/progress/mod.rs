@@ -99,10 +99,10 @@ impl ProgressReporter {
 
     /// Writes the plain line of an event, if it has one.
     fn print_line(&mut self, event: &Event) {
-        if Activity::begun_by(event).is_some() {
+        let is_progress = matches!(event, Event::Lifecycle(Lifecycle::Progress { .. } | Lifecycle::Predicting { .. }));
+        if Activity::begun_by(event).is_some() && !is_progress {
             self.last_line = Instant::now();
         }
-        let is_progress = matches!(event, Event::Lifecycle(Lifecycle::Progress { .. }));
         if is_progress && self.last_line.elapsed() < PROGRESS_INTERVAL {
             return;
         }

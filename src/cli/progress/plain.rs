@@ -113,18 +113,24 @@ fn lifecycle_line(event: &Lifecycle, state: &RunState) -> Option<String> {
         Lifecycle::Indexing { bytes, .. } => {
             return (*bytes >= LARGE_CORPUS_BYTES).then(|| format!("{} …", current_activity(state)));
         }
-        Lifecycle::ModelMeasured { model, threads, chunk, seconds, is_kept } => {
+        Lifecycle::ModelMeasured { model, threads, chunk, seconds, is_kept, is_complete } => {
             // The word for what was stored must stand only where something was.
             let stored =
                 if *is_kept { ", kept" } else { "; it cannot be stored beside the models, so each start measures again" };
-            format!(
-                "{threads} threads and batches of {chunk} tokens are fastest for `{model}` (measured in {seconds:.1} s{stored})"
-            )
+            let used = format!("{threads} threads and batches of {chunk} tokens");
+            match is_complete {
+                true => format!("{used} are fastest for `{model}` (measured in {seconds:.1} s{stored})"),
+                false => format!(
+                    "`{model}` was too slow to measure which threads and batch size are fastest: the defaults, {used}, are used (after \
+                     {seconds:.1} s{stored}); set `threads` and `chunk` under [engine] for others"
+                ),
+            }
         }
         Lifecycle::ModelsLoaded { seconds } => format!("models loaded in {seconds:.1} s"),
         Lifecycle::Resumed { records, seconds } => {
             format!("going on with a run of {records} records, {}", duration(*seconds))
         }
+        Lifecycle::Predicting { .. } => current_activity(state),
         Lifecycle::CaughtUp => format!("caught up with the journal: {}", figures(state)),
         Lifecycle::Progress { done, of, seconds } => progress_line(*done, *of, *seconds, state),
         Lifecycle::Evaluating { .. }
@@ -203,10 +209,12 @@ mod tests {
     #[test]
     fn a_measurement_is_kept_only_if_it_was_stored() {
         let line = |is_kept| {
-            let measured = Lifecycle::ModelMeasured { model: "task".into(), threads: 2, chunk: 256, seconds: 1.0, is_kept };
+            let (model, is_complete) = ("task".into(), is_kept);
+            let measured = Lifecycle::ModelMeasured { model, threads: 2, chunk: 256, seconds: 1.0, is_kept, is_complete };
             report(&mut RunState::default(), measured).unwrap()
         };
         assert!(line(true).ends_with("(measured in 1.0 s, kept)"), "{}", line(true));
+        assert!(line(false).contains("the defaults, 2 threads and batches of 256 tokens, are used"), "{}", line(false));
         assert!(!line(false).contains("kept") && line(false).contains("each start measures again"), "{}", line(false));
     }
 

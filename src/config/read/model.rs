@@ -26,6 +26,8 @@ pub(super) fn read_all(root: &Section<'_>, folder: &Path) -> Vec<ModelPlan> {
                     context: section.integer("context", 128..=10_000_000),
                     cache: section.choice("cache"),
                     thinking: section.integer("thinking", 1..=1_000_000),
+                    lora: section.path("lora", folder),
+                    lora_scale: read_lora_scale(&section),
                 }
             }
         };
@@ -57,6 +59,14 @@ fn read_gguf(section: &Section<'_>, folder: &Path) -> String {
         return gguf;
     }
     section.path("gguf", folder).unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn read_lora_scale(section: &Section<'_>) -> Option<f64> {
+    let scale = section.number("lora_scale", -100.0..=100.0);
+    if section.has("lora_scale") && !section.has("lora") {
+        section.problem("lora_scale", "needs `lora`, the file of an adapter");
+    }
+    scale
 }
 
 fn read_gpu_layers(section: &Section<'_>) -> GpuLayersPlan {

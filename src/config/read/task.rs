@@ -1,6 +1,5 @@
 //! Reads a whole task file.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::located::plans;
@@ -10,7 +9,6 @@ use super::tree::Table;
 use super::{data, engine, field_order, layout, metric, model, module, optimize, program, step};
 use crate::config::optimize::Frontier;
 use crate::config::plan::Plan;
-use crate::engine::ModelId;
 
 /// Reads a task file.
 pub(in crate::config) struct TaskReader<'a> {
@@ -51,20 +49,7 @@ impl TaskReader<'_> {
             root.table_or_empty("optimize").problem("frontier", message);
         }
         root.report_unknown_keys();
-        remove_unused_models(&mut plan);
+        plan.remove_unused_models();
         plan
     }
-}
-
-/// Removes the models that nothing asks, so that they are not loaded, and renumbers the references to the others.
-fn remove_unused_models(plan: &mut Plan) {
-    let used: BTreeSet<ModelId> = plan.model_refs_mut().map(|model| model.id).collect();
-    for model in plan.model_refs_mut() {
-        model.id = ModelId(used.range(..model.id).count());
-    }
-    let mut index = 0;
-    plan.models.retain(|_| {
-        index += 1;
-        used.contains(&ModelId(index - 1))
-    });
 }

@@ -15,6 +15,7 @@ use super::work::{WaveRequest, Work};
 use crate::engine::completion::{Completion, Ended, Usage};
 use crate::engine::interface::EngineProgress;
 use crate::engine::reasoning;
+use crate::engine::repetition::Repetition;
 
 impl WaveRequest for Prompt {
     type Answer = Completion;
@@ -65,6 +66,10 @@ pub(super) struct Decoder<'p> {
     reasoning: Option<String>,
     /// Tokens of the reasoning, once it has ended.
     reasoned: usize,
+    /// The tokens of the current phase, to find circles. None if the model is not asked to reason: such an answer may repeat itself.
+    repetition: Option<Repetition<LlamaToken>>,
+    /// See [`Usage::repeated`].
+    repeated: usize,
 }
 
 /// What the next token of an answer belongs to.
@@ -97,6 +102,8 @@ impl<'p> Decoder<'p> {
             phase: prompt.thinking.as_ref().map_or(Phase::Answering { decoded_before: 0 }, Phase::Thinking),
             reasoning: None,
             reasoned: 0,
+            repetition: prompt.thinking.as_ref().map(|_| Repetition::default()),
+            repeated: 0,
         }
     }
 
@@ -152,7 +159,8 @@ impl<'p> Decoder<'p> {
         };
         let from = self.bytes.len();
         self.add(token, tokenizer);
-        if self.decoded >= thinking.budget as usize || find_stop(&self.bytes, from, &[thinking.tags.close]).is_some() {
+        let is_closed = find_stop(&self.bytes, from, &[thinking.tags.close]).is_some();
+        if self.goes_in_circles(token) || self.decoded >= thinking.budget as usize || is_closed {
             self.end_reasoning(thinking, tokenizer);
         }
         Ok(Some(token))
@@ -174,6 +182,14 @@ impl<'p> Decoder<'p> {
         self.sampler = Sampler::new(&self.prompt.decoding, self.prompt.seed, self.prompt.matcher.as_deref());
         self.bytes.clear();
         self.ends.clear();
+        self.repetition = self.repetition.take().map(|_| Repetition::default());
+    }
+
+    /// Whether the phase goes in circles with a token that was drawn now. Counts the repeated tokens if so.
+    fn goes_in_circles(&mut self, token: LlamaToken) -> bool {
+        let repeated = self.repetition.as_mut().and_then(|repetition| repetition.push(token));
+        self.repeated += repeated.unwrap_or(0);
+        repeated.is_some()
     }
 
     /// Draws one token of the answer. The error is how the answer ended.
@@ -193,7 +209,7 @@ impl<'p> Decoder<'p> {
             self.bytes.truncate(end);
             return Err(Ended::Stop);
         }
-        match (is_last, self.tokens_left() == 0) {
+        match (is_last, self.goes_in_circles(token) || self.tokens_left() == 0) {
             (true, _) => Err(Ended::Grammar),
             (false, true) => Err(Ended::Length),
             (false, false) => Ok(token),
@@ -262,7 +278,8 @@ impl Work for Decoder<'_> {
         let (unasked, text) = reasoning::split(&String::from_utf8_lossy(complete));
         let before_text = complete.len().saturating_sub(text.len());
         let unasked_tokens = if unasked.is_some() { self.ends.partition_point(|&end| end <= before_text) } else { 0 };
-        let usage = Usage { decoded: self.decoded as u64, reasoned: (self.reasoned + unasked_tokens) as u64, ..chat };
+        let (decoded, reasoned) = (self.decoded as u64, (self.reasoned + unasked_tokens) as u64);
+        let usage = Usage { decoded, reasoned, repeated: self.repeated as u64, ..chat };
         Completion { text, reasoning: self.reasoning.or(unasked), ended, usage }
     }
 }

@@ -8,9 +8,10 @@ use super::cache::Sequences;
 use super::chat_tokens::render_and_tokenize;
 use super::deep_stack::on_deep_stack;
 use super::model_file::{CheckedFile, SharingKey};
-use super::model_jobs::{ModelJob, divide};
+use super::model_jobs::{ModelJob, Target, divide};
 use super::prepared::PreparedModel;
 use super::prompt::ModelRequest;
+use super::tune::Measured;
 use super::worker::Worker;
 use crate::engine::completion::Completion;
 use crate::engine::error::EngineError;
@@ -20,7 +21,7 @@ use crate::engine::request::{Message, ModelId, Request};
 use crate::engine::scoring::{ScoreAnswer, ScoreRequest};
 use crate::engine::settings::{
     LoadProgress, MeasuredTuning, ModelFile, OnLoadProgress, Preparation, RECODED, Settings, Tuning, cache_key, chunk_key,
-    context_key, layers_key, threads_key, weights_key,
+    context_key, layers_key, lora_key, threads_key, weights_key,
 };
 
 /// The engine over llama.cpp.
@@ -38,14 +39,14 @@ pub struct Llama {
 type OnProgress<'a> = dyn FnMut(EngineProgress) -> ControlFlow<()> + 'a;
 
 /// The function of a model's thread that answers a list of requests.
-type AnswerList<Q, A> = for<'p> fn(&Worker, Vec<Q>, &'p mut OnProgress<'p>) -> Result<Vec<A>, EngineError>;
+type AnswerList<Q, A> = for<'p> fn(&Worker, Vec<Q>, Option<usize>, &'p mut OnProgress<'p>) -> Result<Vec<A>, EngineError>;
 
 /// A model of the plan.
 struct PlanModel {
     /// The name in the task file.
     name: String,
-    /// The index in [`Llama::models`].
-    shared: usize,
+    /// The model in [`Llama::models`], and its adapter.
+    target: Target,
     /// The most tokens of reasoning before an answer.
     thinking: u32,
 }
@@ -92,7 +93,8 @@ impl Llama {
                     keys.len() - 1
                 }
             };
-            plan_models.push(PlanModel { name: file.name.clone(), shared, thinking: file.thinking });
+            let adapter = checked[shared].add_adapter(file, on_progress)?;
+            plan_models.push(PlanModel { name: file.name.clone(), target: Target { shared, adapter }, thinking: file.thinking });
         }
 
         let needs: Vec<Need> = checked.iter().map(|checked| checked.need.clone()).collect();
@@ -104,7 +106,7 @@ impl Llama {
             models.push(SharedModel { prepared, worker: None });
         }
         for (file, model) in files.iter().zip(&plan_models).filter(|(file, _)| file.thinking > 0) {
-            models[model.shared].prepared.check_thinking(file)?;
+            models[model.target.shared].prepared.check_thinking(file)?;
         }
 
         let mut llama = Self { plan_models, models, settings, memory, machine };
@@ -130,8 +132,8 @@ impl Llama {
     pub fn measured(&self) -> Vec<MeasuredTuning> {
         let measured = |SharedModel { prepared, .. }: &SharedModel| {
             let (&tuning, &measured) = prepared.tuning.get().zip(prepared.measured.get())?;
-            let (seconds, is_kept) = (measured.seconds, measured.is_kept);
-            Some(MeasuredTuning { model: prepared.file.name.clone(), tuning, seconds, is_kept })
+            let Measured { seconds, is_kept, is_complete } = measured;
+            Some(MeasuredTuning { model: prepared.file.name.clone(), tuning, seconds, is_kept, is_complete })
         };
         self.models.iter().filter_map(measured).collect()
     }
@@ -159,21 +161,21 @@ impl Llama {
         self.plan_models.get(model.0).ok_or_else(|| disordered("a request names no model of the plan"))
     }
 
-    /// Answers the requests of a call by `answer`, those to each loaded model together. Each has the index of its loaded model. The
+    /// Answers the requests of a call by `answer`, those to each loaded model together. Each has its target. The
     /// answers stand in the order of the requests.
     fn answer_by_model<Q, A>(
         &mut self,
-        requests: Vec<(usize, Q)>,
+        requests: Vec<(Target, Q)>,
         answer: AnswerList<Q, A>,
         progress: &mut OnProgress<'_>,
     ) -> Result<Vec<A>, EngineError> {
         let mut all: Vec<Option<A>> = requests.iter().map(|_| None).collect();
         let mut before = EngineProgress::default();
-        for ModelJob { shared, indices, requests } in divide(requests) {
+        for ModelJob { target: Target { shared, adapter }, indices, requests } in divide(requests) {
             // If models take turns, this may load gigabytes.
             let worker = self.worker(shared, &mut |_| progress(before))?;
             let mut latest = before;
-            let answers = answer(worker, requests, &mut |done| {
+            let answers = answer(worker, requests, adapter, &mut |done| {
                 latest = before + done;
                 progress(latest)
             })?;
@@ -187,7 +189,7 @@ impl Llama {
 
     /// Returns the prepared model of a model of the plan.
     fn prepared(&self, model: ModelId) -> &PreparedModel {
-        &self.models[self.plan_models[model.0].shared].prepared
+        &self.models[self.plan_models[model.0].target.shared].prepared
     }
 
     /// Returns the thread of a model, which is loaded now if it was not. If models take turns, the others are unloaded.
@@ -232,8 +234,8 @@ impl Engine for Llama {
         progress: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
     ) -> Result<Vec<Completion>, EngineError> {
         let to_model = |request: &Request| {
-            let &PlanModel { shared, thinking, .. } = self.plan_model(request.model)?;
-            Ok((shared, ModelRequest { request: request.clone(), thinking }))
+            let &PlanModel { target, thinking, .. } = self.plan_model(request.model)?;
+            Ok((target, ModelRequest { request: request.clone(), thinking }))
         };
         let requests = requests.iter().map(to_model).collect::<Result<_, EngineError>>()?;
         self.answer_by_model(requests, Worker::answer, progress)
@@ -245,7 +247,7 @@ impl Engine for Llama {
         requests: &[ScoreRequest],
         progress: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
     ) -> Result<Vec<ScoreAnswer>, EngineError> {
-        let to_model = |request: &ScoreRequest| Ok((self.plan_model(request.model)?.shared, request.clone()));
+        let to_model = |request: &ScoreRequest| Ok((self.plan_model(request.model)?.target, request.clone()));
         let requests = requests.iter().map(to_model).collect::<Result<_, EngineError>>()?;
         self.answer_by_model(requests, Worker::score, progress)
     }
@@ -272,9 +274,12 @@ impl Engine for Llama {
             ("engine.devices".to_owned(), devices().into_iter().map(|device| device.name).collect::<Vec<_>>().join(", ")),
             ("engine.sequences".to_owned(), self.settings.sequences.to_string()),
         ];
-        for PlanModel { name, shared, .. } in &self.plan_models {
-            let prepared = &self.models[*shared].prepared;
+        for PlanModel { name, target, .. } in &self.plan_models {
+            let prepared = &self.models[target.shared].prepared;
             pairs.push((format!("model.{name}.sha256"), prepared.sha256.clone()));
+            if let Some(adapter) = target.adapter.and_then(|index| prepared.adapters.get(index)) {
+                pairs.push((lora_key(name), adapter.sha256.clone()));
+            }
             let weights = if prepared.is_recoded { RECODED } else { "as stored" };
             pairs.push((weights_key(name), weights.to_owned()));
             pairs.push((context_key(name), prepared.context.to_string()));

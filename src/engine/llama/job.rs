@@ -6,6 +6,7 @@ use std::sync::mpsc::Sender;
 
 use llama_cpp_2::context::LlamaContext;
 
+use super::adapter::Adapters;
 use super::prepared::PreparedModel;
 use super::prompt::ModelRequest;
 use super::wave::{CarriedNode, Shape, Wave};
@@ -18,6 +19,8 @@ use crate::engine::scoring::{ScoreAnswer, ScoreRequest};
 /// A list of requests, and where its results are sent.
 pub(super) struct List<Q, A> {
     pub(super) requests: Vec<Q>,
+    /// The index of the adapter that answers them. None for the model as it is.
+    pub(super) adapter: Option<usize>,
     pub(super) updates: Sender<JobUpdate<A>>,
 }
 
@@ -42,13 +45,15 @@ pub(super) struct WaveState<'m> {
     pub(super) context: LlamaContext<'m>,
     /// The first node of the last list.
     pub(super) carried: CarriedNode,
+    pub(super) adapters: Adapters,
 }
 
 impl WaveState<'_> {
-    /// Answers a list of requests, some of which may be refused for a reason, and sends progress and answers.
+    /// Answers a list of requests with an adapter, some of which may be refused for a reason, and sends progress and answers.
     pub(super) fn serve<R: WaveRequest>(
         &mut self,
         requests: Vec<Result<R, String>>,
+        adapter: Option<usize>,
         updates: &Sender<JobUpdate<R::Answer>>,
         cancelled: &AtomicBool,
     ) {
@@ -60,8 +65,16 @@ impl WaveState<'_> {
                 ControlFlow::Continue(())
             }
         };
-        let result = self.answer(requests, &mut progress);
+        let result = self.use_adapter(adapter).and_then(|()| self.answer(requests, &mut progress));
         drop(updates.send(JobUpdate::Finished(result)));
+    }
+
+    /// Gives the context an adapter. The cache of another one is not carried on.
+    fn use_adapter(&mut self, adapter: Option<usize>) -> Result<(), EngineError> {
+        if self.adapters.select(&mut self.context, adapter)? {
+            self.carried = CarriedNode::default();
+        }
+        Ok(())
     }
 
     /// Answers a list of requests. Those that are refused get an answer that gives the reason.
@@ -81,7 +94,7 @@ impl WaveState<'_> {
                 Err(reason) => Some(R::refused(reason)),
             });
         }
-        let Self { prepared, shape, context, carried } = self;
+        let Self { prepared, shape, context, carried, .. } = self;
         let wave = Wave::new(context, carried, prepared.tokenizer(), *shape, &accepted, progress);
         let mut answers = wave.run()?.into_iter();
         let missing = || EngineError::Backend { doing: "ordering answers", cause: "a request was not answered".into() };

@@ -1,11 +1,13 @@
 //! The engine that runs GGUF models in this process, through llama.cpp. Only this folder names the binding's types.
 //!
 //! Each model has a thread that owns its weights and its context (`worker`). The caller's side has the vocabularies, and counts
-//! tokens with them. Models of the plan that have the same file and settings share one thread. If the memory does not hold all
+//! tokens with them. Models of the plan that have the same file and settings, but for adapter and reasoning, share one
+//! thread. If the memory does not hold all
 //! models, only one is loaded at a time.
 //!
 //! ```text
 //! engine ─► model_file ─► recoded            a file: header, hash, faster copy
+//!                      ─► adapter            adapters: checked, loaded, chosen for each list of requests
 //!        ─► prepared                         vocabulary and chat template
 //!        ─► worker ─► tune                   threads and batch size
 //!                  ─► prompt, scoring        requests for answers and for scores, as tokens
@@ -14,6 +16,7 @@
 //! ```
 
 mod active;
+mod adapter;
 mod backend;
 mod batch;
 mod cache;
@@ -23,6 +26,7 @@ mod decoding;
 mod deep_stack;
 mod drafter;
 mod engine;
+mod file_hash;
 mod job;
 mod model_file;
 mod model_jobs;

@@ -1,16 +1,17 @@
 //! Checks a model file before anything is loaded: its header, its SHA-256, and what it needs of the memory.
 
-use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use llama_cpp_2::llama_backend::LlamaBackend;
 
+use super::adapter::CheckedAdapter;
+use super::file_hash::sha256;
 use super::recoded::recoded_copy;
 use crate::engine::error::EngineError;
 use crate::engine::memory::{CacheType, Need};
-use crate::engine::settings::{GpuLayers, LoadProgress, ModelFile, OnLoadProgress, Preparation, Settings, Tuning};
-use crate::gguf::{self, Header, ModelMap};
+use crate::engine::settings::{GpuLayers, LoadProgress, ModelFile, OnLoadProgress, Settings, Tuning};
+use crate::gguf::{self, Header};
 
 /// The longest context that is set up if the task file sets none, in tokens.
 const DEFAULT_CONTEXT: usize = 8192;
@@ -49,6 +50,8 @@ pub(super) struct CheckedFile {
     pub(super) sha256: String,
     /// What the model needs of the memory.
     pub(super) need: Need,
+    /// The adapters of the models of the plan that share this one.
+    pub(super) adapters: Vec<CheckedAdapter>,
 }
 
 impl CheckedFile {
@@ -76,7 +79,7 @@ impl CheckedFile {
             }
             flow
         };
-        let sha256 = sha256(file, &header, &mut report)?;
+        let sha256 = sha256(file, &header, file.expected_sha256.as_deref(), &mut report)?;
         let folder = settings.cache_folder.as_deref().filter(|_| gpu_layers == Some(0) && file.recoded != Some(false));
         let copy = folder.and_then(|folder| recoded_copy(&file.name, &header, &sha256, folder, &mut report));
         if flow.is_break() {
@@ -93,7 +96,28 @@ impl CheckedFile {
             need.weights = copy.file_bytes.saturating_sub(copy.data_start);
         }
         let weights = copy.unwrap_or_else(|| file.path.clone());
-        Ok(Self { file: file.clone(), weights, header, sha256, need })
+        Ok(Self { file: file.clone(), weights, header, sha256, need, adapters: Vec::new() })
+    }
+
+    /// Checks the adapter of `file`, a model of the plan that shares this one, and adds it to what is loaded. Returns its index; None if
+    /// it has none.
+    ///
+    /// # Errors
+    /// Those of [`CheckedAdapter::open`].
+    pub(super) fn add_adapter(
+        &mut self,
+        file: &ModelFile,
+        on_progress: &mut OnLoadProgress<'_>,
+    ) -> Result<Option<usize>, EngineError> {
+        let Some(adapter) = &file.lora else { return Ok(None) };
+        let checked = CheckedAdapter::open(file, adapter, &self.header, on_progress)?;
+        let same = |other: &CheckedAdapter| other.path == checked.path && other.scale == checked.scale;
+        if let Some(index) = self.adapters.iter().position(same) {
+            return Ok(Some(index));
+        }
+        self.need.weights = self.need.weights.saturating_add(checked.bytes());
+        self.adapters.push(checked);
+        Ok(Some(self.adapters.len() - 1))
     }
 }
 
@@ -146,24 +170,4 @@ fn gpu_layers(file: &ModelFile, has_gpu: bool) -> Result<Option<u32>, EngineErro
         ));
     }
     Ok(layers)
-}
-
-/// Computes the SHA-256 of a file and compares it with the expected one.
-fn sha256(file: &ModelFile, header: &Header, report: &mut OnLoadProgress<'_>) -> Result<String, EngineError> {
-    let failed = |error: io::Error| file.error(format!("it cannot be read: {error}"));
-    let started = LoadProgress::Started { step: Preparation::Hashing, model: &file.name, bytes: header.file_bytes };
-    if report(started).is_break() {
-        return Err(EngineError::Interrupted);
-    }
-    let map = ModelMap::open(&file.path).map_err(failed)?;
-    let sha256 = map.sha256(failed, |_| match report(LoadProgress::Running) {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(EngineError::Interrupted),
-    })?;
-    match &file.expected_sha256 {
-        Some(expected) if *expected != sha256 => Err(file.error(format!(
-            "its SHA-256 is {sha256}, and should be {expected}: it was damaged or changed; remove it and fetch or add it again"
-        ))),
-        _ => Ok(sha256),
-    }
 }

@@ -27,11 +27,15 @@ impl RowPadding {
     /// The padding for types of weights for which only a single row has another kernel.
     const PLAIN_TYPES: Self = Self { least: 2, multiple: 1 };
 
-    /// Chooses the padding for the weights of a file.
-    pub(super) fn for_weights(header: &Header) -> Self {
+    /// Chooses the padding for the weights of a model and of its adapters.
+    pub(super) fn for_weights<'h>(headers: impl IntoIterator<Item = &'h Header>) -> Self {
         // F32, F16, Q4_1, Q5_0, Q5_1, Q8_0 and BF16 are neither repacked nor tiled on this architecture.
         let is_plain = |kind: TensorType| cfg!(target_arch = "x86_64") && [0, 1, 3, 6, 7, 8, 30].contains(&kind.0);
-        if header.tensors.iter().all(|tensor| is_plain(tensor.kind)) { Self::PLAIN_TYPES } else { Self::ANY_TYPE }
+        if headers.into_iter().flat_map(|header| &header.tensors).all(|tensor| is_plain(tensor.kind)) {
+            Self::PLAIN_TYPES
+        } else {
+            Self::ANY_TYPE
+        }
     }
 
     /// Computes the padding of a batch of `rows`, of which the logits of `with_logits` are needed. To pad the rows with logits,

@@ -12,6 +12,7 @@ use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::vocab::LlamaVocab;
 use llguidance::{Matcher, ParserFactory};
 
+use super::adapter::CheckedAdapter;
 use super::model_file::CheckedFile;
 use super::padding::RowPadding;
 use super::tokenizer::Tokenizer;
@@ -53,6 +54,8 @@ pub(super) struct PreparedModel {
     pub(super) measured: OnceLock<Measured>,
     /// The model file and its settings.
     pub(super) file: ModelFile,
+    /// The adapters of the models of the plan that share this one.
+    pub(super) adapters: Vec<CheckedAdapter>,
     /// The file that the weights are loaded from.
     weights: PathBuf,
     /// The text of the token for the beginning of text. It is empty if the model has none.
@@ -113,12 +116,16 @@ impl PreparedModel {
             cache: share.cache,
             sha256: checked.sha256,
             gpu_layers: share.gpu_layers,
-            padding: (share.gpu_layers == 0).then(|| RowPadding::for_weights(&checked.header)),
+            padding: (share.gpu_layers == 0).then(|| {
+                let adapters = checked.adapters.iter().map(|adapter| &adapter.header);
+                RowPadding::for_weights(adapters.chain([&checked.header]))
+            }),
             is_recoded: checked.weights != checked.file.path,
             weight_bytes: share.weights.max(1),
             tuning: OnceLock::new(),
             measured: OnceLock::new(),
             file: checked.file,
+            adapters: checked.adapters,
             weights: checked.weights,
             bos,
             tag_tokens,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::llama_batch::LlamaBatch;
@@ -20,6 +20,9 @@ use crate::whole_file;
 
 /// The record of measured tunings, in the cache folder.
 const RECORD: &str = "tuned.json";
+
+/// The time that a measurement may take. On a slower machine or with a larger model the usual tuning is chosen.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// The share of the time by which a tuning must be faster than the usual one to replace it. Smaller differences are noise.
 const LEAST_GAIN: f64 = 0.1;
@@ -54,6 +57,17 @@ pub(super) struct Measured {
     pub(super) seconds: f64,
     /// Whether the result was written into the record, so that the next start need not measure.
     pub(super) is_kept: bool,
+    /// Whether it came to its end within the limit. Otherwise the usual tuning was chosen.
+    pub(super) is_complete: bool,
+}
+
+/// Why a measurement has no result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stopped {
+    /// It was cancelled, or llama.cpp failed.
+    Failed,
+    /// The limit was reached.
+    TimeUp,
 }
 
 impl From<Tuning> for ChosenTuning {
@@ -95,13 +109,17 @@ fn look_up_or_measure(
     on_measure();
     let started = Instant::now();
     // The cause of a failed measurement is not reported here: creating the context fails for the same cause.
-    let Some(tuning) = Measurement::new(model, cancelled).and_then(|measurement| measurement.fastest()) else {
-        return usual().into();
+    let fastest = Measurement::new(model, cancelled, started + LIMIT).and_then(|measurement| measurement.fastest());
+    let (tuning, is_complete) = match fastest {
+        Ok(tuning) => (tuning, true),
+        // It is kept, so that the next start does not take as long again.
+        Err(Stopped::TimeUp) => (usual(), false),
+        Err(Stopped::Failed) => return usual().into(),
     };
     let seconds = started.elapsed().as_secs_f64();
     tunings.insert(key, tuning);
     let is_kept = record.is_some_and(|record| write_record(&record, &tunings));
-    ChosenTuning { tuning, measured: Some(Measured { seconds, is_kept }) }
+    ChosenTuning { tuning, measured: Some(Measured { seconds, is_kept, is_complete }) }
 }
 
 /// Returns the name of a measurement in the record: the weights, where they are, the machine and the kernels.
@@ -139,10 +157,17 @@ fn write_record(record: &Path, tunings: &BTreeMap<String, Tuning>) -> bool {
     fs::create_dir_all(folder).is_ok() && whole_file::write(record, &bytes).is_ok()
 }
 
+/// Drops the cause of a failure, which creating the context of the engine will report.
+fn failed<E>(_: E) -> Stopped {
+    Stopped::Failed
+}
+
 /// Times work like that of a small sub-wave.
 struct Measurement<'a> {
     model: &'a TunedModel<'a>,
     cancelled: &'a AtomicBool,
+    /// When the limit is reached.
+    deadline: Instant,
     /// Tokens of the prompt that is computed: [`LONG_PROMPT`], or [`SHORT_PROMPT`] if the model is slow.
     prompt: i32,
 }
@@ -169,15 +194,15 @@ const MAX_SECONDS: f64 = 2.0;
 impl<'a> Measurement<'a> {
     /// Chooses the prompt by the speed of the model, so that one timing takes about two seconds, or as long as the short prompt
     /// does. The first timing only reads the weights into memory.
-    fn new(model: &'a TunedModel<'a>, cancelled: &'a AtomicBool) -> Option<Self> {
-        let short = Self { model, cancelled, prompt: SHORT_PROMPT };
+    fn new(model: &'a TunedModel<'a>, cancelled: &'a AtomicBool, deadline: Instant) -> Result<Self, Stopped> {
+        let short = Self { model, cancelled, deadline, prompt: SHORT_PROMPT };
         short.seconds(usual())?;
         let seconds = short.seconds(usual())? * f64::from(LONG_PROMPT / SHORT_PROMPT);
-        Some(if seconds < MAX_SECONDS { Self { prompt: LONG_PROMPT, ..short } } else { short })
+        Ok(if seconds < MAX_SECONDS { Self { prompt: LONG_PROMPT, ..short } } else { short })
     }
 
-    /// Returns the usual tuning, or one that is clearly faster. None if nothing could be measured.
-    fn fastest(&self) -> Option<Tuning> {
+    /// Returns the usual tuning, or one that is clearly faster.
+    fn fastest(&self) -> Result<Tuning, Stopped> {
         let usual = usual();
         let physical = sysinfo::System::physical_core_count().unwrap_or(usual.threads).min(usual.threads).max(1);
         let mut best = Timed { tuning: usual, seconds: self.seconds(usual)?.min(self.seconds(usual)?) };
@@ -189,55 +214,64 @@ impl<'a> Measurement<'a> {
         if self.prompt == LONG_PROMPT {
             best = self.better(best, Tuning { chunk: usual.chunk / 2, ..best.tuning })?;
         }
-        Some(best.tuning)
+        Ok(best.tuning)
     }
 
     /// Returns the other tuning if it is clearly faster than the best one twice, with the longer of the two times; otherwise the
     /// best one.
-    fn better(&self, best: Timed, other: Tuning) -> Option<Timed> {
+    fn better(&self, best: Timed, other: Tuning) -> Result<Timed, Stopped> {
         let mut slowest: f64 = 0.0;
         for _ in 0..2 {
             slowest = slowest.max(self.seconds(other)?);
             if slowest > best.seconds * (1.0 - LEAST_GAIN) {
-                return Some(best);
+                return Ok(best);
             }
         }
-        Some(Timed { tuning: other, seconds: slowest })
+        Ok(Timed { tuning: other, seconds: slowest })
     }
 
-    /// Returns the seconds for computing the prompt, and then one step of decoding for every 64 of its tokens. None if it could
-    /// not be measured or was cancelled.
-    fn seconds(&self, tuning: Tuning) -> Option<f64> {
-        if self.cancelled.load(Ordering::Relaxed) {
-            return None;
+    /// Fails if the measurement was cancelled or its limit is reached. This is asked before each batch.
+    fn check(&self) -> Result<(), Stopped> {
+        match (self.cancelled.load(Ordering::Relaxed), Instant::now() >= self.deadline) {
+            (true, _) => Err(Stopped::Failed),
+            (false, true) => Err(Stopped::TimeUp),
+            (false, false) => Ok(()),
         }
+    }
+
+    /// Returns the seconds for computing the prompt, and then one step of decoding for every 64 of its tokens.
+    fn seconds(&self, tuning: Tuning) -> Result<f64, Stopped> {
+        self.check()?;
         let TunedModel { backend, model, gpu_layers, has_latent_attention, .. } = *self.model;
-        let cells = usize::try_from(self.prompt + SEQUENCES * self.prompt / SHORT_PROMPT).ok()?.next_multiple_of(256);
-        let size = ContextSize { cells, sequences: usize::try_from(SEQUENCES).ok()?, tuning };
-        let params = size.params(CacheTypes::new(CacheType::F16, gpu_layers, has_latent_attention), gpu_layers).ok()?;
-        let mut context = model.new_context(backend, params).ok()?;
+        let cells = usize::try_from(self.prompt + SEQUENCES * self.prompt / SHORT_PROMPT).map_err(failed)?.next_multiple_of(256);
+        let size = ContextSize { cells, sequences: usize::try_from(SEQUENCES).map_err(failed)?, tuning };
+        let params =
+            size.params(CacheTypes::new(CacheType::F16, gpu_layers, has_latent_attention), gpu_layers).map_err(failed)?;
+        let mut context = model.new_context(backend, params).map_err(failed)?;
         let mut batch = LlamaBatch::new(tuning.chunk, 1);
         let vocabulary = model.n_vocab().max(2);
         let token = |n: i32| LlamaToken(n.wrapping_mul(7919).rem_euclid(vocabulary));
         let started = Instant::now();
         let positions: Vec<i32> = (0..self.prompt).collect();
         for chunk in positions.chunks(tuning.chunk) {
+            self.check()?;
             batch.clear();
             for &position in chunk {
-                batch.add(token(position), position, &[0], position + 1 == self.prompt).ok()?;
+                batch.add(token(position), position, &[0], position + 1 == self.prompt).map_err(failed)?;
             }
-            context.decode(&mut batch).ok()?;
+            context.decode(&mut batch).map_err(failed)?;
         }
         for step in 0..self.prompt / SHORT_PROMPT {
+            self.check()?;
             batch.clear();
             for sequence in 0..SEQUENCES {
                 let position = if sequence == 0 { self.prompt + step } else { step };
-                batch.add(token(sequence + step), position, &[sequence], true).ok()?;
+                batch.add(token(sequence + step), position, &[sequence], true).map_err(failed)?;
             }
-            context.decode(&mut batch).ok()?;
+            context.decode(&mut batch).map_err(failed)?;
         }
         context.synchronize();
-        Some(started.elapsed().as_secs_f64())
+        Ok(started.elapsed().as_secs_f64())
     }
 }
 

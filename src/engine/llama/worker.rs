@@ -11,6 +11,7 @@ use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::model::LlamaModel;
 
+use super::adapter::Adapters;
 use super::cache::Sequences;
 use super::context::{CacheTypes, ContextSize};
 use super::deep_stack::STACK_BYTES;
@@ -93,7 +94,7 @@ impl Worker {
         }
     }
 
-    /// Answers a list of requests to this model. The completions stand in the order of the requests.
+    /// Answers a list of requests to this model with an adapter. The completions stand in the order of the requests.
     ///
     /// # Errors
     /// [`EngineError::Interrupted`] if `progress` breaks off, [`EngineError::Gone`] if the thread has ended, and
@@ -101,33 +102,36 @@ impl Worker {
     pub(super) fn answer(
         &self,
         requests: Vec<ModelRequest>,
+        adapter: Option<usize>,
         progress: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
     ) -> Result<Vec<Completion>, EngineError> {
-        self.run(requests, Job::Answer, progress)
+        self.run(requests, adapter, Job::Answer, progress)
     }
 
-    /// Scores a list of requests to this model. The answers stand in the order of the requests.
+    /// Scores a list of requests to this model with an adapter. The answers stand in the order of the requests.
     ///
     /// # Errors
     /// Those of [`Worker::answer`].
     pub(super) fn score(
         &self,
         requests: Vec<ScoreRequest>,
+        adapter: Option<usize>,
         progress: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
     ) -> Result<Vec<ScoreAnswer>, EngineError> {
-        self.run(requests, Job::Score, progress)
+        self.run(requests, adapter, Job::Score, progress)
     }
 
     /// Sends a list of requests to the thread, and waits for the answers.
     fn run<Q, A>(
         &self,
         requests: Vec<Q>,
+        adapter: Option<usize>,
         job: impl Fn(List<Q, A>) -> Job,
         progress: &mut dyn FnMut(EngineProgress) -> ControlFlow<()>,
     ) -> Result<Vec<A>, EngineError> {
         self.cancelled.store(false, Ordering::Relaxed);
         let (updates, inbox) = channel();
-        let job = job(List { requests, updates });
+        let job = job(List { requests, adapter, updates });
         self.jobs.as_ref().ok_or(EngineError::Gone)?.send(job).map_err(|_| EngineError::Gone)?;
         let mut latest = EngineProgress::default();
         loop {
@@ -167,8 +171,12 @@ impl ThreadModel<'_> {
     /// Loads the model, reports that, and answers jobs until the other end of `jobs` is dropped.
     fn load_and_answer(&self, cancelled: &Arc<AtomicBool>, updates: &Sender<LoadUpdate>, jobs: &Receiver<Job>) {
         let finished = |result| drop(updates.send(LoadUpdate::Finished(result)));
-        let model = match self.prepared.load_weights(self.backend, cancelled) {
+        let mut model = match self.prepared.load_weights(self.backend, cancelled) {
             Ok(model) => model,
+            Err(error) => return finished(Err(error)),
+        };
+        let adapters = match Adapters::load(&self.prepared.adapters, &self.prepared.file, &mut model) {
+            Ok(adapters) => adapters,
             Err(error) => return finished(Err(error)),
         };
         let tuning = *self.prepared.tuning.get_or_init(|| self.choose_tuning(&model, cancelled, updates));
@@ -190,17 +198,17 @@ impl ThreadModel<'_> {
             // Wrong drafts would have to be cut off.
             drafts: self.settings.drafts && !self.prepared.has_state,
         };
-        let mut state = WaveState { prepared: self.prepared, shape, context, carried: CarriedNode::default() };
+        let mut state = WaveState { prepared: self.prepared, shape, context, carried: CarriedNode::default(), adapters };
         while let Ok(job) = jobs.recv() {
             match job {
-                Job::Answer(List { requests, updates }) => {
+                Job::Answer(List { requests, adapter, updates }) => {
                     let mut matchers = Matchers::new();
                     let prompts = requests.iter().map(|request| Prompt::new(self.prepared, request, &mut matchers));
-                    state.serve(prompts.collect(), &updates, cancelled);
+                    state.serve(prompts.collect(), adapter, &updates, cancelled);
                 }
-                Job::Score(List { requests, updates }) => {
+                Job::Score(List { requests, adapter, updates }) => {
                     let prompts = requests.iter().map(|request| ScorePrompt::new(self.prepared, request));
-                    state.serve(prompts.collect(), &updates, cancelled);
+                    state.serve(prompts.collect(), adapter, &updates, cancelled);
                 }
             }
         }

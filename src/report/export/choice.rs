@@ -21,6 +21,17 @@ pub enum Choice {
 }
 
 impl Choice {
+    /// Returns the choice of two options of which at most one is given: a pool index, or the most prompt tokens. Without both it is
+    /// the best candidate.
+    #[must_use]
+    pub fn of_options(candidate: Option<usize>, most_prompt_tokens: Option<usize>) -> Self {
+        match (candidate, most_prompt_tokens) {
+            (Some(index), _) => Self::Candidate(index),
+            (None, Some(most)) => Self::MostPromptTokens(most),
+            (None, None) => Self::Best,
+        }
+    }
+
     /// Returns the name of the file that has the candidate.
     pub(super) fn file(self) -> &'static str {
         match self {

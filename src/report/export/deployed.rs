@@ -1,7 +1,7 @@
 //! A module of a finished run, with everything that an export needs of it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::ExportError;
 use crate::config::{ModelSource, Plan};
@@ -30,6 +30,8 @@ pub struct Deployed {
     pub context: usize,
     /// The most tokens of reasoning before an answer; 0 if the model does not reason.
     pub thinking: u32,
+    /// The file of the model's adapter (LoRA) and its scale. None if it has none.
+    pub lora: Option<(PathBuf, f64)>,
     /// The chat that is sent, with a placeholder for the text of each field. If the last message is of the assistant, it is the
     /// beginning of the answer.
     pub messages: Vec<Message>,
@@ -44,7 +46,7 @@ impl Deployed {
     pub(super) fn new(plan: &Plan, module: Module, text: ModuleText, fingerprint: &BTreeMap<String, String>) -> Self {
         let model = plan.models.get(module.model.0);
         let source = match model.map(|model| (&model.name, &model.source)) {
-            Some((name, ModelSource::Llama { gguf, context, thinking, .. })) => {
+            Some((name, ModelSource::Llama { gguf, context, thinking, lora, lora_scale, .. })) => {
                 let context = context.or_else(|| fingerprint.get(&context_key(name))?.parse().ok());
                 let path = models::resolve(gguf, Path::new("")).map(|path| path.to_string_lossy().into_owned());
                 DeployedModel {
@@ -52,6 +54,7 @@ impl Deployed {
                     is_scripted: false,
                     context: context.unwrap_or(DEFAULT_CONTEXT),
                     thinking: thinking.unwrap_or(0),
+                    lora: lora.clone().map(|path| (path, lora_scale.unwrap_or(1.0))),
                 }
             }
             Some((name, ModelSource::Scripted { .. })) => DeployedModel::scripted(name),
@@ -68,6 +71,7 @@ impl Deployed {
             is_scripted: source.is_scripted,
             context: source.context,
             thinking: source.thinking,
+            lora: source.lora,
             messages,
             placeholders,
             grammar,
@@ -106,6 +110,18 @@ impl Deployed {
                 "`{}` was measured with at most {} tokens of reasoning before an answer: this bound is not in it, nor is the part of \
                  the chat that follows the reasoning",
                 self.module.name, self.thinking
+            )
+        })
+    }
+
+    /// Returns the note on the model's adapter, which no form has; None if it has none.
+    pub(super) fn lora_note(&self) -> Option<String> {
+        self.lora.as_ref().map(|(path, scale)| {
+            let path = path.display();
+            format!(
+                "`{}` was measured with the adapter {path} at the scale {scale}, which is not in it: give it to the server, too \
+                 (llama-server: `--lora-scaled {path}:{scale}`; a Modelfile: `ADAPTER {path}`)",
+                self.module.name
             )
         })
     }
@@ -163,11 +179,12 @@ struct DeployedModel {
     is_scripted: bool,
     context: usize,
     thinking: u32,
+    lora: Option<(PathBuf, f64)>,
 }
 
 impl DeployedModel {
     fn scripted(name: &str) -> Self {
-        Self { name: name.to_owned(), is_scripted: true, context: DEFAULT_CONTEXT, thinking: 0 }
+        Self { name: name.to_owned(), is_scripted: true, context: DEFAULT_CONTEXT, thinking: 0, lora: None }
     }
 }
 

@@ -30,8 +30,8 @@ type ModuleWriter = fn(&Deployed) -> Result<ModuleExport, ExportError>;
 /// # Errors
 /// [`ExportError::Form`] if the form would change a text, or if the text chooses its demonstrations for each call.
 pub fn files(modules: &[Deployed], format: Format) -> Result<Vec<ExportFile>, ExportError> {
-    let for_each = |extension: &str, write: ModuleWriter| {
-        let file = |one: &Deployed| {
+    let for_each = |extension: &str, write: ModuleWriter| -> Result<Vec<ExportFile>, ExportError> {
+        let file = |one: &Deployed| -> Result<ExportFile, ExportError> {
             let ModuleExport { content, notes } = write(one)?;
             Ok(ExportFile { name: format!("{}.{extension}", one.module.name), content, notes })
         };
@@ -40,7 +40,7 @@ pub fn files(modules: &[Deployed], format: Format) -> Result<Vec<ExportFile>, Ex
     if format != Format::Text {
         modules.iter().try_for_each(Deployed::require_fixed_prompt)?;
     }
-    match format {
+    let mut files: Vec<ExportFile> = match format {
         Format::Text => {
             for_each("txt", |one| Ok(ModuleExport { content: plain::text(one), notes: one.nearest_note().into_iter().collect() }))
         }
@@ -49,5 +49,13 @@ pub fn files(modules: &[Deployed], format: Format) -> Result<Vec<ExportFile>, Ex
         Format::LlamaServer => for_each("txt", |one| Ok(request::llama_server(one))),
         Format::Json => Ok(vec![plain::json(modules)]),
         Format::Dspy => Ok(vec![dspy::state(modules)?]),
+    }?;
+    // A form with one file for each module has them in the order of the modules.
+    let is_whole = files.len() < modules.len();
+    for (index, note) in modules.iter().enumerate().filter_map(|(index, one)| Some((index, one.lora_note()?))) {
+        if let Some(file) = files.get_mut(if is_whole { 0 } else { index }) {
+            file.notes.push(note);
+        }
     }
+    Ok(files)
 }

@@ -21,7 +21,7 @@ pub use deployed::Deployed;
 pub use error::ExportError;
 pub use file::ExportFile;
 pub use format::{Format, files};
-pub use open::open;
+pub use open::{candidate, open};
 
 #[cfg(test)]
 mod tests;

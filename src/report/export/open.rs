@@ -7,7 +7,7 @@ use super::deployed::Deployed;
 use super::error::ExportError;
 use crate::config;
 use crate::journal;
-use crate::program::ModuleText;
+use crate::program::{Candidate, ModuleText};
 use crate::report::best::braced_fields;
 use crate::run_directory::files::PLAN;
 
@@ -33,4 +33,13 @@ pub fn open(folder: &Path, choice: Choice) -> Result<Vec<Deployed>, ExportError>
         deployed.push(one);
     }
     Ok(deployed)
+}
+
+/// Returns a candidate of the finished run in `folder`.
+///
+/// # Errors
+/// [`ExportError`]; [`ExportError::Differs`] if the candidate's chat cannot be rendered again.
+pub fn candidate(folder: &Path, choice: Choice) -> Result<Candidate, ExportError> {
+    let text = |deployed: Deployed| ModuleText { layout: Some(deployed.module.layout), ..deployed.text };
+    Ok(Candidate(open(folder, choice)?.into_iter().map(text).collect()))
 }

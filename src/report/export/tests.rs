@@ -23,6 +23,7 @@ fn deployed(module: Module, text: ModuleText) -> Deployed {
         is_scripted: false,
         context: 4096,
         thinking: 0,
+        lora: None,
         messages,
         placeholders,
         grammar,
@@ -294,5 +295,17 @@ fn every_form_that_loses_the_bound_of_the_reasoning_says_so() {
         assert_eq!(file.notes.iter().any(|note| says(note)), !holds_it, "{format:?}");
         // A file that can have comments says it, too.
         assert_eq!(says(&file.content), matches!(format, Format::LlamaServer | Format::Modelfile), "{format:?}");
+    }
+}
+
+#[test]
+fn an_adapter_is_told_in_every_form() {
+    let lora = Some((std::path::PathBuf::from("/a.gguf"), 0.5));
+    let one = Deployed { lora, ..with(Layout::default(), &["team"], ModuleText::new("Sort it.")) };
+    for format in [Format::Text, Format::Json, Format::Modelfile, Format::OpenAi, Format::Dspy, Format::LlamaServer] {
+        let files = files(&[one.clone(), one.clone()], format).unwrap();
+        let told: Vec<bool> =
+            files.iter().map(|file| file.notes.iter().any(|note| note.contains("--lora-scaled /a.gguf:0.5"))).collect();
+        assert!(told.iter().all(|told| *told), "{format:?}");
     }
 }

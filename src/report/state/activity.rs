@@ -33,6 +33,17 @@ pub enum Activity {
         /// The number of rollouts that have to be run.
         rollouts: usize,
     },
+    /// New rows are answered.
+    Predicting {
+        /// The number of rows that are answered.
+        done: usize,
+        /// The number of all rows.
+        of: usize,
+        /// The number of answered rows that have an error.
+        failed: usize,
+        /// The seconds until all rows are answered. None where they are not known.
+        seconds_left: Option<f64>,
+    },
     /// A reflector looks for what went wrong in failed rollouts.
     Diagnosing {
         /// The name of the reflector.
@@ -68,6 +79,9 @@ impl Activity {
             Event::Lifecycle(Lifecycle::Indexing { corpus, bytes }) => Self::Indexing { corpus: corpus.clone(), bytes: *bytes },
             Event::Lifecycle(Lifecycle::Evaluating { purpose, fresh, .. }) => {
                 Self::Evaluating { purpose: *purpose, rollouts: *fresh }
+            }
+            Event::Lifecycle(Lifecycle::Predicting { done, of, failed, seconds_left }) => {
+                Self::Predicting { done: *done, of: *of, failed: *failed, seconds_left: *seconds_left }
             }
             Event::Decision(Decision::Diagnosing { reflector, module, .. }) => {
                 Self::Diagnosing { reflector: reflector.clone(), module: module.clone() }

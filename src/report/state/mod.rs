@@ -155,6 +155,7 @@ impl RunState {
             | Lifecycle::ModelMeasured { .. }
             | Lifecycle::Evaluating { .. }
             | Lifecycle::Noted { .. }
+            | Lifecycle::Predicting { .. }
             | Lifecycle::Unscored { .. } => {}
         }
     }

@@ -77,6 +77,7 @@ pub(crate) fn summarize(pool: &Pool, spent: Spent, tally: Tally, elapsed: f64, t
             optimizer: (elapsed - engine - spent.metric_seconds).max(0.0),
             test: test_seconds,
         },
+        memory: None,
         stopped_because: pool.stopped,
         frontier: frontier(&validated(pool)),
         curve: curve(pool),
