@@ -18,6 +18,7 @@ mod optimize;
 mod plan;
 mod program;
 mod read;
+mod servers;
 mod step;
 
 pub use budget::{Auto, Budget, Rollouts};
@@ -33,6 +34,7 @@ pub use operator::Operator;
 pub use optimize::{CandidateSelection, Frontier, Gate, Keep, Method, ModuleSelection, OptimizePlan, Parents, Preset};
 pub use plan::Plan;
 pub use program::{LoopPlan, ProgramPlan};
+pub use servers::ServersPlan;
 pub use step::{StepKind, StepPlan};
 
 #[cfg(test)]

@@ -246,6 +246,7 @@ fn take_step(
         outputs,
         problem,
         usage: completion.usage,
+        served: completion.served,
         seconds,
         ..Step::default()
     });
@@ -272,7 +273,7 @@ mod tests {
     }
 
     fn answer(text: &str) -> Completion {
-        Completion { text: text.into(), reasoning: None, ended: Ended::Stop, usage: Usage::default() }
+        Completion { text: text.into(), reasoning: None, ended: Ended::Stop, usage: Usage::default(), served: None }
     }
 
     fn run_with(replies: &[&str]) -> Rollout {

@@ -19,6 +19,9 @@ mod optimize;
 mod outcome;
 mod plan_findings;
 mod program;
+#[cfg(feature = "remote")]
+mod remote;
+mod repeatability;
 mod task;
 mod test_evaluation;
 
@@ -30,4 +33,5 @@ pub use finding::Finding;
 pub use metric::metric;
 pub use optimize::{optimize, optimize_own};
 pub use program::program;
+pub use repeatability::{REPEATED, Repeatability};
 pub use task::files;

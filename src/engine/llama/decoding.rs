@@ -39,7 +39,7 @@ impl WaveRequest for Prompt {
     }
 
     fn refused(reason: String) -> Completion {
-        Completion { text: String::new(), reasoning: None, ended: Ended::Refused(reason), usage: Usage::default() }
+        Completion { text: String::new(), reasoning: None, ended: Ended::Refused(reason), usage: Usage::default(), served: None }
     }
 }
 
@@ -263,7 +263,7 @@ impl Work for Decoder<'_> {
         let before_text = complete.len().saturating_sub(text.len());
         let unasked_tokens = if unasked.is_some() { self.ends.partition_point(|&end| end <= before_text) } else { 0 };
         let usage = Usage { decoded: self.decoded as u64, reasoned: (self.reasoned + unasked_tokens) as u64, ..chat };
-        Completion { text, reasoning: self.reasoning.or(unasked), ended, usage }
+        Completion { text, reasoning: self.reasoning.or(unasked), ended, usage, served: None }
     }
 }
 
