@@ -52,16 +52,14 @@ fn rate(nodes: u64, slower: u64, each: usize) -> f64 {
 fn the_throughput_grows_with_the_servers_and_a_slow_one_costs_little() {
     let one = rate(1, 1, 10);
     let reached = |slower: u64, wanted: f64| {
-        let rates: Vec<f64> = (0..3)
-            .map(|_| rate(64, slower, 10))
-            .scan(false, |done, rate| {
-                let before = std::mem::replace(done, *done || rate >= wanted);
-                (!before).then_some(rate)
-            })
-            .collect();
-        let best = rates.iter().copied().fold(0.0, f64::max);
-        assert!(best >= wanted, "{rates:?} answers a second of 64 servers, {wanted:.0} wanted, {one:.1} of one");
-        best
+        let mut best = 0.0;
+        for _ in 0..3 {
+            best = rate(64, slower, 10).max(best);
+            if best >= wanted {
+                return best;
+            }
+        }
+        panic!("{best:.0} answers a second of 64 servers, {wanted:.0} wanted, {one:.1} of one");
     };
     let many = reached(1, 0.9 * 64.0 * one);
     reached(20, 0.95 * many);
