@@ -8,6 +8,9 @@ use super::interface::{Engine, EngineProgress};
 use super::request::{ModelId, Request};
 use super::scoring::{ScoreAnswer, ScoreRequest};
 
+/// Asks an engine to answer requests.
+type Ask<'a, R, A> = dyn FnMut(&mut dyn Engine, &[R]) -> Result<Vec<A>, EngineError> + 'a;
+
 /// Where a model is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Place {
@@ -43,7 +46,7 @@ impl Mixed {
         &mut self,
         requests: &[R],
         model_of: fn(&mut R) -> &mut ModelId,
-        ask: &mut dyn FnMut(&mut dyn Engine, &[R]) -> Result<Vec<A>, EngineError>,
+        ask: &mut Ask<'_, R, A>,
     ) -> Result<Vec<A>, EngineError> {
         let mut answers: Vec<Option<A>> = requests.iter().map(|_| None).collect();
         for (engine, runs) in self.engines.iter_mut().enumerate() {

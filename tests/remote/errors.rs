@@ -15,6 +15,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::double::{Double, Reply, answer, data, error, model, open, request, texts};
 
+/// A reply, and what a user is told about it.
+type Case = (fn() -> Reply, &'static str);
+
 /// Sends one request to a double that gives this reply at first, and an answer from the given attempt on.
 fn after(reply: fn() -> Reply, good: usize) -> (Result<Vec<String>, String>, usize) {
     let attempts = Arc::new(AtomicUsize::new(0));
@@ -41,7 +44,7 @@ fn what_may_be_sent_again_is_sent_again_and_nothing_else() {
     for reply in again {
         assert_eq!(after(reply, 3), (Ok(vec!["fine".into()]), 3));
     }
-    let never: [(fn() -> Reply, &str); 8] = [
+    let never: [Case; 8] = [
         (|| error(400, "`foo` is unknown"), "answers with status 400: `foo` is unknown"),
         (|| error(401, "bad key"), "401: bad key; name the environment variable with a valid key in `api_key_env`"),
         (|| error(404, "no such model"), "answers with status 404: no such model"),

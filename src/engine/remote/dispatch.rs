@@ -41,6 +41,10 @@ pub(super) struct Answered<A> {
     pub(super) took: Duration,
 }
 
+/// What is called with each answer, and several times a second with None. The list is interrupted if it returns
+/// [`ControlFlow::Break`].
+pub(super) type Watch<'a, A> = dyn FnMut(Option<&Answered<A>>) -> ControlFlow<()> + 'a;
+
 /// Why a list of requests was not answered.
 #[derive(Debug)]
 pub(super) enum Stopped {
@@ -128,8 +132,7 @@ struct Course<'a, A> {
     seconds: f64,
 }
 
-/// Sends the requests whose prompts have these `beginnings`, and returns their answers in order. `watch` is called after each answer
-/// with it, and several times a second without one.
+/// Sends the requests whose prompts have these `beginnings`, and returns their answers in order.
 ///
 /// # Errors
 /// [`Stopped`].
@@ -138,7 +141,7 @@ pub(super) fn dispatch<W: Work>(
     beginnings: &[u64],
     work: &Arc<W>,
     patience: &Patience,
-    watch: &mut dyn FnMut(Option<&Answered<W::Answer>>) -> ControlFlow<()>,
+    watch: &mut Watch<'_, W::Answer>,
 ) -> Result<Vec<Answered<W::Answer>>, Stopped> {
     pool.restart(Instant::now());
     let count = beginnings.len();

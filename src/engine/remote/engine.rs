@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::answer::{self, Answer};
 use super::body::{self, Sent};
 use super::client::Client;
-use super::dispatch::{Answered, Stopped, Work, dispatch};
+use super::dispatch::{Answered, Stopped, Watch, Work, dispatch};
 use super::failure::Failure;
 use super::scoring;
 use super::served::{Served, is_same};
@@ -53,7 +53,7 @@ impl Remote {
         model: &mut Served,
         chats: &[(&[Message], &[usize])],
         work: W,
-        watch: &mut dyn FnMut(Option<&Answered<W::Answer>>) -> ControlFlow<()>,
+        watch: &mut Watch<'_, W::Answer>,
     ) -> Result<Vec<Answered<W::Answer>>, EngineError> {
         let beginnings: Vec<u64> = chats.iter().map(|(messages, breakpoints)| beginning(messages, breakpoints)).collect();
         let work = Arc::new(work);
