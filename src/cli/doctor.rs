@@ -8,7 +8,7 @@ use gepard::config;
 use gepard::engine::memory::{MemoryPlan, Share, mb};
 use gepard::engine::settings::Tuning;
 use gepard::hooks::Hooks;
-use gepard::run::{self, Diagnosis};
+use gepard::run::{self, Diagnosis, Repeatability};
 
 use super::error::CliError;
 use super::interrupt::interrupt_flag;
@@ -61,6 +61,7 @@ fn print_diagnosis(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()>
         print_tuning(memory, diagnosis, out)?;
     }
     print_seed(diagnosis, out)?;
+    print_repeatability(diagnosis, out)?;
     print_pace(diagnosis, out)?;
     print_findings(diagnosis, out)
 }
@@ -113,6 +114,18 @@ fn print_seed(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
     for agreement in &seed.agreement {
         let judge = if agreement.judge.is_empty() { String::new() } else { format!("`{}` ", agreement.judge) };
         writeln!(out, "judge     {judge}{agreement}")?;
+    }
+    Ok(())
+}
+
+/// Prints how often models on servers answered the same request differently.
+fn print_repeatability(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
+    for Repeatability { module, model, requests, different } in &diagnosis.repeatability {
+        writeln!(
+            out,
+            "repeated  {different} of {requests} requests of `{module}` got two different answers of `{model}` when they were sent \
+             twice, all at the same time"
+        )?;
     }
     Ok(())
 }

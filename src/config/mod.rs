@@ -19,6 +19,7 @@ mod optimize;
 mod plan;
 mod program;
 mod read;
+mod servers;
 mod step;
 mod used_models;
 
@@ -39,6 +40,7 @@ pub use operator::Operator;
 pub use optimize::{CandidateSelection, Frontier, Gate, Keep, Method, ModuleSelection, OptimizePlan, Parents, Preset};
 pub use plan::Plan;
 pub use program::{LoopPlan, ProgramPlan};
+pub use servers::ServersPlan;
 pub use step::{StepKind, StepPlan};
 
 #[cfg(test)]

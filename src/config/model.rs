@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::fingerprint::Keys;
+use super::servers::ServersPlan;
 use crate::engine::ModelId;
 use crate::engine::memory::CacheType;
 
@@ -48,6 +49,8 @@ pub enum ModelSource {
         #[serde(skip_serializing_if = "Option::is_none")]
         lora_scale: Option<f64>,
     },
+    /// Inference servers in the user's own network. Needs the cargo feature `remote`.
+    Openai(ServersPlan),
     /// The scripted engine.
     Scripted {
         /// The file of the rules that it answers by.
@@ -55,9 +58,12 @@ pub enum ModelSource {
     },
 }
 
-/// The model files are outside: the run adds hashes of their content.
-pub(super) static KEYS: Keys =
-    Keys { inside: "engine gpu_layers context cache thinking lora_scale", outside: "gguf script lora", ..Keys::NONE };
+/// The model files are outside: the run adds hashes of their content. So are the servers: the run adds what they run.
+pub(super) static KEYS: Keys = Keys {
+    inside: "engine gpu_layers context cache thinking lora_scale model",
+    outside: "gguf script lora urls api_key_env timeout concurrency tokenizer ca proxy",
+    ..Keys::NONE
+};
 
 /// The number of layers that are computed on a GPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -138,6 +138,33 @@ fn settings_replace_values_of_every_table() {
 }
 
 #[test]
+fn the_servers_of_a_model_are_read_and_checked() {
+    let task = TASK.replace("gguf = \"some.gguf\"", "engine = \"openai\"\nurls = [\"http://a:1/v1/\"]\nmodel = \"m\"");
+    let plan = load_with(&task, &[]).unwrap();
+    let ModelSource::Openai(servers) = &plan.models[0].source else { panic!() };
+    assert_eq!((servers.urls[0].as_str(), servers.timeout, servers.concurrency), ("http://a:1/v1", 600, None));
+    for (urls, words) in [
+        ("[]", "is missing; name the servers: urls = [\"http://node1:8000/v1\"]"),
+        ("[\"a:1/v1\"]", "`a:1/v1` is no URL like \"http://node1:8000/v1\""),
+        ("[\"http://me:secret@a/v1\"]", "`http://me:secret@a/v1` has a part that is not sent; a key is named by `api_key_env`"),
+        ("[\"http://a\", \"http://a/\"]", "`http://a` stands there twice"),
+    ] {
+        let found = problems(&task.replace("[\"http://a:1/v1/\"]", urls), &[]);
+        assert!(found.iter().any(|(_, _, message)| message == words), "{urls}: {found:?}");
+    }
+    let found = problems(&task.replace("http:", "https:"), &[]);
+    assert!(found.iter().any(|(_, key, message)| key == "model.task.ca" && message.starts_with("is missing; `https`")));
+    let found = problems(
+        &format!(
+            "{task}proxy = \"proxy:3128\"\n[model.b]\nengine = \"scripted\"\nscript = \"s\"\n[model.c]\ngguf = \"c.gguf\"\n"
+        ),
+        &[],
+    );
+    assert!(found.iter().any(|(_, key, _)| key == "model.task.proxy"), "{found:?}");
+    assert!(found.iter().any(|(_, _, message)| message == "scripted models and model files cannot stand in one task"));
+}
+
+#[test]
 fn bad_settings_are_refused() {
     for setting in ["seed", "=3", "optimize..seed=1", "module.nobody.max_tokens=3", "data.train.x=1"] {
         assert!(matches!(load_with(TASK, &[setting]), Err(ConfigError::Set { .. })), "{setting}");

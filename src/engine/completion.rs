@@ -62,6 +62,15 @@ impl std::ops::AddAssign for Usage {
     }
 }
 
+/// The server that gave an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServedBy {
+    /// The server's URL, as in the task file.
+    pub server: String,
+    /// The time between the request and the answer, in milliseconds.
+    pub milliseconds: u64,
+}
+
 /// The answer to one request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Completion {
@@ -74,4 +83,7 @@ pub struct Completion {
     pub ended: Ended,
     /// The tokens that the answer cost.
     pub usage: Usage,
+    /// The server that gave the answer. None for a model in this process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served: Option<ServedBy>,
 }

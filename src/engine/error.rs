@@ -49,6 +49,14 @@ pub enum EngineError {
         /// The cause, as llama.cpp or its binding gives it.
         cause: String,
     },
+    /// The servers of a model cannot be used.
+    #[error("model `{name}`: {cause}")]
+    Server {
+        /// The model's name in the task file.
+        name: String,
+        /// What is wrong and what to do about it.
+        cause: String,
+    },
     /// An engine returned fewer answers than it was given requests.
     #[error("the engine answered {answers} of {requests} requests; this is an error in the engine")]
     MissingAnswers {

@@ -1,7 +1,8 @@
 //! The seam to the models: an [`Engine`] answers lists of [`Request`]s and [`ScoreRequest`]s, in order.
 //!
 //! An engine does not know that prompts are evolved. [`scripted`] is the deterministic double for tests; `llama` (the cargo
-//! feature of this name) runs GGUF files in this process, through llama.cpp.
+//! feature of this name) runs GGUF files in this process, through llama.cpp; `remote` (likewise) asks servers in the user's own
+//! network.
 
 pub mod chat;
 mod completion;
@@ -11,7 +12,11 @@ mod interface;
 #[cfg(feature = "llama")]
 pub mod llama;
 pub mod memory;
+#[cfg(feature = "remote")]
+mod mixed;
 pub mod reasoning;
+#[cfg(feature = "remote")]
+pub mod remote;
 pub mod repetition;
 mod request;
 pub mod schema;
@@ -21,10 +26,12 @@ pub mod settings;
 mod token_counting;
 
 pub(crate) use completion::is_zero;
-pub use completion::{Completion, Ended, Usage};
+pub use completion::{Completion, Ended, ServedBy, Usage};
 pub use error::EngineError;
 pub use grammar::{Grammar, Shape};
 pub use interface::{Engine, EngineProgress};
+#[cfg(feature = "remote")]
+pub use mixed::Mixed;
 pub use request::{Decoding, Message, ModelId, Request, Role};
 pub use scoring::{ContinuationScore, ScoreAnswer, ScoreRequest, TokenScore};
 pub use token_counting::describe_token_counting;

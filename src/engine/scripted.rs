@@ -144,7 +144,7 @@ impl Engine for Scripted {
             done.answered += 1;
             done.prefilled += usage.prefilled;
             done.decoded += usage.decoded;
-            completions.push(Completion { text, reasoning, ended, usage });
+            completions.push(Completion { text, reasoning, ended, usage, served: None });
         }
         Ok(completions)
     }

@@ -72,7 +72,7 @@ mod tests {
             rounds.push(requests.len());
             let usage = Usage { prefilled: 7, unique: 7, reused: 3, decoded: 2, ..Usage::default() };
             let text = "plan: think\nnote: x\nanswer: 4";
-            let answer = Completion { text: text.into(), reasoning: None, ended: Ended::Stop, usage };
+            let answer = Completion { text: text.into(), reasoning: None, ended: Ended::Stop, usage, served: None };
             Ok(requests.iter().map(|_| answer.clone()).collect())
         };
         let jobs: Vec<Job<'_>> =

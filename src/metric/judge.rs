@@ -263,7 +263,7 @@ mod tests {
     }
 
     fn said(text: &str) -> Completion {
-        Completion { text: text.into(), reasoning: None, ended: Ended::Grammar, usage: Usage::default() }
+        Completion { text: text.into(), reasoning: None, ended: Ended::Grammar, usage: Usage::default(), served: None }
     }
 
     fn grade(grade: u32, reason: &str) -> Completion {

@@ -32,7 +32,7 @@ pub fn reused(completion: &Completion) -> Completion {
     let Usage { prefilled, reused, repeated, .. } = completion.usage;
     // That it went in circles is a part of the answer.
     let usage = Usage { reused: prefilled + reused, repeated, ..Usage::default() };
-    Completion { usage, ..completion.clone() }
+    Completion { usage, served: None, ..completion.clone() }
 }
 
 /// A call of a greedy module with its answer.
@@ -60,7 +60,7 @@ pub fn known_calls(program: &Program, candidate: &Candidate, example: &Example, 
         let text = candidate.0.get(index)?.for_call(example, &program.reads, &step.inputs);
         let key = call_key(program, index, &text, &step.inputs)?;
         let (text, ended) = (step.answer.clone(), step.ended.clone());
-        Some(KnownCall { key, completion: Completion { text, reasoning: None, ended, usage: step.usage } })
+        Some(KnownCall { key, completion: Completion { text, reasoning: None, ended, usage: step.usage, served: None } })
     };
     rollout.steps.iter().filter_map(known_call).collect()
 }

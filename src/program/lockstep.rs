@@ -258,6 +258,7 @@ fn take_step(
         outputs,
         problem,
         usage: completion.usage,
+        served: completion.served,
         seconds,
         ..Step::default()
     });
@@ -284,7 +285,7 @@ mod tests {
     }
 
     fn answer(text: &str) -> Completion {
-        Completion { text: text.into(), reasoning: None, ended: Ended::Stop, usage: Usage::default() }
+        Completion { text: text.into(), reasoning: None, ended: Ended::Stop, usage: Usage::default(), served: None }
     }
 
     fn run_with(replies: &[&str]) -> Rollout {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::parse::Outputs;
-use crate::engine::{Ended, Usage};
+use crate::engine::{Ended, ServedBy, Usage};
 
 /// One call of a module, or one step that asked no model. The prompt of a call is not stored:
 /// [`Program::prompt`](super::structure::Program::prompt) renders it again from the inputs.
@@ -32,6 +32,9 @@ pub struct Step {
     pub broken: Option<String>,
     /// The tokens of the call.
     pub usage: Usage,
+    /// The server that gave the answer. None for a model in this process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served: Option<ServedBy>,
     /// The duration in seconds. For a call of a model: the time until all calls of its round were answered; 0 if the answer was
     /// known.
     #[serde(default)]

@@ -10,6 +10,7 @@ pub mod interval;
 pub mod outcome;
 pub mod page;
 pub mod paired;
+pub mod servers;
 pub mod spending;
 pub mod state;
 pub mod summary;

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::frontier::FrontierPoint;
 use super::interval::Interval;
+use super::servers::ServerSummary;
 use super::tally::Tally;
 use crate::event::StopReason;
 
@@ -62,6 +63,9 @@ pub struct Summary {
     pub runner_up: Option<RunnerUp>,
     /// Tokens and seconds of the engine.
     pub engine: EngineSummary,
+    /// Answers, tokens and seconds of each server; not written for a run without servers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub servers: Vec<ServerSummary>,
     /// Seconds by kind of work.
     pub seconds: Seconds,
     /// Main memory of the models and of the process that finished the run; not written for scripted models.

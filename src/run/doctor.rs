@@ -9,6 +9,7 @@ use super::finding::{Finding, LOW};
 use super::findings;
 use super::long_rows;
 use super::plan_findings;
+use super::repeatability::{self, Repeatability};
 use super::resident;
 use super::task::Task;
 use crate::config::Plan;
@@ -37,6 +38,8 @@ pub struct Diagnosis {
     pub peak: Option<u64>,
     /// The seed's scores on the first training examples.
     pub seed: EvalResult,
+    /// How often models on servers answered the same request differently; empty without such models.
+    pub repeatability: Vec<Repeatability>,
     /// The best constant answer; None if the rows do not tell what an answer would be.
     pub constant: Option<Constant>,
     /// The most rollouts that the budget allows; None if it does not limit them.
@@ -107,10 +110,11 @@ pub fn diagnose(plan: &Plan, hooks: &mut Hooks<'_>) -> Result<Diagnosis, RunErro
     let mut score = |candidate: &Candidate, hooks: &mut Hooks<'_>| {
         eval::score(&mut evaluator, candidate, Split::Train, tried.clone(), plan.optimize.seed, hooks)
     };
-    let seed = score(&plan.seed_candidate(), hooks)?;
+    let seed_candidate = plan.seed_candidate();
+    let seed = score(&seed_candidate, hooks)?;
     findings.extend(findings::of_seed(program, metric, &seed, constant.as_ref()));
     if let Some(mean) = seed.mean().filter(|mean| *mean <= LOW && !are_most_too_long) {
-        let (taught, shown) = with_demonstrations(program, &plan.seed_candidate(), &splits.train);
+        let (taught, shown) = with_demonstrations(program, &seed_candidate, &splits.train);
         let with = if shown > 0 { score(&taught, hooks)?.mean().unwrap_or(0.0) } else { mean };
         let tried = seed.rollouts.len();
         findings.push(match mean.max(with) > 0.0 {
@@ -118,12 +122,14 @@ pub fn diagnose(plan: &Plan, hooks: &mut Hooks<'_>) -> Result<Diagnosis, RunErro
             false => Finding::NothingScores { tried, shown },
         });
     }
+    let repeatability = repeatability::measure(plan, program, &seed_candidate, &seed, &mut *engine, hooks)?;
     let budget = &plan.optimize.budget;
     Ok(Diagnosis {
         examples: [splits.train.len(), splits.val.len(), splits.test.len()],
         memory,
         peak: resident::peak(),
         seed,
+        repeatability,
         constant,
         most_rollouts: budget.most_rollouts(program.modules.len(), splits.val.len()),
         most_seconds: budget.time.map(|time| time.as_secs()),

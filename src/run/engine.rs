@@ -1,6 +1,7 @@
-//! Opens the engine of a plan: the one over llama.cpp if the plan names model files, or the scripted one if it names scripts.
+//! Opens the engine of a plan: the one over llama.cpp if the plan names model files, the scripted one if it names scripts,
+//! or the one over servers.
 //!
-//! Outside of `engine/`, only this file and [`super::llama`] know which engines there are.
+//! Outside of `engine/`, only this file, [`super::llama`] and `super::remote` know which engines there are.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
@@ -42,8 +43,24 @@ pub(super) fn open_with_memory(
     listener: &mut dyn FnMut(&Event),
 ) -> Result<Opened, RunError> {
     let started = Instant::now();
-    let has_files = plan.models.iter().any(|model| matches!(model.source, ModelSource::Llama { .. }));
-    let opened = if has_files {
+    let has = |wanted: fn(&ModelSource) -> bool| plan.models.iter().any(|model| wanted(&model.source));
+    let opened = if has(|source| matches!(source, ModelSource::Openai(_))) {
+        open_with_servers(plan, recorded, interrupted, listener)?
+    } else {
+        open_local(plan, recorded, interrupted, listener)?
+    };
+    listener(&Lifecycle::ModelsLoaded { seconds: started.elapsed().as_secs_f64() }.into());
+    Ok(opened)
+}
+
+/// Opens the engine of the models of a plan that run in this process.
+fn open_local(
+    plan: &Plan,
+    recorded: &BTreeMap<String, String>,
+    interrupted: &AtomicBool,
+    listener: &mut dyn FnMut(&Event),
+) -> Result<Opened, RunError> {
+    if plan.models.iter().any(|model| matches!(model.source, ModelSource::Llama { .. })) {
         #[cfg(feature = "llama")]
         let opened = {
             let llama = super::llama::open(plan, recorded, interrupted, listener)?;
@@ -52,23 +69,56 @@ pub(super) fn open_with_memory(
             Opened { engine: Box::new(llama), memory }
         };
         #[cfg(not(feature = "llama"))]
-        let opened = without_llama(plan, recorded, interrupted)?;
-        opened
-    } else {
-        let scripts = plan.models.iter().filter_map(|model| match &model.source {
-            ModelSource::Scripted { script } => Some(script.clone()),
-            ModelSource::Llama { .. } => None,
-        });
-        let scripted = Scripted::from_files(&scripts.collect::<Vec<_>>())?;
-        Opened { engine: Box::new(scripted), memory: None }
-    };
-    listener(&Lifecycle::ModelsLoaded { seconds: started.elapsed().as_secs_f64() }.into());
-    Ok(opened)
+        let opened = {
+            let _ = (recorded, interrupted, listener);
+            without_llama(plan)?
+        };
+        return Ok(opened);
+    }
+    let scripts = plan.models.iter().filter_map(|model| match &model.source {
+        ModelSource::Scripted { script } => Some(script.clone()),
+        ModelSource::Llama { .. } | ModelSource::Openai(_) => None,
+    });
+    let scripted = Scripted::from_files(&scripts.collect::<Vec<_>>())?;
+    Ok(Opened { engine: Box::new(scripted), memory: None })
+}
+
+/// Opens the engine of a plan with models on servers. Other models of it run in this process.
+#[cfg(feature = "remote")]
+fn open_with_servers(
+    plan: &Plan,
+    recorded: &BTreeMap<String, String>,
+    interrupted: &AtomicBool,
+    listener: &mut dyn FnMut(&Event),
+) -> Result<Opened, RunError> {
+    let engine_of: Vec<usize> =
+        plan.models.iter().map(|model| usize::from(!matches!(model.source, ModelSource::Openai(_)))).collect();
+    let remote = Box::new(super::remote::open(plan, interrupted, listener)?);
+    if engine_of.iter().all(|engine| *engine == 0) {
+        return Ok(Opened { engine: remote, memory: None });
+    }
+    let Opened { engine: local, memory } = open_local(plan, recorded, interrupted, listener)?;
+    Ok(Opened { engine: Box::new(crate::engine::Mixed::new(vec![remote, local], &engine_of)), memory })
+}
+
+/// Returns the error of a plan with models on servers: this build has no network.
+#[cfg(not(feature = "remote"))]
+fn open_with_servers(
+    _: &Plan,
+    _: &BTreeMap<String, String>,
+    _: &AtomicBool,
+    _: &mut dyn FnMut(&Event),
+) -> Result<Opened, RunError> {
+    Err(RunError::Plan(
+        "this build has no network, so it cannot run models on servers; build with `cargo build --release --features remote`, or \
+         name a model file in every [model.NAME]"
+            .into(),
+    ))
 }
 
 /// Returns the error of a plan that names model files: this build has no llama.cpp. A file that does not exist is reported first.
 #[cfg(not(feature = "llama"))]
-fn without_llama(plan: &Plan, _: &BTreeMap<String, String>, _: &AtomicBool) -> Result<Opened, RunError> {
+fn without_llama(plan: &Plan) -> Result<Opened, RunError> {
     for model in &plan.models {
         if let ModelSource::Llama { gguf, .. } = &model.source {
             crate::models::resolve(gguf, std::path::Path::new(""))?;

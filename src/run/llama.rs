@@ -20,7 +20,7 @@ use crate::models;
 /// run. What answers depend on is taken from it, so that a resumed run gives the same answers.
 fn model_files(plan: &Plan, recorded: &BTreeMap<String, String>) -> Result<Vec<ModelFile>, RunError> {
     let mut files = Vec::new();
-    for model in &plan.models {
+    for model in plan.models.iter().filter(|model| !matches!(model.source, ModelSource::Openai(_))) {
         let ModelSource::Llama { gguf, gpu_layers, context, cache, thinking, lora, lora_scale } = &model.source else {
             return Err(RunError::Plan(format!("model `{}` is scripted, but others are not: all must be, or none", model.name)));
         };

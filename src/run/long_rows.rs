@@ -23,6 +23,7 @@ pub(super) fn find(plan: &Plan, program: &Program, examples: &[&Example], engine
         let Some(model) = plan.models.get(module.model.0) else { continue };
         let thinking = match &model.source {
             ModelSource::Llama { thinking, .. } => thinking.unwrap_or(0),
+            ModelSource::Openai(servers) => servers.thinking.unwrap_or(0),
             ModelSource::Scripted { .. } => 0,
         };
         let context = engine.context_length(module.model);

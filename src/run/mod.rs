@@ -21,6 +21,9 @@ mod outcome;
 mod plan_findings;
 mod predict;
 mod program;
+#[cfg(feature = "remote")]
+mod remote;
+mod repeatability;
 mod resident;
 mod task;
 mod test_evaluation;
@@ -35,5 +38,6 @@ pub use metric::metric;
 pub use optimize::{optimize, optimize_own};
 pub use predict::{PredictRequest, PredictResult, predict};
 pub use program::program;
+pub use repeatability::{REPEATED, Repeatability};
 pub use task::files;
 pub use try_input::{TracedStep, TriedInput, TryRequest, try_input};

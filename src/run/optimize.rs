@@ -12,7 +12,7 @@ use super::plan_findings;
 use super::resident;
 use super::task::Task;
 use super::test_evaluation::Tester;
-use crate::config::Plan;
+use crate::config::{ModelSource, Plan};
 use crate::data::split::Splits;
 use crate::data::{Example, ExampleIndex};
 use crate::engine::Engine;
@@ -26,9 +26,9 @@ use crate::optimize;
 use crate::optimize::pool::Pool;
 use crate::optimize::session::{Session, Spent};
 use crate::program::{Candidate, PoolIndex, Runnable};
-use crate::report::page;
 use crate::report::state::RunState;
 use crate::report::summary::{MemorySummary, Summary};
+use crate::report::{page, servers};
 use crate::run_directory::files::{PLAN, REPORT, write_bytes};
 use crate::run_directory::{RunDirectoryError, check_usable};
 
@@ -107,6 +107,9 @@ pub(super) fn optimize_task(task: &Task<'_>, folder: &Path, hooks: &mut Hooks<'_
     let test = test(task, &splits, &search.pool, &mut *engine, &mut journal, hooks)?;
     let mut summary = summarize(task, &splits, &search, test.as_ref());
     summary.memory = memory.map(|(plan, _)| MemorySummary { planned: plan.ram(), peak: resident::peak() });
+    if task.plan.models.iter().any(|model| matches!(model.source, ModelSource::Openai(_))) {
+        summary.servers = servers::of_run(folder)?;
+    }
     outcome::write(folder, task.program(), &search.pool, &summary)?;
     write_bytes(&folder.join(REPORT), page::render_run(folder)?.as_bytes())?;
     let best = &search.pool[search.pool.best()];

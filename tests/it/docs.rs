@@ -204,6 +204,9 @@ fn task_with(table: &str, line: &str) -> String {
         "[[step]]" => drop(tables.insert(table, format!("name = \"s\"\nkind = \"{kind}\"\n{step}"))),
         "[[loop]]" => drop(tables.insert(table, "over = [\"m\"]\nrepeat = 2".into())),
         "[program]" => drop(tables.insert(table, String::new())),
+        "[model.task]" if kind == "openai" => {
+            drop(tables.insert(table, "engine = \"openai\"\nurls = [\"http://node1:8000/v1\"]\nmodel = \"m\"".into()));
+        }
         _ => {}
     }
     tables.entry(table).or_default().push_str(&format!("\n{line}\n"));
@@ -234,7 +237,7 @@ fn keys_by_heading(name: &str) -> BTreeMap<String, BTreeSet<String>> {
 #[test]
 fn the_page_of_options_has_every_key_and_no_other() {
     let page = keys_by_heading("options.md");
-    assert_eq!(page.len(), 20);
+    assert_eq!(page.len(), 21);
     for (table, keys) in page {
         let accepted = accepted_names(&task_with_unknown_key(&table), &format!("{}.{UNKNOWN}", path_of(&table)));
         assert_eq!(keys, accepted, "{table}");
@@ -283,6 +286,7 @@ const SOURCES: &str = concat!(
     include_str!("../../src/config/data.rs"),
     include_str!("../../src/config/module.rs"),
     include_str!("../../src/config/model.rs"),
+    include_str!("../../src/config/servers.rs"),
     include_str!("../../src/config/engine.rs"),
     include_str!("../../src/config/step.rs"),
     include_str!("../../src/config/program.rs"),
@@ -482,9 +486,11 @@ fn the_tables_of_options_are_those_of_the_code() {
             "[program]" => keys_of("ProgramPlan"),
             "[layout]" => keys_of("Layout"),
             "[model.task]" => {
-                let engine = key("engine", "`\"llama\"`, or `\"scripted\"` for the scripted engine; left out: `\"llama\"`.");
-                [vec![engine], keys_of("ModelSource::Llama")].concat()
+                let words =
+                    "`\"llama\"`, `\"openai\"` for servers, or `\"scripted\"` for the scripted engine; left out: `\"llama\"`.";
+                [vec![key("engine", words)], keys_of("ModelSource::Llama")].concat()
             }
+            "[model.task] openai" => [vec![key("engine", "`\"openai\"`.")], keys_of("ServersPlan")].concat(),
             "[optimize]" => keys_of("OptimizePlan"),
             "[optimize.fewshot]" => keys_of("FewshotPlan"),
             "[optimize.bootstrap-rs]" => keys_of("BootstrapRsPlan"),

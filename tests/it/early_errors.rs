@@ -275,3 +275,17 @@ fn init_reads_rows_of_other_programs_and_names_files_that_it_cannot_read() {
         assert!(told.contains(says) && !told.contains("gepard.toml:"), "{told}");
     }
 }
+
+/// The keys are known to every build, so that the message can say which build is needed.
+#[test]
+#[cfg(not(feature = "remote"))]
+fn servers_need_a_build_with_the_feature() {
+    let task = Task::new();
+    let servers = "engine = \"openai\"\nurls = [\"http://127.0.0.1:1/v1\"]\nmodel = \"m\"";
+    task.edit("engine = \"scripted\"\nscript = \"script.jsonl\"", servers);
+    let output = gepard(&["eval", "gepard.toml"], task.folder.path());
+    assert_eq!(code(&output), 2, "{}", both(&output));
+    let told =
+        "this build has no network, so it cannot run models on servers; build with `cargo build --release --features remote`";
+    assert!(both(&output).contains(told), "{}", both(&output));
+}

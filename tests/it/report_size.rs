@@ -71,7 +71,7 @@ fn large(folder: &Path) {
                 ))
                 .unwrap();
             let read = (0..4).map(|n| format!("{:?}", scored(candidate, n))).collect::<String>();
-            let answer = Completion { text: instruction, reasoning: None, ended: Ended::Stop, usage };
+            let answer = Completion { text: instruction, reasoning: None, ended: Ended::Stop, usage, served: None };
             let (read, completions) = (vec![vec![Message::user(read)]], vec![answer]);
             journal.append(&Record::Reflections { ask: key.clone(), read, completions, cost }).unwrap();
             journal

@@ -24,6 +24,7 @@ mod output;
 mod privacy;
 mod program;
 pub(super) mod section;
+mod servers;
 mod step;
 mod suggestion;
 pub(super) mod task;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::section::Section;
+use super::servers;
 use super::suggestion::suggestion;
 use crate::config::model::{GpuLayersPlan, ModelPlan, ModelRef, ModelSource};
 use crate::engine::ModelId;
@@ -15,9 +16,10 @@ pub(super) fn read_all(root: &Section<'_>, folder: &Path) -> Vec<ModelPlan> {
         let engine = section.text("engine").unwrap_or_else(|| "llama".into());
         let source = match engine.as_str() {
             "scripted" => ModelSource::Scripted { script: read_script(&section, folder) },
+            "openai" => ModelSource::Openai(servers::read(&section, folder)),
             other => {
                 if other != "llama" {
-                    let known = suggestion(other, &["llama", "scripted"]);
+                    let known = suggestion(other, &["llama", "openai", "scripted"]);
                     section.problem("engine", format!("there is no engine `{other}`; {known}"));
                 }
                 ModelSource::Llama {
@@ -37,9 +39,9 @@ pub(super) fn read_all(root: &Section<'_>, folder: &Path) -> Vec<ModelPlan> {
     if models.is_empty() {
         root.problem("model", "is missing; name a GGUF file: [model.task] gguf = \"…\"");
     }
-    let scripted = models.iter().filter(|model| matches!(model.source, ModelSource::Scripted { .. })).count();
-    if scripted != 0 && scripted != models.len() {
-        root.problem("model", "either all models are scripted or none is");
+    let has = |wanted: fn(&ModelSource) -> bool| models.iter().any(|model| wanted(&model.source));
+    if has(|source| matches!(source, ModelSource::Scripted { .. })) && has(|source| matches!(source, ModelSource::Llama { .. })) {
+        root.problem("model", "scripted models and model files cannot stand in one task");
     }
     models
 }

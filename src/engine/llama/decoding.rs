@@ -40,7 +40,7 @@ impl WaveRequest for Prompt {
     }
 
     fn refused(reason: String) -> Completion {
-        Completion { text: String::new(), reasoning: None, ended: Ended::Refused(reason), usage: Usage::default() }
+        Completion { text: String::new(), reasoning: None, ended: Ended::Refused(reason), usage: Usage::default(), served: None }
     }
 }
 
@@ -280,7 +280,7 @@ impl Work for Decoder<'_> {
         let unasked_tokens = if unasked.is_some() { self.ends.partition_point(|&end| end <= before_text) } else { 0 };
         let (decoded, reasoned) = (self.decoded as u64, (self.reasoned + unasked_tokens) as u64);
         let usage = Usage { decoded, reasoned, repeated: self.repeated as u64, ..chat };
-        Completion { text, reasoning: self.reasoning.or(unasked), ended, usage }
+        Completion { text, reasoning: self.reasoning.or(unasked), ended, usage, served: None }
     }
 }
 

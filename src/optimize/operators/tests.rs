@@ -142,7 +142,7 @@ impl Held {
 }
 
 fn completion(text: &str) -> Completion {
-    Completion { text: text.into(), reasoning: None, ended: Ended::Stop, usage: Usage::default() }
+    Completion { text: text.into(), reasoning: None, ended: Ended::Stop, usage: Usage::default(), served: None }
 }
 
 #[test]

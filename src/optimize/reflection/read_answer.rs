@@ -107,7 +107,7 @@ mod tests {
     const LONG_INPUT: &str = "my parcel has not come for three weeks and nobody answers";
 
     fn answer(text: &str, ended: Ended) -> Completion {
-        Completion { text: text.into(), reasoning: None, ended, usage: Usage::default() }
+        Completion { text: text.into(), reasoning: None, ended, usage: Usage::default(), served: None }
     }
 
     fn read(words: &str) -> Result<String, Unusable> {

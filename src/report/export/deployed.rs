@@ -57,6 +57,15 @@ impl Deployed {
                     lora: lora.clone().map(|path| (path, lora_scale.unwrap_or(1.0))),
                 }
             }
+            Some((name, ModelSource::Openai(servers))) => {
+                let context = servers.context.or_else(|| fingerprint.get(&context_key(name))?.parse().ok());
+                DeployedModel {
+                    name: servers.model.clone(),
+                    is_scripted: false,
+                    context: context.unwrap_or(DEFAULT_CONTEXT),
+                    thinking: servers.thinking.unwrap_or(0),
+                }
+            }
             Some((name, ModelSource::Scripted { .. })) => DeployedModel::scripted(name),
             None => DeployedModel::scripted(""),
         };

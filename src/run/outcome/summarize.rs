@@ -70,6 +70,7 @@ pub(crate) fn summarize(pool: &Pool, spent: Spent, tally: Tally, elapsed: f64, t
                 test: test_engine,
             },
         },
+        servers: Vec::new(),
         seconds: Seconds {
             total: elapsed,
             engine,
