@@ -107,7 +107,7 @@ pub fn compare_optimizers(
             (own.optimize.optimizer, own.optimize.seed) = (optimizer, seed);
             let run = folder.join(format!("{}-seed{seed}", optimizer.name()));
             let task = Task::from_plan(&own, hooks)?;
-            let FinishedRun { summary, validation, test } = optimize_task(&task, &run, hooks)?;
+            let FinishedRun { summary, validation, test } = optimize_task(&task, None, &run, hooks)?;
             let tested = test.iter().flat_map(|test| [&test.seed.usage, &test.best.usage]);
             let tested: u64 = tested.map(|usage| usage.prefilled + usage.decoded).sum();
             let tokens = (summary.engine.prefill_tokens + summary.engine.decode_tokens).saturating_sub(tested);

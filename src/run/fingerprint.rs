@@ -11,7 +11,7 @@ use crate::hash::sha256_hex;
 
 /// Increased whenever the same plan would give other answers or scores, for example because of another layout, another way to read
 /// answers, or another metric. Runs with different numbers must not be mixed.
-const BEHAVIOUR: u32 = 19;
+const BEHAVIOUR: u32 = 20;
 
 /// Returns the fingerprint of a run as pairs of names and values.
 pub(super) fn fingerprint(task: &Task<'_>, splits: &Splits, engine: &dyn Engine) -> BTreeMap<String, String> {
