@@ -4,6 +4,7 @@ mod command;
 mod engine;
 mod errors;
 mod interrupt;
+mod layout;
 mod listener;
 mod model;
 mod own;
@@ -19,6 +20,8 @@ mod _native {
     use super::command::main;
     #[pymodule_export]
     use super::interrupt::Interrupt;
+    #[pymodule_export]
+    use super::layout::{json_grammar, read_answer, render_call};
     #[pymodule_export]
     use super::model::Model;
     #[pymodule_export]

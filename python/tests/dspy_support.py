@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
 from typing import Any, Optional
 
@@ -19,10 +20,13 @@ class Solver(DummyLM):
     def __init__(self, garbled: bool = False) -> None:
         super().__init__({})
         self.garbled = garbled
+        self.lock = threading.Lock()
 
     def forward(self, prompt: Optional[str] = None, messages: Optional[list] = None, **kwargs: Any) -> Any:
-        self.answers = iter([self.fields(messages or [{"content": prompt or ""}])])
-        return super().forward(prompt=prompt, messages=messages, **kwargs)
+        # The next answer is a state of the model, which threads must not take from each other.
+        with self.lock:
+            self.answers = iter([self.fields(messages or [{"content": prompt or ""}])])
+            return super().forward(prompt=prompt, messages=messages, **kwargs)
 
     def fields(self, messages: list) -> dict:
         text = "\n".join(str(message["content"]) for message in messages)

@@ -81,8 +81,8 @@ class TwoSteps(dspy.Module):
     def __init__(self) -> None:
         super().__init__()
         self.lock = threading.Lock()
-        self.first = dspy.Predict("question -> plan")
-        self.second = dspy.Predict("question, plan -> answer")
+        self.first = dspy.ChainOfThought("question -> plan")
+        self.second = dspy.ChainOfThought("question, plan -> answer")
 
     def forward(self, question: str) -> dspy.Prediction:
         plan = self.first(question=question).plan
@@ -97,7 +97,7 @@ def test_a_program_with_own_control_flow_that_cannot_be_pickled(tmp_path: Path) 
         TwoSteps(), trainset=examples(6), valset=examples(6, 100)
     )
     assert better(question="x").answer == "yes"
-    assert set(better.detailed_results.to_dict()["candidates"][0]) == {"first", "second"}
+    assert set(better.detailed_results.to_dict()["candidates"][0]) == {"first.predict", "second.predict"}
 
 
 def test_react_is_optimized(tmp_path: Path) -> None:

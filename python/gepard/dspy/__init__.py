@@ -5,7 +5,8 @@ try:
 except ImportError as error:
     raise ImportError("gepard.dspy needs DSPy: pip install 'gepard[dspy]'") from error
 
+from .adapter import PlainAdapter
 from .optimizer import GEPA
 from .result import GEPAResult
 
-__all__ = ["GEPA", "GEPAResult"]
+__all__ = ["GEPA", "GEPAResult", "PlainAdapter"]

@@ -21,6 +21,9 @@ from .scoring import Scoring, check_metric
 
 logger = logging.getLogger(__name__)
 
+#: The threads where the model of the program is a `gepard.LM`: as many as the rollouts of a sub-wave, which are then one wave.
+WAVE = 32
+
 #: The most merges where `max_merge_invocations=None` asks for no limit.
 UNLIMITED = 100_000
 
@@ -116,7 +119,7 @@ class GEPA(Teleprompter):
         if teacher is not None:
             raise ValueError("gepard.dspy.GEPA does not support teacher: the search has no use for another program")
         validation = valset or trainset
-        threads = self.num_threads or dspy.settings.num_threads or 1
+        threads = self.num_threads or _threads()
         scoring = Scoring(
             student,
             self.metric_fn,
@@ -162,3 +165,9 @@ class GEPA(Teleprompter):
         folder = tempfile.mkdtemp(prefix="gepard-")
         logger.info("the run is in %s; give it as log_dir to go on with it", folder)
         return folder
+
+
+def _threads() -> int:
+    """Returns the number of threads of a caller that names none."""
+    # `gepard.LM` itself is not imported for this: it is there if it is used.
+    return WAVE if hasattr(dspy.settings.lm, "gepard_model") else dspy.settings.num_threads or 1

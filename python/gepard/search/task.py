@@ -34,7 +34,7 @@ def write_task(
     first = next(iter(components[-1].outputs))
     tables = [
         _table("[data]", {"train": "train.jsonl", "val": "val.jsonl", "allow_overlap": True}),
-        *(_table("[[module]]", _module(component, names)) for component in components),
+        *(_module(components, at, names) for at in range(len(components))),
         _table("[metric]", {"kind": "exact", "field": first}),
         _table("[model.python]", {"engine": "scripted", "script": "script.jsonl"}),
         _table("[optimize]", {**optimize, "reflectors": ["python"]}),
@@ -54,14 +54,18 @@ def is_training(identity: str) -> bool:
     return identity.startswith("train-")
 
 
-def _module(component: Component, names: Mapping[str, str]) -> dict[str, Any]:
-    return {
+def _module(components: Sequence[Component], at: int, names: Mapping[str, str]) -> str:
+    component = components[at]
+    table = {
         "name": names[component.name],
         "inputs": list(component.inputs),
         "outputs": list(component.outputs),
         "instruction": component.text,
         "model": "python",
     }
+    # The program decides what runs. Modules on a condition may write the same outputs; the condition is not used.
+    condition = f"when = {{ field = {json.dumps(components[0].inputs[0])}, empty = false }}\n" if at else ""
+    return _table("[[module]]", table) + condition
 
 
 def _table(head: str, values: Mapping[str, Any]) -> str:
