@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigError, DataError, Error, Interrupted, MetricError, ModelError, RunDirectoryError
 from .events import Event
+from .launcher import name_launcher as _name_launcher
 from .run import evaluate, optimize
 from .summary import Evaluation, Row, Summary
 
 if TYPE_CHECKING:
     from .lm import LM as LM
+
+_name_launcher()
 
 __all__ = [
     "LM",

@@ -17,7 +17,7 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _native {
     #[pymodule_export]
-    use super::command::main;
+    use super::command::{main, name_launcher};
     #[pymodule_export]
     use super::interrupt::Interrupt;
     #[pymodule_export]

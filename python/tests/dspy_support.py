@@ -75,3 +75,19 @@ def optimizer(run: Optional[Path], **replaced: Any) -> GEPA:
         "settings": {"operators": ["rewrite"]},
     }
     return GEPA(**{**arguments, **replaced})
+
+
+class Fragile(dspy.Module):
+    """A program that raises on one row, and hangs on another."""
+
+    def __init__(self, hangs: bool = False) -> None:
+        super().__init__()
+        self.hangs = hangs
+        self.predict = dspy.Predict("question -> answer")
+
+    def forward(self, question: str) -> dspy.Prediction:
+        if question == "question 101":
+            raise RuntimeError("cannot read it")
+        if self.hangs and question == "question 102":
+            threading.Event().wait()
+        return self.predict(question=question)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
 from pathlib import Path
 
 import gepard
 import pytest
-from conftest import RULES, write_rules
+from conftest import RULES, TASK, write_rules
 
 
 def test_a_task_is_optimized_and_its_events_are_heard(task: Path, tmp_path: Path) -> None:
@@ -104,6 +106,20 @@ def test_ctrl_c_ends_a_run_which_goes_on_later(task: Path, tmp_path: Path) -> No
     assert (tmp_path / "run" / "journal.jsonl").is_file()
 
 
+def test_ctrl_c_ends_the_command_with_its_exit_code(task: Path, tmp_path: Path) -> None:
+    write_rules(task.parent, [{**rule, "milliseconds": 300} for rule in RULES])
+    command = [sys.executable, "-m", "gepard.command", "optimize", str(task), "--run", str(tmp_path / "run")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for _ in range(200):
+        if (tmp_path / "run" / "journal.jsonl").is_file():
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 130, told
+    assert "stopping after the running step" in told and "interrupted" in told
+
+
 def test_other_threads_of_python_run_meanwhile(task: Path, tmp_path: Path) -> None:
     write_rules(task.parent, [{**rule, "milliseconds": 20} for rule in RULES])
     counted, done = [0], threading.Event()
@@ -118,6 +134,21 @@ def test_other_threads_of_python_run_meanwhile(task: Path, tmp_path: Path) -> No
     done.set()
     thread.join()
     assert counted[0] > 20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
+def test_generated_code_is_judged_in_the_sandbox(tmp_path: Path) -> None:
+    if not (Path(sysconfig.get_path("scripts")) / "gepard").is_file():
+        pytest.skip("the package is not installed, so the command that shuts code in is not there")
+    rows = [{"task": f"add {n}", "tests": [f"assert add(1) == {1 + n}"]} for n in range(2)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    write_rules(tmp_path, [{"contains": ["add 0"], "text": "def add(n):\n    return n"}, {"text": "import os"}])
+    code = TASK.replace("train.jsonl", "rows.jsonl").replace("val.jsonl", "rows.jsonl")
+    code = code.replace('inputs = ["text"]', 'inputs = ["task"]')
+    code = code.replace('kind = "exact"', 'kind = "code"').replace('field = "answer"', 'field = "tests"\noutput = "answer"')
+    (tmp_path / "gepard.toml").write_text(code)
+    scores = gepard.evaluate(tmp_path / "gepard.toml", split="val")
+    assert [row.score for row in scores.rows] == [1.0, 0.0], scores
 
 
 def test_the_command_is_in_the_package(task: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def shape(annotation: Any) -> Any:
     if annotation is float:
         return "number"
     if isinstance(annotation, enum.EnumMeta):
-        return {"values": [str(member.value) for member in list(annotation)]}
+        return {"values": [str(member.value) for member in annotation.__members__.values()]}
     if _are_texts(annotation):
         return {"values": list(get_args(annotation))}
     if get_origin(annotation) is list:
