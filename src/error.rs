@@ -40,6 +40,21 @@ pub enum RunError {
     Interrupted,
 }
 
+impl RunError {
+    /// Returns the exit code that the command line has for this kind of error. docs/command-line.md lists them.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::Plan(_) => 2,
+            Self::Data(_) => 3,
+            Self::ModelFile(_) | Self::Engine(_) => 4,
+            Self::Metric(_) | Self::Unready(_) => 5,
+            Self::RunDirectory(_) => 6,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
 impl From<EngineError> for RunError {
     fn from(error: EngineError) -> Self {
         match error {

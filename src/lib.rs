@@ -1,7 +1,7 @@
 //! gepard: GEPA on the device. Reflective prompt evolution (arXiv 2507.19457) for small GGUF
 //! models, with the model that does the task and the model that reflects in one offline process.
 //!
-//! The library emits [`event::Event`]s and never prints. A whole run is one call:
+//! The library emits [`event::Event`]s and never prints; only the command line does. A whole run is one call:
 //!
 //! ```
 //! # // A task that the scripted engine plays: whoever is told to say yes does.
@@ -58,6 +58,9 @@
 //!
 //! ARCHITECTURE.md describes the rooms and the order of their imports.
 
+// The files of `cli` name the library by its name, as those of any other program do.
+extern crate self as gepard;
+
 pub mod config;
 pub mod data;
 pub mod engine;
@@ -69,6 +72,8 @@ pub mod program;
 pub mod report;
 pub mod run;
 
+#[doc(hidden)]
+pub mod cli;
 #[doc(hidden)]
 pub mod evaluate;
 #[doc(hidden)]

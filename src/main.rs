@@ -1,9 +1,7 @@
-//! The `gepard` program. The command line is in [`cli`]; everything else is in the library.
-
-mod cli;
+//! The `gepard` program. All of it is in the library; the command line is [`gepard::cli`].
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::main()
+    ExitCode::from(gepard::cli::main(&std::env::args_os().collect::<Vec<_>>()))
 }

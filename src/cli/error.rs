@@ -80,14 +80,7 @@ impl CliError {
             Self::ModelFile(_) | Self::Gguf(_) => 4,
             Self::Output(_) | Self::FailedRows { .. } | Self::FailedInput(_) => 1,
             Self::Export(_) | Self::Report(_) => 6,
-            Self::Run(error) => match error {
-                RunError::Config(_) | RunError::Plan(_) => 2,
-                RunError::Data(_) => 3,
-                RunError::ModelFile(_) | RunError::Engine(_) => 4,
-                RunError::Metric(_) | RunError::Unready(_) => 5,
-                RunError::RunDirectory(_) => 6,
-                RunError::Interrupted => 130,
-            },
+            Self::Run(error) => error.exit_code(),
         }
     }
 }

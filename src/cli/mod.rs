@@ -26,14 +26,13 @@ mod terminal;
 mod time;
 mod try_input;
 
-#[cfg(target_os = "linux")]
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::io::{ErrorKind, IsTerminal, Write};
-use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::error::{CliError, EXIT_CODES};
+pub use self::run_folder::default_run_folder;
 use self::screen::PrintableWriter;
 use self::terminal::printable;
 
@@ -94,39 +93,44 @@ impl CliCommand {
     }
 }
 
-/// Parses the command line, runs the command, and returns its exit code.
-pub fn main() -> ExitCode {
+/// Parses a command line, runs the command, and returns its exit code. The first of `arguments` is the name of the program.
+///
+/// Ends the process where the arguments ask for help or are not valid.
+#[must_use]
+pub fn main(arguments: &[OsString]) -> u8 {
     // gepard starts itself with this argument before every piece of generated code, so nothing else is done first.
     #[cfg(target_os = "linux")]
-    if std::env::args_os().nth(1).as_deref() == Some(OsStr::new("sandboxed")) {
-        return sandboxed::run(&std::env::args_os().skip(2).collect::<Vec<_>>());
+    if let [_, first, rest @ ..] = arguments
+        && first == "sandboxed"
+    {
+        return sandboxed::run(rest);
     }
-    let command = parse();
+    let command = parse(arguments);
     let stdout = std::io::stdout().lock();
     let result = match stdout.is_terminal() {
         true => run(&command, &mut PrintableWriter::new(stdout)),
         false => run(&command, &mut { stdout }),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         // The reader of a pipe, such as `head`, may stop reading: that is no failure.
-        Err(CliError::Output(cause)) if cause.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(CliError::Output(cause)) if cause.kind() == ErrorKind::BrokenPipe => 0,
         Err(error) => {
             // If stderr cannot be written either, the exit code still reports the failure.
             drop(writeln!(std::io::stderr(), "gepard: {}", printable(&error.to_string())));
-            ExitCode::from(error.exit_code())
+            error.exit_code()
         }
     }
 }
 
-/// Parses the command line. Ends the process where it asks for help or is not valid.
-fn parse() -> CliCommand {
+/// Parses a command line. Ends the process where it asks for help or is not valid.
+fn parse(arguments: &[OsString]) -> CliCommand {
     let mut command = Arguments::command();
     // Listing what the build can do looks for devices, which takes time and may print: only for `--version`.
-    if std::env::args_os().any(|argument| argument == "--version") {
+    if arguments.iter().any(|argument| argument == "--version") {
         command = command.long_version(format!("{}\n{}", env!("CARGO_PKG_VERSION"), gepard::run::build_features()));
     }
-    match Arguments::from_arg_matches(&command.get_matches()) {
+    match Arguments::from_arg_matches(&command.get_matches_from(arguments)) {
         Ok(arguments) => arguments.command,
         Err(error) => error.exit(),
     }

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 /// Returns `runs/NAME-SUFFIX` in the current folder, NAME being the name of the folder that the task file is in.
-pub(super) fn default_run_folder(task: &Path, suffix: &str) -> PathBuf {
+#[must_use]
+pub fn default_run_folder(task: &Path, suffix: &str) -> PathBuf {
     let task = std::path::absolute(task).unwrap_or_else(|_| task.to_owned());
     let name = task.parent().and_then(Path::file_name).map_or("run".into(), |name| name.to_string_lossy());
     PathBuf::from("runs").join(format!("{name}-{suffix}"))

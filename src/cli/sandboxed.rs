@@ -2,13 +2,12 @@
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::process::ExitCode;
 
 use gepard::sandbox::{Cell, HANDSHAKE, REFUSED, SandboxError};
 
-/// Gives up the process's rights and replaces it by the program that `arguments` name. Returns only where that is refused, or
-/// after a probe.
-pub(super) fn run(arguments: &[OsString]) -> ExitCode {
+/// Gives up the process's rights and replaces it by the program that `arguments` name. Returns the exit code only where that is
+/// refused, or after a probe.
+pub(super) fn run(arguments: &[OsString]) -> u8 {
     let mut refusal = String::new();
     let result = match arguments {
         [probe, scratch] if probe == "--probe" => gepard::sandbox::probe(scratch.as_ref()).map(|means| {
@@ -24,10 +23,10 @@ pub(super) fn run(arguments: &[OsString]) -> ExitCode {
         _ => Err(SandboxError::Unavailable("only gepard itself starts `gepard sandboxed`".into())),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         Err(error) => {
             drop(writeln!(std::io::stderr(), "{refusal} {error}"));
-            ExitCode::from(REFUSED)
+            REFUSED
         }
     }
 }

@@ -48,6 +48,12 @@ impl<'a> Evaluator<'a> {
         self.runnable.program()
     }
 
+    /// Whether the program sends the prompts that gepard renders.
+    #[must_use]
+    pub fn renders_prompts(&self) -> bool {
+        self.runnable.renders_prompts()
+    }
+
     /// Returns the metric.
     #[must_use]
     pub fn metric(&self) -> &'a dyn Metric {

@@ -424,7 +424,7 @@ impl<'a> Session<'a> {
     /// Returns how likely each candidate makes the right answers to training examples: for each example, in their order, the natural
     /// logarithm of the probability of the whole answer after the candidate's prompt.
     ///
-    /// None for a candidate if for one of the examples there is no right answer to score (see [`score_request`]), or the engine refused the request, for example because
+    /// None for a candidate if the program sends prompts of its own, if for one of the examples there is no right answer to score (see [`score_request`]), or the engine refused the request, for example because
     /// the prompt exceeds the context. Each request to the engine is charged to the budget as one rollout, refused ones included:
     /// most of the time of a short answer is its prompt.
     ///
@@ -436,6 +436,9 @@ impl<'a> Session<'a> {
         candidates: &[&Candidate],
         examples: &[ExampleIndex],
     ) -> Result<Vec<Option<Vec<f64>>>, Halt> {
+        if !self.evaluator.renders_prompts() {
+            return Ok(vec![None; candidates.len()]);
+        }
         let program = self.evaluator.program();
         let pairs = candidates.iter().flat_map(|candidate| examples.iter().map(move |example| (*candidate, *example)));
         let request = |(position, (candidate, example)): (usize, (&Candidate, ExampleIndex))| {

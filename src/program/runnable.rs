@@ -24,6 +24,12 @@ pub trait Runnable: Sync {
     /// [`failure`](Rollout::failure) instead.
     fn run(&self, jobs: &[Job<'_>], known: &dyn KnownAnswers, generate: &mut Generate<'_>) -> Result<Vec<Rollout>, EngineError>;
 
+    /// Whether the calls of its modules send the prompts that gepard renders, so that the likelihood of a right answer after such a
+    /// prompt tells candidates apart. False unless an implementation says otherwise.
+    fn renders_prompts(&self) -> bool {
+        false
+    }
+
     /// Returns the calls of a rollout whose answers may be given to equal calls later. Empty unless an implementation uses
     /// `known` in [`run`](Self::run).
     fn known_calls(&self, _candidate: &Candidate, _example: &Example, _rollout: &Rollout) -> Vec<KnownCall> {
@@ -38,6 +44,10 @@ impl Runnable for Program {
 
     fn run(&self, jobs: &[Job<'_>], known: &dyn KnownAnswers, generate: &mut Generate<'_>) -> Result<Vec<Rollout>, EngineError> {
         lockstep::run(self, jobs, known, generate)
+    }
+
+    fn renders_prompts(&self) -> bool {
+        true
     }
 
     fn known_calls(&self, candidate: &Candidate, example: &Example, rollout: &Rollout) -> Vec<KnownCall> {

@@ -35,7 +35,7 @@ pub use engine::{build_features, devices, open_engine};
 pub use eval::{EvalRequest, EvalResult, evaluate};
 pub use finding::Finding;
 pub use metric::metric;
-pub use optimize::{optimize, optimize_own};
+pub use optimize::{OwnParts, optimize, optimize_own, optimize_own_parts};
 pub use predict::{PredictRequest, PredictResult, predict};
 pub use program::program;
 pub use repeatability::{REPEATED, Repeatability};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::checks::notes;
+use super::checks::{check_context, notes};
 use super::engine::Opened;
 use super::finding;
 use super::fingerprint::fingerprint;
@@ -39,7 +39,7 @@ use crate::run_directory::{RunDirectoryError, check_usable};
 /// [`RunError`]. The journal in `folder` holds everything that was computed before the error.
 pub fn optimize(plan: &Plan, folder: &Path, hooks: &mut Hooks<'_>) -> Result<Summary, RunError> {
     let task = Task::from_plan(plan, hooks)?;
-    Ok(optimize_task(&task, folder, hooks)?.summary)
+    Ok(optimize_task(&task, None, folder, hooks)?.summary)
 }
 
 /// Searches for a better candidate of a program of the caller, with a metric of the caller, in the run directory `folder`. The plan
@@ -60,6 +60,26 @@ pub fn optimize_own(
     folder: &Path,
     hooks: &mut Hooks<'_>,
 ) -> Result<Summary, RunError> {
+    optimize_own_parts(plan, OwnParts { program, metric, engine: None }, folder, hooks)
+}
+
+/// What the caller of [`optimize_own_parts`] brings in place of what the plan would build.
+pub struct OwnParts<'a> {
+    /// What is run and optimized.
+    pub program: Box<dyn Runnable + 'a>,
+    /// Scores the rollouts.
+    pub metric: Box<dyn Metric + 'a>,
+    /// Answers the requests to the models of the plan, those to reflectors included. None: the models of the plan are loaded.
+    pub engine: Option<Box<dyn Engine>>,
+}
+
+/// Does what [`optimize_own`] does, with an engine of the caller too if there is one. The plan's models are then names only: their
+/// files are not read.
+///
+/// # Errors
+/// Those of [`optimize_own`].
+pub fn optimize_own_parts(plan: &Plan, parts: OwnParts<'_>, folder: &Path, hooks: &mut Hooks<'_>) -> Result<Summary, RunError> {
+    let OwnParts { program, metric, engine } = parts;
     let planned: Vec<&str> = plan.modules.iter().map(|module| module.name.as_str()).collect();
     let own: Vec<&str> = program.program().modules.iter().map(|module| module.name.as_str()).collect();
     if planned != own {
@@ -69,7 +89,7 @@ pub fn optimize_own(
         )));
     }
     let task = Task { plan, runnable: program, metric, start: None };
-    Ok(optimize_task(&task, folder, hooks)?.summary)
+    Ok(optimize_task(&task, engine, folder, hooks)?.summary)
 }
 
 /// A finished run in memory.
@@ -85,17 +105,28 @@ pub(super) struct FinishedRun {
 }
 
 /// Searches for a better candidate of a task, scores seed and best candidate on the test examples, and writes the results into the
-/// run directory `folder`.
+/// run directory `folder`. `engine` is the caller's; None: the models of the plan are loaded.
 ///
 /// # Errors
 /// [`RunError`]. The journal holds everything that was computed before the error.
-pub(super) fn optimize_task(task: &Task<'_>, folder: &Path, hooks: &mut Hooks<'_>) -> Result<FinishedRun, RunError> {
+pub(super) fn optimize_task(
+    task: &Task<'_>,
+    engine: Option<Box<dyn Engine>>,
+    folder: &Path,
+    hooks: &mut Hooks<'_>,
+) -> Result<FinishedRun, RunError> {
     let splits = task.load_splits(hooks)?;
     hooks.emit(&started(task, folder, &splits));
     finding::tell(&plan_findings::of_plan(task.plan), hooks);
     // Checked before the models are loaded, which takes time. `Journal::open` checks it again.
     check_usable(folder)?;
-    let Opened { mut engine, memory } = task.open_engine(&journal::recorded_fingerprint(folder), hooks)?;
+    let Opened { mut engine, memory } = match engine {
+        Some(engine) => {
+            check_context(task.plan, &*engine)?;
+            Opened { engine, memory: None }
+        }
+        None => task.open_engine(&journal::recorded_fingerprint(folder), hooks)?,
+    };
     let rows: Vec<&Example> = splits.train.iter().chain(&splits.val).chain(&splits.test).collect();
     finding::tell(&long_rows::find(task.plan, task.program(), &rows, &*engine), hooks);
     let mut journal = Journal::open(folder, &fingerprint(task, &splits, &*engine))?;

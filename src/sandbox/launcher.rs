@@ -2,10 +2,14 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::cell::HANDSHAKE;
 use super::error::SandboxError;
 use super::scratch::Scratch;
+
+/// The launcher that a host of the library has named.
+static NAMED: OnceLock<PathBuf> = OnceLock::new();
 
 /// A way to run programs: isolated by a launcher, or without isolation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +21,8 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Returns the sandbox of this machine, after testing it. The launcher is this program if it is `gepard`, or else a `gepard`
-    /// beside it or in `PATH`.
+    /// Returns the sandbox of this machine, after testing it. The launcher is this program if it is `gepard`, or else the one
+    /// that was named, or a `gepard` beside this program or in `PATH`.
     ///
     /// # Errors
     /// [`SandboxError`] with the reason why there is no sandbox.
@@ -32,6 +36,12 @@ impl Sandbox {
         }
         let missing = "the program `gepard`, which shuts code in, is neither beside this program nor in PATH";
         Err(first_error.unwrap_or_else(|| SandboxError::Unavailable(missing.into())))
+    }
+
+    /// Names the `gepard` that [`Self::find`] tries first, for a process that is no `gepard` and has none beside it, such as an
+    /// interpreter. Returns whether it was set: only the first call of a process has an effect.
+    pub fn name_launcher(launcher: PathBuf) -> bool {
+        NAMED.set(launcher).is_ok()
     }
 
     /// Returns the sandbox that uses the `gepard` binary at a given path, after testing it.
@@ -82,7 +92,7 @@ impl Sandbox {
 
 /// Returns the paths of `gepard` binaries that may serve as launcher, in the order in which they are tried.
 fn launchers() -> Vec<PathBuf> {
-    let mut all = Vec::new();
+    let mut all: Vec<PathBuf> = NAMED.get().cloned().into_iter().collect();
     if let Ok(own) = std::env::current_exe() {
         if own.file_stem() == Some(OsStr::new("gepard")) {
             return vec![own];

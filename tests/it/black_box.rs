@@ -74,6 +74,8 @@ fn a_program_that_makes_its_own_model_calls_is_optimized_and_resumed() {
     assert_eq!((&first["judged"]["score"], &first["judged"]["feedback"]), (&0.0.into(), &"The model gave no text.".into()));
     let reflections = records(&run, "reflections");
     assert!(reflections[0]["read"].to_string().contains("The model gave no text."), "{}", reflections[0]);
+    // Its prompts are its own, so no right answer was scored after those that gepard would render.
+    assert!(records(&run, "scores").is_empty());
     // A finished run is read from its journal: its program is not called.
     let journal = std::fs::read(run.join("journal.jsonl")).unwrap();
     assert_eq!(example::search(&task, &run, vec!["/nowhere/model".into()]).unwrap(), 0.5);

@@ -109,7 +109,7 @@ fn start(
     own.optimize.seed = seed;
     own.optimize.fewshot = FewshotPlan { draws: Some(1), room: START_ROOM };
     let task = Task::from_plan(&own, hooks)?;
-    Ok(Some(optimize_task(&task, &folder.join(format!("start-seed{seed}")), hooks)?.last))
+    Ok(Some(optimize_task(&task, None, &folder.join(format!("start-seed{seed}")), hooks)?.last))
 }
 
 /// Returns the budget of a run, where the first run with its seed has the figures `first`.
@@ -138,7 +138,7 @@ fn run(
     let (optimizer, seed) = (entrant.name(), plan.optimize.seed);
     let run = folder.join(format!("{optimizer}-seed{seed}"));
     let task = Task { start, ..Task::from_plan(plan, hooks)? };
-    let FinishedRun { summary, validation, test, .. } = optimize_task(&task, &run, hooks)?;
+    let FinishedRun { summary, validation, test, .. } = optimize_task(&task, None, &run, hooks)?;
     let tested = test.iter().flat_map(|test| [&test.seed.usage, &test.best.usage]);
     let tested: u64 = tested.map(|usage| usage.prefilled + usage.decoded).sum();
     let tokens = (summary.engine.prefill_tokens + summary.engine.decode_tokens).saturating_sub(tested);

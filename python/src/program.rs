@@ -1,0 +1,71 @@
+//! A program of Python, which runs itself and its metric.
+
+use gepard::data::Example;
+use gepard::engine::{Completion, EngineError};
+use gepard::metric::{Judgement, Metric, MetricError};
+use gepard::program::call::KnownAnswers;
+use gepard::program::lockstep::Generate;
+use gepard::program::{Job, Program, Rollout, Runnable};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use serde_json::{Value, json};
+
+use crate::interrupt::Interrupt;
+
+/// The name of the step of a rollout that holds the judgement. No predictor can have it.
+const METRIC_STEP: &str = "(metric)";
+
+/// The output of that step: a judgement as JSON.
+const JUDGEMENT: &str = "judgement";
+
+/// A program whose rollouts are run by a function of Python, a sub-wave in one call.
+///
+/// The function is given a JSON list of objects with the `instructions` of the candidate, in the order of the modules, and the
+/// `id` of the example. It returns a JSON list of rollouts in the same order, each with the judgement of the metric as a last step.
+pub struct PythonProgram {
+    /// The modules and the fields that are read.
+    pub program: Program,
+    /// The function.
+    pub run: Py<PyAny>,
+    /// Is set by an exception of the function.
+    pub interrupt: Py<Interrupt>,
+}
+
+impl PythonProgram {
+    /// Calls the function, and reads what it returned.
+    fn call(&self, jobs: &Value, count: usize) -> PyResult<Vec<Rollout>> {
+        let answer: String = Python::attach(|py| self.run.call1(py, (jobs.to_string(),))?.extract(py))?;
+        let rollouts: Vec<Rollout> = serde_json::from_str(&answer).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        if rollouts.len() == count {
+            return Ok(rollouts);
+        }
+        Err(PyValueError::new_err(format!("the program gave {} rollouts for {count} jobs", rollouts.len())))
+    }
+}
+
+impl Runnable for PythonProgram {
+    fn program(&self) -> &Program {
+        &self.program
+    }
+
+    fn run(&self, jobs: &[Job<'_>], _: &dyn KnownAnswers, _: &mut Generate<'_>) -> Result<Vec<Rollout>, EngineError> {
+        let instructions = |job: &Job<'_>| job.candidate.0.iter().map(|text| json!(text.instruction)).collect::<Vec<_>>();
+        let asked = jobs.iter().map(|job| json!({ "instructions": instructions(job), "id": job.example.id })).collect();
+        self.call(&Value::Array(asked), jobs.len()).map_err(|error| {
+            self.interrupt.get().fail(error);
+            EngineError::Interrupted
+        })
+    }
+}
+
+/// The metric of a program of Python. Its judgements come with the rollouts.
+pub struct StepMetric;
+
+impl Metric for StepMetric {
+    fn judge(&self, example: &Example, rollout: &Rollout, _: &[Completion]) -> Result<Judgement, MetricError> {
+        let step = rollout.steps.iter().rfind(|step| step.module == METRIC_STEP);
+        let text = step.and_then(|step| step.outputs.get(JUDGEMENT));
+        let text = text.ok_or_else(|| MetricError::example(example, "the metric gave no judgement"))?;
+        serde_json::from_str(text).map_err(|cause| MetricError::example(example, cause.to_string()))
+    }
+}
