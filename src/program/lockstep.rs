@@ -307,7 +307,7 @@ mod tests {
         let mut generate = |requests: &[Request]| -> Result<Vec<Completion>, EngineError> {
             Ok(requests.iter().map(|_| Completion { usage, ..answer("plan: a\nnote: b\nanswer: c") }).collect())
         };
-        let job = Job { candidate: &candidate, example: &example, seed: 7 };
+        let job = Job { candidate: &candidate, example: &example, seed: 7, temperature: None };
         let rollout = run(&two_modules(), &[job], &NothingKnown, &mut generate).unwrap().remove(0);
         let problem = rollout.steps[0].problem.as_deref();
         assert_eq!(problem, Some("The model repeated the same words again and again, and was ended."));

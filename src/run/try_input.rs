@@ -59,7 +59,7 @@ pub fn try_input(plan: &Plan, request: &TryRequest, hooks: &mut Hooks<'_>) -> Re
     let mut engine = answering.open_engine(&request.recorded, hooks)?;
     let example = Example { id: ID.into(), fields: request.fields.clone() };
     let seed = number(&[&answering.plan.optimize.seed.to_string(), &request.candidate.key()]);
-    let job = Job { candidate: &request.candidate, example: &example, seed };
+    let job = Job { candidate: &request.candidate, example: &example, seed, temperature: None };
     let (mut rollouts, cost) = run_unscored(program, &mut *engine, &[job], hooks)?;
     let rollout = rollouts.pop().unwrap_or_default();
     let prediction = Prediction::from_rollout(program, &rollout);

@@ -64,6 +64,7 @@ impl Deployed {
                     is_scripted: false,
                     context: context.unwrap_or(DEFAULT_CONTEXT),
                     thinking: servers.thinking.unwrap_or(0),
+                    lora: None,
                 }
             }
             Some((name, ModelSource::Scripted { .. })) => DeployedModel::scripted(name),

@@ -162,7 +162,7 @@ impl Answered<'_> {
         let job = |(index, example): (usize, _)| {
             // Ids need not be unique here, so a row is told apart by its place.
             let seed = number(&[&self.salt, &index.to_string()]);
-            Job { candidate: self.candidate, example, seed }
+            Job { candidate: self.candidate, example, seed, temperature: None }
         };
         let jobs: Vec<Job<'_>> = (first..end).zip(&examples).map(job).collect();
         let (rollouts, mut cost) = run_unscored(self.program, engine, &jobs, hooks)?;
