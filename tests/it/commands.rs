@@ -59,7 +59,8 @@ fn prepared_folder() -> Task {
         copy(&task.path("runs/first"), &task.path(&format!("runs/{other}")));
     }
     let rows: String = (0..20).map(|n| format!("item {n},{}\n", if n % 2 == 1 { "odd" } else { "even" })).collect();
-    fs::write(task.path("mine.csv"), format!("text,label\n{rows}")).unwrap();
+    fs::write(task.path("mine.csv"), format!("message,label\n{rows}")).unwrap();
+    fs::write(task.path("new.csv"), "message\nitem 20\n").unwrap();
     let folder = task.path("datasets/support-tickets");
     fs::create_dir_all(&folder).unwrap();
     for file in ["gepard.toml", "train.jsonl", "val.jsonl", "test.jsonl", "script.jsonl"] {
