@@ -198,6 +198,7 @@ pub fn result(run: &Path, file: &str) -> serde_json::Value {
     if let Some(map) = value.as_object_mut() {
         map.remove("seconds");
         map.remove("engine");
+        map.remove("memory");
     }
     value
 }
