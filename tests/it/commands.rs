@@ -9,7 +9,8 @@ use crate::support::Task;
 use crate::support::process::{code, err, gepard, out};
 
 /// The beginnings of commands of other programs, which are not run here.
-const OTHERS: [&str; 5] = ["scripts/", "cargo ", "RUSTFLAGS=", "sha256sum ", "pip "];
+const OTHERS: [&str; 8] =
+    ["scripts/", "cargo ", "RUSTFLAGS=", "sha256sum ", "pip ", "vllm ", "python -m sglang", "llama-server "];
 
 /// Returns the paths of README and of all pages in docs.
 fn pages(root: &Path) -> Vec<PathBuf> {
