@@ -179,7 +179,7 @@ fn a_greedy_answer_is_the_same_alone_and_in_any_wave() {
 /// Behind a long prefix, whose cells the rows of a batch share, attention reads them for many rows at once.
 #[test]
 fn behind_a_long_prefix_a_greedy_answer_is_the_same_alone_and_in_a_wave() {
-    let rules: String = (1..60).map(|n| format!("Rule {n}: a word of {n} letters is worth {} points.\n", n * 7 % 31)).collect();
+    let rules: String = (1..36).map(|n| format!("Rule {n}: a word of {n} letters is worth {} points.\n", n * 7 % 31)).collect();
     let requests: Vec<Request> = ["Name a fruit.", "2+2?", "Who wrote Hamlet, and when was it first played in a theatre?"]
         .iter()
         .map(|question| Request {
@@ -189,7 +189,7 @@ fn behind_a_long_prefix_a_greedy_answer_is_the_same_alone_and_in_a_wave() {
         })
         .collect();
     let together = answer(&mut engine_with(2048, SETTINGS), &requests);
-    assert!(together[0].usage.prefilled + together[0].usage.reused > 900, "{:?}", together[0].usage);
+    assert!(together[0].usage.prefilled + together[0].usage.reused > 500, "{:?}", together[0].usage);
     let mut other = engine_with(2048, Settings { threads: Some(1), ..SETTINGS });
     let alone: Vec<String> =
         requests.iter().map(|request| answer(&mut other, std::slice::from_ref(request)).remove(0).text).collect();

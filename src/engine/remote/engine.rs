@@ -290,6 +290,7 @@ fn completion(
         reused: answer.cached.min(prompt),
         decoded: answer.decoded.unwrap_or_else(|| model.count(&answer.text) as u64 + reasoned),
         reasoned,
+        repeated: 0,
     };
     let text = body::without_beginning(answer.text, asked_beginning);
     Completion { text, reasoning: answer.reasoning, ended: answer.ended, usage, served }
