@@ -180,7 +180,7 @@ fn a_greedy_answer_is_the_same_alone_and_in_any_wave() {
 #[test]
 fn behind_a_long_prefix_a_greedy_answer_is_the_same_alone_and_in_a_wave() {
     let rules: String = (1..36).map(|n| format!("Rule {n}: a word of {n} letters is worth {} points.\n", n * 7 % 31)).collect();
-    let requests: Vec<Request> = ["Name a fruit.", "2+2?", "Who wrote Hamlet, and when was it first played in a theatre?"]
+    let requests: Vec<Request> = ["Name a fruit.", "Who wrote Hamlet, and when was it first played in a theatre?"]
         .iter()
         .map(|question| Request {
             messages: vec![Message::user(format!("{rules}\n{question}"))],
