@@ -12,16 +12,9 @@ from ..search import Reflector
 
 def reflector(model: Any, context_length: int, threads: int) -> Reflector:
     """Returns a reflector over a language model of DSPy, or over any function from a prompt to a text."""
-    own = getattr(model, "gepard_model", None)
+    own = Reflector.in_process(model, threads)
     if own is not None:
-        return Reflector(
-            model.answer,
-            identity=own.identity,
-            context_length=own.context_length,
-            count_tokens=own.count_tokens,
-            follows_grammars=True,
-            threads=threads,
-        )
+        return own
     is_drawn = isinstance(model, dspy.LM) and bool(model.kwargs.get("temperature"))
 
     def answer(messages: list, settings: dict) -> str:

@@ -115,15 +115,9 @@ def _row(row: Any) -> Mapping[str, Any]:
 
 
 def _reflector(model: Any, context_length: int) -> Reflector:
-    own = getattr(model, "gepard_model", None)
+    own = Reflector.in_process(model)
     if own is not None:
-        return Reflector(
-            model.answer,
-            identity=own.identity,
-            context_length=own.context_length,
-            count_tokens=own.count_tokens,
-            follows_grammars=True,
-        )
+        return own
     if not callable(model):
         raise ValueError(f"reflection_lm={model!r} is not supported: give a function from a prompt to a text")
 

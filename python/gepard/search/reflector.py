@@ -35,6 +35,21 @@ class Reflector:
         self.context = contextvars.copy_context()
         self._count = count_tokens
 
+    @classmethod
+    def in_process(cls, model: Any, threads: int = 1) -> Optional[Reflector]:
+        """Returns the reflector over a `gepard.LM`, whose model runs in this process; None for any other model."""
+        own = getattr(model, "gepard_model", None)
+        if own is None:
+            return None
+        return cls(
+            model.answer,
+            identity=own.identity,
+            context_length=own.context_length,
+            count_tokens=own.count_tokens,
+            follows_grammars=True,
+            threads=threads,
+        )
+
     def count_tokens(self, text: str) -> int:
         """Returns the number of tokens of a text: the model's own, or an estimate of four bytes each."""
         return self._count(text) if self._count else (len(text.encode()) + 3) // 4
