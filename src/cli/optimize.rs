@@ -10,6 +10,7 @@ use gepard::config::{self, Method};
 use gepard::data::counted;
 use gepard::error::RunError;
 use gepard::hooks::Hooks;
+use gepard::program::PoolIndex;
 use gepard::report::Summary;
 use gepard::report::frontier::FrontierPoint;
 use gepard::report::interval::Interval;
@@ -123,8 +124,8 @@ fn print_scores(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "validation   {:.3}   {:.3}", summary.seed_score, summary.best_score)?;
     let (Some(seed), Some(best)) = (summary.test_seed_score, summary.test_best_score) else { return Ok(()) };
     write!(out, "test         {seed:.3}   {best:.3}")?;
-    if let (Some(mean), Some(Interval { low, high }), 1..) =
-        (summary.test_difference, summary.test_difference_95, summary.best_candidate)
+    let is_the_seed = summary.best_candidate == PoolIndex::SEED;
+    if let (Some(mean), Some(Interval { low, high }), false) = (summary.test_difference, summary.test_difference_95, is_the_seed)
     {
         write!(out, "   {mean:+.3} (95% interval {low:+.3} to {high:+.3})")?;
     }
@@ -205,7 +206,7 @@ fn print_best(summary: &Summary, prompts: &[PromptFile], out: &mut dyn Write) ->
         writeln!(out, "── {} ──", path.display())?;
         writeln!(out, "{}", printable(text.trim_end()))?;
     }
-    let best = &summary.pool[summary.best_candidate];
+    let best = &summary.pool[summary.best_candidate.0];
     let mut more = Vec::new();
     if best.worked_examples > 0 {
         more.push(format!("{} from the training data", counted(best.worked_examples, "demonstration")));

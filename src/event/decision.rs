@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Origin, Unusable};
 use crate::data::split::Split;
+use crate::program::PoolIndex;
 
 /// A decision of an optimizer. Scores are in [0, 1]; a field that is called a sum adds up such scores.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,7 +26,7 @@ pub enum Decision {
         /// The number of the iteration, from 1.
         iteration: u64,
         /// The pool indices of the candidates that are to be improved, each listed once.
-        parents: Vec<usize>,
+        parents: Vec<PoolIndex>,
         /// The ids of the training examples of the minibatch. Empty for an optimizer without minibatches.
         minibatch: Vec<String>,
     },
@@ -34,14 +35,14 @@ pub enum Decision {
         /// The number of the iteration.
         iteration: u64,
         /// The pool index of the parent.
-        parent: usize,
+        parent: PoolIndex,
     },
     /// A reflector is about to be asked what went wrong in each failed rollout of a module.
     Diagnosing {
         /// The number of the iteration.
         iteration: u64,
         /// The pool index of the candidate whose rollouts failed.
-        parent: usize,
+        parent: PoolIndex,
         /// The name of the module.
         module: String,
         /// The name of the reflector in the task file.
@@ -56,7 +57,7 @@ pub enum Decision {
         /// The number of the iteration.
         iteration: u64,
         /// The pool index of the candidate whose rollouts failed.
-        parent: usize,
+        parent: PoolIndex,
         /// The name of the module.
         module: String,
         /// The reflector's sentences, one for each usable answer. An answer without a usable sentence is left out.
@@ -69,7 +70,7 @@ pub enum Decision {
         /// The number of the proposal within its iteration, from 1.
         proposal: usize,
         /// The pool index of the candidate that is to be improved.
-        parent: usize,
+        parent: PoolIndex,
         /// The name of the module whose text is to be changed.
         module: String,
         /// The operator, or the step of another optimizer than `gepa`, that needs the answer.
@@ -107,7 +108,7 @@ pub enum Decision {
         /// The number of the proposal within its iteration, from 1.
         proposal: usize,
         /// The pool index of the parent.
-        parent: usize,
+        parent: PoolIndex,
         /// The name of each changed module, with the operator or step that changed its text.
         operators: Vec<(String, Origin)>,
         /// The name of each changed module, with its new instruction.
@@ -202,9 +203,9 @@ pub enum Decision {
         /// The number of the iteration, from 1.
         iteration: u64,
         /// The pool indices of the two parents.
-        parents: [usize; 2],
+        parents: [PoolIndex; 2],
         /// The pool index of their common ancestor.
-        ancestor: usize,
+        ancestor: PoolIndex,
         /// The name of every module in program order, with the merged candidate's instruction.
         instructions: Vec<(String, String)>,
         /// The ids of the validation examples on which the gate compares the merged candidate with its parents.
@@ -231,7 +232,7 @@ pub enum Decision {
         /// The number of the iteration.
         iteration: u64,
         /// The pool index that the candidate will have.
-        candidate: usize,
+        candidate: PoolIndex,
         /// The number of validation examples that the candidate was run on.
         validated: usize,
         /// The number of all validation examples.
@@ -246,9 +247,9 @@ pub enum Decision {
         /// The number of the iteration; 0 for the seed.
         iteration: u64,
         /// The pool index of the candidate.
-        candidate: usize,
+        candidate: PoolIndex,
         /// The pool indices of its parents: none for the seed, two for a merged candidate.
-        parents: Vec<usize>,
+        parents: Vec<PoolIndex>,
         /// The number of the proposal within its iteration, from 1; 0 where the candidate was not proposed in this iteration.
         proposal: usize,
         /// The name of every module in program order, with its instruction.

@@ -8,6 +8,7 @@ use super::StopReason;
 use crate::data::split::Split;
 use crate::engine::EngineProgress;
 use crate::engine::settings::Preparation;
+use crate::program::PoolIndex;
 
 /// An event of a run that is not a decision of the optimizer. The journal does not store it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -147,7 +148,7 @@ pub enum Lifecycle {
     /// A candidate was scored on the test examples.
     Tested {
         /// The pool index of the candidate.
-        candidate: usize,
+        candidate: PoolIndex,
         /// The mean score on the test examples. None where the metric failed on all of them.
         mean: Option<f64>,
     },

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::Operator;
 use crate::data::split::Split;
+use crate::program::PoolIndex;
 
 fn text() -> impl Strategy<Value = String> {
     "\\PC{0,12}|[\\x00-\\x1f\u{80}-\u{9f}]{0,5}"
@@ -21,6 +22,10 @@ fn index() -> impl Strategy<Value = usize> {
     0..1000_usize
 }
 
+fn pool_index() -> impl Strategy<Value = PoolIndex> {
+    index().prop_map(PoolIndex)
+}
+
 fn score() -> impl Strategy<Value = f64> {
     prop_oneof![Just(0.0), Just(1.0), Just(1.0 / 3.0), -1e3..1e3]
 }
@@ -36,11 +41,11 @@ fn decisions() -> Vec<BoxedStrategy<Decision>> {
     let n = any::<u64>;
     vec![
         (n(), text(), index()).prop_map(|(iteration, module, of)| Decision::Turn { iteration, module, of }).boxed(),
-        (n(), prop::collection::vec(index(), 0..3), texts())
+        (n(), prop::collection::vec(pool_index(), 0..3), texts())
             .prop_map(|(iteration, parents, minibatch)| Decision::Iteration { iteration, parents, minibatch })
             .boxed(),
-        (n(), index()).prop_map(|(iteration, parent)| Decision::Perfect { iteration, parent }).boxed(),
-        (n(), index(), text(), text(), index(), index())
+        (n(), pool_index()).prop_map(|(iteration, parent)| Decision::Perfect { iteration, parent }).boxed(),
+        (n(), pool_index(), text(), text(), index(), index())
             .prop_map(|(iteration, parent, module, reflector, questions, left_out)| Decision::Diagnosing {
                 iteration,
                 parent,
@@ -50,10 +55,10 @@ fn decisions() -> Vec<BoxedStrategy<Decision>> {
                 left_out,
             })
             .boxed(),
-        (n(), index(), text(), texts())
+        (n(), pool_index(), text(), texts())
             .prop_map(|(iteration, parent, module, sentences)| Decision::Diagnosed { iteration, parent, module, sentences })
             .boxed(),
-        ((n(), index(), index(), text(), origin()), (text(), index(), index(), index(), any::<bool>()))
+        ((n(), index(), pool_index(), text(), origin()), (text(), index(), index(), index(), any::<bool>()))
             .prop_map(|((iteration, proposal, parent, module, operator), (reflector, questions, examples, left_out, again))| {
                 Decision::Reflecting {
                     iteration,
@@ -79,7 +84,7 @@ fn decisions() -> Vec<BoxedStrategy<Decision>> {
                 text,
             })
             .boxed(),
-        ((n(), index(), index()), by_module(origin()), by_module(text()), by_module(texts()), text())
+        ((n(), index(), pool_index()), by_module(origin()), by_module(text()), by_module(texts()), text())
             .prop_map(|((iteration, proposal, parent), operators, instructions, demonstrations, key)| Decision::Proposed {
                 iteration,
                 proposal,
@@ -120,7 +125,7 @@ fn decisions() -> Vec<BoxedStrategy<Decision>> {
             })
             .boxed(),
         (n(), index()).prop_map(|(iteration, proposal)| Decision::PassedOver { iteration, proposal }).boxed(),
-        ((n(), index(), index(), index()), by_module(text()), texts(), text())
+        ((n(), pool_index(), pool_index(), pool_index()), by_module(text()), texts(), text())
             .prop_map(|((iteration, first, second, ancestor), instructions, examples, key)| Decision::Merging {
                 iteration,
                 parents: [first, second],
@@ -148,7 +153,7 @@ fn decisions() -> Vec<BoxedStrategy<Decision>> {
             })
             .boxed(),
         (
-            (n(), index(), index(), index(), score()),
+            (n(), pool_index(), index(), index(), score()),
             prop::sample::select(vec![Behind::Best, Behind::Another, Behind::NothingRight, Behind::Budget]),
         )
             .prop_map(|((iteration, candidate, validated, of, lead), behind)| Decision::ValidationGivenUp {
@@ -161,7 +166,7 @@ fn decisions() -> Vec<BoxedStrategy<Decision>> {
             })
             .boxed(),
         (
-            (n(), index(), prop::collection::vec(index(), 0..3), index(), by_module(text()), by_module(texts())),
+            (n(), pool_index(), prop::collection::vec(pool_index(), 0..3), index(), by_module(text()), by_module(texts())),
             (index(), score(), prop::collection::vec(prop::option::of(score()), 0..4)),
             (prop::collection::btree_map(text(), score(), 0..3), any::<bool>(), n(), text()),
         )

@@ -42,7 +42,7 @@ pub fn log_proposal(
     session.log(Decision::Proposed {
         iteration: proposal.iteration,
         proposal: proposal.number,
-        parent: proposal.parent.0,
+        parent: proposal.parent,
         operators: operators.iter().map(|&(module, operator)| (name(module), operator)).collect(),
         instructions,
         demonstrations: demonstrations.collect(),
@@ -101,8 +101,8 @@ pub fn join(
     let means = member.objectives.iter().filter_map(|(name, scores)| Some((name.clone(), scores.mean()?)));
     session.log(Decision::Accepted {
         iteration,
-        candidate: members.len(),
-        parents: member.parents.iter().map(|parent| parent.0).collect(),
+        candidate: PoolIndex(members.len()),
+        parents: member.parents.clone(),
         proposal: new.proposal,
         instructions: instructions_by_module(session, &member.candidate),
         demonstrations: demonstrations_by_module(session, &member.candidate),

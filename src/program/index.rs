@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct ModuleIndex(pub usize);
 
 /// Names an accepted candidate of a search: its index in the pool, in the order of acceptance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PoolIndex(pub usize);
 

@@ -4,13 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use super::frontier::FrontierPoint;
 use crate::engine::Message;
-use crate::program::{Candidate, Demonstration, Layout, Module, ModuleText};
+use crate::program::{Candidate, Demonstration, Layout, Module, ModuleText, PoolIndex};
 
 /// The content of `best.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BestFile {
     /// The candidate's index in the pool.
-    pub candidate: usize,
+    pub candidate: PoolIndex,
     /// The candidate's mean score on the validation examples, in [0, 1].
     pub score: f64,
     /// The modules, in the program's order.

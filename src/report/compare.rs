@@ -1,5 +1,6 @@
 //! Runs compared with each other, on the examples that they have in common.
 
+use crate::program::PoolIndex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -35,7 +36,7 @@ pub struct ComparedRun {
     /// The best candidate's score on the validation examples; None before the seed was scored.
     pub best_score: Option<f64>,
     /// The pool index of the best candidate; None before the seed was scored.
-    pub best_candidate: Option<usize>,
+    pub best_candidate: Option<PoolIndex>,
     /// The seed's score on the test examples that it and the best candidate have a score on; None if there are none.
     pub test_seed_score: Option<f64>,
     /// The best candidate's score on these test examples; None if there are none.
@@ -83,11 +84,11 @@ pub fn compare(folders: &[PathBuf]) -> Result<Comparison, RunDirectoryError> {
 
 fn compared_run(folder: &Path, history: &History) -> ComparedRun {
     let outcome = Outcome::new(history);
-    let mean = |pool_index: Option<usize>| Some(history.members.get(pool_index?)?.mean);
+    let mean = |pool_index: Option<PoolIndex>| Some(history.members.get(pool_index?.0)?.mean);
     ComparedRun {
         run: folder.to_owned(),
         finished: history.end.is_some(),
-        seed_score: mean(Some(0)),
+        seed_score: mean(Some(PoolIndex::SEED)),
         best_score: mean(outcome.best),
         best_candidate: outcome.best,
         test_seed_score: outcome.test.as_ref().map(|test| test.first),

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::program::PoolIndex;
+
 /// The score and the length of a fully validated candidate's prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct FrontierPoint {
@@ -10,7 +12,7 @@ pub struct FrontierPoint {
     /// The mean score on all validation examples, in [0, 1].
     pub score: f64,
     /// The pool index.
-    pub candidate: usize,
+    pub candidate: PoolIndex,
 }
 
 impl FrontierPoint {
@@ -46,16 +48,16 @@ mod tests {
     use super::*;
 
     fn points(pairs: &[(usize, f64)]) -> Vec<FrontierPoint> {
-        let point = |(candidate, &(prompt_tokens, score))| FrontierPoint { prompt_tokens, score, candidate };
+        let point = |(index, &(prompt_tokens, score))| FrontierPoint { prompt_tokens, score, candidate: PoolIndex(index) };
         pairs.iter().enumerate().map(point).collect()
     }
 
     #[test]
     fn a_longer_prompt_is_on_it_only_with_a_higher_score() {
         let all = points(&[(10, 0.5), (50, 0.9), (20, 0.5), (30, 0.7), (60, 0.9), (10, 0.5)]);
-        let kept: Vec<usize> = frontier(&all).iter().map(|point| point.candidate).collect();
+        let kept: Vec<usize> = frontier(&all).iter().map(|point| point.candidate.0).collect();
         assert_eq!(kept, [0, 5, 3, 1]);
-        let within = |most| best_within(&frontier(&all), most).map(|point| point.candidate);
+        let within = |most| best_within(&frontier(&all), most).map(|point| point.candidate.0);
         assert_eq!([9, 10, 29, 30, 1000].map(within), [None, Some(0), Some(0), Some(3), Some(1)]);
     }
 

@@ -1,5 +1,6 @@
 //! The result of a run in a few sentences: whether the prompt got better, by how much, and whether chance explains it.
 
+use crate::program::PoolIndex;
 use serde::Serialize;
 
 use super::history::History;
@@ -10,7 +11,7 @@ use crate::data::split::Split;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outcome {
     /// The pool index of the best candidate; None before the seed was validated.
-    pub best: Option<usize>,
+    pub best: Option<PoolIndex>,
     /// The seed and the best candidate on the test examples; None if they were not run on these.
     pub test: Option<Paired>,
     /// The seed and the best candidate on the validation examples, by which the best candidate was chosen.
@@ -28,12 +29,12 @@ impl Outcome {
     #[must_use]
     pub fn new(history: &History) -> Self {
         let best = history.best();
-        let seed_and_best = |split| Paired::new(&history.scores(0, split), &history.scores(best?, split));
+        let seed_and_best = |split| Paired::new(&history.scores(PoolIndex::SEED, split), &history.scores(best?, split));
         let (test, validation) = (seed_and_best(Split::Test), seed_and_best(Split::Val));
         let headline = headline(best, history.end.is_some(), test.as_ref(), validation.as_ref());
         let explanation = match (best, &test, &validation) {
             (None, ..) => "The seed has not been scored on all validation examples yet.".into(),
-            (Some(0), ..) => "There is no difference to explain: the best candidate is the seed.".into(),
+            (Some(PoolIndex::SEED), ..) => "There is no difference to explain: the best candidate is the seed.".into(),
             (_, Some(test), _) => test_explanation(test),
             (_, None, Some(validation)) => validation_explanation(validation, history),
             (_, None, None) => String::new(),
@@ -43,9 +44,9 @@ impl Outcome {
     }
 }
 
-fn headline(best: Option<usize>, is_finished: bool, test: Option<&Paired>, validation: Option<&Paired>) -> String {
+fn headline(best: Option<PoolIndex>, is_finished: bool, test: Option<&Paired>, validation: Option<&Paired>) -> String {
     let Some(best) = best else { return "No result yet".into() };
-    if best == 0 {
+    if best == PoolIndex::SEED {
         let words = if is_finished { "No better prompt than the seed was found" } else { "No better prompt than the seed yet" };
         return words.into();
     }
@@ -132,16 +133,16 @@ mod tests {
     #[test]
     fn the_interval_decides_whether_it_may_be_luck() {
         let better = paired(0.2, 0.1, 0.3);
-        assert_eq!(headline(Some(3), true, Some(&better), None), "The prompt got better");
+        assert_eq!(headline(Some(PoolIndex(3)), true, Some(&better), None), "The prompt got better");
         let counts = "On 80 test examples, the best candidate scored higher than the seed on 9, lower on 2, and the same on 69.";
         assert!(test_explanation(&better).contains(&format!("above zero. {counts}")));
         let unclear = paired(0.02, -0.05, 0.09);
-        assert_eq!(headline(Some(3), true, Some(&unclear), None), "The prompt seems better, but it may be luck");
+        assert_eq!(headline(Some(PoolIndex(3)), true, Some(&unclear), None), "The prompt seems better, but it may be luck");
         assert!(test_explanation(&unclear).starts_with("It may be luck"));
         let worse = paired(-0.2, -0.3, -0.1);
-        assert_eq!(headline(Some(3), true, Some(&worse), None), "The prompt got worse on test");
-        assert_eq!(headline(Some(0), true, Some(&worse), None), "No better prompt than the seed was found");
-        assert_eq!(headline(Some(0), false, None, None), "No better prompt than the seed yet");
+        assert_eq!(headline(Some(PoolIndex(3)), true, Some(&worse), None), "The prompt got worse on test");
+        assert_eq!(headline(Some(PoolIndex::SEED), true, Some(&worse), None), "No better prompt than the seed was found");
+        assert_eq!(headline(Some(PoolIndex::SEED), false, None, None), "No better prompt than the seed yet");
     }
 
     #[test]

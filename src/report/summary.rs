@@ -7,6 +7,7 @@ use super::interval::Interval;
 use super::servers::ServerSummary;
 use super::tally::Tally;
 use crate::event::StopReason;
+use crate::program::PoolIndex;
 
 /// The content of `summary.json`. Scores are means in [0, 1].
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -16,7 +17,7 @@ pub struct Summary {
     /// The best candidate's score on the validation examples.
     pub best_score: f64,
     /// The pool index of the best candidate; 0 is the seed.
-    pub best_candidate: usize,
+    pub best_candidate: PoolIndex,
     /// The seed's score on the test examples; None without test examples.
     pub test_seed_score: Option<f64>,
     /// The best candidate's score on the test examples; None without test examples.
@@ -151,7 +152,7 @@ pub struct Seconds {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunnerUp {
     /// The candidate's pool index.
-    pub candidate: usize,
+    pub candidate: PoolIndex,
     /// The candidate's score on the validation examples.
     pub score: f64,
     /// The 95% confidence interval of the mean difference, best less second best, over the validation examples.
@@ -171,9 +172,9 @@ pub struct CurvePoint {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PoolEntry {
     /// The candidate's pool index.
-    pub candidate: usize,
+    pub candidate: PoolIndex,
     /// The pool indices of its parents; empty for the seed.
-    pub parents: Vec<usize>,
+    pub parents: Vec<PoolIndex>,
     /// The mean score on the validation examples that it was run on.
     pub score: f64,
     /// The number of these examples. A candidate that was not run on all of them cannot be selected as the best.

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::evaluate::Scores;
 use crate::event::Decision;
+use crate::program::PoolIndex;
 
 /// Counts of what became of the proposals and merges of a run. `summary.json` has it as `reflections`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -127,13 +128,13 @@ impl Tally {
     }
 
     /// Counts a candidate that joined the pool, with its score on each validation example.
-    fn record_accepted(&mut self, parents: &[usize], scores: &[Option<f64>], is_complete: bool, key: &str) {
+    fn record_accepted(&mut self, parents: &[PoolIndex], scores: &[Option<f64>], is_complete: bool, key: &str) {
         let scores = Scores::from_list(scores.iter().copied());
         match parents {
             [] => {}
             [parent] => {
                 self.accepted += 1;
-                if is_complete && self.scores.get(*parent).is_some_and(|parent| scores.lead(parent) > 0.0) {
+                if is_complete && self.scores.get(parent.0).is_some_and(|parent| scores.lead(parent) > 0.0) {
                     let source = self.by_key.get(key).cloned().unwrap_or_default();
                     self.count(&source, |counts| counts.better += 1);
                 }

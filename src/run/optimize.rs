@@ -221,10 +221,10 @@ fn test(
         failures: MetricFailures::default(),
     };
     let seed_candidate: Candidate = task.seed_candidate();
-    let seed = tester.test(0, &seed_candidate, hooks)?;
+    let seed = tester.test(PoolIndex::SEED, &seed_candidate, hooks)?;
     let best = match pool.best() {
         PoolIndex::SEED => Tested { scores: seed.scores.clone(), ..Tested::default() },
-        best => tester.test(best.0, &pool[best].candidate, hooks)?,
+        best => tester.test(best, &pool[best].candidate, hooks)?,
     };
     tester.journal.sync()?;
     Ok(Some(TestScores { seed, best }))

@@ -13,6 +13,7 @@ use crate::evaluate::waves::{RolloutStore, Waves};
 use crate::event::{Lifecycle, Purpose};
 use crate::hooks::Hooks;
 use crate::journal::{Journal, Record, SubWaveRequest};
+use crate::program::PoolIndex;
 use crate::program::candidate::Candidate;
 
 /// Scores candidates on the test examples, outside of the search's budget.
@@ -34,7 +35,12 @@ impl Tester<'_> {
     ///
     /// # Errors
     /// [`RunError`]; the journal holds the sub-waves up to it.
-    pub(super) fn test(&mut self, pool_index: usize, candidate: &Candidate, hooks: &mut Hooks<'_>) -> Result<Tested, RunError> {
+    pub(super) fn test(
+        &mut self,
+        pool_index: PoolIndex,
+        candidate: &Candidate,
+        hooks: &mut Hooks<'_>,
+    ) -> Result<Tested, RunError> {
         let fresh = self.examples.len();
         hooks.emit(&Lifecycle::Evaluating { purpose: Purpose::Test, split: Split::Test, fresh, reused: 0 }.into());
         let key = candidate.key();

@@ -80,7 +80,7 @@ fn json_type(source: &str, rust_type: &str) -> String {
         }
         "bool" => "true or false".into(),
         "Split" => "`\"train\"`, `\"val\"`, `\"test\"`".into(),
-        "u64" | "usize" | "f64" => "number".into(),
+        "u64" | "usize" | "f64" | "PoolIndex" => "number".into(),
         "Preparation" => "`\"hashing\"`, `\"recoding\"`, `\"loading\"`, `\"measuring\"`".into(),
         "EngineProgress" => "`{\"answered\", \"prefilled\", \"decoded\"}`".into(),
         "BTreeMap<String, f64>" => "object of numbers".into(),
@@ -91,6 +91,18 @@ fn json_type(source: &str, rust_type: &str) -> String {
         }
         other => panic!("json_type does not know how JSON has {other}"),
     }
+}
+
+/// Breaks a paragraph into lines of at most 100 columns. A longer word has a line of its own.
+fn wrapped(paragraph: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for word in paragraph.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.len() + 1 + word.len() <= 100 => *line += &format!(" {word}"),
+            _ => lines.push(word.into()),
+        }
+    }
+    lines.join("\n")
 }
 
 /// `docs/events.md` is generated from the doc comments in `src/event`. With GEPARD_WRITE_DOCS=1 this test writes the page.
@@ -104,12 +116,14 @@ fn the_page_of_events_is_what_the_code_has() {
     let without_links = |words: &str| words.replace("[`Lifecycle::CaughtUp`]", "`caught_up`");
     let mut text = String::from(
         "# Events\n\n\
-         `gepard optimize TASK.toml --progress json` writes every event of a run to stderr, as one JSON object in a line. A listener of the\n\
-         library receives the same events as `gepard::event::Event`. The field `event` of an object is the event's name, which is a heading\n\
-         below; the other fields are in the table under it. Scores are in [0, 1]. New fields may be added in later versions, so a reader\n\
-         should ignore the fields that it does not know. An error that ends the command, and the message after Ctrl-C, are plain lines on\n\
+         `gepard optimize TASK.toml --progress json` writes every event of a run to stderr, as one JSON object in\n\
+         a line. A listener of the library receives the same events as `gepard::event::Event`. The field `event`\n\
+         of an object is the event's name, which is a heading below; the other fields are in the table under it.\n\
+         Scores are in [0, 1]. New fields may be added in later versions, so a reader should ignore the fields\n\
+         that it does not know. An error that ends the command, and the message after Ctrl-C, are plain lines on\n\
          the same stream: only lines that begin with `{` are events.\n\n\
-         This page is generated from the doc comments in `src/event`: `GEPARD_WRITE_DOCS=1 cargo test --test it docs`.\n",
+         This page is generated from the doc comments in `src/event`:\n\
+         `GEPARD_WRITE_DOCS=1 cargo test --test it docs`.\n",
     );
     let kinds = [
         ("Lifecycle", "# Life-cycle events\n\nWhat a run does. The journal does not store these events.\n"),
@@ -120,7 +134,7 @@ fn the_page_of_events_is_what_the_code_has() {
         assert!(all.len() > 10 && all.iter().all(|variant| !variant.words.is_empty()));
         write!(text, "\n{heading}").unwrap();
         for Variant { name, words, fields } in all {
-            write!(text, "\n## `{}`\n\n{}\n", snake(&name), without_links(&words)).unwrap();
+            write!(text, "\n## `{}`\n\n{}\n", snake(&name), wrapped(&without_links(&words))).unwrap();
             if !fields.is_empty() {
                 text += "\n| field | type | meaning |\n|---|---|---|\n";
             }

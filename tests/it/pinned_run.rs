@@ -3,10 +3,11 @@
 use crate::support::Task;
 use gepard::event::{Decision, Event, Lifecycle};
 use gepard::hooks::Hooks;
+use gepard::program::PoolIndex;
 
 /// Describes a decision in one line. None for decisions that the expected run leaves out, and for most life-cycle events.
 fn line(event: &Event) -> Option<String> {
-    let list = |items: &[usize]| items.iter().map(ToString::to_string).collect::<Vec<_>>().join("+");
+    let list = |items: &[PoolIndex]| items.iter().map(ToString::to_string).collect::<Vec<_>>().join("+");
     let texts = |texts: &[(String, String)]| texts.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join(" / ");
     let numbers = |ids: &[String]| ids.iter().map(|id| id.rsplit('-').next().unwrap()).collect::<Vec<_>>().join(" ");
     Some(match event {
@@ -105,5 +106,5 @@ fn ten_iterations_are_as_worked_out_by_hand() {
     assert_eq!((summary.rollouts, summary.merges, summary.merges_rejected), (114, 1, 1));
     let runner_up = summary.runner_up.unwrap();
     // Candidates 3 and 5 have the same mean; 5 has a word less.
-    assert_eq!((summary.best_candidate, runner_up.candidate, summary.test_rollouts), (4, 5, 24));
+    assert_eq!((summary.best_candidate, runner_up.candidate, summary.test_rollouts), (PoolIndex(4), PoolIndex(5), 24));
 }

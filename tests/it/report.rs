@@ -92,7 +92,7 @@ fn rollouts_are_assigned_to_their_candidates() {
             merges += usize::from(iteration.merge.is_some());
             for proposal in &iteration.proposals {
                 *fates.entry(proposal.fate).or_default() += 1;
-                let mut texts = history.members[proposal.parent].instructions.clone();
+                let mut texts = history.members[proposal.parent.0].instructions.clone();
                 for (module, text) in &proposal.instructions {
                     texts.iter_mut().find(|(name, _)| name == module).unwrap().1.clone_from(text);
                 }

@@ -266,7 +266,7 @@ fn minibatches_of_the_seed(events: &[Event]) -> Vec<(Vec<String>, usize)> {
     let mut batches = Vec::new();
     for event in events {
         match event {
-            Event::Decision(Decision::Iteration { parents, minibatch, .. }) if parents == &[0] => {
+            Event::Decision(Decision::Iteration { parents, minibatch, .. }) if parents == &[PoolIndex::SEED] => {
                 batches.push((minibatch.clone(), 0))
             }
             Event::Lifecycle(Lifecycle::Evaluating { purpose: Purpose::Parent, fresh, .. }) if !batches.is_empty() => {

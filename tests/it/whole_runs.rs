@@ -16,6 +16,7 @@ use gepard::hooks::Hooks;
 use gepard::journal::Journal;
 use gepard::optimize::methods::gepa::Gepa;
 use gepard::optimize::{Optimizer, Session};
+use gepard::program::PoolIndex;
 use gepard::report::Summary;
 use gepard::report::interval::Interval;
 
@@ -124,7 +125,7 @@ fn a_run_with_another_plan_is_refused_with_the_difference() {
 fn a_run_whose_reflector_gives_nothing_usable_reports_the_reasons() {
     let task = Task::with_reflector(&[r#"{"contains": ["Write a better instruction"], "texts": ["", "<think>hm"]}"#]);
     let summary = run(&task.plan(&[]), &task.path("run")).unwrap();
-    assert_eq!(summary.best_candidate, 0);
+    assert_eq!(summary.best_candidate, PoolIndex::SEED);
     assert!(summary.reflections.asked > 0);
     assert_eq!(summary.reflections.unusable.get("empty"), Some(&summary.reflections.asked));
     assert!(summary.outcome.starts_with("nothing was learned: of"), "{}", summary.outcome);
@@ -292,7 +293,7 @@ fn the_validation_of_a_candidate_that_is_behind_is_given_up() {
     )
     .unwrap();
     assert_eq!(given_up, [(10, 12, true)]);
-    assert_eq!((summary.candidates, summary.validated_in_part, summary.best_candidate), (2, 1, 0));
+    assert_eq!((summary.candidates, summary.validated_in_part, summary.best_candidate), (2, 1, PoolIndex::SEED));
     assert_eq!((summary.pool[1].validated, summary.runner_up), (10, None));
     let strict = run(&task.plan(&[]), &task.path("strict")).unwrap();
     assert_eq!((strict.pool[1].validated, strict.validated_in_part), (12, 0));
@@ -318,12 +319,12 @@ fn children_with_the_same_gain_race_over_the_validation_examples() {
         &task.path("run"),
         &mut Hooks::listening(|event| {
             if let Event::Decision(Decision::ValidationGivenUp { candidate, validated, behind, .. }) = event {
-                given_up.push((*candidate, *validated, *behind));
+                given_up.push((candidate.0, *validated, *behind));
             }
         }),
     )
     .unwrap();
-    let loser = if summary.best_candidate == 1 { 2 } else { 1 };
+    let loser = if summary.best_candidate == PoolIndex(1) { 2 } else { 1 };
     assert_eq!((summary.candidates, summary.best_score), (3, 1.0));
     assert_eq!(given_up, [(loser, 10, Behind::Another)]);
     assert_eq!(summary.pool[loser].validated, 10);

@@ -80,6 +80,7 @@ fn describe_purpose(purpose: Purpose) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gepard::program::PoolIndex;
 
     #[test]
     fn a_wave_is_described_with_its_length() {
@@ -98,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_test_without_a_score_has_a_message() {
-        let tested = message(&Lifecycle::Tested { candidate: 1, mean: None }.into());
+        let tested = message(&Lifecycle::Tested { candidate: PoolIndex(1), mean: None }.into());
         assert_eq!(tested.as_deref(), Some("candidate 1 has no score on test: the metric failed"));
     }
 }

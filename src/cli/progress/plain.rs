@@ -189,6 +189,7 @@ fn figures(state: &RunState) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gepard::program::PoolIndex;
 
     /// Applies an event to `state` and returns its line.
     fn report(state: &mut RunState, event: impl Into<Event>) -> Option<String> {
@@ -201,9 +202,9 @@ mod tests {
     fn a_replay_has_one_line() {
         let mut state = RunState::default();
         assert!(report(&mut state, Lifecycle::Resumed { records: 3, seconds: 1.0 }).is_some());
-        assert!(report(&mut state, Decision::Perfect { iteration: 1, parent: 0 }).is_none());
+        assert!(report(&mut state, Decision::Perfect { iteration: 1, parent: PoolIndex::SEED }).is_none());
         assert!(report(&mut state, Lifecycle::CaughtUp).is_some());
-        assert!(report(&mut state, Decision::Perfect { iteration: 2, parent: 0 }).is_some());
+        assert!(report(&mut state, Decision::Perfect { iteration: 2, parent: PoolIndex::SEED }).is_some());
     }
 
     #[test]

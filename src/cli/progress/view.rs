@@ -117,6 +117,7 @@ mod tests {
     use gepard::event::{Decision, Event, Lifecycle, Purpose};
 
     use super::*;
+    use gepard::program::PoolIndex;
 
     fn started(run: &str, test: usize, most_rollouts: Option<u64>) -> Event {
         let (run, examples) = (run.into(), [4, 4, test]);
@@ -126,8 +127,8 @@ mod tests {
     fn accepted(candidate: usize, mean: f64, spent: u64) -> Event {
         Event::Decision(Decision::Accepted {
             iteration: candidate as u64,
-            candidate,
-            parents: if candidate == 0 { Vec::new() } else { vec![0] },
+            candidate: PoolIndex(candidate),
+            parents: if candidate == 0 { Vec::new() } else { vec![PoolIndex::SEED] },
             proposal: 1,
             instructions: Vec::new(),
             demonstrations: Vec::new(),
@@ -157,7 +158,7 @@ mod tests {
         let proposed = Decision::Proposed {
             iteration: 1,
             proposal: 1,
-            parent: 0,
+            parent: PoolIndex::SEED,
             operators: vec![("m".into(), Operator::Rule.into())],
             instructions: Vec::new(),
             demonstrations: Vec::new(),

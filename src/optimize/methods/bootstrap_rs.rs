@@ -16,7 +16,7 @@ use crate::optimize::joining::{self, NewCandidate, early_stop};
 use crate::optimize::optimizer::Optimizer;
 use crate::optimize::pool::Member;
 use crate::optimize::session::{Halt, Session};
-use crate::program::Candidate;
+use crate::program::{Candidate, PoolIndex};
 
 /// The optimizer.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Optimizer for BootstrapRs {
                 return Ok(reason);
             }
             session.require_budget(session.validation_size() as u64)?;
-            session.log(Decision::Iteration { iteration, parents: vec![0], minibatch: Vec::new() })?;
+            session.log(Decision::Iteration { iteration, parents: vec![PoolIndex::SEED], minibatch: Vec::new() })?;
             let candidate = self.make(session, &maker, set, iteration)?;
             if !tried.insert(candidate.clone()) {
                 continue;

@@ -14,7 +14,7 @@ use crate::optimize::optimizer::Optimizer;
 use crate::optimize::pool::Member;
 use crate::optimize::reflection::reflectors::Reflectors;
 use crate::optimize::session::{Halt, Session};
-use crate::program::Candidate;
+use crate::program::{Candidate, PoolIndex};
 
 /// The draws in a row that give no new candidate and end a search.
 const MOST_IDLE: usize = 5;
@@ -72,7 +72,7 @@ impl Control {
 
     /// Draws a candidate, and validates it if it is new.
     fn try_draw(&mut self, session: &mut Session<'_>, iteration: u64) -> Result<(), Halt> {
-        session.log(Decision::Iteration { iteration, parents: vec![0], minibatch: Vec::new() })?;
+        session.log(Decision::Iteration { iteration, parents: vec![PoolIndex::SEED], minibatch: Vec::new() })?;
         let (candidate, changed) = self.draw(session, iteration);
         if !self.tried.insert(candidate.clone()) {
             return Ok(());

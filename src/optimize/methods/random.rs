@@ -21,7 +21,7 @@ use crate::optimize::reflection::profile::profile_module;
 use crate::optimize::reflection::reflectors::{Reflection, Reflectors};
 use crate::optimize::reflection::unusable::{Attempt, Unusable};
 use crate::optimize::session::{Halt, Session};
-use crate::program::{Candidate, ModuleText};
+use crate::program::{Candidate, ModuleText, PoolIndex};
 
 /// The idle iterations in a row that end a search. A search over more minibatches per epoch has as many idle iterations as these.
 const MIN_IDLE: usize = 5;
@@ -52,10 +52,10 @@ impl Random {
     ) -> Result<(), Halt> {
         let train = session.train();
         let minibatch = batch.iter().map(|&index| train[index].id.clone()).collect();
-        session.log(Decision::Iteration { iteration, parents: vec![0], minibatch })?;
+        session.log(Decision::Iteration { iteration, parents: vec![PoolIndex::SEED], minibatch })?;
         let rollouts = session.evaluate(Purpose::Parent, Split::Train, &self.seed, batch)?;
         if rollouts.iter().all(|scored| scored.score() >= Some(1.0)) {
-            return session.log(Decision::Perfect { iteration, parent: 0 });
+            return session.log(Decision::Perfect { iteration, parent: PoolIndex::SEED });
         }
         let examples: Vec<&Example> = batch.iter().map(|&index| &train[index]).collect();
         let rollouts: Vec<&Scored> = rollouts.iter().map(|scored| &**scored).collect();
@@ -75,7 +75,7 @@ impl Random {
         let operator = Origin::from(Operator::Rewrite);
         let question = Reflection {
             attempt: Attempt { proposal: 1, module_index, operator },
-            parent: 0,
+            parent: PoolIndex::SEED,
             prompt: evidence.with_input(session, rewrite_prompt),
             max_tokens: session.plan().reflection_tokens,
             temperature: session.plan().reflection_temperature,

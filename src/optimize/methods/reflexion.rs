@@ -25,7 +25,7 @@ use crate::optimize::reflection::reflectors::{Reflection, Reflectors};
 use crate::optimize::reflection::unusable::Attempt;
 use crate::optimize::reuse::EvaluationRequest;
 use crate::optimize::session::{Halt, Session};
-use crate::program::{Candidate, ModuleText};
+use crate::program::{Candidate, ModuleText, PoolIndex};
 
 /// The most tokens of a reflection.
 const MAX_REFLECTION_TOKENS: u32 = 160;
@@ -74,7 +74,7 @@ impl Reflexion {
     ) -> Result<(), Halt> {
         let train = session.train();
         let minibatch = open.iter().map(|&index| train[index].id.clone()).collect();
-        session.log(Decision::Iteration { iteration: trial, parents: vec![0], minibatch })?;
+        session.log(Decision::Iteration { iteration: trial, parents: vec![PoolIndex::SEED], minibatch })?;
         let module_index = open_modules(session).first().copied().unwrap_or(0);
         let question = |(index, proposal): (&ExampleIndex, usize)| {
             let prompt = match states.get(index) {
@@ -83,7 +83,7 @@ impl Reflexion {
             };
             Reflection {
                 attempt: Attempt { proposal, module_index, operator: MethodStep::Reflect.into() },
-                parent: 0,
+                parent: PoolIndex::SEED,
                 prompt: Ok(prompt),
                 max_tokens: MAX_REFLECTION_TOKENS,
                 temperature: session.plan().reflection_temperature,

@@ -91,11 +91,11 @@ impl TextGrad {
     ) -> Result<Option<usize>, Halt> {
         let train = session.train();
         let minibatch = batch.iter().map(|&index| train[index].id.clone()).collect();
-        session.log(Decision::Iteration { iteration, parents: vec![parent], minibatch })?;
+        session.log(Decision::Iteration { iteration, parents: vec![PoolIndex(parent)], minibatch })?;
         let candidate = self.members[parent].candidate.clone();
         let rollouts = session.evaluate(Purpose::Parent, Split::Train, &candidate, batch)?;
         if rollouts.iter().all(|scored| scored.score() >= Some(1.0)) {
-            session.log(Decision::Perfect { iteration, parent })?;
+            session.log(Decision::Perfect { iteration, parent: PoolIndex(parent) })?;
             return Ok(None);
         }
         let start = Start { iteration, parent, candidate, rollouts };
@@ -234,7 +234,7 @@ impl TextGrad {
     fn question(&self, session: &Session<'_>, parent: usize, attempt: Attempt, prompt: String) -> Reflection {
         Reflection {
             attempt,
-            parent,
+            parent: PoolIndex(parent),
             prompt: Ok(PackedPrompt::without_examples(prompt)),
             max_tokens: self.plan.criticism_tokens.unwrap_or(session.plan().reflection_tokens),
             temperature: session.plan().reflection_temperature,
@@ -261,7 +261,7 @@ impl TextGrad {
             let gradients = gradients[&module_index].iter().map(|text| format!("{text}\n\n"));
             Reflection {
                 attempt: Attempt { proposal: 1, module_index, operator: MethodStep::Update.into() },
-                parent: start.parent,
+                parent: PoolIndex(start.parent),
                 prompt: Ok(packing::pack(&count_tokens, room, &head, gradients, task)),
                 max_tokens: session.plan().reflection_tokens,
                 temperature: session.plan().reflection_temperature,

@@ -7,6 +7,7 @@ use super::unusable::{Attempt, Unusable, log_unusable};
 use crate::engine::{Completion, Decoding, Ended, Message, ModelId, Request};
 use crate::event::Decision;
 use crate::optimize::session::{Halt, Session};
+use crate::program::PoolIndex;
 
 /// Returns the decoding settings of a reflection.
 #[must_use]
@@ -42,7 +43,7 @@ pub struct Reflection {
     /// The proposal, module and operator that the text is for.
     pub attempt: Attempt,
     /// The pool index of the candidate to be improved.
-    pub parent: usize,
+    pub parent: PoolIndex,
     /// The prompt, or the reason why there is none.
     pub prompt: Result<PackedPrompt, Unusable>,
     /// The most tokens of the answer.

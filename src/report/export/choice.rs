@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 
 use super::error::ExportError;
+use crate::program::PoolIndex;
 use crate::report::best::{BestFile, PoolFileEntry};
 use crate::report::frontier::{FrontierPoint, best_within, frontier};
 use crate::run_directory::files::{BEST, POOL};
@@ -15,7 +16,7 @@ pub enum Choice {
     /// The best candidate.
     Best,
     /// The candidate with this pool index, whether it was validated in full or in part.
-    Candidate(usize),
+    Candidate(PoolIndex),
     /// The candidate with the best score among those that were validated in full and have at most this number of prompt tokens.
     MostPromptTokens(usize),
 }
@@ -26,7 +27,7 @@ impl Choice {
     #[must_use]
     pub fn of_options(candidate: Option<usize>, most_prompt_tokens: Option<usize>) -> Self {
         match (candidate, most_prompt_tokens) {
-            (Some(index), _) => Self::Candidate(index),
+            (Some(index), _) => Self::Candidate(PoolIndex(index)),
             (None, Some(most)) => Self::MostPromptTokens(most),
             (None, None) => Self::Best,
         }
@@ -47,7 +48,7 @@ impl Choice {
     /// no such candidate.
     pub(super) fn read(self, folder: &Path) -> Result<BestFile, ExportError> {
         let path = folder.join(self.file());
-        let (pool, wanted): (Vec<PoolFileEntry>, usize) = match self {
+        let (pool, wanted): (Vec<PoolFileEntry>, PoolIndex) = match self {
             Self::Best => return read_json(&path),
             Self::Candidate(wanted) => (read_json(&path)?, wanted),
             Self::MostPromptTokens(most) => {

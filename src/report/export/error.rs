@@ -1,5 +1,6 @@
 //! Why a result cannot be exported.
 
+use crate::program::PoolIndex;
 use std::path::PathBuf;
 
 use crate::config::ConfigError;
@@ -30,7 +31,7 @@ pub enum ExportError {
     #[error("the run has no candidate {wanted}; it has {candidates}, from 0, the seed, on")]
     NoCandidate {
         /// The pool index.
-        wanted: usize,
+        wanted: PoolIndex,
         /// The number of candidates in the pool.
         candidates: usize,
     },

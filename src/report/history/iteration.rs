@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::event::{Origin, Unusable};
+use crate::program::PoolIndex;
 use crate::report::texts::Text;
 
 /// One iteration of a search.
@@ -11,13 +12,13 @@ pub struct Iteration {
     /// The number of the iteration, from 1.
     pub number: u64,
     /// The pool indices of the candidates to be improved, or of the two that are merged.
-    pub parents: Vec<usize>,
+    pub parents: Vec<PoolIndex>,
     /// The ids of the training examples of the minibatch. Of a merge, the ids of the validation examples of its gate.
     pub examples: Vec<String>,
     /// The merged candidate. None where the iteration is no merge.
     pub merge: Option<Proposal>,
     /// The pool indices of the parents that were perfect on the minibatch.
-    pub perfect: Vec<usize>,
+    pub perfect: Vec<PoolIndex>,
     /// The reflections, in order, and the attempts that failed without one.
     pub reflections: Vec<Reflection>,
     /// The proposed candidates, in order.
@@ -31,7 +32,7 @@ pub struct Reflection {
     /// The number of the proposal within its iteration, from 1. None for a diagnosis, which serves all proposals.
     pub proposal: Option<usize>,
     /// The pool index of the candidate to be improved. None where the journal does not have it.
-    pub parent: Option<usize>,
+    pub parent: Option<PoolIndex>,
     /// The name of the module.
     pub module: String,
     /// The name of the operator or step that was to change the module, or "diagnosis".
@@ -80,9 +81,9 @@ pub struct Proposal {
     /// The number of the proposal within its iteration, from 1; 0 for a merge.
     pub number: usize,
     /// The pool index of the parent; of a merge, that of the first parent.
-    pub parent: usize,
+    pub parent: PoolIndex,
     /// The pool index of the parents' common ancestor. None where the proposal is no merge.
-    pub ancestor: Option<usize>,
+    pub ancestor: Option<PoolIndex>,
     /// The name of each changed module, with the operator or step that changed it.
     pub operators: Vec<(String, Origin)>,
     /// The name of each changed module, with its new instruction. A merge has all modules.
@@ -94,7 +95,7 @@ pub struct Proposal {
     /// Why, as a clause. Empty where nothing is known.
     pub why: String,
     /// The pool index of the candidate. None where it did not join the pool.
-    pub candidate: Option<usize>,
+    pub candidate: Option<PoolIndex>,
     /// The candidate's key, under which the journal stores its rollouts.
     pub key: String,
     /// The index of its rollouts in [`History::runs`](super::History::runs). None where it was not run.

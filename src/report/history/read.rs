@@ -48,7 +48,7 @@ fn read_sent(folder: &Path, history: &History) -> Result<Vec<(String, Vec<Messag
     let best: BestFile = serde_json::from_slice(&text).map_err(|cause| format!("{} cannot be read: {cause}", path.display()))?;
     let texts = best.modules.iter().map(|module| (&module.name, &module.instruction));
     let is_best = history.best() == Some(best.candidate)
-        && texts.eq(history.members[best.candidate].instructions.iter().map(|(name, text)| (name, text)));
+        && texts.eq(history.members[best.candidate.0].instructions.iter().map(|(name, text)| (name, text)));
     Ok(if is_best { best.modules.into_iter().map(|module| (module.name, module.messages)).collect() } else { Vec::new() })
 }
 

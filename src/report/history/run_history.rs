@@ -10,6 +10,7 @@ use crate::data::split::Split;
 use crate::engine::Message;
 use crate::evaluate::ranking::ranked;
 use crate::event::{Origin, StopReason};
+use crate::program::PoolIndex;
 use crate::report::frontier::{FrontierPoint, frontier};
 use crate::report::spending::Spending;
 use crate::report::texts::Texts;
@@ -51,9 +52,9 @@ pub struct PoolCandidate {
     /// The number of the iteration in which it joined; 0 for the seed.
     pub iteration: u64,
     /// The pool indices of its parents.
-    pub parents: Vec<usize>,
+    pub parents: Vec<PoolIndex>,
     /// The pool index of its parents' common ancestor. None where it was not merged.
-    pub ancestor: Option<usize>,
+    pub ancestor: Option<PoolIndex>,
     /// The number of its proposal within its iteration, from 1; 0 where it was not proposed in it.
     pub proposal: usize,
     /// The name of each module that its proposal changed, with the operator or step that changed it.
@@ -114,22 +115,23 @@ pub fn split_index(split: Split) -> usize {
 impl History {
     /// Returns the pool index of the best candidate so far. None before any candidate was validated in full.
     #[must_use]
-    pub fn best(&self) -> Option<usize> {
+    pub fn best(&self) -> Option<PoolIndex> {
         self.ranking().first().copied()
     }
 
     /// Returns the pool indices of the candidates that were validated in full, the best first, in the order of
     /// [`ranked`](crate::evaluate::ranking::ranked).
     #[must_use]
-    pub fn ranking(&self) -> Vec<usize> {
+    pub fn ranking(&self) -> Vec<PoolIndex> {
         let standings = self.members.iter().map(|member| member.complete.then_some((member.mean, member.prompt_tokens)));
-        ranked(standings).into_iter().map(|best| best.0).collect()
+        ranked(standings)
     }
 
     /// Returns the frontier of the candidates that were validated in full so far.
     #[must_use]
     pub fn frontier(&self) -> Vec<FrontierPoint> {
-        let point = |(candidate, member): (usize, &PoolCandidate)| {
+        let point = |(index, member): (usize, &PoolCandidate)| {
+            let candidate = PoolIndex(index);
             member.complete.then_some(FrontierPoint { prompt_tokens: member.prompt_tokens, score: member.mean, candidate })
         };
         frontier(&self.members.iter().enumerate().filter_map(point).collect::<Vec<_>>())
@@ -139,8 +141,8 @@ impl History {
     /// examples these are the scores that the optimizer used; elsewhere the first rollout on an example counts. Empty where the
     /// pool has no such candidate.
     #[must_use]
-    pub fn scores(&self, pool_index: usize, split: Split) -> BTreeMap<&str, Option<f64>> {
-        let Some(member) = self.members.get(pool_index) else { return BTreeMap::new() };
+    pub fn scores(&self, pool_index: PoolIndex, split: Split) -> BTreeMap<&str, Option<f64>> {
+        let Some(member) = self.members.get(pool_index.0) else { return BTreeMap::new() };
         let examples = &self.examples[split_index(split)];
         if split == Split::Val {
             let scored = examples.iter().zip(&member.scores).filter(|(_, score)| score.is_some());

@@ -3,6 +3,7 @@
 //! A pack is base64 of deflated JSON in which numbers stand for texts. So an example that 200 candidates were run on is in the
 //! page once.
 
+use crate::program::PoolIndex;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
@@ -70,8 +71,9 @@ pub(super) fn fitting(history: &History, most_bytes: usize) -> Packs {
 /// rank, and the candidates that did not join the pool.
 fn by_importance(history: &History) -> Vec<usize> {
     let mut order: Vec<usize> = Vec::new();
-    let members = history.best().into_iter().chain([0]).chain(history.ranking()).chain(0..history.members.len());
-    let of_members = members.filter_map(|pool_index| history.members.get(pool_index)?.run);
+    let pool = (0..history.members.len()).map(PoolIndex);
+    let members = history.best().into_iter().chain([PoolIndex::SEED]).chain(history.ranking()).chain(pool);
+    let of_members = members.filter_map(|pool_index| history.members.get(pool_index.0)?.run);
     for run in of_members.chain(0..history.runs.len()) {
         if !order.contains(&run) {
             order.push(run);

@@ -1,5 +1,6 @@
 //! What a run is doing.
 
+use crate::program::PoolIndex;
 use std::path::PathBuf;
 
 use crate::engine::settings::Preparation;
@@ -63,7 +64,7 @@ pub enum Activity {
     /// Two candidates are merged.
     Merging {
         /// The pool indices of the two parents.
-        parents: [usize; 2],
+        parents: [PoolIndex; 2],
     },
 }
 

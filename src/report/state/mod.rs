@@ -7,6 +7,7 @@ mod activity;
 mod proposal_names;
 mod request_progress;
 
+use crate::program::PoolIndex;
 use std::path::PathBuf;
 
 pub use self::activity::Activity;
@@ -69,7 +70,7 @@ pub struct Improvement {
 #[derive(Debug, Clone, PartialEq)]
 pub struct JoinedCandidate {
     /// Its pool index.
-    pub pool_index: usize,
+    pub pool_index: PoolIndex,
     /// Where it comes from: "seed", "merge", or the name of its proposal.
     pub source: String,
     /// Its mean score on the validation examples that it was scored on.
@@ -111,7 +112,7 @@ impl RunState {
                 [_] => self.proposals.name(*proposal),
                 _ => "merge",
             };
-            self.candidates = candidate + 1;
+            self.candidates = candidate.0 + 1;
             self.last_joined = Some(JoinedCandidate {
                 pool_index: *candidate,
                 source: source.to_owned(),

@@ -49,12 +49,13 @@ mod tests {
     use super::*;
     use crate::config::Operator;
     use crate::event::{MethodStep, Origin};
+    use crate::program::PoolIndex;
 
     fn proposed(proposal: usize, operators: &[Origin]) -> Decision {
         Decision::Proposed {
             iteration: 1,
             proposal,
-            parent: 0,
+            parent: PoolIndex::SEED,
             operators: operators.iter().map(|&operator| ("m".into(), operator)).collect(),
             instructions: Vec::new(),
             demonstrations: Vec::new(),
@@ -80,7 +81,7 @@ mod tests {
         }
         let all = [1, 2, 3, 4, 0].map(|proposal| names.name(proposal));
         assert_eq!(all, ["opro", "opro 2", "rule and drop", "opro 3", BEST_TRIED]);
-        names.record(&Decision::Iteration { iteration: 2, parents: vec![0], minibatch: Vec::new() });
+        names.record(&Decision::Iteration { iteration: 2, parents: vec![PoolIndex::SEED], minibatch: Vec::new() });
         assert_eq!(names.name(1), BEST_TRIED);
         names.record(&proposed(1, &[opro]));
         assert_eq!(names.name(1), "opro");

@@ -138,7 +138,7 @@ fn result(runs: &[ComparedRun], name: &'static str, names: &[&'static str]) -> M
         iterations: per_run(|run| run.summary.iterations as f64),
         tried: per_run(|run| run.summary.reflections.proposed as f64),
         prompt_tokens: per_run(|run| {
-            let best = run.summary.pool.get(run.summary.best_candidate);
+            let best = run.summary.pool.get(run.summary.best_candidate.0);
             best.map_or(0.0, |best| best.prompt_tokens as f64)
         }),
         curve: CURVE_SHARES.into_iter().filter_map(|share| curve_at(&runs_of(name).collect::<Vec<_>>(), share)).collect(),

@@ -5,6 +5,7 @@ use super::tested::TestScores;
 use crate::evaluate::scores::mean;
 use crate::optimize::session::Spent;
 use crate::optimize::{Member, Pool};
+use crate::program::PoolIndex;
 use crate::report::frontier::{FrontierPoint, frontier};
 use crate::report::interval::Interval;
 use crate::report::summary::{CurvePoint, EngineSummary, PoolEntry, RoleSeconds, RunnerUp, SearchTokens, Seconds, Summary};
@@ -33,7 +34,7 @@ pub(crate) fn summarize(pool: &Pool, spent: Spent, tally: Tally, elapsed: f64, t
     Summary {
         seed_score: pool.members[0].mean(),
         best_score: pool.members[best].mean(),
-        best_candidate: best.0,
+        best_candidate: best,
         test_seed_score: test.and_then(|test| mean(&test.seed.scores)),
         test_best_score: test.and_then(|test| mean(&test.best.scores)),
         test_difference: differences.as_ref().and_then(|differences| {
@@ -82,14 +83,14 @@ pub(crate) fn summarize(pool: &Pool, spent: Spent, tally: Tally, elapsed: f64, t
         stopped_because: pool.stopped,
         frontier: frontier(&validated(pool)),
         curve: curve(pool),
-        pool: pool.members.iter().enumerate().map(|(index, member)| pool_entry(index, member)).collect(),
+        pool: pool.members.iter().enumerate().map(|(index, member)| pool_entry(PoolIndex(index), member)).collect(),
     }
 }
 
-fn pool_entry(pool_index: usize, member: &Member) -> PoolEntry {
+fn pool_entry(pool_index: PoolIndex, member: &Member) -> PoolEntry {
     PoolEntry {
         candidate: pool_index,
-        parents: member.parents.iter().map(|parent| parent.0).collect(),
+        parents: member.parents.clone(),
         score: member.mean(),
         validated: member.validated,
         prompt_tokens: member.prompt_tokens,
@@ -101,7 +102,8 @@ fn pool_entry(pool_index: usize, member: &Member) -> PoolEntry {
 
 /// Returns score and length of the candidates that were validated in full.
 fn validated(pool: &Pool) -> Vec<FrontierPoint> {
-    let point = |(candidate, member): (usize, &Member)| {
+    let point = |(index, member): (usize, &Member)| {
+        let candidate = PoolIndex(index);
         member.complete.then(|| FrontierPoint { prompt_tokens: member.prompt_tokens, score: member.mean(), candidate })
     };
     pool.members.iter().enumerate().filter_map(point).collect()
@@ -122,7 +124,7 @@ fn runner_up(pool: &Pool) -> Option<RunnerUp> {
     let candidate = pool.runner_up()?;
     let (best, second) = (&pool.members[pool.best()], &pool.members[candidate]);
     let differences: Vec<f64> = best.scores.paired(&second.scores).map(|pair| pair.own - pair.other).collect();
-    Some(RunnerUp { candidate: candidate.0, score: second.mean(), difference_95: Interval::of_mean(&differences) })
+    Some(RunnerUp { candidate, score: second.mean(), difference_95: Interval::of_mean(&differences) })
 }
 
 #[cfg(test)]
@@ -147,6 +149,6 @@ mod tests {
         let summary = summarize(&pool, Spent::default(), Tally::default(), 0.0, None);
         let rises: Vec<(u64, f64)> = summary.curve.iter().map(|point| (point.rollouts, point.score)).collect();
         assert_eq!(rises, [(2, 0.25), (30, 0.5), (50, 0.75)]);
-        assert_eq!(summary.frontier.iter().map(|point| point.candidate).collect::<Vec<_>>(), [5, 0, 2, 4]);
+        assert_eq!(summary.frontier.iter().map(|point| point.candidate.0).collect::<Vec<_>>(), [5, 0, 2, 4]);
     }
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::optimize::{Member, Pool};
-use crate::program::{Module, ModuleText, Program, render};
+use crate::program::{Module, ModuleText, PoolIndex, Program, render};
 use crate::report::best::{BestFile, BestModule, PoolFileEntry, braced_fields};
 use crate::report::summary::Summary;
 use crate::run_directory::RunDirectoryError;
@@ -16,7 +16,7 @@ use crate::run_directory::files::{BEST, BEST_INSTRUCTIONS, POOL, SUMMARY, write_
 /// [`RunDirectoryError::Io`]
 pub(crate) fn write(folder: &Path, program: &Program, pool: &Pool, summary: &Summary) -> Result<(), RunDirectoryError> {
     let best = pool.best();
-    let best = best_file(program, best.0, &pool.members[best]);
+    let best = best_file(program, best, &pool.members[best]);
     let instructions = folder.join(BEST_INSTRUCTIONS);
     std::fs::create_dir_all(&instructions).map_err(|cause| RunDirectoryError::Io {
         doing: "make",
@@ -28,7 +28,7 @@ pub(crate) fn write(folder: &Path, program: &Program, pool: &Pool, summary: &Sum
     }
     write_json(&folder.join(BEST), &best)?;
     let entry = |(index, member): (usize, &Member)| PoolFileEntry {
-        file: best_file(program, index, member),
+        file: best_file(program, PoolIndex(index), member),
         prompt_tokens: member.prompt_tokens,
         complete: member.complete,
     };
@@ -36,7 +36,7 @@ pub(crate) fn write(folder: &Path, program: &Program, pool: &Pool, summary: &Sum
     write_json(&folder.join(SUMMARY), summary)
 }
 
-fn best_file(program: &Program, candidate: usize, member: &Member) -> BestFile {
+fn best_file(program: &Program, candidate: PoolIndex, member: &Member) -> BestFile {
     let modules = program.modules.iter().zip(&member.candidate.0).map(|(module, text)| best_module(module, text));
     BestFile { candidate, score: member.mean(), modules: modules.collect() }
 }

@@ -38,7 +38,7 @@ pub fn diagnose(
         asked.push((target, questions.chats.len()));
         session.log(Decision::Diagnosing {
             iteration,
-            parent: context.pool_index(target).0,
+            parent: context.pool_index(target),
             module: session.program()[target.module].name.clone(),
             reflector: context.reflector_name.clone(),
             questions: questions.chats.len(),
@@ -59,7 +59,7 @@ pub fn diagnose(
         });
         session.log(Decision::Diagnosed {
             iteration,
-            parent: context.pool_index(target).0,
+            parent: context.pool_index(target),
             module: session.program()[target.module].name.clone(),
             sentences: sentences.clone(),
         })?;
@@ -100,7 +100,7 @@ pub fn ask(
             session.log(Decision::Reflecting {
                 iteration: context.iteration,
                 proposal: change.proposal,
-                parent: context.pool_index(change.target).0,
+                parent: context.pool_index(change.target),
                 module: session.program()[change.target.module].name.clone(),
                 operator: change.operator.into(),
                 reflector: context.reflector_name.clone(),

@@ -27,8 +27,8 @@ pub fn merge(state: &mut SearchState, session: &mut Session<'_>, iteration: u64)
     let Merge { parents, ancestor, candidate, examples } = merge;
     session.log(Decision::Merging {
         iteration,
-        parents: parents.map(|parent| parent.0),
-        ancestor: ancestor.0,
+        parents,
+        ancestor,
         instructions: joining::instructions_by_module(session, &candidate),
         examples: examples.iter().map(|&example| session.validation_id(example).to_owned()).collect(),
         key: candidate.key(),

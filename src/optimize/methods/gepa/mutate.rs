@@ -31,7 +31,7 @@ pub fn mutate(
     let train = session.train();
     session.log(Decision::Iteration {
         iteration,
-        parents: distinct.iter().map(|parent| parent.0).collect(),
+        parents: distinct.clone(),
         minibatch: minibatch.examples.iter().map(|&example| train[example].id.clone()).collect(),
     })?;
     let parents = parents::run(state, session, iteration, &distinct, &minibatch)?;

@@ -79,7 +79,7 @@ pub fn run(
         let rollouts: Vec<_> = answers.into_iter().flatten().collect();
         let scores: Vec<Option<f64>> = rollouts.iter().map(|scored| scored.score()).collect();
         if is_perfect(&scores) {
-            session.log(Decision::Perfect { iteration, parent: index.0 })?;
+            session.log(Decision::Perfect { iteration, parent: index })?;
             continue;
         }
         let is_called = |module: &ModuleIndex| {

@@ -45,7 +45,7 @@ pub fn prune(state: &mut SearchState, session: &mut Session<'_>, iteration: u64)
         return Ok(false);
     }
     *state.pruned.entry(parent).or_default() += 1;
-    session.log(Decision::Iteration { iteration, parents: vec![parent.0], minibatch: Vec::new() })?;
+    session.log(Decision::Iteration { iteration, parents: vec![parent], minibatch: Vec::new() })?;
     let best = screen::screen(session, iteration, 1, &candidates, validation)?;
     let Some(candidate) = candidates.into_iter().nth(best.unwrap_or(0)) else { return Ok(false) };
     state.tried.insert(candidate.clone());

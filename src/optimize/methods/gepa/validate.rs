@@ -25,6 +25,7 @@ use crate::optimize::joining::NewCandidate;
 use crate::optimize::pool::ranking;
 use crate::optimize::reuse::{Answers, EvaluationRequest};
 use crate::optimize::session::{Halt, Session};
+use crate::program::PoolIndex;
 
 /// The number of examples of the first share.
 const FIRST_SHARE: usize = 10;
@@ -126,7 +127,7 @@ pub fn validate(
     let first = state.members.len();
     let given_up = |index: usize, contender: &Contender, behind: Behind| Decision::ValidationGivenUp {
         iteration,
-        candidate: first + index,
+        candidate: PoolIndex(first + index),
         validated: contender.answers.len(),
         of: all,
         lead: contender.lead(best.as_ref(), &order),

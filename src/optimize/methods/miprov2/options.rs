@@ -16,7 +16,7 @@ use crate::optimize::reflection::reflectors::{Reflection, Reflectors};
 use crate::optimize::reflection::training_data;
 use crate::optimize::reflection::unusable::Attempt;
 use crate::optimize::session::{Halt, Session};
-use crate::program::{Candidate, Demonstration, ModuleText};
+use crate::program::{Candidate, Demonstration, ModuleText, PoolIndex};
 
 /// At most one in this many of the rollouts that are left is used to find calls that a teacher gets right.
 const BOOTSTRAP_SHARE: u64 = 4;
@@ -134,7 +134,7 @@ impl OptionMaker<'_> {
                 let attempt = Attempt { proposal: questions.len() + 1, module_index, operator: MethodStep::Ground.into() };
                 questions.push(Reflection {
                     attempt,
-                    parent: 0,
+                    parent: PoolIndex::SEED,
                     prompt: Ok(prompt),
                     max_tokens: session.plan().reflection_tokens,
                     temperature: self.plan.temperature as f32,

@@ -119,7 +119,7 @@ impl Miprov2 {
         let mut examples = ExampleIndex::all(session.validation_size());
         examples.shuffle(&mut random);
         examples.truncate(trials.minibatch);
-        session.log(Decision::Iteration { iteration, parents: vec![0], minibatch: Vec::new() })?;
+        session.log(Decision::Iteration { iteration, parents: vec![PoolIndex::SEED], minibatch: Vec::new() })?;
         if !trials.tried.contains_key(&combination) && !trials.validated.contains(&combination) {
             let is_changed = |&module_index: &usize| candidate.0[module_index] != self.seed.0[module_index];
             let operators: Vec<(usize, Origin)> =
@@ -185,7 +185,7 @@ impl Optimizer for Miprov2 {
         if let Some(reason) = early_stop(session, &self.members, questions as u64) {
             return Ok(reason);
         }
-        session.log(Decision::Iteration { iteration: 1, parents: vec![0], minibatch: Vec::new() })?;
+        session.log(Decision::Iteration { iteration: 1, parents: vec![PoolIndex::SEED], minibatch: Vec::new() })?;
         let mut trials = self.start_trials(session)?;
         let is_whole = trials.minibatch == session.validation_size();
         let cost = (trials.minibatch + if is_whole { 0 } else { session.validation_size() }) as u64;

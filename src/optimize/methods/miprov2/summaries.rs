@@ -11,7 +11,7 @@ use crate::optimize::reflection::read_answer::read_text;
 use crate::optimize::reflection::reflectors::{Reflection, Reflectors};
 use crate::optimize::reflection::unusable::Attempt;
 use crate::optimize::session::{Halt, Session};
-use crate::program::Candidate;
+use crate::program::{Candidate, PoolIndex};
 
 /// The most tokens of a summary, and of the observations on a batch of rows.
 const MAX_SUMMARY_TOKENS: u32 = 200;
@@ -91,7 +91,7 @@ impl Summarizer<'_> {
     ) -> Result<String, Halt> {
         let question = Reflection {
             attempt: Attempt { proposal: 1, module_index, operator: MethodStep::Summarize.into() },
-            parent: 0,
+            parent: PoolIndex::SEED,
             prompt: Ok(prompt),
             max_tokens: MAX_SUMMARY_TOKENS,
             temperature: self.plan.temperature as f32,

@@ -12,7 +12,7 @@ use crate::optimize::reflection::reflectors::Reflection;
 use crate::optimize::reflection::training_data;
 use crate::optimize::reflection::unusable::Attempt;
 use crate::optimize::session::Halt;
-use crate::program::Demonstration;
+use crate::program::{Demonstration, PoolIndex};
 
 /// The most tokens of a mutation prompt.
 const MAX_MUTATION_TOKENS: u32 = 128;
@@ -55,7 +55,7 @@ pub(super) fn change_mutation_prompts(iteration: &mut Iteration<'_, '_>, births:
                 module_index: iteration.module_index,
                 operator: birth.mutation.step().into(),
             },
-            parent: iteration.best_member(),
+            parent: PoolIndex(iteration.best_member()),
             prompt: Ok(PackedPrompt::without_examples(prompt)),
             max_tokens: MAX_MUTATION_TOKENS,
             temperature: iteration.temperature(),

@@ -89,7 +89,7 @@ impl Simba {
         let iteration = self.winners.len() as u64;
         let minibatch = batches.deal(|epoch| session.random("minibatch", epoch));
         let ids = minibatch.iter().map(|index| session.train()[index.0].id.clone()).collect();
-        session.log(Decision::Iteration { iteration, parents: vec![0], minibatch: ids })?;
+        session.log(Decision::Iteration { iteration, parents: vec![PoolIndex::SEED], minibatch: ids })?;
         let (programs, plan, reflectors) = (&self.programs, &self.plan, &self.reflectors);
         let step = Step { iteration, minibatch: &minibatch, programs, plan, reflectors };
         let rollouts = step.draw(session)?;

@@ -19,7 +19,7 @@ use crate::optimize::reflection::reflectors::{Reflection, Reflectors};
 use crate::optimize::reflection::training_data;
 use crate::optimize::reflection::unusable::Attempt;
 use crate::optimize::session::{Halt, Session};
-use crate::program::{Candidate, ModuleText};
+use crate::program::{Candidate, ModuleText, PoolIndex};
 
 /// What a step reads.
 pub(super) struct Step<'s> {
@@ -119,7 +119,7 @@ impl Step<'_> {
             let Draft { number, candidate, bucket, .. } = &drafts[index];
             Reflection {
                 attempt: Attempt { proposal: *number, module_index, operator: Origin::from(MethodStep::Advise) },
-                parent: 0,
+                parent: PoolIndex::SEED,
                 prompt: Ok(rule::question(session, candidate, module_index, bucket, shown)),
                 max_tokens: session.plan().reflection_tokens,
                 temperature: session.plan().reflection_temperature,

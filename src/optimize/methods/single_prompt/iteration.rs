@@ -164,7 +164,7 @@ impl<'t, 's> Iteration<'t, 's> {
     /// As [`Session::reflect`].
     pub fn ask(&mut self, temperature: f32, questions: Vec<TextQuestion>) -> Result<Vec<ProposedText>, Halt> {
         let max_tokens = self.session.plan().reflection_tokens;
-        let (parent, module_index, base) = (self.best_member(), self.module_index, self.base);
+        let (parent, module_index, base) = (PoolIndex(self.best_member()), self.module_index, self.base);
         let reflection = |(TextQuestion { prompt, operator }, proposal)| {
             let attempt = Attempt { proposal, module_index, operator };
             Reflection { attempt, parent, prompt, max_tokens, temperature }

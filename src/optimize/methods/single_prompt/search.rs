@@ -15,7 +15,7 @@ use crate::optimize::optimizer::Optimizer;
 use crate::optimize::pool::Member;
 use crate::optimize::reflection::reflectors::Reflectors;
 use crate::optimize::session::{Halt, Session};
-use crate::program::Candidate;
+use crate::program::{Candidate, PoolIndex};
 
 /// The fewest training examples that candidates are compared on, unless there are fewer.
 const MIN_EXAMPLES: usize = 5;
@@ -123,7 +123,7 @@ impl<M: SinglePromptMethod> SinglePromptSearch<M> {
             self.iteration += 1;
             let train = session.train();
             let minibatch = examples.iter().map(|&index| train[index].id.clone()).collect();
-            let parents = vec![self.trials.best_member()];
+            let parents = vec![PoolIndex(self.trials.best_member())];
             session.log(Decision::Iteration { iteration: self.iteration, parents, minibatch })?;
             let before = session.spent().rollouts;
             let mut iteration = Iteration {

@@ -13,6 +13,7 @@ use crate::engine::{Completion, Message};
 use crate::evaluate::Scored;
 use crate::event::{Behind, Decision};
 use crate::journal::{Record, SubWaveRequest};
+use crate::program::PoolIndex;
 use crate::report::state::RunState;
 use crate::report::trace;
 
@@ -29,7 +30,7 @@ pub(super) struct HistoryBuilder {
     /// The indices of the current iteration's reflections whose answers are not recorded yet.
     unanswered: Vec<usize>,
     /// Why the validation of a candidate ended early, by the pool index that it will have.
-    given_up: BTreeMap<usize, String>,
+    given_up: BTreeMap<PoolIndex, String>,
 }
 
 impl HistoryBuilder {

@@ -5,6 +5,7 @@
 use super::HistoryBuilder;
 use crate::config::Operator;
 use crate::event::Origin;
+use crate::program::PoolIndex;
 use crate::report::history::RolloutOwner;
 
 impl HistoryBuilder {
@@ -43,14 +44,14 @@ impl HistoryBuilder {
     /// Returns the names of the modules that reason in a candidate that joins the pool.
     pub(super) fn reasoning_modules(
         &self,
-        parents: &[usize],
+        parents: &[PoolIndex],
         instructions: &[(String, String)],
         operators: &[(String, Origin)],
     ) -> Vec<String> {
         match parents {
             [] => self.seed_reasoning(instructions),
             [parent] => {
-                let parent = self.history.members.get(*parent).map_or(&[][..], |parent| &parent.reasoning);
+                let parent = self.history.members.get(parent.0).map_or(&[][..], |parent| &parent.reasoning);
                 changed_reasoning(parent, operators)
             }
             several => self.merged_reasoning(several, instructions),
@@ -67,9 +68,9 @@ impl HistoryBuilder {
     }
 
     /// Returns the names of the modules that reason in a merged candidate, which has each module from one of its parents.
-    fn merged_reasoning(&self, parents: &[usize], instructions: &[(String, String)]) -> Vec<String> {
+    fn merged_reasoning(&self, parents: &[PoolIndex], instructions: &[(String, String)]) -> Vec<String> {
         let reasons = |module: &&(String, String)| {
-            let mut parents = parents.iter().filter_map(|&parent| self.history.members.get(parent));
+            let mut parents = parents.iter().filter_map(|&parent| self.history.members.get(parent.0));
             let origin = parents.find(|parent| parent.instructions.contains(*module));
             origin.is_some_and(|parent| parent.reasoning.contains(&module.0))
         };
