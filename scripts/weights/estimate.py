@@ -17,7 +17,8 @@ def bytes_of_training(model, tokens, answers):
     # For each block: the inputs of its seven matrices, of its two norms and of the adapter, and the outputs between them.
     layer = 8 * config.hidden_size + 4 * config.intermediate_size + config.num_attention_heads * tokens
     activations = answers * tokens * layer * config.num_hidden_layers * size
-    logits = 3 * answers * tokens * config.vocab_size * size
+    # The logits, their logarithms of probabilities, the gradients of both, and a copy for the entropy.
+    logits = 5 * answers * tokens * config.vocab_size * size
     return weights + trained + activations + logits
 
 

@@ -44,12 +44,13 @@ def chats(arguments, split, limit=None):
 
 
 def evaluate(arguments, split, limit, model, adapter):
-    """Returns what `gepard eval` says about the prompt with an adapter for the model of the name `model`."""
+    """Returns what `gepard eval` says about the prompt with an adapter for the model of the name `model`; None: without one."""
     is_run = os.path.isdir(arguments.subject)
     task = os.path.join(arguments.subject, "plan.toml") if is_run else arguments.subject
     words = [program(), "eval", task, "--split", split, "--limit", str(limit), "--json", "--progress", "none"]
     words += ["--candidate", arguments.subject] if is_run else []
-    for setting in [*arguments.set, f"model.{model}.lora={os.path.abspath(adapter)}"]:
+    settings = [] if adapter is None else [f"model.{model}.lora={os.path.abspath(adapter)}"]
+    for setting in [*arguments.set, *settings]:
         words += ["--set", setting]
     done = subprocess.run(words, stdout=subprocess.PIPE, text=True, encoding="utf-8")
     if done.returncode != 0:

@@ -38,7 +38,7 @@ fn the_chat_of_a_row_is_the_one_of_a_rollout_and_the_right_answer_goes_on_there(
     // The prompt that `gepard try` sends is the same.
     let tried = on(&task, &["try", "gepard.toml", "text=this is the item number 0, to be sorted", "--json"]);
     let tried: Value = serde_json::from_slice(&tried.stdout).unwrap();
-    assert_eq!(tried["steps"][0]["chat"], begun["messages"]);
+    assert_eq!(tried["steps"][0]["messages"], begun["messages"]);
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn given_answers_are_judged_as_those_of_a_rollout_are() {
 fn lines_that_cannot_be_judged_end_the_command() {
     let task = Task::new();
     for (line, says) in [
-        (r#"{"id": "val-101", "answer": "odd"}"#, "there is no row `val-101` among the training examples"),
+        (r#"{"id": "val-101", "answer": "odd"}"#, "there is no row `val-101` among the train examples"),
         (r#"{"id": "train-0"}"#, "line 1 of stdin: it is no {\"id\": …, \"answer\": …}: missing field `answer`"),
         (r#"{"id": "train-0", "answer": "odd", "score": 1}"#, "unknown field `score`"),
     ] {
@@ -145,10 +145,7 @@ fn prompts_are_compared_with_the_seed_on_the_same_examples() {
     assert_eq!((row(1, "name"), row(1, "score"), row(1, "conclusion")), (json!("taught"), json!(1.0), json!("better")));
     assert_eq!(row(1, "against_first")["difference"], json!(1.0));
     let table = out(&on(&task, &[&arguments[..], &["--split", "val", "--limit", "4"]].concat()));
-    assert!(
-        table.contains("validation, 4 examples") && table.contains("| taught |  | 1.000 (1.000 to 1.000) | +1.000"),
-        "{table}"
-    );
+    assert!(table.contains("val, 4 examples") && table.contains("| taught |  | 1.000 (1.000 to 1.000) | +1.000"), "{table}");
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub struct AnswerJudgement {
     pub outputs: BTreeMap<String, String>,
     /// The score in [0, 1]; None if the metric failed.
     pub score: Option<f64>,
-    /// The feedback, or why the metric failed.
+    /// The feedback, with that on the form of the answer, or why the metric failed.
     pub feedback: String,
 }
 
@@ -96,7 +96,11 @@ impl<'a> AnswerJudge<'a> {
         let mut judgement = AnswerJudgement { id: id.clone(), outputs, score: None, feedback: String::new() };
         for _ in 0..ATTEMPTS {
             match metric::judge(&*self.task.metric, example, &rollout, &[]) {
-                Ok(judged) => return Ok(AnswerJudgement { score: Some(judged.score), feedback: judged.feedback, ..judgement }),
+                Ok(judged) => {
+                    let words: Vec<&str> =
+                        std::iter::once(&judged.feedback).chain(judged.module_feedback.values()).map(String::as_str).collect();
+                    return Ok(AnswerJudgement { score: Some(judged.score), feedback: words.join(" "), ..judgement });
+                }
                 Err(error) => judgement.feedback = error.to_string(),
             }
         }
