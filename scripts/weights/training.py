@@ -5,11 +5,12 @@ import json
 import pathlib
 import time
 
+# Before transformers, because it sets what transformers reads when it is imported.
+import base_model
 from transformers import TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 
 import adapter_gguf
-import base_model
 import energy
 import lora_settings
 import rows
