@@ -1,4 +1,4 @@
-//! `gepard compare`: compares runs with each other, or optimizers on a task.
+//! `gepard compare`: compares runs with each other, or optimizers, prompts and adapters on a task.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -9,6 +9,7 @@ use gepard::error::RunError;
 use gepard::report::compare::{self, ComparedPair, ComparedRun, Comparison};
 use gepard::report::paired::Conclusion;
 
+use super::compare_adapters::{self, AdapterOptions};
 use super::compare_optimizers;
 use super::error::CliError;
 use super::screen::printable_json;
@@ -17,8 +18,8 @@ use super::time::duration;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Two or more run directories, each of which is compared with the first; a run need not be finished. With --optimizers, a
-    /// task file instead.
+    /// Two or more run directories, each of which is compared with the first; a run need not be finished. With --optimizers,
+    /// --adapter or --candidate, a task file instead.
     #[arg(required = true, value_name = "RUN|TASK.toml")]
     paths: Vec<PathBuf>,
     /// Print the comparison as JSON.
@@ -26,14 +27,25 @@ pub(super) struct Arguments {
     json: bool,
     #[command(flatten)]
     optimizers: compare_optimizers::Options,
+    #[command(flatten)]
+    adapters: AdapterOptions,
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
+    if arguments.adapters.has_contenders() {
+        let [task] = arguments.paths.as_slice() else {
+            return Err(CliError::Usage("--adapter and --candidate take one task file, not run directories".into()));
+        };
+        return compare_adapters::run(task, &arguments.adapters, &arguments.optimizers, arguments.json, out);
+    }
+    arguments.adapters.refuse_others()?;
     match (arguments.optimizers.has_optimizers(), arguments.paths.as_slice()) {
         (true, [task]) => return compare_optimizers::run(task, &arguments.optimizers, arguments.json, out),
         (true, _) => return Err(CliError::Usage("--optimizers takes one task file, not run directories".into())),
-        (false, [_]) => return Err(CliError::Usage("give two run directories, or a task file with --optimizers".into())),
-        (false, _) => arguments.optimizers.refuse_overrides()?,
+        (false, [_]) => {
+            return Err(CliError::Usage("give two run directories, or a task file with --optimizers or --adapter".into()));
+        }
+        (false, _) => arguments.optimizers.refuse_for_runs()?,
     }
     let comparison = compare::compare(&arguments.paths).map_err(RunError::from)?;
     let printed = match arguments.json {

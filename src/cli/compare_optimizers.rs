@@ -41,7 +41,7 @@ pub(super) struct Options {
     #[command(flatten)]
     overrides: Overrides,
     /// How progress is reported on stderr [default: bar on a terminal, else plain].
-    #[arg(long, requires = "optimizers", value_enum)]
+    #[arg(long, value_enum)]
     progress: Option<Mode>,
 }
 
@@ -75,20 +75,35 @@ impl Options {
         !self.optimizers.is_empty()
     }
 
-    /// Refuses options that change a task file, because finished runs are compared and no task file is read.
-    pub(super) fn refuse_overrides(&self) -> Result<(), CliError> {
-        self.overrides.refuse("finished runs stay as they are; it goes with --optimizers and a task file")
+    /// Refuses options that change a task file or report progress, because finished runs are compared and nothing is run.
+    pub(super) fn refuse_for_runs(&self) -> Result<(), CliError> {
+        if self.progress.is_some() {
+            return Err(CliError::Usage(
+                "--progress changes nothing here: finished runs are compared, and nothing is run".into(),
+            ));
+        }
+        self.overrides.refuse("finished runs stay as they are; it goes with --optimizers or --adapter and a task file")
+    }
+
+    /// Returns the settings of the task file.
+    pub(super) fn settings(&self) -> Vec<String> {
+        self.overrides.settings()
+    }
+
+    /// Returns how progress is reported.
+    pub(super) fn mode(&self) -> Mode {
+        Mode::or_default(self.progress)
     }
 }
 
 pub(super) fn run(task: &Path, options: &Options, json: bool, out: &mut dyn Write) -> Result<(), CliError> {
     let entrants = comparison::entrants(&options.optimizers)?;
     let seeds = options.seeds.unwrap_or(1);
-    let mut settings = options.overrides.settings();
+    let mut settings = options.settings();
     settings.extend(options.budget.as_ref().map(|budget| format!("optimize.budget=\"{budget}\"")));
     let plan = config::load(task, &settings)?;
     let folder = options.run.clone().unwrap_or_else(|| default_run_folder(task, "compare"));
-    let mode = Mode::or_default(options.progress);
+    let mode = options.mode();
     let interrupted = interrupt_flag(mode == Mode::Bar)?;
     let (mut number, total) = (0, entrants.len() as u64 * seeds);
     // Each run has a reporter of its own: its replay, its budget and its best candidate are reported apart from the others'.
@@ -244,7 +259,7 @@ fn print_searches(table: &[&MethodResult], out: &mut dyn Write) -> io::Result<()
 }
 
 /// Returns a mean with its interval. `positive_sign` is written before a number that is not negative.
-fn estimate_cell(estimate: Option<Estimate>, positive_sign: &str) -> String {
+pub(super) fn estimate_cell(estimate: Option<Estimate>, positive_sign: &str) -> String {
     let signed = |value: f64| if value < 0.0 { format!("{value:.3}") } else { format!("{positive_sign}{value:.3}") };
     let Some(Estimate { mean, interval }) = estimate else { return String::new() };
     match interval {

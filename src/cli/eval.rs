@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use gepard::config::{self, Plan};
 use gepard::data::split::Split;
 use gepard::engine::Usage;
@@ -20,6 +20,7 @@ use super::interrupt::interrupt_flag;
 use super::overrides::Overrides;
 use super::progress::{Mode, ProgressReporter};
 use super::screen::printable_json;
+use super::split::SplitName;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -43,23 +44,6 @@ pub(super) struct Arguments {
     /// How progress is reported on stderr [default: bar on a terminal, else plain].
     #[arg(long, value_enum)]
     progress: Option<Mode>,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum SplitName {
-    Train,
-    Val,
-    Test,
-}
-
-impl From<SplitName> for Split {
-    fn from(name: SplitName) -> Self {
-        match name {
-            SplitName::Train => Self::Train,
-            SplitName::Val => Self::Val,
-            SplitName::Test => Self::Test,
-        }
-    }
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
@@ -162,7 +146,7 @@ fn row(id: &str, scored: &Scored) -> serde_json::Value {
 }
 
 /// Returns the candidate that `--candidate` names: the seed, or that of a run directory, a best.json or a text file.
-fn read_candidate(reference: &str, plan: &Plan) -> Result<Candidate, CliError> {
+pub(super) fn read_candidate(reference: &str, plan: &Plan) -> Result<Candidate, CliError> {
     if reference == "seed" {
         return Ok(plan.seed_candidate());
     }

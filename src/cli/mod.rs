@@ -1,7 +1,9 @@
 //! The command line: one file for each subcommand. It is the only part of the program that prints: results to stdout,
 //! everything else to stderr.
 
+mod chats;
 mod compare;
+mod compare_adapters;
 mod compare_optimizers;
 mod doctor;
 mod error;
@@ -9,6 +11,7 @@ mod eval;
 mod export;
 mod init;
 mod interrupt;
+mod judge_lines;
 mod manual;
 mod models;
 mod optimize;
@@ -21,6 +24,7 @@ mod run_folder;
 mod sandboxed;
 mod screen;
 mod spending;
+mod split;
 mod subject;
 mod terminal;
 mod time;
@@ -58,10 +62,14 @@ enum CliCommand {
     Try(try_input::Arguments),
     /// Write the report of a run: one HTML page that can be read offline.
     Report(report::Arguments),
-    /// Compare runs on the same examples, or optimizers on a task.
+    /// Compare runs on the same examples, or optimizers, prompts and adapters on a task.
     Compare(compare::Arguments),
     /// Export the best candidate of a run: as text, JSON, a Modelfile, a request, a DSPy state, or a llama-server command.
     Export(export::Arguments),
+    /// Print the chat of each row, as the model is sent it, with its right answer: what the training of weights reads.
+    Chats(chats::Arguments),
+    /// Judge answers that another program writes to stdin, with the metric of a task: the reward of the training of weights.
+    JudgeLines(judge_lines::Arguments),
     /// Check a task on this machine: the memory that it needs, its speed, and the score of its seed.
     Doctor(doctor::Arguments),
     /// List, add and verify the model files in the cache.
@@ -85,6 +93,8 @@ impl CliCommand {
             Self::Report(arguments) => report::run(arguments, out),
             Self::Compare(arguments) => compare::run(arguments, out),
             Self::Export(arguments) => export::run(arguments, out),
+            Self::Chats(arguments) => chats::run(arguments, out),
+            Self::JudgeLines(arguments) => judge_lines::run(arguments, out),
             Self::Doctor(arguments) => doctor::run(arguments, out),
             Self::Models(command) => models::run(command, out),
             Self::Completions(arguments) => manual::completions(arguments, &mut Arguments::command(), out),

@@ -2,9 +2,18 @@
 
 use std::io::Write;
 
+use gepard::event::{Event, Lifecycle};
+
 /// Writes a line to stderr. An error is ignored, so that a run continues where nobody reads its progress.
 pub(super) fn print_to_stderr(text: &str) {
     drop(writeln!(std::io::stderr(), "{}", printable(text)));
+}
+
+/// Writes what a run notes to stderr, and nothing of its other events.
+pub(super) fn print_notes(event: &Event) {
+    if let Event::Lifecycle(Lifecycle::Noted { note }) = event {
+        print_to_stderr(&format!("note: {note}"));
+    }
 }
 
 /// Replaces characters by U+FFFD that could change more of a terminal than the text itself: control characters (C0, DEL and C1,

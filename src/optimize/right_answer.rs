@@ -17,13 +17,11 @@ pub fn score_request(program: &Program, candidate: &Candidate, example: &Example
     let right = labelled_demonstration(module, text, example, &|_| None)?;
     let text = text.for_call(example, &program.reads, &right.inputs);
     let prompt = render::prompt(module, &text, &right.inputs);
-    let whole = render::whole_answer(module, &text, &right.answer);
-    let continuation = whole.strip_prefix(&render::answer_start(module, &text)).unwrap_or(&whole).to_owned();
     Some(ScoreRequest {
         model: module.model,
         messages: prompt.messages,
         breakpoints: prompt.breakpoints,
-        continuations: vec![continuation],
+        continuations: vec![render::continuation(module, &text, &right.answer)],
         first_token_only: false,
     })
 }

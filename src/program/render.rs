@@ -191,6 +191,13 @@ pub fn whole_answer(module: &Module, text: &ModuleText, answer: &str) -> String 
     format!("{start}{space}{answer}")
 }
 
+/// Returns an answer from where the chat ends: without the start that the layout gives it.
+#[must_use]
+pub fn continuation(module: &Module, text: &ModuleText, answer: &str) -> String {
+    let whole = whole_answer(module, text, answer);
+    whole.strip_prefix(&answer_start(module, text)).unwrap_or(&whole).to_owned()
+}
+
 /// Returns the sentences that ask for reasoning and for several outputs in the form that [`super::parse`] reads. If the
 /// instruction is in another language than English, only the form is returned, without English sentences.
 fn answer_format(module: &Module, text: &ModuleText) -> String {

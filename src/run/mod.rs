@@ -1,5 +1,5 @@
-//! Runs a plan: searches for a better candidate, evaluates one, answers new rows, examines a task, or compares optimizers. These
-//! functions are what a user of the library calls.
+//! Runs a plan: searches for a better candidate, evaluates one, answers new rows, examines a task, compares optimizers, or gives the
+//! training of weights what it needs. These functions are what a user of the library calls.
 
 mod agreement;
 mod answering;
@@ -28,6 +28,7 @@ mod resident;
 mod task;
 mod test_evaluation;
 mod try_input;
+pub mod weights;
 
 pub use constant::Constant;
 pub use doctor::{Diagnosis, diagnose};

@@ -39,4 +39,5 @@ mod search;
 mod tables;
 mod task_data;
 mod tokenizer;
+mod weights;
 mod whole_runs;

@@ -1,10 +1,13 @@
-//! Compares optimizers: runs several on one task, and estimates the differences of their results.
+//! Compares optimizers: runs several on one task, and estimates the differences of their results. Compares prompts and adapters: scores
+//! them on the same examples.
 
+mod adapters;
 mod compared_run;
 mod entrant;
 mod runs;
 mod table;
 
+pub use adapters::{Contender, ContenderResult, compare_adapters};
 pub use compared_run::ComparedRun;
 pub use entrant::{Entrant, entrants};
 pub use runs::{Equal, Start, Terms, compare_optimizers};
