@@ -116,12 +116,12 @@ fn the_page_of_events_is_what_the_code_has() {
     let without_links = |words: &str| words.replace("[`Lifecycle::CaughtUp`]", "`caught_up`");
     let mut text = String::from(
         "# Events\n\n\
-         `gepard optimize TASK.toml --progress json` writes every event of a run to stderr, as one JSON object in\n\
-         a line. A listener of the library receives the same events as `gepard::event::Event`. The field `event`\n\
-         of an object is the event's name, which is a heading below; the other fields are in the table under it.\n\
-         Scores are in [0, 1]. New fields may be added in later versions, so a reader should ignore the fields\n\
-         that it does not know. An error that ends the command, and the message after Ctrl-C, are plain lines on\n\
-         the same stream: only lines that begin with `{` are events.\n\n\
+         `gepard optimize TASK.toml --progress json` writes every event of a run to stderr, as one JSON\n\
+         object in a line. A listener of the library receives the same events as `gepard::event::Event`. The\n\
+         field `event` of an object is the event's name, which is a heading below; the other fields are in\n\
+         the table under it. Scores are in [0, 1]. New fields may be added in later versions, so a reader\n\
+         should ignore the fields that it does not know. An error that ends the command, and the message\n\
+         after Ctrl-C, are plain lines on the same stream: only lines that begin with `{` are events.\n\n\
          This page is generated from the doc comments in `src/event`:\n\
          `GEPARD_WRITE_DOCS=1 cargo test --test it docs`.\n",
     );
