@@ -144,11 +144,12 @@ fn reason(rows: &[Example], field: &str, answer: &str) -> Option<Reason> {
     numbers_rows(rows, field).then_some(Reason::Numbers)
 }
 
-/// Divides fields into those that are read and those that are not. If all speak against themselves, all are read.
-pub(super) fn sort_out(rows: &[Example], fields: Vec<String>, answer: &str) -> (Vec<String>, Vec<Unread>) {
+/// Divides fields into those that are read and those that are not, because they tell one of the answers or say nothing. If all speak
+/// against themselves, all are read.
+pub(super) fn sort_out(rows: &[Example], fields: Vec<String>, answers: &[String]) -> (Vec<String>, Vec<Unread>) {
     let (mut read, mut unread) = (Vec::new(), Vec::new());
     for field in fields.iter().cloned() {
-        match reason(rows, &field, answer) {
+        match answers.iter().find_map(|answer| reason(rows, &field, answer)) {
             None => read.push(field),
             Some(reason) => unread.push(Unread { field, reason }),
         }
