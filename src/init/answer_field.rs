@@ -103,8 +103,8 @@ pub fn further_answers<'a>(rows: &[Example], inputs: &'a [String], answer: &str)
     inputs.iter().filter(|input| are_classes && values(input) == values(answer)).collect()
 }
 
-/// Returns the inputs that may be answers too, because they have few different values as the answer has: the priority and the team of
-/// a ticket. Fields whose names say that they describe a row are none.
+/// Returns the inputs that may be answers too, because they have few different values as the answer has: the priority and the
+/// team of a ticket. Fields whose names say that they describe a row are none.
 #[must_use]
 pub fn other_classes<'a>(rows: &[Example], inputs: &'a [String], answer: &str) -> Vec<&'a String> {
     let describes = |name: &str| DESCRIBING.contains(&name.to_lowercase().as_str());
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn fields_with_few_values_may_be_answers_too() {
-        let row = |n: usize| json!({ "text": n.to_string(), "team": n % 3, "urgent": n % 2 == 0, "lang": ["de", "en"][n % 2] });
+        let row = |n: usize| json!({ "text": n.to_string(), "team": n % 3, "urgent": n % 2 == 0, "lang": (["de", "en"][n % 2]) });
         let rows = rows(row, 12);
         let inputs = ["text", "urgent", "lang"].map(str::to_owned);
         assert_eq!(other_classes(&rows, &inputs, "team"), ["urgent"]);

@@ -11,8 +11,9 @@ use crate::tokenizer::Tokenizer;
 /// The least and the most that is returned.
 const RANGE: (usize, usize) = (16, 4096);
 
-/// Returns a number of tokens that holds the longest value of the field `output`, with room to spare: a quarter more and eight. Of several
-/// fields, each stands in a line with its name. At most half of the context that the model was trained for. A list or an object is counted as models like to write it: indented and fenced.
+/// Returns a number of tokens that holds the longest answer, with room to spare: a quarter more and eight. `outputs` are the
+/// fields with the answers; of several, each stands in a line with its name. A list or an object is counted as models like to
+/// write it: indented and fenced. The number is at most half of the context that the model was trained for.
 ///
 /// Without a model file, or where its vocabulary is of an unknown kind, the tokens are estimated from the bytes.
 #[must_use]

@@ -144,8 +144,8 @@ fn reason(rows: &[Example], field: &str, answer: &str) -> Option<Reason> {
     numbers_rows(rows, field).then_some(Reason::Numbers)
 }
 
-/// Divides fields into those that are read and those that are not, because they tell one of the answers or say nothing. If all speak
-/// against themselves, all are read.
+/// Divides fields into those that are read and those that are not, because they tell one of the answers or say nothing. If
+/// all speak against themselves, all are read.
 pub(super) fn sort_out(rows: &[Example], fields: Vec<String>, answers: &[String]) -> (Vec<String>, Vec<Unread>) {
     let (mut read, mut unread) = (Vec::new(), Vec::new());
     for field in fields.iter().cloned() {

@@ -57,9 +57,9 @@ pub fn named_fields(rows: &[Example], names: &str) -> Vec<String> {
     }
 }
 
-/// Infers a task from rows. `outputs` are the fields with the answers, and `inputs` are the fields that the program reads. What is empty
-/// is inferred as well. Fields are several answers without being named if nothing tells which of them is the answer, and all have the
-/// same few values.
+/// Infers a task from rows. `outputs` are the fields with the answers, and `inputs` are the fields that the program reads.
+/// What is empty is inferred as well. Fields are several answers without being named if nothing tells which of them is the
+/// answer, and all have the same few values.
 ///
 /// # Errors
 /// A message if there are too few rows or fields, or if the rows do not have the given fields.
@@ -193,14 +193,14 @@ mod tests {
                 .map(|task| (task.outputs().cloned().collect::<Vec<_>>().join(" "), task.inputs.join(" "), task.metric.kind))
         };
         let found = |outputs: &str, inputs: &str, kind| Ok((outputs.to_owned(), inputs.to_owned(), kind));
-        let flags = |n: usize| json!({ "spam": n % 2 == 0, "text": n.to_string(), "rude": n % 3 == 0 });
+        let flags = |n: usize| json!({ "spam": n % 2 == 0, "text": format!("text {n}"), "rude": n % 3 == 0 });
         assert_eq!(inferred(flags, &[]), found("spam rude", "text", "json"));
         assert_eq!(inferred(flags, &["rude"]), found("rude", "spam text", "label"));
         assert_eq!(inferred(flags, &["rude", "spam"]), found("rude spam", "text", "json"));
-        let ticket = |n: usize| json!({ "text": n.to_string(), "team": n % 3, "why": format!("{n} x"), "urgent": n % 2 });
+        let ticket = |n: usize| json!({ "text": format!("text {n}"), "team": n % 3, "why": format!("why {n}"), "urgent": n % 2 });
         assert_eq!(inferred(ticket, &[]), found("team", "text why urgent", "label"));
         assert_eq!(inferred(ticket, &["team", "urgent", "why"]), found("team urgent why", "text", "json"));
-        let coded = |n: usize| json!({ "text": n.to_string(), "a": n % 2, "b": n % 3, "b_name": ["x", "y", "z"][n % 3] });
+        let coded = |n: usize| json!({ "text": format!("text {n}"), "a": n % 2, "b": n % 3, "b_name": (["x", "y", "z"][n % 3]) });
         assert_eq!(inferred(coded, &["a", "b"]), found("a b", "text", "json"), "`b_name` tells `b`");
         assert!(inferred(coded, &["a", "c"]).unwrap_err().contains("no field `c`"));
         let comma = rows(|n| json!({ "a,b": n, "a": n, "b": n }), 6);

@@ -76,8 +76,8 @@ pub enum NameSource {
     Hub,
 }
 
-/// Returns whether a reference is a path rather than a name: it ends in `.gguf` or has a path separator, and is no name of Ollama's such
-/// as `hf.co/user/repo:tag`.
+/// Returns whether a reference is a path rather than a name: it ends in `.gguf` or has a path separator, and is no name of
+/// Ollama's such as `hf.co/user/repo:tag`.
 #[must_use]
 pub fn is_path(reference: &str) -> bool {
     let is_gguf = Path::new(reference).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"));

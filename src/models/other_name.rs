@@ -9,8 +9,8 @@ use super::find::{FoundModel, called};
 /// The hosts of the model hub, as Ollama's names begin.
 const HUB: [&str; 2] = ["hf.co/", "huggingface.co/"];
 
-/// Whether a reference is a name as Ollama has them rather than a path: it begins with a host of the model hub, or it ends with a tag.
-/// A reference that begins as a path, or that ends in `.gguf`, is none.
+/// Whether a reference is a name as Ollama has them rather than a path: it begins with a host of the model hub, or it ends
+/// with a tag. A reference that begins as a path, or that ends in `.gguf`, is none.
 pub(super) fn is_other_name(reference: &str) -> bool {
     let name = reference.to_lowercase();
     let is_tagged = name.rsplit(['/', '\\']).next().is_some_and(|last| last.contains(':'));
@@ -24,10 +24,12 @@ pub fn name_in_cache(name: &str) -> String {
     name.to_lowercase().replace("huggingface.co/", "hf.co/").replace([':', '/'], "-")
 }
 
-/// Returns the file of the model that another program calls `name`: the one that was added to the cache, else the other program's.
+/// Returns the file of the model that another program calls `name`: the one that was added to the cache, else that of the
+/// other program.
 ///
 /// # Errors
-/// [`ModelFileError::Adapted`] if the other program applies an adapter to it, and [`ModelFileError::NotPulled`] if there is none.
+/// [`ModelFileError::Adapted`] if the other program applies an adapter to it, and [`ModelFileError::NotPulled`] if there is
+/// none.
 pub(super) fn resolve_other(name: &str, cache: &Cache, found: &[FoundModel]) -> Result<PathBuf, ModelFileError> {
     let added = [name_in_cache(name), name_in_cache(&format!("{name}:latest"))];
     let listed = cache.list()?;

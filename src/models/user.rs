@@ -29,8 +29,8 @@ pub fn cache_dir() -> Result<PathBuf, ModelFileError> {
 /// Returns the path of the file that `reference` means.
 ///
 /// A reference that ends in `.gguf` or has a path separator is a path relative to `base`; a name such as Ollama's
-/// `hf.co/user/repo:tag` means the model that was added under it, else the other program's file; any other is the name of a model in
-/// the cache. The file exists and, where its name pins a size, has that size; its hash is not checked here.
+/// `hf.co/user/repo:tag` means the model that was added under it, else the other program's file; any other is the name of a
+/// model in the cache. The file exists and, where its name pins a size, has that size; its hash is not checked here.
 ///
 /// # Errors
 /// [`ModelFileError`] where there is no such file or model, or the file has another size.

@@ -105,8 +105,8 @@ fn is_answered(row: &Example, output: &str) -> bool {
     row.fields.get(output).is_some_and(|value| !is_blank(value))
 }
 
-/// Returns notes on fields that number the rows or tell the answer, on those that may be answers too, and on answers that are bare
-/// numbers. `are_named` is whether the user named the inputs.
+/// Returns notes on fields that number the rows or tell the answer, on those that may be answers too, and on answers that are
+/// bare numbers. `are_named` is whether the user named the inputs.
 fn warnings(rows: &[Example], task: &InferredTask, are_named: bool) -> Vec<String> {
     let unread =
         task.unread.iter().map(|unread| format!("`{}` is not read: {}. --inputs can name it.", unread.field, unread.reason));

@@ -90,8 +90,8 @@ pub(super) fn convert(rows: &[Example]) -> Result<Option<Converted>, String> {
     Ok(Some(Converted { rows: converted, told, output: "answer".into(), instruction }))
 }
 
-/// Returns rows with the parts of their chats: `input`, `answer`, and `system` where the system messages differ. A system message that
-/// all have in common is returned as the instruction; None if there is none.
+/// Returns rows with the parts of their chats: `input`, `answer`, and `system` where the system messages differ. A system
+/// message that all have in common is returned as the instruction; None if there is none.
 pub(super) fn rows_of(rows: &[Example], chats: &[(String, String, String)], input: &str) -> (Vec<Example>, Option<String>) {
     let systems: BTreeSet<&String> = chats.iter().map(|(system, ..)| system).collect();
     let common = (systems.len() == 1).then(|| systems.first().map(|text| (*text).clone())).flatten();

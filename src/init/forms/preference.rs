@@ -6,15 +6,15 @@ use super::chat::{self, Message};
 use super::converted::{Converted, all_have};
 use crate::data::Example;
 
-/// The fields with the preferred answer and the other one: those of most data sets, and those of OpenAI's files for preference
-/// fine-tuning.
+/// The fields with the preferred answer and the other one: those of most data sets, and those of OpenAI's files for
+/// preference fine-tuning.
 const PAIRS: [[&str; 2]; 2] = [["chosen", "rejected"], ["preferred_output", "non_preferred_output"]];
 
 /// The fields with what the answers answer.
 const PROMPTS: [&str; 4] = ["prompt", "question", "instruction", "input"];
 
-/// Converts preferences into rows with `prompt` and `answer`: the preferred one. The other one is left out. A system message that all
-/// have in common becomes the instruction.
+/// Converts preferences into rows with `prompt` and `answer`: the preferred one. The other one is left out. A system message
+/// that all have in common becomes the instruction.
 pub(super) fn convert(rows: &[Example]) -> Result<Option<Converted>, String> {
     let is_answer = |value: &Value| value.is_string() || chat::is_chat(value);
     let Some([chosen, rejected]) = PAIRS.into_iter().find(|pair| pair.iter().all(|field| all_have(rows, field, is_answer)))
@@ -49,8 +49,8 @@ pub(super) fn convert(rows: &[Example]) -> Result<Option<Converted>, String> {
     Ok(Some(Converted { rows: converted, told, output: "answer".into(), instruction }))
 }
 
-/// Returns what is answered: the messages of a chat, of the `messages` in an object, or a text as one message. Empty if there is
-/// nothing.
+/// Returns what is answered: the messages of a chat, of the `messages` in an object, or a text as one message. Empty if there
+/// is nothing.
 fn asked(row: &Example) -> Result<Vec<Message>, String> {
     let value = PROMPTS.iter().find_map(|name| row.fields.get(*name));
     let value = value.map(|value| value.get("messages").unwrap_or(value));

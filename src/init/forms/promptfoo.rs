@@ -129,7 +129,8 @@ fn of_cell(cell: &Value) -> Value {
     let Some(text) = cell.as_str() else { return json!({ "type": "equals", "value": cell }) };
     let (head, value) = text.split_once(':').unwrap_or((text, ""));
     let kind = head.split_once('(').filter(|(_, threshold)| threshold.ends_with(')')).map_or(head, |(kind, _)| kind).trim();
-    let is_known = |kind: &str| ANSWERS.contains(&kind) || (OTHERS.contains(&kind) && (text.contains(':') || kind.contains('-')));
+    let is_known =
+        |kind: &str| ANSWERS.contains(&kind) || (OTHERS.contains(&kind) && (text.contains([':', '(']) || kind.contains('-')));
     if !is_known(kind.strip_prefix("not-").unwrap_or(kind)) {
         return json!({ "type": "equals", "value": text });
     }

@@ -127,6 +127,7 @@ fn what_cannot_be_converted_is_named() {
         ),
         (json!({ "vars": { "a": 1 }, "assert": [{ "type": "llm-rubric", "value": "nice" }] }), "tests of promptfoo"),
         (json!({ "text": "t", "__expected": "llm-rubric: is nice" }), "(`__expected`), and the test `0` asserts `llm-rubric`"),
+        (json!({ "text": "t", "__expected": "latency(900)" }), "asserts `latency`"),
         (json!({ "text": "t", "__expected": "not-contains: x" }), "asserts `not-contains`"),
         (json!({ "text": "t", "__expected": " " }), "asserts nothing"),
         (
