@@ -126,9 +126,13 @@ pub fn infer_task(rows: &[Example], inputs: &[String], outputs: &[String]) -> Re
 /// Reads all rows of a data file.
 ///
 /// # Errors
-/// [`DataError`] if the file or a row cannot be used.
+/// [`DataError`] if the file or a row cannot be used, or if its only row holds the rows of a table.
 pub fn read_rows(path: &std::path::Path) -> Result<Vec<Example>, DataError> {
-    Dataset::open(path, None)?.check(&[])
+    let data = Dataset::open(path, None)?;
+    match data.table_in_only_row(FEWEST_ROWS) {
+        Some(error) => Err(error),
+        None => data.check(&[]),
+    }
 }
 
 /// Splits the rows into training, validation and test rows: two fifths, three tenths and the rest, but not more than

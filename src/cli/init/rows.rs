@@ -111,6 +111,11 @@ fn warnings(rows: &[Example], task: &InferredTask, are_named: bool) -> Vec<Strin
     let unread =
         task.unread.iter().map(|unread| format!("`{}` is not read: {}. --inputs can name it.", unread.field, unread.reason));
     let mut notes: Vec<String> = unread.collect();
+    if let Some(name) = fields::named_by_a_value(rows) {
+        notes.push(format!(
+            "`{name}` is the name of a field and a value of it: if the first line is a row, write the names of the fields above it."
+        ));
+    }
     let all: Vec<&Example> = rows.iter().collect();
     for input in &task.inputs {
         if let Some(leak) = task.outputs().find_map(|output| leak::of_field(&all, input, output)) {

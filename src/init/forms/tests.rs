@@ -178,6 +178,8 @@ fn fields_within_one_object_are_unfolded() {
     let unfolded = |row: Value| unfold(&rows(&[row])).map(|(rows, _)| Value::Object(rows[0].fields.clone()));
     assert_eq!(unfolded(json!({ "id": 1, "data": { "a": "x", "b": 2 } })), Some(json!({ "a": "x", "b": 2 })));
     assert_eq!(unfolded(json!({ "translation": { "fi": "x", "et": "y" } })), Some(json!({ "fi": "x", "et": "y" })));
+    let viewed = json!({ "row_idx": 0, "row": { "a": "x", "b": 2 }, "truncated_cells": [] });
+    assert_eq!(unfolded(viewed), Some(json!({ "a": "x", "b": 2 })));
     assert_eq!(unfolded(json!({ "text": "x", "order": { "a": 1, "b": 2 } })), None);
     assert_eq!(unfolded(json!({ "order": { "a": 1 } })), None);
     assert_eq!(unfolded(json!({ "order": ["a"] })), None);
