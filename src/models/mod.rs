@@ -8,6 +8,7 @@ mod catalog;
 mod digest;
 mod error;
 mod find;
+mod other_file;
 mod other_name;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,8 @@ use super::cache::{Cache, ListedModel, is_path, resolve_path};
 use super::catalog::Catalog;
 use super::error::ModelFileError;
 use super::find::{FoundModel, called, folders, in_folders};
-use super::other_name::{is_other_name, resolve_other};
+use super::other_file::resolve_other;
+use super::other_name::is_other_name;
 use super::verify::VerifiedModel;
 use crate::gguf;
 

@@ -27,6 +27,9 @@ fn a_row_without_a_label_is_named_under_every_metric() {
         "kind = \"f1\"\nfield = \"label\"",
         "kind = \"contains\"\nfield = \"label\"",
         "kind = \"number\"\nfield = \"label\"",
+        "kind = \"set\"\nfield = \"label\"",
+        "kind = \"regex\"\nfield = \"label\"",
+        "kind = \"json\"",
         "kind = \"sum\"\n[[metric.part]]\nname = \"one\"\nkind = \"exact\"\nfield = \"label\"\n[[metric.part]]\nname = \"two\"\nkind = \"f1\"\nfield = \"label\"",
     ] {
         for (label, value) in [("null", "null"), ("\"\"", "empty"), ("\" \\n\"", "empty")] {
