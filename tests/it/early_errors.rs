@@ -63,6 +63,32 @@ fn rows_without_a_label_are_left_out_where_it_is_asked_for_and_counted() {
 }
 
 #[test]
+fn keywords_of_a_schema_that_are_not_enforced_are_told() {
+    let outputs = |schema: &str| {
+        let task = Task::new();
+        task.edit("outputs = [\"label\"]", &format!("outputs = [{{ name = \"label\", schema = '''{schema}''' }}]"));
+        task
+    };
+    let schema = r#"{"type": "object", "required": ["tags"], "properties": {
+        "tags": {"type": "array", "uniqueItems": true, "items": {"type": "string"}},
+        "file": {"type": "string", "format": "path"}, "secret": {"type": "string", "format": "password", "writeOnly": true}}}"#;
+    for arguments in [&["doctor", "gepard.toml"][..], &["optimize", "gepard.toml", "--run", "run"]] {
+        let told = both(&gepard(arguments, outputs(schema).folder.path()));
+        for keyword in [
+            "`uniqueItems` at `/properties/tags`",
+            "`format: path` at `/properties/file`",
+            "`format: password` at `/properties/secret`",
+        ] {
+            assert!(told.contains("not held to these keywords of the schema of `label` (`sort`): "), "{told}");
+            assert!(told.contains(keyword), "{keyword} not in {told}");
+        }
+    }
+    let plain = outputs(r#"{"type": "string", "format": "date", "title": "Day", "deprecated": true}"#);
+    let told = both(&gepard(&["doctor", "gepard.toml"], plain.folder.path()));
+    assert!(!told.contains("not held to"), "{told}");
+}
+
+#[test]
 fn a_placeholder_is_told_or_filled() {
     let instruction = "Given the fields `text`, produce the fields `label`.";
     for placeholder in ["{text}", "{{ text }}", "$text"] {
