@@ -63,7 +63,7 @@ fn add(file: &Path, name: Option<&str>, out: &mut dyn Write) -> Result<(), CliEr
     let added = match found {
         Some(found) => {
             print_reading(&found.path);
-            let default_name = found.name.to_lowercase().replace([':', '/'], "-");
+            let default_name = models::name_in_cache(&found.name);
             models::link(&found.path, Some(name.unwrap_or(&default_name)))?
         }
         None => {

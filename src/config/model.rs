@@ -26,7 +26,8 @@ pub struct ModelPlan {
 pub enum ModelSource {
     /// llama.cpp, with a GGUF file.
     Llama {
-        /// A model of `gepard models list`, or the path of a GGUF file, relative to the task file.
+        /// A model of `gepard models list`, the path of a GGUF file, relative to the task file, or a name as Ollama has them
+        /// (`hf.co/user/repo:tag`).
         gguf: String,
         /// The number of layers on the GPU: a number, `"all"`, or `"auto"` for as many as fit.
         gpu_layers: GpuLayersPlan,

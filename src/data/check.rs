@@ -76,18 +76,10 @@ impl Dataset {
                 checked.unlabelled += 1;
                 continue;
             }
-            self.require(index, &example, &required.fields)?;
             if let Some(label) = unlabelled {
-                let value = example.fields.get(label).map_or("missing", |value| if value.is_null() { "null" } else { "empty" });
-                return Err(self.unusable(
-                    index,
-                    format!(
-                        "the row `{}` cannot be scored: its `{label}` is {value}; write the right value, or set `skip_unlabelled = \
-                         true` under [data] to leave such rows out",
-                        example.id
-                    ),
-                ));
+                return Err(self.unusable(index, unscorable(&example, label)));
             }
+            self.require(index, &example, &required.fields)?;
             let line = self.line(index);
             if let Some(first) = lines.insert(example.id.clone(), line) {
                 let cause = format!("the id `{}` stands in line {first} already; ids must be unique", example.id);
@@ -115,6 +107,20 @@ impl Dataset {
             None => Ok(()),
         }
     }
+}
+
+/// Returns why a row without this label cannot be scored, and what to do.
+fn unscorable(row: &Example, label: &str) -> String {
+    let value = match row.fields.get(label) {
+        None => format!("is missing (the row has {})", listed(row.fields.keys())),
+        Some(Value::Null) => "is null".into(),
+        Some(_) => "is empty".into(),
+    };
+    format!(
+        "the row `{}` cannot be scored: its `{label}` {value}; write the right value, or set `skip_unlabelled = true` under [data] \
+         to leave such rows out",
+        row.id
+    )
 }
 
 fn missing_field(field: &str, fields: &Map<String, Value>) -> String {
@@ -153,7 +159,7 @@ mod tests {
             (
                 ".jsonl",
                 "{\"label\": false}\n{\"text\": \"t\"}\n{\"label\": []}",
-                ":2: the field `label` is missing; the row has `text`",
+                ":2: the row `line-2` cannot be scored: its `label` is missing (the row has `text`)",
             ),
             (".csv", "text,label\nx,a\ny,\nz,b\n", ":3: the row `line-3` cannot be scored: its `label` is empty"),
             (".tsv", "text\tlabel\nx\ta\ny\t \nz\tb\n", ":3: the row `line-3` cannot be scored: its `label` is empty"),

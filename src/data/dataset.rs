@@ -114,6 +114,14 @@ impl Dataset {
         if is_first { json_file::explanation(self.source.reader_from(0)) } else { None }
     }
 
+    /// Explains how the only row of a file of JSONL holds a table of at least `fewest` rows. None if the file has more rows, or if
+    /// its row holds none.
+    #[must_use]
+    pub fn table_in_only_row(&self, fewest: usize) -> Option<DataError> {
+        let (Format::Jsonl, [only]) = (&self.format, self.rows.as_slice()) else { return None };
+        json_file::table_in(&self.get(0).ok()?.fields, fewest).map(|cause| self.bad_row(only.line, cause))
+    }
+
     /// Reads the id of the row at `index`. Of a row of JSONL, no other field is built.
     ///
     /// # Errors
@@ -229,6 +237,9 @@ mod tests {
         for (content, line, says) in [
             (&b"{\"q\": 1}\n{oops}"[..], 2, "not valid JSON"),
             (b"[{\"q\": 1}]", 1, "an array"),
+            (b"{'q': 1}\n{'q': 2}", 1, "write it with `json.dumps`"),
+            (b"{\"q\": 1},\n{\"q\": 2},", 1, "no comma stands between rows: remove it"),
+            (b"// mine\n{\"q\": 1}", 1, "JSON has no comments: remove the line"),
             (b"text,q\nx,1", 1, "if this is a table, end its name in .csv or .tsv"),
             (b"{\"q\": \"\xff\"}", 1, "not UTF-8 at byte 8 of the row"),
             (b"\n{\"q\": 1, \"id\": []}", 2, "`id` must be"),

@@ -56,7 +56,22 @@ pub(super) fn format(beginning: &[u8]) -> Option<&'static str> {
     if begins(b"<html") {
         return Some(WEB_PAGE);
     }
-    BEGINNINGS.iter().find(|(known, _)| is_binary_or_exact(known, beginning)).map(|(_, format)| *format)
+    if beginning.get(8..).is_some_and(|rest| rest.starts_with(b"DUCK\0")) {
+        return Some("is a database of DuckDB; write a table of it as JSONL: COPY table TO 'rows.jsonl'");
+    }
+    let known = BEGINNINGS.iter().find(|(known, _)| is_binary_or_exact(known, beginning));
+    known.map(|(_, format)| *format).or_else(|| with_zeros(beginning))
+}
+
+/// Returns what a file with zero bytes is. None if it has none, as all text in UTF-8.
+fn with_zeros(beginning: &[u8]) -> Option<&'static str> {
+    let zeros = beginning.iter().filter(|byte| **byte == 0).count();
+    match zeros {
+        0 => None,
+        // Each letter of most scripts is two bytes in UTF-16, one of which is zero in Western text.
+        many if many > 3 && many * 3 >= beginning.len() => Some(UTF16),
+        _ => Some("has zero bytes, so it is no text; write its rows as JSONL"),
+    }
 }
 
 /// Whether a file begins so. A beginning of three letters must be followed by a byte that no text has.
@@ -84,6 +99,10 @@ mod tests {
             (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
             (b"<!DOCTYPE html>\n<html>", "web page"),
             (b"SQLite format 3\0", "SQLite"),
+            (b"\x12\0\0\0\0\0\0\0DUCK\0\0", "DuckDB"),
+            (b"a\0,\0b\0\n\x001\0,\x002\0", "UTF-16"),
+            (b"\0{\0\"\0a\0\"\0:\x001\0}", "UTF-16"),
+            (b"a,b\n1,2\n\0\0", "zero bytes"),
         ] {
             assert!(format(bytes).is_some_and(|format| format.contains(says)), "{says}");
         }

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use serde::de::IgnoredAny;
-use serde_json::{Deserializer, Value};
+use serde_json::{Deserializer, Map, Value};
 
 use super::wording::counted;
 
@@ -27,25 +27,62 @@ pub(super) fn explanation(file: impl Read) -> Option<String> {
         return None;
     }
     match serde_json::from_str::<Value>(text) {
-        Ok(Value::Object(object)) => {
-            let is_table = |value: &Value| value.as_array().is_some_and(|items| items.iter().any(Value::is_object));
-            Some(match object.iter().find(|(_, value)| is_table(value)) {
-                Some((key, _)) => format!(
-                    "the file is one JSON object whose `{key}` is an array of rows. Write one row a line: \
-                     jq -c '.[{}][]' FILE > rows.jsonl",
-                    Value::from(key.as_str())
-                ),
-                None => "the file is one JSON object over several lines, not a row a line; write one object for each row, each on one line".into(),
-            })
-        }
+        Ok(Value::Object(object)) => Some(table_in(&object, 1).unwrap_or_else(|| {
+            "the file is one JSON object over several lines, not a row a line; write one object for each row, each on one line".into()
+        })),
         Ok(_) => None,
         Err(_) => {
-            let objects: Result<Vec<Value>, _> = Deserializer::from_str(text).into_iter().collect();
-            let is_split = objects.is_ok_and(|objects| !objects.is_empty() && objects.iter().all(Value::is_object));
-            is_split
-                .then(|| "the JSON objects stand over several lines; write each on one line: jq -c . FILE > rows.jsonl".into())
+            let objects: Vec<Value> = Deserializer::from_str(text).into_iter().collect::<Result<_, _>>().ok()?;
+            if objects.is_empty() || !objects.iter().all(Value::is_object) {
+                return None;
+            }
+            let lines = text.lines().filter(|line| !line.trim().is_empty()).count();
+            let (place, command) = if text.contains('\r') && !text.contains('\n') {
+                ("are separated by carriage returns", "tr '\\r' '\\n' < FILE")
+            } else if objects.len() > lines {
+                ("stand several to a line", "jq -c . FILE")
+            } else {
+                ("stand over several lines", "jq -c . FILE")
+            };
+            Some(format!("the JSON objects {place}; write each on one line: {command} > rows.jsonl"))
         }
     }
+}
+
+/// Explains how an object holds a table of at least `fewest` rows: as an array of rows, by columns, or by the names of the rows.
+/// None if it holds none.
+pub(super) fn table_in(object: &Map<String, Value>, fewest: usize) -> Option<String> {
+    let has_rows =
+        |value: &&Value| value.as_array().is_some_and(|rows| rows.len() >= fewest && rows.iter().any(Value::is_object));
+    if let Some((key, _)) = object.iter().find(|(_, value)| has_rows(value)) {
+        let key_in_quotes = Value::from(key.as_str());
+        return Some(format!(
+            "the file is one JSON object whose `{key}` is an array of rows. Write one row a line: \
+             jq -c '.[{key_in_quotes}][]' FILE > rows.jsonl"
+        ));
+    }
+    let lists: Vec<&Vec<Value>> = object.values().filter_map(Value::as_array).collect();
+    let are_columns =
+        lists.len() == object.len() && lists.iter().all(|list| list.len() == lists[0].len() && list.len() >= fewest);
+    let objects: Vec<&Map<String, Value>> = object.values().filter_map(Value::as_object).collect();
+    let are_objects = objects.len() == object.len() && objects.iter().all(|entry| entry.keys().eq(objects[0].keys()));
+    let is_number = |key: &String| key.bytes().all(|byte| byte.is_ascii_digit());
+    let are_indexed = are_objects && objects.iter().all(|entry| entry.len() >= fewest && entry.keys().all(is_number));
+    if object.len() < 2 {
+        return None;
+    }
+    if are_columns || are_indexed {
+        return Some(
+            "the file is one JSON object with the columns of a table. Write one row a line, in Python: \
+             pandas.read_json(FILE).to_json(\"rows.jsonl\", orient=\"records\", lines=True)"
+                .into(),
+        );
+    }
+    (are_objects && objects.len() >= fewest).then(|| {
+        "the file is one JSON object whose entries are rows. Write one row a line: \
+         jq -c 'to_entries[] | {id: .key} + .value' FILE > rows.jsonl"
+            .into()
+    })
 }
 
 #[cfg(test)]
@@ -63,6 +100,13 @@ mod tests {
                 "whose `data` is an array of rows. Write one row a line: jq -c '.[\"data\"][]'",
             ),
             ("{\n \"version\": 1,\n \"my rows\": [{}]\n}", "jq -c '.[\"my rows\"][]'"),
+            ("{\"a\": [1,\n2], \"b\": [3, 4]}", "with the columns of a table"),
+            ("{\"a\": {\"0\": 1,\n\"1\": 2}, \"b\": {\"0\": 3, \"1\": 4}}", "with the columns of a table"),
+            ("{\"r1\": {\"a\": 1,\n\"b\": 2}, \"r2\": {\"a\": 3, \"b\": 4}}", "whose entries are rows"),
+            ("{\"r1\": {\"a\": 1\n}, \"r2\": {\"b\": 4}}", "one JSON object over several lines"),
+            ("{\"a\": [1,\n2], \"b\": [3]}", "one JSON object over several lines"),
+            ("{\"a\": 1}{\"a\": 2}\n{\"a\": 3}", "stand several to a line; write each on one line: jq -c ."),
+            ("{\"a\": 1}\r{\"a\": 2}\r", "separated by carriage returns; write each on one line: tr '\\r' '\\n' < FILE"),
             ("{\n \"a\": 1\n}\n", "one JSON object over several lines"),
             ("{\n \"a\": 1\n}\n{\n \"a\": 2\n}\n", "stand over several lines; write each on one line: jq -c ."),
         ] {
@@ -72,6 +116,11 @@ mod tests {
                 explanation(text.as_bytes())
             );
         }
+        let one_row = |text: &str| table_in(serde_json::from_str::<Value>(text).unwrap().as_object().unwrap(), 3);
+        assert_eq!(one_row("{\"messages\": [{\"role\": \"user\"}, {\"role\": \"assistant\"}]}"), None);
+        assert_eq!(one_row("{\"a\": [1, 2], \"b\": [3, 4]}"), None);
+        assert_eq!(one_row("{\"only\": [1, 2, 3]}"), None);
+        assert!(one_row("{\"rows\": [{}, {}, {}]}").is_some());
         for other in ["", "{oops", "[1, 2", "a,b\n1,2\n", "{\"a\": 1}\n{\"a\":", "7"] {
             assert_eq!(explanation(other.as_bytes()), None, "{other}");
         }

@@ -78,6 +78,9 @@ fn not_an_object(text: &str, line: usize, error: &serde_json::Error) -> String {
             let rest = text.as_bytes().get(error.column().saturating_sub(1)..).unwrap_or_default();
             let is_python = ["NaN", "Infinity"].iter().any(|word| rest.starts_with(word.as_bytes()));
             let hint = match (is_table, is_python) {
+                _ if text.trim_start().starts_with("{'") => "; Python wrote this row with `str`: write it with `json.dumps`",
+                _ if text.trim_start().starts_with("//") => "; JSON has no comments: remove the line",
+                _ if cause == "trailing characters" && rest == b"," => "; no comma stands between rows: remove it",
                 (true, _) if text.starts_with("- ") => "; if this is YAML, write its items as JSON, one a line",
                 (true, _) => "; if this is a table, end its name in .csv or .tsv",
                 (_, true) => "; JSON has no NaN and no Infinity: write null",

@@ -1,7 +1,6 @@
 //! Renders the chat template of a model file, as Hugging Face's `apply_chat_template` does.
 
 mod filters;
-mod methods;
 
 use std::sync::LazyLock;
 
@@ -9,6 +8,7 @@ use minijinja::value::Value;
 use minijinja::{Environment, ErrorKind, context};
 use regex::{Captures, Regex};
 
+use super::jinja;
 use super::reasoning::Tags;
 use super::request::{Message, Role};
 
@@ -67,7 +67,7 @@ impl ChatTemplate {
         syntax.trim_blocks(true).lstrip_blocks(true);
         environment.set_syntax(syntax.build().map_err(|e| TemplateError::Syntax(with_causes(&e)))?);
         environment.set_fuel(Some(FUEL));
-        environment.set_unknown_method_callback(methods::call);
+        jinja::add_methods(&mut environment);
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         environment.add_function("raise_exception", |message: String| -> Result<Value, minijinja::Error> {
             Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
@@ -80,7 +80,7 @@ impl ChatTemplate {
         // Jinja2 reads all line breaks of a template as `\n`.
         let source = source.replace("\r\n", "\n").replace('\r', "\n");
         environment
-            .add_template_owned("chat", without_generation(&source))
+            .add_template_owned("chat", jinja::as_minijinja(&without_generation(&source)))
             .map_err(|e| TemplateError::Syntax(with_causes(&e)))?;
         Ok(Self { environment, bos: bos.to_owned(), eos: eos.to_owned(), tags: Tags::from_template(&source) })
     }

@@ -9,6 +9,7 @@ mod completion;
 mod error;
 mod grammar;
 mod interface;
+pub(crate) mod jinja;
 #[cfg(feature = "llama")]
 pub mod llama;
 pub mod memory;

@@ -103,6 +103,15 @@ pub fn further_answers<'a>(rows: &[Example], inputs: &'a [String], answer: &str)
     inputs.iter().filter(|input| are_classes && values(input) == values(answer)).collect()
 }
 
+/// Returns the inputs that may be answers too, because they have few different values as the answer has: the priority and the
+/// team of a ticket. Fields whose names say that they describe a row are none.
+#[must_use]
+pub fn other_classes<'a>(rows: &[Example], inputs: &'a [String], answer: &str) -> Vec<&'a String> {
+    let describes = |name: &str| DESCRIBING.contains(&name.to_lowercase().as_str());
+    let are_classes = has_classes(rows, answer);
+    inputs.iter().filter(|input| are_classes && has_classes(rows, input) && !describes(input)).collect()
+}
+
 /// Whether a field has few short values, each of them in three rows or more on average.
 fn has_classes(rows: &[Example], field: &str) -> bool {
     let values: Vec<String> = rows.iter().filter_map(|row| row.input(field)).filter(|value| !value.trim().is_empty()).collect();
@@ -124,7 +133,7 @@ mod tests {
     #[test]
     fn the_only_field_with_classes_is_the_answer() {
         let found = |row: fn(usize) -> Value| {
-            let task = infer_task(&rows(row, 12), &[], None).unwrap();
+            let task = infer_task(&rows(row, 12), &[], &[]).unwrap();
             (task.output, task.guess)
         };
         let only = Some("it is the only field with few different values");
@@ -160,6 +169,16 @@ mod tests {
         assert_eq!(found(post, &[]), Some("post".into()));
         assert_eq!(found(post, &["post".into(), "timestamp".into()]), Some("a".into()));
         assert_eq!(found(post, &["post".into(), "timestamp".into(), "a".into()]), None);
+    }
+
+    #[test]
+    fn fields_with_few_values_may_be_answers_too() {
+        let row = |n: usize| json!({ "text": n.to_string(), "team": n % 3, "urgent": n % 2 == 0, "lang": (["de", "en"][n % 2]) });
+        let rows = rows(row, 12);
+        let inputs = ["text", "urgent", "lang"].map(str::to_owned);
+        assert_eq!(other_classes(&rows, &inputs, "team"), ["urgent"]);
+        assert!(other_classes(&rows, &inputs, "text").is_empty());
+        assert!(other_classes(&rows, &["text".to_owned()], "team").is_empty());
     }
 
     #[test]

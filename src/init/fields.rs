@@ -144,11 +144,20 @@ fn reason(rows: &[Example], field: &str, answer: &str) -> Option<Reason> {
     numbers_rows(rows, field).then_some(Reason::Numbers)
 }
 
-/// Divides fields into those that are read and those that are not. If all speak against themselves, all are read.
-pub(super) fn sort_out(rows: &[Example], fields: Vec<String>, answer: &str) -> (Vec<String>, Vec<Unread>) {
+/// Returns the field whose name is also its value in two rows or more, as where the first line of a table is a row and names
+/// nothing. None if there is none.
+#[must_use]
+pub fn named_by_a_value(rows: &[Example]) -> Option<&String> {
+    let has_its_name = |row: &&Example, name: &str| row.fields.get(name).and_then(Value::as_str) == Some(name);
+    super::infer::field_names(rows).into_iter().find(|name| rows.iter().filter(|row| has_its_name(row, name)).nth(1).is_some())
+}
+
+/// Divides fields into those that are read and those that are not, because they tell one of the answers or say nothing. If
+/// all speak against themselves, all are read.
+pub(super) fn sort_out(rows: &[Example], fields: Vec<String>, answers: &[String]) -> (Vec<String>, Vec<Unread>) {
     let (mut read, mut unread) = (Vec::new(), Vec::new());
     for field in fields.iter().cloned() {
-        match reason(rows, &field, answer) {
+        match answers.iter().find_map(|answer| reason(rows, &field, answer)) {
             None => read.push(field),
             Some(reason) => unread.push(Unread { field, reason }),
         }

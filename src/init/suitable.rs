@@ -28,6 +28,11 @@ impl SuitableMetric {
     fn new(kind: &'static str, reason: &'static str) -> Self {
         Self { kind, reason, keys: Vec::new(), form: String::new() }
     }
+
+    /// Returns the metric of answers that stand in several fields, each of which is compared with the field of its name.
+    pub(super) fn of_several_fields() -> Self {
+        Self::new("json", "each field with an answer counts equally")
+    }
 }
 
 /// Names of fields whose lists hold several right answers to one question.

@@ -53,9 +53,10 @@ impl Metric for Json {
         }
     }
 
-    /// Where each field is an output, null is a right answer: there is nothing to extract.
+    /// Where each of several fields is an output, null is a right answer: there is nothing to extract.
     fn label_fields(&self) -> Vec<String> {
-        self.field.iter().cloned().collect()
+        let fields = self.required_fields();
+        if self.field.is_some() || fields.len() == 1 { fields } else { Vec::new() }
     }
 
     fn check(&self, example: &Example) -> Result<(), MetricError> {

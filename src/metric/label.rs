@@ -1,5 +1,7 @@
 //! The metric `label`: an output must equal the expected label.
 
+use serde_json::Value;
+
 use crate::data::Example;
 use crate::engine::Completion;
 use crate::program::Rollout;
@@ -33,6 +35,19 @@ impl Metric for Label {
         vec![self.field.clone()]
     }
 
+    fn check(&self, example: &Example) -> Result<(), MetricError> {
+        match example.fields.get(&self.field) {
+            Some(Value::Array(_) | Value::Object(_)) => Err(MetricError::example(
+                example,
+                format!(
+                    "`{}` is no text, number or flag; `set` compares lists, `exact` takes one of several texts, `json` compares objects",
+                    self.field
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     fn judge(&self, example: &Example, rollout: &Rollout, _answers: &[Completion]) -> Result<Judgement, MetricError> {
         let expected = example
             .text(&self.field)
@@ -61,6 +76,17 @@ mod tests {
     fn score(expected: &str, given: &str) -> f64 {
         let example = example(&serde_json::json!({ "label": expected }));
         Label::new("label", "label").judge(&example, &rollout(&[("label", given)]), &[]).unwrap().score
+    }
+
+    #[test]
+    fn a_list_is_no_label() {
+        let check = |value: Value| Label::new("label", "label").check(&example(&serde_json::json!({ "label": value })));
+        for value in [serde_json::json!(["a"]), serde_json::json!([]), serde_json::json!({ "a": 1 })] {
+            assert!(check(value).unwrap_err().to_string().contains("`set` compares lists"));
+        }
+        for value in [serde_json::json!("[a]"), serde_json::json!(0), serde_json::json!(false)] {
+            assert!(check(value).is_ok());
+        }
     }
 
     #[test]

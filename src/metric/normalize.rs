@@ -8,16 +8,20 @@ use unicode_normalization_alignments::UnicodeNormalization;
 use unicode_normalization_alignments::char::decompose_compatible;
 
 use super::error::MetricError;
-use crate::data::{Example, cut_middle, to_text};
+use crate::data::{Example, cut_middle, is_blank, to_text};
 
 /// Returns the texts that an example's field expects: one text, or the items of a list that is not empty.
 ///
 /// # Errors
-/// [`MetricError::Example`] where the field is missing, null, or an empty list.
+/// [`MetricError::Example`] where the field is missing, null, or an empty list, or an item of it is null or blank text.
 pub(super) fn expected(example: &Example, field: &str) -> Result<Vec<String>, MetricError> {
     let bad = |cause: String| MetricError::example(example, cause);
     let texts = match example.fields.get(field) {
         None | Some(Value::Null) => return Err(bad(format!("it has no `{field}`"))),
+        // Nothing is a part of every text, and no answer equals it.
+        Some(Value::Array(items)) if items.iter().any(is_blank) => {
+            return Err(bad(format!("an item of `{field}` is null or empty; leave it out")));
+        }
         Some(Value::Array(items)) => items.iter().map(to_text).collect(),
         Some(other) => vec![to_text(other)],
     };
@@ -135,6 +139,19 @@ mod tests {
     fn long_text_is_cut_in_the_middle() {
         assert_eq!(shorten("abcdefghijkl", 6), "abcd … kl");
         assert_eq!(shorten("äöü", 3), "äöü");
+    }
+
+    #[test]
+    fn a_list_must_have_items_and_each_must_say_something() {
+        let read = |value: Value| {
+            let fields = serde_json::json!({ "a": value }).as_object().unwrap().clone();
+            expected(&Example { id: "1".into(), fields }, "a").map_err(|error| error.to_string())
+        };
+        assert_eq!(read(serde_json::json!(["x", 0, false])), Ok(vec!["x".into(), "0".into(), "false".into()]));
+        assert!(read(serde_json::json!([])).unwrap_err().contains("is an empty list"));
+        for items in [serde_json::json!([null]), serde_json::json!(["x", ""]), serde_json::json!(["x", " \n"])] {
+            assert!(read(items).unwrap_err().contains("an item of `a` is null or empty; leave it out"));
+        }
     }
 
     #[test]

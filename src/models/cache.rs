@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::catalog::Catalog;
 use super::error::ModelFileError;
+use super::other_name::is_other_name;
 
 /// The name of the file in the folder that records the added models.
 pub(super) const RECORD: &str = "added.toml";
@@ -75,11 +76,12 @@ pub enum NameSource {
     Hub,
 }
 
-/// Returns whether a reference is a path rather than a name: it ends in `.gguf` or has a path separator.
+/// Returns whether a reference is a path rather than a name: it ends in `.gguf` or has a path separator, and is no name of
+/// Ollama's such as `hf.co/user/repo:tag`.
 #[must_use]
 pub fn is_path(reference: &str) -> bool {
-    reference.contains(std::path::is_separator)
-        || Path::new(reference).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"))
+    let is_gguf = Path::new(reference).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"));
+    is_gguf || (reference.contains(std::path::is_separator) && !is_other_name(reference))
 }
 
 /// Returns the path of an existing file, relative to `base` or, after `~/`, to the home folder.

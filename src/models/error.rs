@@ -1,7 +1,7 @@
 //! Errors of finding, adding and verifying model files, each with what to do about it.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::gguf::GgufError;
 
@@ -90,6 +90,25 @@ pub enum ModelFileError {
         /// The path of the file in the repository.
         file: String,
     },
+    /// The name is one of another program's, which has no such model.
+    #[error(
+        "no model on this machine is called `{name}`, which is a name as Ollama has them, and gepard downloads nothing: `ollama pull {name}` brings it, or get a .gguf file{} and add it with `gepard models add FILE`",
+        repo.as_ref().map_or_else(String::new, |repo| format!(" from {repo} on the model hub"))
+    )]
+    NotPulled {
+        /// The name that was given.
+        name: String,
+        /// The repository on the model hub, as `user/repo`, if the name contains it.
+        repo: Option<String>,
+    },
+    /// Another program applies an adapter to the model of this name.
+    #[error(
+        "Ollama applies an adapter to `{name}`, which the model's file does not have: give both as files, `gguf` and `lora` under [model.NAME]"
+    )]
+    Adapted {
+        /// The name that was given.
+        name: String,
+    },
     /// The model was added, but its file does not exist any more.
     #[error("the model `{name}` was added, but {} is gone; add it again with `gepard models add FILE --name {name}`", path.display())]
     Gone {
@@ -99,7 +118,7 @@ pub enum ModelFileError {
         path: PathBuf,
     },
     /// There is no file at the given path.
-    #[error("there is no model file {}{}", path.display(), did_you_mean(nearest.as_deref()))]
+    #[error("there is no model file {}{}{}", path.display(), did_you_mean(nearest.as_deref()), no_gguf(path))]
     NoFile {
         /// The path.
         path: PathBuf,
@@ -153,6 +172,12 @@ pub enum ModelFileError {
 /// Returns a question that names the most similar model, or nothing.
 fn did_you_mean(nearest: Option<&str>) -> String {
     nearest.map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"))
+}
+
+/// Returns what to do if the path is none of a GGUF file, as where it is meant for a repository of the model hub.
+fn no_gguf(path: &Path) -> &'static str {
+    let is_gguf = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"));
+    if is_gguf { "" } else { "; of a repository on the model hub, get a .gguf file and add it with `gepard models add FILE`" }
 }
 
 /// Returns how the file can be obtained again.

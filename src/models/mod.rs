@@ -8,6 +8,8 @@ mod catalog;
 mod digest;
 mod error;
 mod find;
+mod other_file;
+mod other_name;
 #[cfg(test)]
 mod tests;
 mod user;
@@ -19,5 +21,6 @@ pub use catalog::{Catalog, CatalogModel, HubFile, PackagedFile, UnpinnedModel};
 pub use digest::sha256;
 pub use error::ModelFileError;
 pub use find::{FoundModel, ModelStore};
+pub use other_name::name_in_cache;
 pub use user::{add, cache_dir, check_answers, find, find_named, link, list, pinned, resolve, verify};
 pub use verify::{VerifiedModel, VerifyOutcome};

@@ -7,6 +7,8 @@ use super::cache::{Cache, ListedModel, is_path, resolve_path};
 use super::catalog::Catalog;
 use super::error::ModelFileError;
 use super::find::{FoundModel, called, folders, in_folders};
+use super::other_file::resolve_other;
+use super::other_name::is_other_name;
 use super::verify::VerifiedModel;
 use crate::gguf;
 
@@ -27,14 +29,18 @@ pub fn cache_dir() -> Result<PathBuf, ModelFileError> {
 
 /// Returns the path of the file that `reference` means.
 ///
-/// A reference that ends in `.gguf` or has a path separator is a path relative to `base`; any other is the name of a model in
-/// the cache. The file exists and, where its name pins a size, has that size; its hash is not checked here.
+/// A reference that ends in `.gguf` or has a path separator is a path relative to `base`; a name such as Ollama's
+/// `hf.co/user/repo:tag` means the model that was added under it, else the other program's file; any other is the name of a
+/// model in the cache. The file exists and, where its name pins a size, has that size; its hash is not checked here.
 ///
 /// # Errors
 /// [`ModelFileError`] where there is no such file or model, or the file has another size.
 pub fn resolve(reference: &str, base: &Path) -> Result<PathBuf, ModelFileError> {
     if is_path(reference) {
         return resolve_path(reference, base);
+    }
+    if is_other_name(reference) {
+        return resolve_other(reference, &user_cache()?, &find());
     }
     user_cache()?.resolve(reference)
 }

@@ -1,4 +1,4 @@
-//! Placeholders for fields in an instruction: `{text}`, `{{ text }}`, `$text` and `${text}`.
+//! Placeholders for fields in an instruction: `{text}`, `{{ text }}`, `$text`, `${text}` and `%(text)s`.
 
 use std::ops::Range;
 
@@ -14,12 +14,12 @@ pub struct Placeholder {
 }
 
 /// Returns the placeholders in an instruction, in order. What stands in single braces or behind a dollar sign is one only if it is the
-/// name of a field; what stands in double braces is one if it is any name.
+/// name of a field; what stands in double braces is one if it is any name, or an expression or a block of a template engine.
 #[must_use]
 pub fn placeholders(instruction: &str, fields: &[String]) -> Vec<Placeholder> {
     let mut found = Vec::new();
     let mut start = 0;
-    while let Some(offset) = instruction[start..].find(['{', '$']) {
+    while let Some(offset) = instruction[start..].find(['{', '$', '%']) {
         let at = start + offset;
         match at_beginning(&instruction[at..], fields) {
             Some((length, name)) => {
@@ -38,14 +38,14 @@ fn at_beginning<'a>(text: &'a str, fields: &[String]) -> Option<(usize, &'a str)
     let is_field = |name: &str| fields.iter().any(|field| field == name);
     if let Some((inner, _)) = text.strip_prefix("{{").and_then(|rest| rest.split_once("}}")) {
         let name = inner.trim();
-        if is_field(name) || is_identifier(name) {
+        if is_field(name) || is_expression(name) {
             return Some((inner.len() + 4, name));
         }
     }
-    for begin in ["{", "${"] {
-        if let Some((name, _)) = text.strip_prefix(begin).and_then(|rest| rest.split_once('}')).filter(|(name, _)| is_field(name))
+    for (begin, end) in [("{", "}"), ("${", "}"), ("%(", ")s")] {
+        if let Some((name, _)) = text.strip_prefix(begin).and_then(|rest| rest.split_once(end)).filter(|(name, _)| is_field(name))
         {
-            return Some((begin.len() + name.len() + 1, name));
+            return Some((begin.len() + name.len() + end.len(), name));
         }
     }
     let name = text.strip_prefix('$')?;
@@ -53,8 +53,10 @@ fn at_beginning<'a>(text: &'a str, fields: &[String]) -> Option<(usize, &'a str)
     is_field(&name[..end]).then_some((end + 1, &name[..end]))
 }
 
-fn is_identifier(name: &str) -> bool {
-    let is_letter = |c: char| c.is_alphanumeric() || c == '_';
+/// Whether a text is a name, perhaps with an attribute or a filter (`row.text | upper`), or the mark of a block (`#if text`).
+fn is_expression(text: &str) -> bool {
+    let name = text.trim_start_matches(['#', '/', '^', '>']);
+    let is_letter = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '|' | ' ');
     name.chars().all(is_letter) && name.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
@@ -90,6 +92,7 @@ mod tests {
             ("Write {label} or {\"text\": 1} or $texts or ${other}", "Write {label} or {\"text\": 1} or $texts or ${other}"),
             ("Ends in { and $ and {{", "Ends in { and $ and {{"),
             ("{{ input }} {text}", "{{ input }} so {text}"),
+            ("Sort %(text)s, 50 %(of all)", "Sort so {text}, 50 %(of all)"),
         ] {
             assert_eq!(filled(instruction, &inputs), wanted);
         }
@@ -102,6 +105,9 @@ mod tests {
             found.into_iter().map(|one| (one.name, one.is_field)).collect::<Vec<_>>()
         };
         assert_eq!(found("{{ input }} $text"), [("input".to_owned(), false), ("text".to_owned(), true)]);
+        for expression in ["row.text", "text | upper", "#if text", "/if"] {
+            assert_eq!(found(&format!("{{{{{expression}}}}}")), [(expression.to_owned(), false)]);
+        }
         assert_eq!(found("{{\"a\": 1}} {input} $input {{ 7 }} {{}}"), []);
     }
 }

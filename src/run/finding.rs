@@ -5,6 +5,7 @@ use std::fmt;
 use super::checks::ENOUGH_TRAINING;
 use super::constant::Constant;
 use crate::data::listed;
+use crate::engine::schema::Keyword;
 use crate::event::Lifecycle;
 use crate::hooks::Hooks;
 use crate::init::leak::Leak;
@@ -120,6 +121,15 @@ pub enum Finding {
         /// The module's inputs if it is the name of none of them. None if it is, and the layout fills no placeholders.
         inputs: Option<Vec<String>>,
     },
+    /// A schema has keywords that are not enforced.
+    NotEnforced {
+        /// The module's name.
+        module: String,
+        /// The output with the schema.
+        output: String,
+        /// The keywords, with their places in the schema.
+        keywords: Vec<Keyword>,
+    },
     /// A constant answer scores nearly as well as the seed, or better.
     ConstantAnswer {
         /// The constant answer and its score.
@@ -214,6 +224,12 @@ impl fmt::Display for Finding {
                 "the placeholder `{placeholder}` in the instruction of `{module}` is sent as it stands: the module reads no such field, \
                  only {}",
                 listed(inputs)
+            ),
+            Self::NotEnforced { module, output, keywords } => write!(
+                f,
+                "answers are not held to these keywords of the schema of `{output}` (`{module}`): {}. If they matter, ask for them in \
+                 the instruction",
+                keywords.iter().map(Keyword::to_string).collect::<Vec<_>>().join(", ")
             ),
             Self::ConstantAnswer { constant, seed } => {
                 let outputs: Vec<String> =

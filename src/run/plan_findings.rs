@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::finding::Finding;
-use crate::config::Plan;
+use crate::config::{OutputPlan, Plan};
+use crate::engine::Shape;
+use crate::engine::schema::Enforceable;
 use crate::program::placeholder::placeholders;
 
 /// Returns the findings about the task file alone.
@@ -18,6 +20,13 @@ pub(super) fn of_plan(plan: &Plan) -> Vec<Finding> {
                     placeholder: module.instruction[found.range].to_owned(),
                     inputs: (!found.is_field).then(|| module.inputs.clone()),
                 });
+            }
+        }
+        for OutputPlan { name, shape } in &module.outputs {
+            let Shape::Json(schema) = shape else { continue };
+            let keywords = Enforceable::new(schema).left_out;
+            if !keywords.is_empty() {
+                findings.push(Finding::NotEnforced { module: module.name.clone(), output: name.clone(), keywords });
             }
         }
     }

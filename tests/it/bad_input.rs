@@ -98,7 +98,10 @@ fn data() {
         (long.into(), "train.jsonl:2: the row has more than 16 MB, which no model reads; write one row a line"),
         (deep.into(), "train.jsonl:2: "),
         (format!("{row}\n{row}\n").into(), "train.jsonl:2: the id `a` stands in line 1 already; ids must be unique"),
-        (format!("{row}\n{{\"id\": \"b\", \"text\": \"x\"}}").into(), "train.jsonl:2: the field `label` is missing; the row has"),
+        (
+            format!("{row}\n{{\"id\": \"b\", \"text\": \"x\"}}").into(),
+            "train.jsonl:2: the row `b` cannot be scored: its `label` is missing (the row has `id`, `text`)",
+        ),
         (format!("[{row}]").into(), "train.jsonl:1: a row must be one JSON object; this is an array"),
         (
             format!("{row}\n{{\"id\": null, \"text\": \"x\", \"label\": \"y\"}}").into(),

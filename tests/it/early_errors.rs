@@ -27,6 +27,9 @@ fn a_row_without_a_label_is_named_under_every_metric() {
         "kind = \"f1\"\nfield = \"label\"",
         "kind = \"contains\"\nfield = \"label\"",
         "kind = \"number\"\nfield = \"label\"",
+        "kind = \"set\"\nfield = \"label\"",
+        "kind = \"regex\"\nfield = \"label\"",
+        "kind = \"json\"",
         "kind = \"sum\"\n[[metric.part]]\nname = \"one\"\nkind = \"exact\"\nfield = \"label\"\n[[metric.part]]\nname = \"two\"\nkind = \"f1\"\nfield = \"label\"",
     ] {
         for (label, value) in [("null", "null"), ("\"\"", "empty"), ("\" \\n\"", "empty")] {
@@ -57,6 +60,32 @@ fn rows_without_a_label_are_left_out_where_it_is_asked_for_and_counted() {
     assert_eq!(code(&output), 0, "{}", both(&output));
     assert!(both(&output).contains("note: 1 row without `label` is left out"), "{}", both(&output));
     assert!(both(&output).contains("7 train, 12 val"), "{}", both(&output));
+}
+
+#[test]
+fn keywords_of_a_schema_that_are_not_enforced_are_told() {
+    let outputs = |schema: &str| {
+        let task = Task::new();
+        task.edit("outputs = [\"label\"]", &format!("outputs = [{{ name = \"label\", schema = '''{schema}''' }}]"));
+        task
+    };
+    let schema = r#"{"type": "object", "required": ["tags"], "properties": {
+        "tags": {"type": "array", "uniqueItems": true, "items": {"type": "string"}},
+        "file": {"type": "string", "format": "path"}, "secret": {"type": "string", "format": "password", "writeOnly": true}}}"#;
+    for arguments in [&["doctor", "gepard.toml"][..], &["optimize", "gepard.toml", "--run", "run"]] {
+        let told = both(&gepard(arguments, outputs(schema).folder.path()));
+        for keyword in [
+            "`uniqueItems` at `/properties/tags`",
+            "`format: path` at `/properties/file`",
+            "`format: password` at `/properties/secret`",
+        ] {
+            assert!(told.contains("not held to these keywords of the schema of `label` (`sort`): "), "{told}");
+            assert!(told.contains(keyword), "{keyword} not in {told}");
+        }
+    }
+    let plain = outputs(r#"{"type": "string", "format": "date", "title": "Day", "deprecated": true}"#);
+    let told = both(&gepard(&["doctor", "gepard.toml"], plain.folder.path()));
+    assert!(!told.contains("not held to"), "{told}");
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(super) struct Arguments {
     /// The fields of the rows that the program reads [default: all but the answer].
     #[arg(long, value_name = "FIELD,FIELD", requires = "data", value_delimiter = ',')]
     inputs: Vec<String>,
-    /// The field of the rows that holds the answer [default: found by its name, else the only one with few different values, else the last].
+    /// The field of the rows that holds the answer, or several fields with commas between them [default: found by its name, else the only one with few different values, else the last].
     #[arg(long, value_name = "FIELD", requires = "data")]
     output: Option<String>,
     /// The model: a name from `gepard models list`, or a path [default: a model that is on this machine].

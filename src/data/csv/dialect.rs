@@ -51,14 +51,4 @@ impl Dialect {
         };
         count % 2 == 1
     }
-
-    /// Returns the name of the separator.
-    pub(super) fn separator_in_words(self) -> String {
-        match self.separator {
-            b'\t' => "tab".into(),
-            b';' => "semicolon".into(),
-            b',' => "comma".into(),
-            other => format!("`{}`", char::from(other)),
-        }
-    }
 }

@@ -24,6 +24,16 @@ pub(super) fn separator_of(header: &[u8], separator: u8) -> u8 {
     if separator == b',' && has(b';') && !has(b',') { b';' } else { separator }
 }
 
+/// Returns the name of a separator.
+pub(super) fn separator_in_words(separator: u8) -> String {
+    match separator {
+        b'\t' => "tab".into(),
+        b';' => "semicolon".into(),
+        b',' => "comma".into(),
+        other => format!("`{}`", char::from(other)),
+    }
+}
+
 /// Returns the bytes that stand outside double quotes.
 fn outside_quotes(text: &[u8]) -> impl Iterator<Item = u8> {
     let mut inside = false;
@@ -51,6 +61,12 @@ pub(super) fn check_names(header: &[u8], separator: u8, names: &[String]) -> Res
         return Err("the first row names no field; it must name all of them".into());
     };
     for (index, name) in names.iter().enumerate().take(last + 1) {
+        if name.len() > 1 && name.starts_with('"') && name.ends_with('"') {
+            return Err(format!(
+                "the name {name} has its quotes in it, because a space stands before them; remove the spaces behind the {}s",
+                separator_in_words(separator)
+            ));
+        }
         if name.is_empty() && index > 0 {
             return Err(format!("column {} has no name; the first row must name all fields", index + 1));
         }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::backslash::has_backslashes;
 use super::dialect::Dialect;
 use super::error::CsvError;
-use super::header::{check_names, separator_line, separator_of};
+use super::header::{check_names, separator_in_words, separator_line, separator_of};
 use super::rows::{From, find_rows};
 use crate::data::row::{LONGEST_ROW, Row};
 use crate::data::source::Source;
@@ -88,8 +88,11 @@ impl Csv {
                  double quotes{hint}",
                 counted(values.len(), "value"),
                 counted(self.names.len(), "field"),
-                self.dialect.separator_in_words(),
+                separator_in_words(self.dialect.separator),
             ));
+        }
+        if self.names.len() > 1 && self.names.iter().zip(&values).all(|(name, value)| name == value.trim()) {
+            return Err("the row repeats the names of the fields, as where files were joined; remove it".into());
         }
         let mut fields = Map::new();
         for (index, (name, value)) in self.names.iter().zip(values).enumerate() {

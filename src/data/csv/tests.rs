@@ -70,6 +70,8 @@ fn errors_name_the_line() {
         (b"\na,\n1,2\n", 3, "column 2 has no name in the first row, and here the value \"2\""),
         (b"a,,b\n1,2,3\n", 1, "column 2 has no name; the first row must name"),
         (b",a\nfirst,1\n", 2, "column 1 has no name in the first row, and here the value \"first\""),
+        (b"\"a\", \"b\"\n\"1\", \"2\"\n", 1, "the name \"b\" has its quotes in it, because a space stands before them"),
+        (b"a,b\n1,2\na, b\n3,4\n", 3, "the row repeats the names of the fields"),
         (b"a|b\n1|2\n", 1, "write `sep=|` as its first line"),
         (b"a\xe4,b\n1,2\n", 1, "the names of the fields are not UTF-8"),
         (b"a,b\n1,2\n1,\xfc\n", 3, "not UTF-8 at byte 3 of the row; save the file as UTF-8"),

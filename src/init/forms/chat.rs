@@ -82,10 +82,21 @@ pub(super) fn convert(rows: &[Example]) -> Result<Option<Converted>, String> {
         turns.iter().filter(|message| message.role != "system").count() > 2
     });
     let input = if is_long { "conversation" } else { "message" };
+    let (converted, instruction) = rows_of(rows, &chats, input);
+    let told = format!(
+        "Its rows are chats (`{field}`): what stands before the last answer became `{input}`, that answer became `answer`{}.",
+        if instruction.is_some() { ", and their system message the instruction" } else { "" }
+    );
+    Ok(Some(Converted { rows: converted, told, output: "answer".into(), instruction }))
+}
+
+/// Returns rows with the parts of their chats: `input`, `answer`, and `system` where the system messages differ. A system
+/// message that all have in common is returned as the instruction; None if there is none.
+pub(super) fn rows_of(rows: &[Example], chats: &[(String, String, String)], input: &str) -> (Vec<Example>, Option<String>) {
     let systems: BTreeSet<&String> = chats.iter().map(|(system, ..)| system).collect();
     let common = (systems.len() == 1).then(|| systems.first().map(|text| (*text).clone())).flatten();
     let mut converted = Vec::new();
-    for (row, (system, asked, answer)) in rows.iter().zip(&chats) {
+    for (row, (system, asked, answer)) in rows.iter().zip(chats) {
         let mut fields = Map::new();
         if common.is_none() {
             fields.insert("system".into(), system.as_str().into());
@@ -94,10 +105,5 @@ pub(super) fn convert(rows: &[Example]) -> Result<Option<Converted>, String> {
         fields.insert("answer".into(), answer.as_str().into());
         converted.push(row_of(row, fields));
     }
-    let told = format!(
-        "Its rows are chats (`{field}`): what stands before the last answer became `{input}`, that answer became `answer`{}.",
-        if common.as_ref().is_some_and(|text| !text.is_empty()) { ", and their system message the instruction" } else { "" }
-    );
-    let instruction = common.filter(|text| !text.is_empty());
-    Ok(Some(Converted { rows: converted, told, output: "answer".into(), instruction }))
+    (converted, common.filter(|text| !text.is_empty()))
 }

@@ -42,6 +42,30 @@ fn rows_of_other_programs_become_fields() {
             json!({ "prompt": "Hi", "answer": "Yes?" }),
         ),
         (
+            json!({ "input": { "messages": [user("Hi")], "tools": [], "parallel_tool_calls": true },
+                "preferred_output": [assistant("Yes?")], "non_preferred_output": [assistant("No.")] }),
+            json!({ "prompt": "Hi", "answer": "Yes?" }),
+        ),
+        (
+            json!({ "input": { "messages": [user("Hi"), assistant("Yes?"), user("So?")] },
+                "preferred_output": [assistant("Well.")], "non_preferred_output": [assistant("No.")] }),
+            json!({ "prompt": "user: Hi\nassistant: Yes?\nuser: So?", "answer": "Well." }),
+        ),
+        (
+            json!({ "prompt": "Hi", "chosen": [user("Hi"), assistant("Yes?")], "rejected": [user("Hi"), assistant("No.")] }),
+            json!({ "prompt": "Hi", "answer": "Yes?" }),
+        ),
+        (json!({ "text": "t", "__expected": "pos" }), json!({ "text": "t", "expected": "pos" })),
+        (json!({ "text": "t", "__expected": "equals: pos", "__metric": "m" }), json!({ "text": "t", "expected": "pos" })),
+        (json!({ "text": "t", "__expected": "similar(0.8):so it is" }), json!({ "text": "t", "expected": "so it is" })),
+        (json!({ "text": "t", "__expected": "contains-any: a, b" }), json!({ "text": "t", "expected": ["a", "b"] })),
+        (json!({ "text": "t", "__expected": "Note: it is so" }), json!({ "text": "t", "expected": "Note: it is so" })),
+        (json!({ "text": "t", "__expected": "python" }), json!({ "text": "t", "expected": "python" })),
+        (
+            json!({ "text": "t", "__expected1": "is-json", "__expected2": "", "__expected3": "icontains:pos" }),
+            json!({ "text": "t", "expected": "pos" }),
+        ),
+        (
             json!({ "description": "d", "vars": { "text": "t", "tone": "x" }, "assert": [{ "type": "equals", "value": "pos" }] }),
             json!({ "text": "t", "tone": "x", "expected": "pos" }),
         ),
@@ -102,6 +126,15 @@ fn what_cannot_be_converted_is_named() {
             "preferences (`chosen`, `rejected`), and in the row `0` there is no `prompt`",
         ),
         (json!({ "vars": { "a": 1 }, "assert": [{ "type": "llm-rubric", "value": "nice" }] }), "tests of promptfoo"),
+        (json!({ "text": "t", "__expected": "llm-rubric: is nice" }), "(`__expected`), and the test `0` asserts `llm-rubric`"),
+        (json!({ "text": "t", "__expected": "latency(900)" }), "asserts `latency`"),
+        (json!({ "text": "t", "__expected": "not-contains: x" }), "asserts `not-contains`"),
+        (json!({ "text": "t", "__expected": " " }), "asserts nothing"),
+        (
+            json!({ "input": { "tools": [] }, "preferred_output": [{ "role": "assistant", "content": "a" }],
+                "non_preferred_output": [{ "role": "assistant", "content": "b" }] }),
+            "preferences (`preferred_output`, `non_preferred_output`), and in the row `0` there is no `prompt`",
+        ),
         (json!({ "data": { "text": "t" }, "annotations": [] }), "an export of Label Studio without annotations"),
         (json!({ "text": "t", "label": [[0, 9, "PER"]] }), "a span of the row `0` lies outside"),
         (json!({ "task_id": 1, "text": "t", "code": "c", "test_list": ["assert f(1) == 2"] }), "`test_list` holds tests"),
@@ -117,6 +150,8 @@ fn what_cannot_be_converted_is_named() {
         json!({ "text": "t", "messages": "none" }),
         json!({ "vars": "x", "answer": "y" }),
         json!({ "text": "t", "chosen": "a" }),
+        json!({ "text": "t", "__label": "a" }),
+        json!({ "text": "t", "preferred_output": "a" }),
         json!({ "text": "t", "tests": ["blood", "urine"] }),
         json!({ "options": ["a", "b"], "scores": [1, 0] }),
         json!({ "text": "t", "answers": { "text": "so", "answer_start": 7 } }),
@@ -143,6 +178,8 @@ fn fields_within_one_object_are_unfolded() {
     let unfolded = |row: Value| unfold(&rows(&[row])).map(|(rows, _)| Value::Object(rows[0].fields.clone()));
     assert_eq!(unfolded(json!({ "id": 1, "data": { "a": "x", "b": 2 } })), Some(json!({ "a": "x", "b": 2 })));
     assert_eq!(unfolded(json!({ "translation": { "fi": "x", "et": "y" } })), Some(json!({ "fi": "x", "et": "y" })));
+    let viewed = json!({ "row_idx": 0, "row": { "a": "x", "b": 2 }, "truncated_cells": [] });
+    assert_eq!(unfolded(viewed), Some(json!({ "a": "x", "b": 2 })));
     assert_eq!(unfolded(json!({ "text": "x", "order": { "a": 1, "b": 2 } })), None);
     assert_eq!(unfolded(json!({ "order": { "a": 1 } })), None);
     assert_eq!(unfolded(json!({ "order": ["a"] })), None);

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use minijinja::value::ValueKind;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 
+use crate::engine::jinja;
+
 use super::tool::{Action, Fault, Input, Made};
 
 /// The most instructions that rendering a template may execute, so that an endless loop in it ends.
@@ -21,6 +23,7 @@ pub struct Template {
 fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_fuel(Some(FUEL));
+    jinja::add_methods(&mut environment);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     // What is neither text nor a number is shown as JSON, as a prompt shows it.
@@ -39,7 +42,7 @@ fn environment() -> Environment<'static> {
 pub fn unknown_call(source: &str) -> Option<String> {
     let mut environment = environment();
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-    let error = environment.render_str(source, ()).err()?;
+    let error = environment.render_str(&jinja::as_minijinja(source), ()).err()?;
     let is_unknown = matches!(
         error.kind(),
         ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction | ErrorKind::TemplateNotFound
@@ -53,7 +56,10 @@ pub fn unknown_call(source: &str) -> Option<String> {
 /// A description of what is wrong with the template.
 pub fn template_fields(source: &str) -> Result<Vec<String>, String> {
     let environment = environment();
-    let template = environment.template_from_str(source).map_err(|e| e.to_string())?;
+    let source = jinja::as_minijinja(source);
+    environment.template_from_str(&source).map_err(|e| e.to_string())?;
+    let source = jinja::without_slices(&source);
+    let template = environment.template_from_str(&source).map_err(|e| e.to_string())?;
     let globals: Vec<&str> = environment.globals().map(|(name, _)| name).collect();
     let undeclared = template.undeclared_variables(false).into_iter();
     let mut fields: Vec<String> = undeclared.filter(|name| !globals.contains(&name.as_str())).collect();
@@ -64,7 +70,7 @@ pub fn template_fields(source: &str) -> Result<Vec<String>, String> {
 impl Template {
     /// Creates a step that renders the template `source` and writes the field `output`.
     pub fn new(source: impl Into<String>, output: impl Into<String>) -> Self {
-        Self { source: source.into(), output: output.into() }
+        Self { source: jinja::as_minijinja(&source.into()), output: output.into() }
     }
 }
 
@@ -135,6 +141,9 @@ mod tests {
         let step = Template::new(source, "text");
         let made = step.act(&[input("a", "{{ b }}"), input("b", "x")]).unwrap();
         assert_eq!(made.outputs["text"], "{{ b }} and X!!");
+        assert_eq!(template_fields("{{ c[1:] }}{{ d[a:b] }}{{ '%s' % e }}").unwrap(), ["a", "b", "c", "d", "e"]);
+        let python = Template::new("{{ a.upper()[:2] }} {{ b.split(',')[1] }} {{ '%s: %d' % (a, 3) }}", "text");
+        assert_eq!(python.act(&[input("a", "xyz"), input("b", "p,q")]).unwrap().outputs["text"], "XY q xyz: 3");
         assert!(step.act(&[]).is_err());
         assert!(template_fields("{{ a").is_err());
         let endless = Template::new("{% for i in range(100000) %}{% for j in range(100000) %}.{% endfor %}{% endfor %}", "t");

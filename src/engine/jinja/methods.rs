@@ -1,7 +1,7 @@
 //! Python's methods of texts that chat templates call and minijinja-contrib has not.
 
 use minijinja::value::{ValueKind, from_args};
-use minijinja::{Error, State, Value};
+use minijinja::{Error, ErrorKind, State, Value};
 
 /// Calls a method of a value: one of those below, else one of minijinja-contrib's.
 pub(super) fn call(state: &mut State<'_, '_>, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
@@ -45,8 +45,53 @@ fn call_on_text(text: &str, method: &str, args: &[Value]) -> Result<Option<Value
             split.reverse();
             texts(&split)
         }
+        "casefold" => no_arguments(args, text.to_lowercase())?,
+        "swapcase" => no_arguments(args, text.chars().flat_map(swapped).collect())?,
+        "zfill" => {
+            let (width,): (usize,) = from_args(args)?;
+            let (sign, digits) = text.split_at(usize::from(text.starts_with(['-', '+'])));
+            Value::from(format!("{sign}{}{digits}", "0".repeat(missing(text, width)?)))
+        }
+        "ljust" | "rjust" | "center" => {
+            let (width, fill): (usize, Option<char>) = from_args(args)?;
+            let (width, missing, fill) = (width, missing(text, width)?, fill.unwrap_or(' ').to_string());
+            let before = match method {
+                "ljust" => 0,
+                "rjust" => missing,
+                // As Python divides an odd number.
+                _ => missing / 2 + (missing & width & 1),
+            };
+            Value::from(format!("{}{text}{}", fill.repeat(before), fill.repeat(missing - before)))
+        }
+        "index" => {
+            let (part,): (&str,) = from_args(args)?;
+            let at = text.find(part).ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "substring not found"))?;
+            Value::from(text[..at].chars().count())
+        }
         _ => return Ok(None),
     }))
+}
+
+/// Returns a text that a method without arguments makes.
+fn no_arguments(args: &[Value], text: String) -> Result<Value, Error> {
+    let () = from_args(args)?;
+    Ok(Value::from(text))
+}
+
+/// Returns a letter in the other case.
+fn swapped(letter: char) -> Vec<char> {
+    if letter.is_uppercase() { letter.to_lowercase().collect() } else { letter.to_uppercase().collect() }
+}
+
+/// The widest text that a template may fill up. A width takes memory before anything is written.
+const WIDEST: usize = 10_000;
+
+/// Returns the number of characters that a text lacks to a width.
+fn missing(text: &str, width: usize) -> Result<usize, Error> {
+    if width > WIDEST {
+        return Err(Error::new(ErrorKind::InvalidOperation, format!("a width of more than {WIDEST}")));
+    }
+    Ok(width.saturating_sub(text.chars().count()))
 }
 
 /// Returns a list of texts.
@@ -91,6 +136,10 @@ mod tests {
             ("' a b  c '.rsplit(none, 1)|join('|')", " a b|c"),
             ("' a b  c '.rsplit()|join('|')", "a|b|c"),
             ("'a,b'.split(',')|join('|')", "a|b"),
+            ("'Straße Ab'.swapcase() ~ 'AB'.casefold()", "sTRASSE aBab"),
+            ("'-7'.zfill(4) ~ '12'.zfill(1) ~ '+x'.zfill(4)", "-00712+00x"),
+            ("'ab'.ljust(4, '.') ~ 'ab'.rjust(4) ~ 'ab'.center(5, '*') ~ 'abc'.center(6, '*')", "ab..  ab**ab**abc**"),
+            ("'äbc'.index('c')", "2"),
         ] {
             assert_eq!(environment.render_str(&format!("{{{{ {source} }}}}"), ()).unwrap(), right, "{source}");
         }
