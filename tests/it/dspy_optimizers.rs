@@ -206,11 +206,35 @@ fn reference() -> Miprov2Plan {
 #[test]
 fn the_teacher_of_miprov2_is_given_labelled_examples() {
     let best = |labelled: usize, bootstrapped: usize| {
-        let numbers = Miprov2Plan { labelled, bootstrapped, ..reference() };
+        let numbers = Miprov2Plan { labelled: Some(labelled), bootstrapped, ..reference() };
         miprov2(&numbers, &[], |request| taught_by_itself(request, "")).0.best()
     };
     assert_eq!((best(4, 4), best(0, 4)), (1.0, 0.0));
     assert_eq!(best(4, 0), 0.25, "labels alone");
+}
+
+#[test]
+fn the_sets_of_miprov2_fill_the_room_unless_they_have_a_number() {
+    let most = |labelled: Option<usize>, tokens: u32| {
+        let numbers = Miprov2Plan { labelled, ..reference() };
+        let tokens = format!("optimize.max_prompt_tokens={tokens}");
+        let found = miprov2(&numbers, &[&tokens], |request| world(|_| 1, |_, seed| format!("Text {seed}."))(request)).0;
+        found.pool.members.iter().map(|member| member.candidate.0[0].demonstrations.len()).max().unwrap()
+    };
+    let (wide, narrow) = (most(None, 400), most(None, 120));
+    assert!(wide > narrow && narrow > 0 && wide > 4, "{wide} and {narrow}");
+    assert_eq!(most(Some(3), 400), 3);
+}
+
+#[test]
+fn without_worked_examples_miprov2_tries_more_instructions() {
+    let numbers = Miprov2Plan { bootstrapped: 0, labelled: Some(0), ..reference() };
+    let (found, asked) = miprov2(&numbers, &[], |request| world(|_| 1, |_, seed| format!("Text {seed}."))(request));
+    assert!(found.pool.members.iter().all(|member| member.candidate.0[0].demonstrations.is_empty()));
+    let written: Vec<&String> =
+        asked.iter().map(|(prompt, _)| prompt).filter(|prompt| prompt.contains("Write a better instruction")).collect();
+    // The writer is shown what the teacher got right all the same.
+    assert!(written.len() == 5 && written.iter().any(|prompt| prompt.contains("Samples of its work")), "{}", written.len());
 }
 
 #[test]

@@ -186,11 +186,14 @@ fn the_update_of_textgrad_shows_what_was_criticised() {
         let (updates, criticism): (Asked, Asked) =
             asked.into_iter().partition(|(prompt, ..)| prompt.contains("answers the criticism"));
         let shown = updates.iter().filter(|(prompt, ..)| prompt.contains("item number")).count();
-        (shown, updates.len(), criticism[0].1)
+        let brief = criticism.iter().filter(|(prompt, ..)| prompt.contains("three sentences")).count();
+        (shown, updates.len(), criticism[0].1, brief, criticism.len())
     };
-    let (shown, updates, most) = with(true, None);
+    let (shown, updates, most, brief, _) = with(true, None);
     assert!(shown == updates && updates > 0 && most == 1024, "{shown} of {updates}, {most} tokens");
-    assert_eq!((with(false, Some(160)).0, with(false, Some(160)).2), (0, 160));
+    assert_eq!(brief, 0);
+    let (shown, _, most, brief, all) = with(false, Some(160));
+    assert_eq!((shown, most, brief), (0, 160, all));
 }
 
 #[test]

@@ -149,8 +149,9 @@ impl TextGrad {
             let feedback = packing::feedback(&modules[last].name, scored);
             let score = scored.score().unwrap_or(0.0);
             let prompt = format!(
-                "A program's result was:\n{result}\n\nIt was given {score:.2} of 1. {feedback}\n\nCriticise the result in at most three \
-                 sentences: what is wrong with it, and what a right one has. Write nothing else.\n"
+                "A program's result was:\n{result}\n\nIt was given {score:.2} of 1. {feedback}\n\nCriticise the result{}: what is \
+                 wrong with it, and what a right one has. Write nothing else.\n",
+                self.length()
             );
             let attempt = Attempt { proposal, module_index: last, operator: MethodStep::Criticise.into() };
             self.question(session, start.parent, attempt, prompt)
@@ -196,16 +197,20 @@ impl TextGrad {
                 );
                 let attempt = Attempt { proposal: rollout + 1, module_index, operator: MethodStep::Backward.into() };
                 if !module.frozen {
-                    let task = "Say in at most three sentences how the instruction led to this, and what should be changed in it. Speak \
-                                of inputs in general. Write nothing else.\n";
+                    let task = format!(
+                        "Say{} how the instruction led to this, and what should be changed in it. Speak of inputs in general. Write \
+                         nothing else.\n",
+                        self.length()
+                    );
                     questions.push(self.question(session, start.parent, attempt, format!("{head}{task}")));
                     subjects.push(Subject::Instruction);
                     contexts.push(format!("It read:\n{inputs}\nIt wrote:\n{answer}\n\nThis was said of the instruction:\n"));
                 }
                 for input in module.inputs.iter().filter(|input| self.carries_back && written.contains(input)) {
                     let task = format!(
-                        "Say in at most three sentences what should have been different in `{input}`, which another assistant wrote, so \
-                         that this could have been right. Write nothing else.\n"
+                        "Say{} what should have been different in `{input}`, which another assistant wrote, so that this could have been \
+                         right. Write nothing else.\n",
+                        self.length()
                     );
                     questions.push(self.question(session, start.parent, attempt, format!("{head}{task}")));
                     contexts.push(String::new());
@@ -228,6 +233,11 @@ impl TextGrad {
             }
         }
         Ok(gradients)
+    }
+
+    /// Returns how long a criticism may be, in words: no limit, unless the table has one in tokens, which would cut a long answer off.
+    fn length(&self) -> &'static str {
+        if self.plan.criticism_tokens.is_some() { " in at most three sentences" } else { "" }
     }
 
     /// Creates a question for criticism.
