@@ -45,11 +45,27 @@ fn a_call_of_the_teacher_needs_the_least_score() {
     let answer = |request: &Request| {
         let own = request.messages.iter().any(|m| m.role == Role::Assistant && m.content.starts_with("label: "));
         let prompt = &request.messages.last().unwrap().content;
-        (format!("label: {}", task_answer(item(prompt).unwrap(), if own { 4 } else { 0 })), Ended::Stop)
+        match item(prompt) {
+            Some(n) if prompt.ends_with("label:") => (format!("label: {}", task_answer(n, if own { 4 } else { 0 })), Ended::Stop),
+            _ => ("Sort it.".to_owned(), Ended::Stop),
+        }
     };
     let small = BootstrapRsPlan::of(Strength::Small);
     assert_eq!(bootstrap_rs(&BootstrapRsPlan { threshold: Some(0.0), ..small.clone() }, answer).best(), 1.0);
     assert_eq!(bootstrap_rs(&small, answer).best(), 0.0);
+    let miprov2 = |threshold: Option<f64>| miprov2(&Miprov2Plan { threshold, ..reference() }, &[], answer).0.best();
+    assert_eq!((miprov2(Some(0.0)), miprov2(None)), (1.0, 0.0));
+}
+
+#[test]
+fn a_set_of_bootstrap_rs_has_as_many_calls_of_the_teacher_as_its_table_says() {
+    // The teacher is right on three of twelve examples.
+    let calls = |bootstrapped: usize| {
+        let numbers = BootstrapRsPlan { sets: 0, labelled: 0, bootstrapped, ..BootstrapRsPlan::of(Strength::Reference) };
+        let found = bootstrap_rs(&numbers, world(|_| 1, |prompt, _| panic!("{prompt}")));
+        found.pool.members.iter().map(|member| member.candidate.0[0].demonstrations.len()).max().unwrap()
+    };
+    assert_eq!((calls(1), calls(2)), (1, 2));
 }
 
 #[test]
@@ -239,8 +255,8 @@ fn without_worked_examples_miprov2_tries_more_instructions() {
 
 #[test]
 fn a_trial_of_miprov2_has_all_of_few_validation_rows() {
-    let tried = |whole: usize| {
-        let numbers = Miprov2Plan { whole, minibatch: 4, trials: Some(6), ..reference() };
+    let tried = |whole: usize, minibatch: usize, trials: usize| {
+        let numbers = Miprov2Plan { whole, minibatch, trials: Some(trials), ..reference() };
         let found = miprov2(&numbers, &[], |request| world(|_| 1, |_, seed| format!("Text {seed}."))(request)).0;
         let of = |event: &Event| match event {
             Event::Decision(Decision::Tried { examples, .. }) => Some(*examples),
@@ -248,9 +264,10 @@ fn a_trial_of_miprov2_has_all_of_few_validation_rows() {
         };
         (found.events.iter().filter_map(of).collect::<Vec<_>>(), found.pool.members.len(), found.pool.stopped)
     };
-    let (on_minibatches, _, stopped) = tried(EXAMPLES - 1);
+    let (on_minibatches, _, stopped) = tried(EXAMPLES - 1, 4, 6);
     assert_eq!((on_minibatches, stopped), (vec![4; 6], StopReason::TrialsDone));
-    let (on_minibatches, members, _) = tried(EXAMPLES);
+    assert_eq!(tried(EXAMPLES - 1, 5, 3).0, [5; 3]);
+    let (on_minibatches, members, _) = tried(EXAMPLES, 4, 6);
     assert!(on_minibatches.is_empty() && members > 3, "{members}");
 }
 

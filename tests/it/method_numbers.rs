@@ -1,6 +1,7 @@
 //! The numbers of `opro`, `evoprompt-*`, `promptbreeder`, `textgrad` and `fewshot`: each with it and without it.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use crate::optimizers::{Search, good, reflectors, search, world};
@@ -74,12 +75,16 @@ fn opro_scores_an_instruction_on_a_share_of_the_rows() {
 
 #[test]
 fn opro_asks_for_as_many_instructions_and_shows_as_many_as_its_table_says() {
-    let numbers = OproPlan { proposals: 3, exemplars: 2, trajectory: 4, temperature: 0.5, ..OproPlan::of(Strength::Reference) };
-    let (_, asked) = run_single(Opro::new(numbers), numbered);
-    let count = |prompt: &str, words: &str| prompt.matches(words).count();
-    assert_eq!(asked.iter().take_while(|(prompt, ..)| *prompt == asked[0].0).count(), 3);
-    assert!(asked.iter().all(|(prompt, _, temperature)| count(prompt, "# Example") == 2 && *temperature == 0.5));
-    assert_eq!(asked.iter().map(|(prompt, ..)| count(prompt, "Score: ")).max(), Some(4));
+    for (proposals, exemplars, trajectory, temperature) in [(3, 2, 4, 0.5), (2, 1, 3, 1.0)] {
+        let numbers = OproPlan { proposals, exemplars, trajectory, temperature, ..OproPlan::of(Strength::Reference) };
+        let (_, asked) = run_single(Opro::new(numbers), numbered);
+        let count = |prompt: &str, words: &str| prompt.matches(words).count();
+        assert_eq!(asked.iter().take_while(|(prompt, ..)| *prompt == asked[0].0).count(), proposals);
+        assert!(asked.iter().all(|(prompt, _, drawn)| {
+            count(prompt, "# Example") == exemplars && (f64::from(*drawn) - temperature).abs() < 1e-6
+        }));
+        assert_eq!(asked.iter().map(|(prompt, ..)| count(prompt, "Score: ")).max(), Some(trajectory));
+    }
 }
 
 /// Returns on how many examples each proposal of the first iteration of `ape` was scored, the most first.
@@ -108,11 +113,14 @@ fn ape_gives_parts_of_the_rows_to_those_that_may_be_the_best() {
 
 #[test]
 fn ape_infers_as_many_instructions_from_as_many_pairs_as_its_table_says() {
-    let numbers = ApePlan { candidates: 7, pairs: 2, ..ApePlan::of(Strength::Reference) };
-    let (_, asked) = run_single(Ape::new(numbers), numbered);
-    let induced: Vec<&str> =
-        asked.iter().map(|(prompt, ..)| prompt.as_str()).filter(|prompt| prompt.contains("What was the instruction")).collect();
-    assert!((7..=14).contains(&induced.len()) && induced.iter().all(|prompt| prompt.matches("# Example").count() == 2));
+    for (candidates, pairs) in [(7, 2), (3, 4)] {
+        let numbers = ApePlan { candidates, pairs, ..ApePlan::of(Strength::Reference) };
+        let (_, asked) = run_single(Ape::new(numbers), numbered);
+        let prompts = asked.iter().map(|(prompt, ..)| prompt.as_str());
+        let induced: Vec<&str> = prompts.filter(|prompt| prompt.contains("What was the instruction")).collect();
+        assert!((candidates..=2 * candidates).contains(&induced.len()), "{candidates}: {}", induced.len());
+        assert!(induced.iter().all(|prompt| prompt.matches("# Example").count() == pairs));
+    }
     let halves = scored_by_ape(ApePlan::of(Strength::Small));
     assert_eq!(halves, [[EXAMPLES; 4], [6; 4]].concat());
 }
@@ -137,6 +145,75 @@ fn evoprompt_asks_with_a_worked_example() {
     };
     for evolution in [Evolution::Genetic, Evolution::Differential] {
         assert!(examples(true, evolution) > 0 && examples(false, evolution) == 0, "{evolution:?}");
+    }
+}
+
+/// Returns how many different instructions a search proposed, in its first iteration and in all.
+fn proposed(found: &Search) -> (usize, usize) {
+    let (mut first, mut all) = (BTreeSet::new(), BTreeSet::new());
+    for event in &found.events {
+        if let Event::Decision(Decision::Proposed { iteration, instructions, .. }) = event {
+            all.insert(instructions.clone());
+            if *iteration == 1 {
+                first.insert(instructions.clone());
+            }
+        }
+    }
+    (first.len(), all.len())
+}
+
+#[test]
+fn evoprompt_begins_with_as_many_prompts_as_its_table_says() {
+    let first = |population: usize| {
+        let numbers = EvopromptPlan { population, label_seeds: false, ..EvopromptPlan::of(Strength::Reference) };
+        proposed(&run_single(EvoPrompt::new(Evolution::Genetic, numbers), |_, seed| format!("Text {seed}.")).0).0
+    };
+    let (few, many) = (first(4), first(8));
+    assert!(few >= 3 && many >= few + 4, "{few} and {many}");
+}
+
+#[test]
+fn promptbreeder_s_units_take_each_other_s_prompts_and_show_examples_as_its_table_says() {
+    let bred = |crossover: f64, demonstrations: usize| {
+        let numbers = PromptbreederPlan { crossover, demonstrations, ..PromptbreederPlan::of(Strength::Small) };
+        let write = |_: &str, seed: u64| format!("Text {seed}.");
+        let seed = Task::new().plan(&[]).seed_candidate();
+        let mut optimizer = SinglePromptSearch::new(seed, reflectors(), Promptbreeder::new(&numbers));
+        run(&mut optimizer, 700, |prompt| 1 + prompt.matches("label:").count().min(3), write).0
+    };
+    // A unit that takes the prompt of another one has no new one.
+    let (never, always) = (proposed(&bred(0.0, 0)).1, proposed(&bred(1.0, 0)).1);
+    assert!(always < never, "{always} and {never}");
+    assert!(bred(0.0, 2).best() > bred(0.0, 0).best());
+}
+
+/// Returns how many validation rows each candidate but the seed was run on. Whatever is changed makes it worse.
+fn validated(method: Method, race: bool) -> Vec<usize> {
+    let task = Task::new();
+    let plan = task.plan(&["optimize.budget=300", &format!("optimize.race={race}")]);
+    let mut optimizer = new_optimizer(method, &plan.optimize, plan.seed_candidate(), reflectors());
+    let quality: fn(&str) -> usize = if method == Method::Textgrad || method == Method::Random {
+        |chat| if chat.contains("Given the fields") { 2 } else { 0 }
+    } else {
+        |chat| if chat.matches("label:").count() < 2 { 2 } else { 0 }
+    };
+    let answer = world(quality, |_, seed| format!("Text {seed}."));
+    let found = search(&plan, &task.path("run"), &mut *optimizer, answer).unwrap();
+    let rejected = |event: &Event| match event {
+        Event::Decision(Decision::Rejected { run, .. }) => Some(*run),
+        _ => None,
+    };
+    let joined = found.pool.members[1..].iter().map(|member| member.validated);
+    joined.chain(found.events.iter().filter_map(rejected)).collect()
+}
+
+#[test]
+fn whatever_the_method_a_race_gives_up_what_is_behind() {
+    for method in [Method::Fewshot, Method::BootstrapRs, Method::Miprov2, Method::Random, Method::Textgrad] {
+        let (with, without) = (validated(method, true), validated(method, false));
+        assert!(without.iter().all(|run| *run == EXAMPLES) && !without.is_empty(), "{method:?}: {without:?}");
+        // The first share has ten of twelve examples.
+        assert!(with.contains(&10), "{method:?}: {with:?}");
     }
 }
 

@@ -15,7 +15,7 @@ use crate::engine::ModelId;
 use crate::evaluate::{Scored, Scores, scores};
 use crate::event::{Decision, MethodStep, Origin, Purpose, StopReason};
 use crate::optimize::idle::IdleIterations;
-use crate::optimize::joining::{self, NewCandidate, Proposal, early_stop, open_modules};
+use crate::optimize::joining::{self, NewCandidate, Proposal, ValidationRollouts, early_stop, open_modules};
 use crate::optimize::minibatch::Minibatches;
 use crate::optimize::optimizer::Optimizer;
 use crate::optimize::pool::Member;
@@ -121,19 +121,19 @@ impl TextGrad {
         parent: usize,
         updated: Candidate,
     ) -> Result<Option<usize>, Halt> {
-        let examples = ExampleIndex::all(session.validation_size());
-        let rollouts = session.evaluate(Purpose::Validation, Split::Val, &updated, &examples)?;
-        let scores = Scores::from_list(rollouts.iter().map(|scored| scored.score()));
+        let rival = &self.members[parent].scores;
+        let ValidationRollouts { rollouts, given_up } =
+            joining::run_on_validation(session, Purpose::Validation, &updated, Some(rival))?;
+        let scores: Scores = rollouts.iter().filter_map(|(example, scored)| Some((*example, scored.score()?))).collect();
         // Examples on which either is unscored do not count.
-        let paired = scores.paired(&self.members[parent].scores);
+        let paired = scores.paired(rival);
         let sums = paired.fold((0.0, 0.0), |(child, parent), pair| (child + pair.own, parent + pair.other));
         let (child_sum, parent_sum) = (scores::rounded(sums.0), scores::rounded(sums.1));
-        if child_sum < parent_sum {
-            let run = examples.len();
+        if child_sum < parent_sum || given_up.is_some() {
+            let run = rollouts.len();
             session.log(Decision::Rejected { iteration, proposal: 1, parent_sum, child_sum, run })?;
             return Ok(None);
         }
-        let rollouts: Vec<(ExampleIndex, Arc<Scored>)> = examples.into_iter().zip(rollouts).collect();
         let new = NewCandidate::child(updated, PoolIndex(parent), 1);
         let member = joining::join(session, &self.members, iteration, new, &rollouts)?;
         self.members.push(member);
