@@ -72,6 +72,17 @@ fn the_second_table_says_what_each_search_did() {
 }
 
 #[test]
+fn whatever_the_method_asks_is_counted_for_its_models() {
+    let task = task();
+    for run in compare(&task, "gepa,miprov2,textgrad,reflexion", &["--budget", "40"]).1 {
+        let sum = |key: &str| run["models"].as_object().unwrap().values().map(|model| model[key].as_u64().unwrap()).sum::<u64>();
+        let summary = &run["summary"];
+        let calls = summary["rollouts"].as_u64().unwrap() + summary["reflector_calls"].as_u64().unwrap();
+        assert_eq!((sum("calls"), sum("tokens")), (calls, tokens(&run)), "{}", run["optimizer"]);
+    }
+}
+
+#[test]
 fn a_search_that_its_budget_ended_at_once_is_marked() {
     let task = task();
     let (printed, _) = compare(&task, "simba,label-list", &["--budget", "40"]);

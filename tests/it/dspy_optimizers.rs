@@ -1,11 +1,12 @@
 //! The optimizers that follow the Python package `dspy`: each number of their tables, with it and without it.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use crate::optimizers::{Search, chat, good, item, reflectors, search, shown, task_answer, world};
 use crate::support::{EXAMPLES, Task};
-use gepard::config::{BootstrapRsPlan, Method, Miprov2Plan, SimbaPlan, Strength};
+use gepard::config::{BootstrapRsPlan, Effort, Method, Miprov2Plan, SimbaPlan, Strength};
 use gepard::engine::{Ended, Request, Role};
 use gepard::event::{Decision, Event, StopReason};
 use gepard::optimize::methods::bootstrap_rs::BootstrapRs;
@@ -327,6 +328,22 @@ fn the_sets_of_miprov2_are_as_many_as_its_effort_says() {
     assert_eq!(sets(&[]), (6, 3));
     assert_eq!(sets(&["optimize.miprov2.effort=heavy"]), (18, 9));
     assert_eq!(sets(&["optimize.miprov2.preset=small", "optimize.miprov2.sets=7"]), (7, 4));
+}
+
+#[test]
+fn miprov2_chooses_among_as_many_sets_and_instructions_as_its_table_says() {
+    let chosen = |numbers: Miprov2Plan| {
+        let numbers = Miprov2Plan { trials: Some(20), labelled: Some(3), ..numbers };
+        let found = miprov2(&numbers, &[], |request| world(|_| 1, |_, seed| format!("Text {seed}."))(request)).0;
+        let texts = || found.pool.members.iter().map(|member| &member.candidate.0[0]);
+        let sets: BTreeSet<Vec<&str>> =
+            texts().map(|text| text.demonstrations.iter().map(|shown| shown.id.as_str()).collect()).collect();
+        (sets.len(), texts().map(|text| &text.instruction).collect::<BTreeSet<_>>().len())
+    };
+    assert_eq!(chosen(Miprov2Plan { sets: Some(2), instructions: Some(2), ..reference() }), (2, 2));
+    let (light, medium) = (chosen(reference()), chosen(Miprov2Plan { effort: Effort::Medium, ..reference() }));
+    assert!(light.0 > 2 && light.0 <= 6 && light.1 == 3, "{light:?}");
+    assert!(medium.0 > 6 && medium.1 > 3 && medium.1 <= 6, "{medium:?}");
 }
 
 #[test]

@@ -32,6 +32,7 @@ mod own_program;
 mod pinned_run;
 mod predict;
 mod programs;
+mod race;
 mod report;
 mod report_size;
 mod safety;

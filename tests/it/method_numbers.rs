@@ -1,4 +1,4 @@
-//! The numbers of `opro`, `evoprompt-*`, `promptbreeder`, `textgrad` and `fewshot`: each with it and without it.
+//! The numbers of `ape`, `opro`, `evoprompt-*`, `promptbreeder`, `textgrad` and `fewshot`: each with it and without it.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use gepard::event::{Decision, Event, StopReason};
 use gepard::optimize::methods::ape::Ape;
 use gepard::optimize::methods::evoprompt::{EvoPrompt, Evolution};
 use gepard::optimize::methods::opro::Opro;
-use gepard::optimize::methods::promptbreeder::Promptbreeder;
+use gepard::optimize::methods::promptbreeder::{Mutation, Promptbreeder};
 use gepard::optimize::methods::single_prompt::{SinglePromptMethod, SinglePromptSearch};
 use gepard::optimize::methods::textgrad::TextGrad;
 use gepard::optimize::{Optimizer, new_optimizer};
@@ -43,10 +43,10 @@ fn run(
     (found, asked.take())
 }
 
-/// Runs a method for a single prompt with a budget of 2000 rollouts.
-fn run_single(method: impl SinglePromptMethod, write: fn(&str, u64) -> String) -> (Search, Asked) {
+/// Runs a method for a single prompt.
+fn run_single(method: impl SinglePromptMethod, budget: u64, write: fn(&str, u64) -> String) -> (Search, Asked) {
     let seed = Task::new().plan(&[]).seed_candidate();
-    run(&mut SinglePromptSearch::new(seed, reflectors(), method), 2000, good, write)
+    run(&mut SinglePromptSearch::new(seed, reflectors(), method), budget, good, write)
 }
 
 /// Returns the sizes of the minibatches of all iterations.
@@ -66,7 +66,7 @@ fn numbered(_: &str, seed: u64) -> String {
 fn opro_scores_an_instruction_on_a_share_of_the_rows() {
     let rows = |rows: Option<f64>| {
         let numbers = OproPlan { rows, ..OproPlan::of(Strength::Reference) };
-        minibatches(&run_single(Opro::new(numbers), numbered).0)[0]
+        minibatches(&run_single(Opro::new(numbers), 500, numbered).0)[0]
     };
     // A fifth of twelve rows is less than the fewest.
     assert_eq!((rows(Some(0.2)), rows(Some(0.6)), rows(None)), (5, 8, EXAMPLES));
@@ -77,7 +77,7 @@ fn opro_scores_an_instruction_on_a_share_of_the_rows() {
 fn opro_asks_for_as_many_instructions_and_shows_as_many_as_its_table_says() {
     for (proposals, exemplars, trajectory, temperature) in [(3, 2, 4, 0.5), (2, 1, 3, 1.0)] {
         let numbers = OproPlan { proposals, exemplars, trajectory, temperature, ..OproPlan::of(Strength::Reference) };
-        let (_, asked) = run_single(Opro::new(numbers), numbered);
+        let (_, asked) = run_single(Opro::new(numbers), 500, numbered);
         let count = |prompt: &str, words: &str| prompt.matches(words).count();
         assert_eq!(asked.iter().take_while(|(prompt, ..)| *prompt == asked[0].0).count(), proposals);
         assert!(asked.iter().all(|(prompt, _, drawn)| {
@@ -89,7 +89,7 @@ fn opro_asks_for_as_many_instructions_and_shows_as_many_as_its_table_says() {
 
 /// Returns on how many examples each proposal of the first iteration of `ape` was scored, the most first.
 fn scored_by_ape(numbers: ApePlan) -> Vec<usize> {
-    let found = run_single(Ape::new(numbers), |_, seed| format!("GOOD{} by {seed}", seed % 4)).0;
+    let found = run_single(Ape::new(numbers), 1000, |_, seed| format!("GOOD{} by {seed}", seed % 4)).0;
     let mut most = [0; 100];
     for event in &found.events {
         if let Event::Decision(Decision::Tried { iteration: 1, proposal, examples, .. }) = event {
@@ -109,13 +109,15 @@ fn ape_gives_parts_of_the_rows_to_those_that_may_be_the_best() {
     assert!(even.iter().skip(1).all(|examples| *examples == 6) && even[0] == EXAMPLES, "{even:?}");
     assert!(greedy.iter().filter(|examples| **examples == EXAMPLES).count() >= 2, "{greedy:?}");
     assert_eq!(greedy.last(), Some(&3));
+    let thirds = scored_by_ape(ApePlan { candidates: 10, parts: Some(3), exploration: 0.0, ..ApePlan::of(Strength::Reference) });
+    assert_eq!(thirds.last(), Some(&4));
 }
 
 #[test]
 fn ape_infers_as_many_instructions_from_as_many_pairs_as_its_table_says() {
     for (candidates, pairs) in [(7, 2), (3, 4)] {
         let numbers = ApePlan { candidates, pairs, ..ApePlan::of(Strength::Reference) };
-        let (_, asked) = run_single(Ape::new(numbers), numbered);
+        let (_, asked) = run_single(Ape::new(numbers), 400, numbered);
         let prompts = asked.iter().map(|(prompt, ..)| prompt.as_str());
         let induced: Vec<&str> = prompts.filter(|prompt| prompt.contains("What was the instruction")).collect();
         assert!((candidates..=2 * candidates).contains(&induced.len()), "{candidates}: {}", induced.len());
@@ -129,7 +131,7 @@ fn ape_infers_as_many_instructions_from_as_many_pairs_as_its_table_says() {
 fn evoprompt_begins_with_prompts_that_name_the_labels() {
     let labels = |label_seeds: bool| {
         let numbers = EvopromptPlan { label_seeds, ..EvopromptPlan::of(Strength::Reference) };
-        let asked = run_single(EvoPrompt::new(Evolution::Genetic, numbers), numbered).1;
+        let asked = run_single(EvoPrompt::new(Evolution::Genetic, numbers), 600, numbered).1;
         asked.iter().filter(|(prompt, ..)| prompt.contains("even, odd")).count()
     };
     assert!(labels(true) >= 4, "{}", labels(true));
@@ -140,7 +142,7 @@ fn evoprompt_begins_with_prompts_that_name_the_labels() {
 fn evoprompt_asks_with_a_worked_example() {
     let examples = |worked_example: bool, evolution: Evolution| {
         let numbers = EvopromptPlan { worked_example, population: 4, ..EvopromptPlan::of(Strength::Reference) };
-        let asked = run_single(EvoPrompt::new(evolution, numbers), numbered).1;
+        let asked = run_single(EvoPrompt::new(evolution, numbers), 400, numbered).1;
         asked.iter().filter(|(prompt, ..)| prompt.contains("For example, ")).count()
     };
     for evolution in [Evolution::Genetic, Evolution::Differential] {
@@ -166,55 +168,39 @@ fn proposed(found: &Search) -> (usize, usize) {
 fn evoprompt_begins_with_as_many_prompts_as_its_table_says() {
     let first = |population: usize| {
         let numbers = EvopromptPlan { population, label_seeds: false, ..EvopromptPlan::of(Strength::Reference) };
-        proposed(&run_single(EvoPrompt::new(Evolution::Genetic, numbers), |_, seed| format!("Text {seed}.")).0).0
+        proposed(&run_single(EvoPrompt::new(Evolution::Genetic, numbers), 600, |_, seed| format!("Text {seed}.")).0).0
     };
     let (few, many) = (first(4), first(8));
     assert!(few >= 3 && many >= few + 4, "{few} and {many}");
 }
 
+/// Runs `promptbreeder` with a single mutation operator. Reflectors write texts that differ.
+fn promptbreeder(numbers: &PromptbreederPlan, mutation: Mutation, quality: fn(&str) -> usize) -> (Search, Asked) {
+    let seed = Task::new().plan(&[]).seed_candidate();
+    let mut method = Promptbreeder::new(numbers);
+    method.mutations = vec![mutation];
+    run(&mut SinglePromptSearch::new(seed, reflectors(), method), 700, quality, |_, seed| format!("Text {seed}."))
+}
+
 #[test]
-fn promptbreeder_s_units_take_each_other_s_prompts_and_show_examples_as_its_table_says() {
-    let bred = |crossover: f64, demonstrations: usize| {
-        let numbers = PromptbreederPlan { crossover, demonstrations, ..PromptbreederPlan::of(Strength::Small) };
-        let write = |_: &str, seed: u64| format!("Text {seed}.");
-        let seed = Task::new().plan(&[]).seed_candidate();
-        let mut optimizer = SinglePromptSearch::new(seed, reflectors(), Promptbreeder::new(&numbers));
-        run(&mut optimizer, 700, |prompt| 1 + prompt.matches("label:").count().min(3), write).0
+fn promptbreeder_s_units_take_each_other_s_prompts_as_often_as_its_table_says() {
+    let listed = |crossover: f64| {
+        let numbers = PromptbreederPlan { crossover, ..PromptbreederPlan::of(Strength::Small) };
+        let (_, asked) = promptbreeder(&numbers, Mutation::Distribution, |_| 1);
+        asked.last().unwrap().0.matches("```\n").count() / 2
     };
-    // A unit that takes the prompt of another one has no new one.
-    let (never, always) = (proposed(&bred(0.0, 0)).1, proposed(&bred(1.0, 0)).1);
+    // The last question for a prompt lists the different prompts of the ten units.
+    let (never, always) = (listed(0.0), listed(1.0));
     assert!(always < never, "{always} and {never}");
-    assert!(bred(0.0, 2).best() > bred(0.0, 0).best());
-}
-
-/// Returns how many validation rows each candidate but the seed was run on. Whatever is changed makes it worse.
-fn validated(method: Method, race: bool) -> Vec<usize> {
-    let task = Task::new();
-    let plan = task.plan(&["optimize.budget=300", &format!("optimize.race={race}")]);
-    let mut optimizer = new_optimizer(method, &plan.optimize, plan.seed_candidate(), reflectors());
-    let quality: fn(&str) -> usize = if method == Method::Textgrad || method == Method::Random {
-        |chat| if chat.contains("Given the fields") { 2 } else { 0 }
-    } else {
-        |chat| if chat.matches("label:").count() < 2 { 2 } else { 0 }
-    };
-    let answer = world(quality, |_, seed| format!("Text {seed}."));
-    let found = search(&plan, &task.path("run"), &mut *optimizer, answer).unwrap();
-    let rejected = |event: &Event| match event {
-        Event::Decision(Decision::Rejected { run, .. }) => Some(*run),
-        _ => None,
-    };
-    let joined = found.pool.members[1..].iter().map(|member| member.validated);
-    joined.chain(found.events.iter().filter_map(rejected)).collect()
 }
 
 #[test]
-fn whatever_the_method_a_race_gives_up_what_is_behind() {
-    for method in [Method::Fewshot, Method::BootstrapRs, Method::Miprov2, Method::Random, Method::Textgrad] {
-        let (with, without) = (validated(method, true), validated(method, false));
-        assert!(without.iter().all(|run| *run == EXAMPLES) && !without.is_empty(), "{method:?}: {without:?}");
-        // The first share has ten of twelve examples.
-        assert!(with.contains(&10), "{method:?}: {with:?}");
-    }
+fn promptbreeder_s_units_show_as_many_examples_as_its_table_says() {
+    let best = |demonstrations: usize| {
+        let numbers = PromptbreederPlan { demonstrations, ..PromptbreederPlan::of(Strength::Small) };
+        promptbreeder(&numbers, Mutation::FirstOrder, |chat| chat.matches("label:").count().min(4)).0.best()
+    };
+    assert_eq!((best(0), best(1), best(3)), (0.25, 0.5, 1.0));
 }
 
 #[test]
@@ -232,7 +218,7 @@ fn evoprompt_compares_on_fewer_rows_if_the_budget_would_not_hold_its_generations
 fn promptbreeder_has_the_units_of_its_table() {
     let first = |units: usize| {
         let numbers = PromptbreederPlan { units, ..PromptbreederPlan::of(Strength::Reference) };
-        let asked = run_single(Promptbreeder::new(&numbers), |_, seed| format!("Text {seed}.")).1;
+        let asked = run_single(Promptbreeder::new(&numbers), 1000, |_, seed| format!("Text {seed}.")).1;
         asked.iter().filter(|(prompt, ..)| prompt.contains("The task: ")).count()
     };
     assert!(first(6) < first(50), "{} and {}", first(6), first(50));

@@ -1,6 +1,6 @@
 //! What a search asked each model, from the journal of its run.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 
 use serde::Serialize;
@@ -31,10 +31,9 @@ pub type CallsByModel = BTreeMap<String, ModelCalls>;
 pub(super) fn of_search(folder: &Path, plan: &Plan) -> Result<CallsByModel, RunDirectoryError> {
     let by_module: BTreeMap<&str, &str> =
         plan.modules.iter().map(|module| (module.name.as_str(), module.model.name.as_str())).collect();
-    let mut judges: Vec<&str> = plan.metric.judges().iter().map(|judge| judge.model.name.as_str()).collect();
-    judges.dedup();
     // Which of several judges answered is not recorded.
-    let judge = judges.join(", ");
+    let judges: BTreeSet<&str> = plan.metric.judges().iter().map(|judge| judge.model.name.as_str()).collect();
+    let judge = judges.into_iter().collect::<Vec<_>>().join(", ");
     let mut found = CallsByModel::new();
     let mut add = |model: &str, calls: u64, usage: &Usage| {
         let of_model = found.entry(model.to_owned()).or_default();
