@@ -25,6 +25,7 @@ mod export;
 mod feedback;
 mod init;
 mod large_data;
+mod method_keys;
 mod method_numbers;
 mod optimizers;
 mod outside_metrics;
