@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use gepard::config;
 use gepard::hooks::Hooks;
 use gepard::report::interval::Interval;
-use gepard::run::comparison::{self, ComparedRun, Entrant, Equal, Estimate, MethodResult, Start, Terms};
+use gepard::run::comparison::{self, ComparedRun, Entrant, Equal, Estimate, MeanCalls, MethodResult, Start, Terms};
 
 use super::error::CliError;
 use super::interrupt::interrupt_flag;
@@ -219,13 +219,13 @@ fn print_attempts(table: &[&MethodResult], out: &mut dyn Write) -> io::Result<()
         names.join(", ")
     )?;
     let heads: Vec<String> = (1..=most).map(|trial| format!(" {trial} |")).collect();
-    writeln!(out, "| optimizer |{} rollouts | reflector: calls, tokens |", heads.concat())?;
+    writeln!(out, "| optimizer |{} rollouts | calls, tokens by model |", heads.concat())?;
     writeln!(out, "|---|{}---|---|", "---|".repeat(most))?;
     for result in table {
         let cell = |trial: usize| result.trials.get(trial).map_or("|".to_owned(), |score| format!(" {score:.3} |"));
         let cells: Vec<String> = (0..most).map(cell).collect();
-        let MethodResult { optimizer, rollouts, calls, reflector_tokens, .. } = result;
-        writeln!(out, "| `{optimizer}` |{} {rollouts:.0} | {calls:.0}, {reflector_tokens:.0} |", cells.concat())?;
+        let MethodResult { optimizer, rollouts, .. } = result;
+        writeln!(out, "| `{optimizer}` |{} {rollouts:.0} | {} |", cells.concat(), models_cell(result))?;
     }
     Ok(())
 }
@@ -235,27 +235,30 @@ fn print_attempts(table: &[&MethodResult], out: &mut dyn Write) -> io::Result<()
 fn print_searches(table: &[&MethodResult], out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
-        "\n| optimizer | iterations | candidates tried | prompt tokens | task model: rollouts, tokens | reflector: calls, tokens | \
+        "\n| optimizer | iterations | candidates tried | prompt tokens | calls, tokens by model | \
          best at 25, 50, 75, 100% of the rollouts |"
     )?;
-    writeln!(out, "|---|---|---|---|---|---|---|")?;
+    writeln!(out, "|---|---|---|---|---|---|")?;
     for result in table {
         let curve: Vec<String> = result.curve.iter().map(|point| format!("{:.3}", point.score)).collect();
         writeln!(
             out,
-            "| `{}` | {:.1} | {:.1} | {:.0} | {:.0}, {:.0} | {:.0}, {:.0} | {} |",
+            "| `{}` | {:.1} | {:.1} | {:.0} | {} | {} |",
             result.optimizer,
             result.iterations,
             result.tried,
             result.prompt_tokens,
-            result.rollouts,
-            result.task_tokens,
-            result.calls,
-            result.reflector_tokens,
+            models_cell(result),
             curve.join(", ")
         )?;
     }
     Ok(())
+}
+
+/// Returns the calls and tokens of each model, such as "`task` 120, 15000; `teacher` 6, 2000".
+fn models_cell(result: &MethodResult) -> String {
+    let of_model = |(model, asked): (&String, &MeanCalls)| format!("`{model}` {:.0}, {:.0}", asked.calls, asked.tokens);
+    result.models.iter().map(of_model).collect::<Vec<_>>().join("; ")
 }
 
 /// Returns a mean with its interval. `positive_sign` is written before a number that is not negative.

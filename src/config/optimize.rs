@@ -48,6 +48,10 @@ pub struct OptimizePlan {
     pub frontier: Frontier,
     /// Which children are validated, and how.
     pub gate: Gate,
+    /// With true, whatever the optimizer: a candidate is validated on growing shares of the validation rows (10, 20, 40, …), and given up
+    /// where its sum of scores is behind that of the best so far. `gepa` with the confident gate does so anyway.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub race: bool,
     /// The number of children in one iteration.
     pub proposals: usize,
     /// With several proposals: whether all children of an iteration have the same parent; None: `"same"`.
@@ -116,7 +120,7 @@ pub struct OptimizePlan {
 /// Stop rules are outside: a finished run goes on if they are relaxed.
 pub(super) static KEYS: Keys = Keys {
     inside: "optimizer preset reflectors seed minibatch candidate_selection epsilon top_k module_selection \
-        frontier gate proposals parents keep merge max_merges operators hints fixed_prompt prune max_prompt_tokens \
+        frontier gate race proposals parents keep merge max_merges operators hints fixed_prompt prune max_prompt_tokens \
         reflection_tokens reflection_temperature",
     outside: "budget max_reflections stop_at_score patience",
     tables: &[
@@ -328,6 +332,7 @@ impl OptimizePlan {
             module_selection: ModuleSelection::Mixed,
             frontier: Frontier::Example,
             gate: Gate::Confident,
+            race: false,
             proposals: 4,
             parents: None,
             keep: None,

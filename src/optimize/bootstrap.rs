@@ -19,8 +19,8 @@ use crate::program::{Candidate, Demonstration};
 /// How large sets are, and which calls of the teacher count.
 #[derive(Debug, Clone, Copy)]
 pub struct SetNumbers {
-    /// The most worked examples of a set, those of the teacher included.
-    pub labelled: usize,
+    /// The most worked examples of a set, those of the teacher included; None: as many as fit.
+    pub labelled: Option<usize>,
     /// The least score of a rollout whose calls become worked examples; None: any score above 0.
     pub threshold: Option<f64>,
     /// The share of a module's tokens that the instruction may need, one in this many. A longer instruction takes what it has.
@@ -118,12 +118,14 @@ impl<'a> SetMaker<'a> {
             let mut others: Vec<Demonstration> =
                 self.labelled[module].iter().filter(|other| !used.contains(&other.id.as_str())).cloned().collect();
             others.shuffle(random);
-            others.truncate(self.numbers.labelled.saturating_sub(calls.len()));
+            let room = self.room(session, module);
+            // Each takes a token at least, so no more than this can fit.
+            others.truncate(self.numbers.labelled.unwrap_or(room).saturating_sub(calls.len()));
             let shown = calls.into_iter().chain(others).collect();
             if self.open.contains(&module) {
                 let model = session.program().modules[module].model;
                 let count_tokens = |one: &Demonstration| one.tokens(&|text| session.count_tokens(model, text));
-                candidate.0[module].demonstrations = take_fitting(shown, self.room(session, module), &count_tokens);
+                candidate.0[module].demonstrations = take_fitting(shown, room, &count_tokens);
                 candidate.0[module].nearest = None;
             }
         }

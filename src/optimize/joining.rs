@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::pool::{Member, Pool, best_mean};
+use super::pool::{Member, Pool, best_mean, ranking};
 use super::session::{Halt, Session};
+use super::shares;
 use crate::data::ExampleIndex;
 use crate::data::split::Split;
 use crate::error::RunError;
 use crate::evaluate::{Scored, Scores, Verdict};
-use crate::event::{Decision, Origin, Purpose, StopReason};
+use crate::event::{Behind, Decision, Origin, Purpose, StopReason};
 use crate::program::{Candidate, ModuleText, PoolIndex};
 
 /// Names a proposal, and its parent.
@@ -117,17 +118,57 @@ pub fn join(
     Ok(member)
 }
 
-/// Runs a candidate on all validation examples and turns it into a member of the pool, as [`join`] does. `members` are
-/// those that joined before it; where there are none, it is the seed.
+/// Rollouts of a candidate on validation examples.
+#[derive(Debug)]
+pub struct ValidationRollouts {
+    /// The examples with their rollouts, in the order in which they were run.
+    pub rollouts: Vec<(ExampleIndex, Arc<Scored>)>,
+    /// Why the rest was not run, and the lead over the scores that the candidate raced against; None if all were run.
+    pub given_up: Option<(Behind, f64)>,
+}
+
+/// Runs a candidate on all validation examples. With the key `race`, it is run on growing shares of them, and given up where the sum of
+/// its scores is less than that of `rival`, the scores of another candidate. Without a rival there is no race.
+///
+/// # Errors
+/// As [`Session::evaluate`].
+pub fn run_on_validation(
+    session: &mut Session<'_>,
+    purpose: Purpose,
+    candidate: &Candidate,
+    rival: Option<&Scores>,
+) -> Result<ValidationRollouts, Halt> {
+    let (order, ends) = shares::shares(session, session.plan().race && rival.is_some());
+    session.require_budget(order.len() as u64)?;
+    let mut rollouts: Vec<(ExampleIndex, Arc<Scored>)> = Vec::with_capacity(order.len());
+    for end in ends {
+        let share = &order[rollouts.len()..end];
+        let run = session.evaluate(purpose, Split::Val, candidate, share)?;
+        rollouts.extend(share.iter().copied().zip(run));
+        let scores: Scores = rollouts.iter().filter_map(|(example, scored)| Some((*example, scored.score()?))).collect();
+        let lead = rival.map_or(0.0, |rival| scores.lead(rival));
+        let behind = shares::reason_to_give_up(lead < 0.0, end, scores.mean().unwrap_or(0.0));
+        if let Some(behind) = behind.filter(|_| end < order.len()) {
+            return Ok(ValidationRollouts { rollouts, given_up: Some((behind, lead)) });
+        }
+    }
+    Ok(ValidationRollouts { rollouts, given_up: None })
+}
+
+/// Runs a candidate on the validation examples, in a race against the best of `members` if there is one, and turns it into a member of
+/// the pool, as [`join`] does. `members` are those that joined before it; where there are none, it is the seed.
 ///
 /// # Errors
 /// As [`Session::evaluate`].
 pub fn validate(session: &mut Session<'_>, members: &[Member], iteration: u64, new: NewCandidate) -> Result<Member, Halt> {
-    let examples = ExampleIndex::all(session.validation_size());
+    let best = ranking(members).first().map(|&best| &members[best].scores);
     let purpose = if members.is_empty() { Purpose::SeedValidation } else { Purpose::Validation };
-    session.require_budget(examples.len() as u64)?;
-    let rollouts = session.evaluate(purpose, Split::Val, &new.candidate, &examples)?;
-    let rollouts: Vec<(ExampleIndex, Arc<Scored>)> = examples.into_iter().zip(rollouts).collect();
+    let ValidationRollouts { rollouts, given_up } = run_on_validation(session, purpose, &new.candidate, best)?;
+    if let Some((behind, lead)) = given_up {
+        let (validated, of) = (rollouts.len(), session.validation_size());
+        let candidate = PoolIndex(members.len());
+        session.log(Decision::ValidationGivenUp { iteration, candidate, validated, of, lead, behind })?;
+    }
     join(session, members, iteration, new, &rollouts)
 }
 

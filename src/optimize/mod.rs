@@ -13,6 +13,7 @@ pub mod reflection;
 mod reuse;
 mod right_answer;
 pub mod session;
+pub mod shares;
 
 pub use crate::randomness;
 pub use methods::new_optimizer;

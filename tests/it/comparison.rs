@@ -9,6 +9,8 @@ use crate::support::process::{code, err, on, out};
 fn task() -> Task {
     let task = Task::with_reflector(&[r#"{"contains": ["instruction"], "texts": ["RULE1", "RULE2", "RULE1 RULE2"]}"#]);
     task.edit("Given the fields `text`, produce the fields `label`.", "Sort it.");
+    task.edit("[layout]", "[model.writer]\nengine = \"scripted\"\nscript = \"script.jsonl\"\n\n[layout]");
+    task.edit("[optimize]\n", "[optimize]\nreflectors = [\"writer\"]\n");
     task
 }
 
@@ -55,12 +57,29 @@ fn the_second_table_says_what_each_search_did() {
     assert_eq!(cells[3], format!("{:.1}", summary["reflections"]["proposed"].as_f64().unwrap()));
     let best = &summary["pool"][summary["best_candidate"].as_u64().unwrap() as usize];
     assert_eq!(cells[4], best["prompt_tokens"].to_string());
-    assert_eq!(cells[5], format!("{}, {}", summary["rollouts"], summary["tokens"]["task"]));
-    assert_eq!(cells[6], format!("{}, {}", summary["reflector_calls"], summary["tokens"]["reflection"]));
-    let curve: Vec<f64> = cells[7].split(", ").map(|score| score.parse().unwrap()).collect();
+    // The program has one module, so a rollout is a call; both models together have all tokens of the search.
+    let (task_tokens, reflector_tokens) = (&summary["tokens"]["task"], &summary["tokens"]["reflection"]);
+    let models = [("task", &summary["rollouts"], task_tokens), ("writer", &summary["reflector_calls"], reflector_tokens)];
+    let cell: Vec<String> = models.iter().map(|(model, calls, tokens)| format!("`{model}` {calls}, {tokens}")).collect();
+    assert_eq!(cells[5], cell.join("; "));
+    for (model, calls, tokens) in models {
+        assert_eq!((&runs[0]["models"][model]["calls"], &runs[0]["models"][model]["tokens"]), (calls, tokens));
+    }
+    let curve: Vec<f64> = cells[6].split(", ").map(|score| score.parse().unwrap()).collect();
     assert!(curve.is_sorted() && curve.last() == Some(&1.0), "{curve:?}");
-    assert!(line("bootstrap-rs").contains("| 0, 0 |"), "{}", line("bootstrap-rs"));
+    assert!(!line("bootstrap-rs").contains("`writer`"), "{}", line("bootstrap-rs"));
     assert!(!printed.contains("fewer than three iterations"), "{printed}");
+}
+
+#[test]
+fn whatever_the_method_asks_is_counted_for_its_models() {
+    let task = task();
+    for run in compare(&task, "gepa,miprov2,textgrad,reflexion", &["--budget", "40"]).1 {
+        let sum = |key: &str| run["models"].as_object().unwrap().values().map(|model| model[key].as_u64().unwrap()).sum::<u64>();
+        let summary = &run["summary"];
+        let calls = summary["rollouts"].as_u64().unwrap() + summary["reflector_calls"].as_u64().unwrap();
+        assert_eq!((sum("calls"), sum("tokens")), (calls, tokens(&run)), "{}", run["optimizer"]);
+    }
 }
 
 #[test]

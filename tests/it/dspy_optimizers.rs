@@ -1,11 +1,12 @@
 //! The optimizers that follow the Python package `dspy`: each number of their tables, with it and without it.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use crate::optimizers::{Search, chat, good, item, reflectors, search, shown, task_answer, world};
 use crate::support::{EXAMPLES, Task};
-use gepard::config::{BootstrapRsPlan, Method, Miprov2Plan, SimbaPlan, Strength};
+use gepard::config::{BootstrapRsPlan, Effort, Method, Miprov2Plan, SimbaPlan, Strength};
 use gepard::engine::{Ended, Request, Role};
 use gepard::event::{Decision, Event, StopReason};
 use gepard::optimize::methods::bootstrap_rs::BootstrapRs;
@@ -45,11 +46,27 @@ fn a_call_of_the_teacher_needs_the_least_score() {
     let answer = |request: &Request| {
         let own = request.messages.iter().any(|m| m.role == Role::Assistant && m.content.starts_with("label: "));
         let prompt = &request.messages.last().unwrap().content;
-        (format!("label: {}", task_answer(item(prompt).unwrap(), if own { 4 } else { 0 })), Ended::Stop)
+        match item(prompt) {
+            Some(n) if prompt.ends_with("label:") => (format!("label: {}", task_answer(n, if own { 4 } else { 0 })), Ended::Stop),
+            _ => ("Sort it.".to_owned(), Ended::Stop),
+        }
     };
     let small = BootstrapRsPlan::of(Strength::Small);
     assert_eq!(bootstrap_rs(&BootstrapRsPlan { threshold: Some(0.0), ..small.clone() }, answer).best(), 1.0);
     assert_eq!(bootstrap_rs(&small, answer).best(), 0.0);
+    let miprov2 = |threshold: Option<f64>| miprov2(&Miprov2Plan { threshold, ..reference() }, &[], answer).0.best();
+    assert_eq!((miprov2(Some(0.0)), miprov2(None)), (1.0, 0.0));
+}
+
+#[test]
+fn a_set_of_bootstrap_rs_has_as_many_calls_of_the_teacher_as_its_table_says() {
+    // The teacher is right on three of twelve examples.
+    let calls = |bootstrapped: usize| {
+        let numbers = BootstrapRsPlan { sets: 0, labelled: 0, bootstrapped, ..BootstrapRsPlan::of(Strength::Reference) };
+        let found = bootstrap_rs(&numbers, world(|_| 1, |prompt, _| panic!("{prompt}")));
+        found.pool.members.iter().map(|member| member.candidate.0[0].demonstrations.len()).max().unwrap()
+    };
+    assert_eq!((calls(1), calls(2)), (1, 2));
 }
 
 #[test]
@@ -206,7 +223,7 @@ fn reference() -> Miprov2Plan {
 #[test]
 fn the_teacher_of_miprov2_is_given_labelled_examples() {
     let best = |labelled: usize, bootstrapped: usize| {
-        let numbers = Miprov2Plan { labelled, bootstrapped, ..reference() };
+        let numbers = Miprov2Plan { labelled: Some(labelled), bootstrapped, ..reference() };
         miprov2(&numbers, &[], |request| taught_by_itself(request, "")).0.best()
     };
     assert_eq!((best(4, 4), best(0, 4)), (1.0, 0.0));
@@ -214,9 +231,33 @@ fn the_teacher_of_miprov2_is_given_labelled_examples() {
 }
 
 #[test]
+fn the_sets_of_miprov2_fill_the_room_unless_they_have_a_number() {
+    let most = |labelled: Option<usize>, tokens: u32| {
+        let numbers = Miprov2Plan { labelled, ..reference() };
+        let tokens = format!("optimize.max_prompt_tokens={tokens}");
+        let found = miprov2(&numbers, &[&tokens], |request| world(|_| 1, |_, seed| format!("Text {seed}."))(request)).0;
+        found.pool.members.iter().map(|member| member.candidate.0[0].demonstrations.len()).max().unwrap()
+    };
+    let (wide, narrow) = (most(None, 400), most(None, 120));
+    assert!(wide > narrow && narrow > 0 && wide > 4, "{wide} and {narrow}");
+    assert_eq!(most(Some(3), 400), 3);
+}
+
+#[test]
+fn without_worked_examples_miprov2_tries_more_instructions() {
+    let numbers = Miprov2Plan { bootstrapped: 0, labelled: Some(0), ..reference() };
+    let (found, asked) = miprov2(&numbers, &[], |request| world(|_| 1, |_, seed| format!("Text {seed}."))(request));
+    assert!(found.pool.members.iter().all(|member| member.candidate.0[0].demonstrations.is_empty()));
+    let written: Vec<&String> =
+        asked.iter().map(|(prompt, _)| prompt).filter(|prompt| prompt.contains("Write a better instruction")).collect();
+    // The writer is shown what the teacher got right all the same.
+    assert!(written.len() == 5 && written.iter().any(|prompt| prompt.contains("Samples of its work")), "{}", written.len());
+}
+
+#[test]
 fn a_trial_of_miprov2_has_all_of_few_validation_rows() {
-    let tried = |whole: usize| {
-        let numbers = Miprov2Plan { whole, minibatch: 4, trials: Some(6), ..reference() };
+    let tried = |whole: usize, minibatch: usize, trials: usize| {
+        let numbers = Miprov2Plan { whole, minibatch, trials: Some(trials), ..reference() };
         let found = miprov2(&numbers, &[], |request| world(|_| 1, |_, seed| format!("Text {seed}."))(request)).0;
         let of = |event: &Event| match event {
             Event::Decision(Decision::Tried { examples, .. }) => Some(*examples),
@@ -224,9 +265,10 @@ fn a_trial_of_miprov2_has_all_of_few_validation_rows() {
         };
         (found.events.iter().filter_map(of).collect::<Vec<_>>(), found.pool.members.len(), found.pool.stopped)
     };
-    let (on_minibatches, _, stopped) = tried(EXAMPLES - 1);
+    let (on_minibatches, _, stopped) = tried(EXAMPLES - 1, 4, 6);
     assert_eq!((on_minibatches, stopped), (vec![4; 6], StopReason::TrialsDone));
-    let (on_minibatches, members, _) = tried(EXAMPLES);
+    assert_eq!(tried(EXAMPLES - 1, 5, 3).0, [5; 3]);
+    let (on_minibatches, members, _) = tried(EXAMPLES, 4, 6);
     assert!(on_minibatches.is_empty() && members > 3, "{members}");
 }
 
@@ -286,6 +328,22 @@ fn the_sets_of_miprov2_are_as_many_as_its_effort_says() {
     assert_eq!(sets(&[]), (6, 3));
     assert_eq!(sets(&["optimize.miprov2.effort=heavy"]), (18, 9));
     assert_eq!(sets(&["optimize.miprov2.preset=small", "optimize.miprov2.sets=7"]), (7, 4));
+}
+
+#[test]
+fn miprov2_chooses_among_as_many_sets_and_instructions_as_its_table_says() {
+    let chosen = |numbers: Miprov2Plan| {
+        let numbers = Miprov2Plan { trials: Some(20), labelled: Some(3), ..numbers };
+        let found = miprov2(&numbers, &[], |request| world(|_| 1, |_, seed| format!("Text {seed}."))(request)).0;
+        let texts = || found.pool.members.iter().map(|member| &member.candidate.0[0]);
+        let sets: BTreeSet<Vec<&str>> =
+            texts().map(|text| text.demonstrations.iter().map(|shown| shown.id.as_str()).collect()).collect();
+        (sets.len(), texts().map(|text| &text.instruction).collect::<BTreeSet<_>>().len())
+    };
+    assert_eq!(chosen(Miprov2Plan { sets: Some(2), instructions: Some(2), ..reference() }), (2, 2));
+    let (light, medium) = (chosen(reference()), chosen(Miprov2Plan { effort: Effort::Medium, ..reference() }));
+    assert!(light.0 > 2 && light.0 <= 6 && light.1 == 3, "{light:?}");
+    assert!(medium.0 > 6 && medium.1 > 3 && medium.1 <= 6, "{medium:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
-//! The numbers of `opro`, `evoprompt-*`, `promptbreeder`, `textgrad` and `fewshot`: each with it and without it.
+//! The numbers of `ape`, `opro`, `evoprompt-*`, `promptbreeder`, `textgrad` and `fewshot`: each with it and without it.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use crate::optimizers::{Search, good, reflectors, search, world};
@@ -11,7 +12,7 @@ use gepard::event::{Decision, Event, StopReason};
 use gepard::optimize::methods::ape::Ape;
 use gepard::optimize::methods::evoprompt::{EvoPrompt, Evolution};
 use gepard::optimize::methods::opro::Opro;
-use gepard::optimize::methods::promptbreeder::Promptbreeder;
+use gepard::optimize::methods::promptbreeder::{Mutation, Promptbreeder};
 use gepard::optimize::methods::single_prompt::{SinglePromptMethod, SinglePromptSearch};
 use gepard::optimize::methods::textgrad::TextGrad;
 use gepard::optimize::{Optimizer, new_optimizer};
@@ -42,10 +43,10 @@ fn run(
     (found, asked.take())
 }
 
-/// Runs a method for a single prompt with a budget of 2000 rollouts.
-fn run_single(method: impl SinglePromptMethod, write: fn(&str, u64) -> String) -> (Search, Asked) {
+/// Runs a method for a single prompt.
+fn run_single(method: impl SinglePromptMethod, budget: u64, write: fn(&str, u64) -> String) -> (Search, Asked) {
     let seed = Task::new().plan(&[]).seed_candidate();
-    run(&mut SinglePromptSearch::new(seed, reflectors(), method), 2000, good, write)
+    run(&mut SinglePromptSearch::new(seed, reflectors(), method), budget, good, write)
 }
 
 /// Returns the sizes of the minibatches of all iterations.
@@ -65,7 +66,7 @@ fn numbered(_: &str, seed: u64) -> String {
 fn opro_scores_an_instruction_on_a_share_of_the_rows() {
     let rows = |rows: Option<f64>| {
         let numbers = OproPlan { rows, ..OproPlan::of(Strength::Reference) };
-        minibatches(&run_single(Opro::new(numbers), numbered).0)[0]
+        minibatches(&run_single(Opro::new(numbers), 500, numbered).0)[0]
     };
     // A fifth of twelve rows is less than the fewest.
     assert_eq!((rows(Some(0.2)), rows(Some(0.6)), rows(None)), (5, 8, EXAMPLES));
@@ -74,17 +75,21 @@ fn opro_scores_an_instruction_on_a_share_of_the_rows() {
 
 #[test]
 fn opro_asks_for_as_many_instructions_and_shows_as_many_as_its_table_says() {
-    let numbers = OproPlan { proposals: 3, exemplars: 2, trajectory: 4, temperature: 0.5, ..OproPlan::of(Strength::Reference) };
-    let (_, asked) = run_single(Opro::new(numbers), numbered);
-    let count = |prompt: &str, words: &str| prompt.matches(words).count();
-    assert_eq!(asked.iter().take_while(|(prompt, ..)| *prompt == asked[0].0).count(), 3);
-    assert!(asked.iter().all(|(prompt, _, temperature)| count(prompt, "# Example") == 2 && *temperature == 0.5));
-    assert_eq!(asked.iter().map(|(prompt, ..)| count(prompt, "Score: ")).max(), Some(4));
+    for (proposals, exemplars, trajectory, temperature) in [(3, 2, 4, 0.5), (2, 1, 3, 1.0)] {
+        let numbers = OproPlan { proposals, exemplars, trajectory, temperature, ..OproPlan::of(Strength::Reference) };
+        let (_, asked) = run_single(Opro::new(numbers), 500, numbered);
+        let count = |prompt: &str, words: &str| prompt.matches(words).count();
+        assert_eq!(asked.iter().take_while(|(prompt, ..)| *prompt == asked[0].0).count(), proposals);
+        assert!(asked.iter().all(|(prompt, _, drawn)| {
+            count(prompt, "# Example") == exemplars && (f64::from(*drawn) - temperature).abs() < 1e-6
+        }));
+        assert_eq!(asked.iter().map(|(prompt, ..)| count(prompt, "Score: ")).max(), Some(trajectory));
+    }
 }
 
 /// Returns on how many examples each proposal of the first iteration of `ape` was scored, the most first.
 fn scored_by_ape(numbers: ApePlan) -> Vec<usize> {
-    let found = run_single(Ape::new(numbers), |_, seed| format!("GOOD{} by {seed}", seed % 4)).0;
+    let found = run_single(Ape::new(numbers), 1000, |_, seed| format!("GOOD{} by {seed}", seed % 4)).0;
     let mut most = [0; 100];
     for event in &found.events {
         if let Event::Decision(Decision::Tried { iteration: 1, proposal, examples, .. }) = event {
@@ -104,15 +109,20 @@ fn ape_gives_parts_of_the_rows_to_those_that_may_be_the_best() {
     assert!(even.iter().skip(1).all(|examples| *examples == 6) && even[0] == EXAMPLES, "{even:?}");
     assert!(greedy.iter().filter(|examples| **examples == EXAMPLES).count() >= 2, "{greedy:?}");
     assert_eq!(greedy.last(), Some(&3));
+    let thirds = scored_by_ape(ApePlan { candidates: 10, parts: Some(3), exploration: 0.0, ..ApePlan::of(Strength::Reference) });
+    assert_eq!(thirds.last(), Some(&4));
 }
 
 #[test]
 fn ape_infers_as_many_instructions_from_as_many_pairs_as_its_table_says() {
-    let numbers = ApePlan { candidates: 7, pairs: 2, ..ApePlan::of(Strength::Reference) };
-    let (_, asked) = run_single(Ape::new(numbers), numbered);
-    let induced: Vec<&str> =
-        asked.iter().map(|(prompt, ..)| prompt.as_str()).filter(|prompt| prompt.contains("What was the instruction")).collect();
-    assert!((7..=14).contains(&induced.len()) && induced.iter().all(|prompt| prompt.matches("# Example").count() == 2));
+    for (candidates, pairs) in [(7, 2), (3, 4)] {
+        let numbers = ApePlan { candidates, pairs, ..ApePlan::of(Strength::Reference) };
+        let (_, asked) = run_single(Ape::new(numbers), 400, numbered);
+        let prompts = asked.iter().map(|(prompt, ..)| prompt.as_str());
+        let induced: Vec<&str> = prompts.filter(|prompt| prompt.contains("What was the instruction")).collect();
+        assert!((candidates..=2 * candidates).contains(&induced.len()), "{candidates}: {}", induced.len());
+        assert!(induced.iter().all(|prompt| prompt.matches("# Example").count() == pairs));
+    }
     let halves = scored_by_ape(ApePlan::of(Strength::Small));
     assert_eq!(halves, [[EXAMPLES; 4], [6; 4]].concat());
 }
@@ -121,7 +131,7 @@ fn ape_infers_as_many_instructions_from_as_many_pairs_as_its_table_says() {
 fn evoprompt_begins_with_prompts_that_name_the_labels() {
     let labels = |label_seeds: bool| {
         let numbers = EvopromptPlan { label_seeds, ..EvopromptPlan::of(Strength::Reference) };
-        let asked = run_single(EvoPrompt::new(Evolution::Genetic, numbers), numbered).1;
+        let asked = run_single(EvoPrompt::new(Evolution::Genetic, numbers), 600, numbered).1;
         asked.iter().filter(|(prompt, ..)| prompt.contains("even, odd")).count()
     };
     assert!(labels(true) >= 4, "{}", labels(true));
@@ -132,12 +142,65 @@ fn evoprompt_begins_with_prompts_that_name_the_labels() {
 fn evoprompt_asks_with_a_worked_example() {
     let examples = |worked_example: bool, evolution: Evolution| {
         let numbers = EvopromptPlan { worked_example, population: 4, ..EvopromptPlan::of(Strength::Reference) };
-        let asked = run_single(EvoPrompt::new(evolution, numbers), numbered).1;
+        let asked = run_single(EvoPrompt::new(evolution, numbers), 400, numbered).1;
         asked.iter().filter(|(prompt, ..)| prompt.contains("For example, ")).count()
     };
     for evolution in [Evolution::Genetic, Evolution::Differential] {
         assert!(examples(true, evolution) > 0 && examples(false, evolution) == 0, "{evolution:?}");
     }
+}
+
+/// Returns how many different instructions a search proposed, in its first iteration and in all.
+fn proposed(found: &Search) -> (usize, usize) {
+    let (mut first, mut all) = (BTreeSet::new(), BTreeSet::new());
+    for event in &found.events {
+        if let Event::Decision(Decision::Proposed { iteration, instructions, .. }) = event {
+            all.insert(instructions.clone());
+            if *iteration == 1 {
+                first.insert(instructions.clone());
+            }
+        }
+    }
+    (first.len(), all.len())
+}
+
+#[test]
+fn evoprompt_begins_with_as_many_prompts_as_its_table_says() {
+    let first = |population: usize| {
+        let numbers = EvopromptPlan { population, label_seeds: false, ..EvopromptPlan::of(Strength::Reference) };
+        proposed(&run_single(EvoPrompt::new(Evolution::Genetic, numbers), 600, |_, seed| format!("Text {seed}.")).0).0
+    };
+    let (few, many) = (first(4), first(8));
+    assert!(few >= 3 && many >= few + 4, "{few} and {many}");
+}
+
+/// Runs `promptbreeder` with a single mutation operator. Reflectors write texts that differ.
+fn promptbreeder(numbers: &PromptbreederPlan, mutation: Mutation, quality: fn(&str) -> usize) -> (Search, Asked) {
+    let seed = Task::new().plan(&[]).seed_candidate();
+    let mut method = Promptbreeder::new(numbers);
+    method.mutations = vec![mutation];
+    run(&mut SinglePromptSearch::new(seed, reflectors(), method), 700, quality, |_, seed| format!("Text {seed}."))
+}
+
+#[test]
+fn promptbreeder_s_units_take_each_other_s_prompts_as_often_as_its_table_says() {
+    let listed = |crossover: f64| {
+        let numbers = PromptbreederPlan { crossover, ..PromptbreederPlan::of(Strength::Small) };
+        let (_, asked) = promptbreeder(&numbers, Mutation::Distribution, |_| 1);
+        asked.last().unwrap().0.matches("```\n").count() / 2
+    };
+    // The last question for a prompt lists the different prompts of the ten units.
+    let (never, always) = (listed(0.0), listed(1.0));
+    assert!(always < never, "{always} and {never}");
+}
+
+#[test]
+fn promptbreeder_s_units_show_as_many_examples_as_its_table_says() {
+    let best = |demonstrations: usize| {
+        let numbers = PromptbreederPlan { demonstrations, ..PromptbreederPlan::of(Strength::Small) };
+        promptbreeder(&numbers, Mutation::FirstOrder, |chat| chat.matches("label:").count().min(4)).0.best()
+    };
+    assert_eq!((best(0), best(1), best(3)), (0.25, 0.5, 1.0));
 }
 
 #[test]
@@ -155,7 +218,7 @@ fn evoprompt_compares_on_fewer_rows_if_the_budget_would_not_hold_its_generations
 fn promptbreeder_has_the_units_of_its_table() {
     let first = |units: usize| {
         let numbers = PromptbreederPlan { units, ..PromptbreederPlan::of(Strength::Reference) };
-        let asked = run_single(Promptbreeder::new(&numbers), |_, seed| format!("Text {seed}.")).1;
+        let asked = run_single(Promptbreeder::new(&numbers), 1000, |_, seed| format!("Text {seed}.")).1;
         asked.iter().filter(|(prompt, ..)| prompt.contains("The task: ")).count()
     };
     assert!(first(6) < first(50), "{} and {}", first(6), first(50));
@@ -186,11 +249,14 @@ fn the_update_of_textgrad_shows_what_was_criticised() {
         let (updates, criticism): (Asked, Asked) =
             asked.into_iter().partition(|(prompt, ..)| prompt.contains("answers the criticism"));
         let shown = updates.iter().filter(|(prompt, ..)| prompt.contains("item number")).count();
-        (shown, updates.len(), criticism[0].1)
+        let brief = criticism.iter().filter(|(prompt, ..)| prompt.contains("three sentences")).count();
+        (shown, updates.len(), criticism[0].1, brief, criticism.len())
     };
-    let (shown, updates, most) = with(true, None);
+    let (shown, updates, most, brief, _) = with(true, None);
     assert!(shown == updates && updates > 0 && most == 1024, "{shown} of {updates}, {most} tokens");
-    assert_eq!((with(false, Some(160)).0, with(false, Some(160)).2), (0, 160));
+    assert_eq!(brief, 0);
+    let (shown, _, most, brief, all) = with(false, Some(160));
+    assert_eq!((shown, most, brief), (0, 160, all));
 }
 
 #[test]

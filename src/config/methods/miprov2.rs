@@ -43,14 +43,17 @@ pub struct Miprov2Plan {
     /// The instructions of a module, with the seed's; None: by `effort`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instructions: Option<usize>,
-    /// The most trials; None: the larger of 2 × choices × log2(sets) and 1.5 × sets, where a module has two choices. With `small`, as
-    /// many as the budget holds.
+    /// The most trials; None: the larger of 2 × choices × log2(sets) and 1.5 × sets, where a module has two choices, and one without
+    /// worked examples. With `small`, as many as the budget holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trials: Option<usize>,
     /// The most worked examples of a set that are calls of the teacher.
     pub bootstrapped: usize,
-    /// The most worked examples of a set, those of the teacher included. The teacher is shown as many labelled ones.
-    pub labelled: usize,
+    /// The most worked examples of a set, those of the teacher included; None: as many as fit `max_prompt_tokens`, of which a quarter is
+    /// left for the instruction. The teacher is shown as many labelled ones. If `bootstrapped` and `labelled` are 0, prompts have no
+    /// worked examples, and there are as many instructions as there would be sets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labelled: Option<usize>,
     /// The least score of a teacher's call that becomes a worked example, from 0 to 1; None: any score above 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
@@ -90,7 +93,7 @@ impl Miprov2Plan {
             instructions: None,
             trials: None,
             bootstrapped: 4,
-            labelled: 4,
+            labelled: None,
             threshold: None,
             minibatch: 35,
             whole: 50,
@@ -119,17 +122,25 @@ impl Miprov2Plan {
         self.sets.unwrap_or(self.effort.sets())
     }
 
+    /// Whether prompts have no worked examples.
+    #[must_use]
+    pub fn is_zero_shot(&self) -> bool {
+        self.bootstrapped == 0 && self.labelled == Some(0)
+    }
+
     /// Returns the number of instructions of a module, with the seed's.
     #[must_use]
     pub fn instructions(&self) -> usize {
-        self.instructions.unwrap_or(self.effort.sets() / 2)
+        let sets = self.effort.sets();
+        self.instructions.unwrap_or(if self.is_zero_shot() { sets } else { sets / 2 })
     }
 
     /// Returns the most trials if `modules` modules may change; None: as many as the budget holds.
     #[must_use]
     pub fn trials(&self, modules: usize) -> Option<usize> {
         let sets = self.sets() as f64;
-        let by_sets = || (2.0 * 2.0 * modules as f64 * sets.log2()).max(1.5 * sets) as usize;
+        let choices = if self.is_zero_shot() { modules } else { 2 * modules };
+        let by_sets = || (2.0 * choices as f64 * sets.log2()).max(1.5 * sets) as usize;
         self.trials.or_else(|| (self.preset == Strength::Reference).then(by_sets))
     }
 }
@@ -147,6 +158,8 @@ mod tests {
             [Some(10), Some(18), Some(27)]
         );
         assert_eq!(trials(Effort::Light, 2), Some(20));
+        let zero_shot = Miprov2Plan { bootstrapped: 0, labelled: Some(0), ..Miprov2Plan::of(Strength::Reference) };
+        assert_eq!((zero_shot.trials(2), zero_shot.instructions()), (Some(10), 6));
         assert_eq!(Miprov2Plan::of(Strength::Small).trials(1), None);
     }
 }

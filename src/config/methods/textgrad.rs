@@ -16,7 +16,7 @@ pub struct TextgradPlan {
     pub epochs: usize,
     /// Whether the question for a new instruction shows what was criticised: inputs and answer.
     pub context: bool,
-    /// The most tokens of a criticism; None: `reflection_tokens`.
+    /// The most tokens of a criticism, which is then asked for in three sentences; None: `reflection_tokens`, without a wish for brevity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub criticism_tokens: Option<u32>,
 }

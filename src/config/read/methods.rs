@@ -66,7 +66,7 @@ pub(super) fn miprov2(section: Section<'_>) -> Miprov2Plan {
         instructions: section.integer("instructions", 1..=1000).or(default.instructions),
         trials: section.integer("trials", 1..=MOST).or(default.trials),
         bootstrapped: section.integer("bootstrapped", 0..=1000).unwrap_or(default.bootstrapped),
-        labelled: section.integer("labelled", 0..=1000).unwrap_or(default.labelled),
+        labelled: section.integer("labelled", 0..=1000).or(default.labelled),
         threshold: section.number("threshold", 0.0..=1.0),
         minibatch: section.integer("minibatch", 1..=MOST).unwrap_or(default.minibatch),
         whole: section.integer("whole", 0..=MOST).unwrap_or(default.whole),

@@ -48,6 +48,7 @@ pub(super) fn read(root: &Section<'_>, models: &[&str], first_model: &str, folde
         module_selection: section.choice("module_selection").unwrap_or(default.module_selection),
         frontier: section.choice("frontier").unwrap_or(default.frontier),
         gate: section.choice("gate").unwrap_or(default.gate),
+        race: section.flag("race").unwrap_or(default.race),
         proposals,
         parents: has_several.then_some(parents),
         keep: has_several.then_some(keep),

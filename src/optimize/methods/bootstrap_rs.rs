@@ -65,7 +65,7 @@ impl Optimizer for BootstrapRs {
         self.members.push(seed);
         let BootstrapRsPlan { labelled, threshold, .. } = self.plan;
         let base = self.seed.clone();
-        let maker = SetMaker::new(session, &base, SetNumbers { labelled, threshold, instruction_share: None });
+        let maker = SetMaker::new(session, &base, SetNumbers { labelled: Some(labelled), threshold, instruction_share: None });
         let mut tried = BTreeSet::from([base.clone()]);
         let first = Some(Set::ZeroShot).filter(|_| maker.zero_shot() != base);
         let sets = first.into_iter().chain([Set::LabelledOnly, Set::Unshuffled]);

@@ -15,7 +15,7 @@ use crate::engine::ModelId;
 use crate::evaluate::{Scored, Scores, scores};
 use crate::event::{Decision, MethodStep, Origin, Purpose, StopReason};
 use crate::optimize::idle::IdleIterations;
-use crate::optimize::joining::{self, NewCandidate, Proposal, early_stop, open_modules};
+use crate::optimize::joining::{self, NewCandidate, Proposal, ValidationRollouts, early_stop, open_modules};
 use crate::optimize::minibatch::Minibatches;
 use crate::optimize::optimizer::Optimizer;
 use crate::optimize::pool::Member;
@@ -121,19 +121,19 @@ impl TextGrad {
         parent: usize,
         updated: Candidate,
     ) -> Result<Option<usize>, Halt> {
-        let examples = ExampleIndex::all(session.validation_size());
-        let rollouts = session.evaluate(Purpose::Validation, Split::Val, &updated, &examples)?;
-        let scores = Scores::from_list(rollouts.iter().map(|scored| scored.score()));
+        let rival = &self.members[parent].scores;
+        let ValidationRollouts { rollouts, given_up } =
+            joining::run_on_validation(session, Purpose::Validation, &updated, Some(rival))?;
+        let scores: Scores = rollouts.iter().filter_map(|(example, scored)| Some((*example, scored.score()?))).collect();
         // Examples on which either is unscored do not count.
-        let paired = scores.paired(&self.members[parent].scores);
+        let paired = scores.paired(rival);
         let sums = paired.fold((0.0, 0.0), |(child, parent), pair| (child + pair.own, parent + pair.other));
         let (child_sum, parent_sum) = (scores::rounded(sums.0), scores::rounded(sums.1));
-        if child_sum < parent_sum {
-            let run = examples.len();
+        if child_sum < parent_sum || given_up.is_some() {
+            let run = rollouts.len();
             session.log(Decision::Rejected { iteration, proposal: 1, parent_sum, child_sum, run })?;
             return Ok(None);
         }
-        let rollouts: Vec<(ExampleIndex, Arc<Scored>)> = examples.into_iter().zip(rollouts).collect();
         let new = NewCandidate::child(updated, PoolIndex(parent), 1);
         let member = joining::join(session, &self.members, iteration, new, &rollouts)?;
         self.members.push(member);
@@ -149,8 +149,9 @@ impl TextGrad {
             let feedback = packing::feedback(&modules[last].name, scored);
             let score = scored.score().unwrap_or(0.0);
             let prompt = format!(
-                "A program's result was:\n{result}\n\nIt was given {score:.2} of 1. {feedback}\n\nCriticise the result in at most three \
-                 sentences: what is wrong with it, and what a right one has. Write nothing else.\n"
+                "A program's result was:\n{result}\n\nIt was given {score:.2} of 1. {feedback}\n\nCriticise the result{}: what is \
+                 wrong with it, and what a right one has. Write nothing else.\n",
+                self.length()
             );
             let attempt = Attempt { proposal, module_index: last, operator: MethodStep::Criticise.into() };
             self.question(session, start.parent, attempt, prompt)
@@ -196,16 +197,20 @@ impl TextGrad {
                 );
                 let attempt = Attempt { proposal: rollout + 1, module_index, operator: MethodStep::Backward.into() };
                 if !module.frozen {
-                    let task = "Say in at most three sentences how the instruction led to this, and what should be changed in it. Speak \
-                                of inputs in general. Write nothing else.\n";
+                    let task = format!(
+                        "Say{} how the instruction led to this, and what should be changed in it. Speak of inputs in general. Write \
+                         nothing else.\n",
+                        self.length()
+                    );
                     questions.push(self.question(session, start.parent, attempt, format!("{head}{task}")));
                     subjects.push(Subject::Instruction);
                     contexts.push(format!("It read:\n{inputs}\nIt wrote:\n{answer}\n\nThis was said of the instruction:\n"));
                 }
                 for input in module.inputs.iter().filter(|input| self.carries_back && written.contains(input)) {
                     let task = format!(
-                        "Say in at most three sentences what should have been different in `{input}`, which another assistant wrote, so \
-                         that this could have been right. Write nothing else.\n"
+                        "Say{} what should have been different in `{input}`, which another assistant wrote, so that this could have been \
+                         right. Write nothing else.\n",
+                        self.length()
                     );
                     questions.push(self.question(session, start.parent, attempt, format!("{head}{task}")));
                     contexts.push(String::new());
@@ -228,6 +233,11 @@ impl TextGrad {
             }
         }
         Ok(gradients)
+    }
+
+    /// Returns how long a criticism may be, in words: no limit, unless the table has one in tokens, which would cut a long answer off.
+    fn length(&self) -> &'static str {
+        if self.plan.criticism_tokens.is_some() { " in at most three sentences" } else { "" }
     }
 
     /// Creates a question for criticism.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::model_calls::CallsByModel;
 use crate::report::Summary;
 
 /// One run of a comparison.
@@ -23,6 +24,8 @@ pub struct ComparedRun {
     pub curve: Vec<(u64, f64)>,
     /// Tokens that the search read and wrote, without those of the test evaluations.
     pub tokens: u64,
+    /// What the search asked each model.
+    pub models: CallsByModel,
     /// The figures of the run.
     pub summary: Summary,
 }

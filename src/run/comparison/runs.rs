@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::compared_run::ComparedRun;
 use super::entrant::Entrant;
+use super::model_calls;
 use super::table::table;
 use crate::config::{Budget, FewshotPlan, Method, Plan};
 use crate::error::RunError;
@@ -144,7 +145,8 @@ fn run(
     let tokens = (summary.engine.prefill_tokens + summary.engine.decode_tokens).saturating_sub(tested);
     let curve = summary.curve.iter().map(|point| (point.rollouts, point.score)).collect();
     let test = test.map(|test| test.best.scores).unwrap_or_default();
-    Ok(ComparedRun { optimizer, seed, run, validation, test, curve, tokens, summary })
+    let models = model_calls::of_search(&run, plan)?;
+    Ok(ComparedRun { optimizer, seed, run, validation, test, curve, tokens, models, summary })
 }
 
 /// Returns the content of the file in which the folder of a comparison keeps its result.

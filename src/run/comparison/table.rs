@@ -1,5 +1,7 @@
 //! The result of each optimizer over its runs.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::compared_run::ComparedRun;
@@ -24,6 +26,15 @@ pub struct CurveShare {
     pub share: f64,
     /// The best score on the validation examples by then, as a mean over the runs that had validated the seed.
     pub score: f64,
+}
+
+/// What a search asked one model: means over the runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct MeanCalls {
+    /// The answers of the model.
+    pub calls: f64,
+    /// Tokens that it read and wrote. A shared beginning of prompts is counted once.
+    pub tokens: f64,
 }
 
 /// The parts of the rollouts at which a table shows the curve.
@@ -56,10 +67,8 @@ pub struct MethodResult {
     pub calls: f64,
     /// Tokens that a search read and wrote.
     pub tokens: f64,
-    /// Tokens of the rollouts of a search: those of the task models and judges. A shared beginning of prompts is counted once.
-    pub task_tokens: f64,
-    /// Tokens of the reflectors in a search. A shared beginning of prompts is counted once.
-    pub reflector_tokens: f64,
+    /// What a search asked each model, by the model's name in the task file.
+    pub models: BTreeMap<String, MeanCalls>,
     /// Minutes of a search.
     pub minutes: f64,
     /// Iterations that a search began.
@@ -132,8 +141,7 @@ fn result(runs: &[ComparedRun], name: &'static str, names: &[&'static str]) -> M
         rollouts: per_run(|run| run.summary.rollouts as f64),
         calls: per_run(|run| run.summary.reflector_calls as f64),
         tokens: per_run(|run| run.tokens as f64),
-        task_tokens: per_run(|run| run.summary.tokens.task as f64),
-        reflector_tokens: per_run(|run| run.summary.tokens.reflection as f64),
+        models: mean_calls(&runs_of(name).collect::<Vec<_>>()),
         minutes: per_run(|run| run.summary.seconds.total / 60.0),
         iterations: per_run(|run| run.summary.iterations as f64),
         tried: per_run(|run| run.summary.reflections.proposed as f64),
@@ -146,6 +154,18 @@ fn result(runs: &[ComparedRun], name: &'static str, names: &[&'static str]) -> M
         ended_early: name != label_list && runs_of(name).any(is_ended_early),
         trials: mean_trials(&trials),
     }
+}
+
+/// Returns what the searches of runs asked each model, as means over the runs.
+fn mean_calls(runs: &[&ComparedRun]) -> BTreeMap<String, MeanCalls> {
+    let mut means: BTreeMap<String, MeanCalls> = BTreeMap::new();
+    let share = 1.0 / runs.len().max(1) as f64;
+    for (model, asked) in runs.iter().flat_map(|run| &run.models) {
+        let mean = means.entry(model.clone()).or_default();
+        mean.calls += asked.calls as f64 * share;
+        mean.tokens += asked.tokens as f64 * share;
+    }
+    means
 }
 
 /// Whether the budget ended a run before its third iteration.

@@ -1,16 +1,12 @@
 //! Step 8: scores candidates on the validation examples, and adds them to the pool.
 //!
 //! Difference from the paper, with the confident gate: a candidate is run on growing shares of the validation examples, and
-//! given up where it is worse than the best of the pool. This is best-arm identification as in TRIPLE (arXiv 2402.09723).
-//! The first share has [`FIRST_SHARE`] examples of an order that is fixed for the run, the second share as many more, and
-//! each later one doubles the number again. Several children of one iteration race: after the first share, only the
-//! child that leads is run on its next share, until the leader was run on all examples. If the budget then holds no other
-//! iteration, the next best goes on.
+//! given up where it is worse than the best of the pool ([`shares`]). Several children of one iteration race: after the
+//! first share, only the child that leads is run on its next share, until the leader was run on all examples. If the budget
+//! then holds no other iteration, the next best goes on. The key `race` asks for the same with another gate.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
-
-use rand::seq::SliceRandom;
 
 use super::budget;
 use super::gate;
@@ -25,19 +21,8 @@ use crate::optimize::joining::NewCandidate;
 use crate::optimize::pool::ranking;
 use crate::optimize::reuse::{Answers, EvaluationRequest};
 use crate::optimize::session::{Halt, Session};
+use crate::optimize::shares::{self, FIRST_SHARE};
 use crate::program::PoolIndex;
-
-/// The number of examples of the first share.
-const FIRST_SHARE: usize = 10;
-
-/// The number of examples after which a candidate is given up where all its scores are 0.
-const GIVE_UP_IF_ALL_ZERO_AFTER: usize = 2 * FIRST_SHARE;
-
-/// Returns the numbers of examples after which a validation on `all` examples pauses, ascending; the last is `all`.
-fn share_ends(all: usize) -> Vec<usize> {
-    let doubling = std::iter::successors(Some(FIRST_SHARE), |end| end.checked_mul(2));
-    doubling.take_while(|end| *end < all).chain([all]).collect()
-}
 
 /// Returns the most candidates that can race over `all` examples within `left` rollouts, such that one of them can be
 /// validated in full. At least 1, for which the iteration has reserved the rollouts. None as `left` means no limit.
@@ -111,13 +96,9 @@ pub fn validate(
     bar: Bar,
 ) -> Result<usize, Halt> {
     let all = session.validation_size();
-    let mut order = ExampleIndex::all(all);
-    let mut ends = vec![all];
     let best = ranking(&state.members).first().map(|&best| state.members[best].scores.clone());
-    if session.plan().gate == Gate::Confident && best.is_some() {
-        order.shuffle(&mut session.random("validation", 0));
-        ends = share_ends(all);
-    }
+    let is_race = session.plan().gate == Gate::Confident || session.plan().race;
+    let (order, ends) = shares::shares(session, is_race && best.is_some());
     let purpose = if best.is_some() { Purpose::Validation } else { Purpose::SeedValidation };
     let contender = |new: NewCandidate| {
         let prompt_tokens = session.prompt_tokens(&new.candidate);
@@ -147,11 +128,9 @@ pub fn validate(
         next.iter().zip(answers).for_each(|(&index, answers)| contenders[index].answers.extend(answers));
         for &index in next.iter().filter(|_| end < all) {
             let contender = &mut contenders[index];
-            let is_all_zero = end >= GIVE_UP_IF_ALL_ZERO_AFTER && contender.mean_of(Scored::score) <= 0.0;
             let is_behind = contender.is_behind(bar, best.as_ref(), &order);
-            if is_behind || is_all_zero {
+            if let Some(behind) = shares::reason_to_give_up(is_behind, end, contender.mean_of(Scored::score)) {
                 contender.is_given_up = true;
-                let behind = if is_behind { Behind::Best } else { Behind::NothingRight };
                 session.log(given_up(index, contender, behind))?;
             }
         }
@@ -199,13 +178,6 @@ fn next(session: &Session<'_>, contenders: &[Contender], all: usize, next_iterat
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn shares_double_up_to_all() {
-        assert_eq!(share_ends(100), [10, 20, 40, 80, 100]);
-        assert_eq!(share_ends(80), [10, 20, 40, 80]);
-        assert_eq!(share_ends(7), [7]);
-    }
 
     #[test]
     fn as_many_race_as_leave_rollouts_for_one_full_validation() {

@@ -77,14 +77,20 @@ pub(super) struct OptionMaker<'a> {
 impl OptionMaker<'_> {
     /// Makes the options of all modules. A frozen module has the seed's text alone.
     pub(super) fn make(&self, session: &mut Session<'_>) -> Result<Options, Halt> {
-        let sets = self.demonstration_sets(session)?;
-        Ok(Options { instructions: self.instructions(session, &sets)?, sets })
+        let mut sets = self.demonstration_sets(session)?;
+        let instructions = self.instructions(session, &sets)?;
+        if self.plan.is_zero_shot() {
+            // The teacher's calls are for the writer of instructions alone.
+            sets.iter_mut().for_each(|sets| sets.truncate(1));
+        }
+        Ok(Options { instructions, sets })
     }
 
     /// Returns the demonstration sets of each module, in the order of the reference: the seed's, one of labelled examples, one of the
     /// teacher's calls on the training examples as they stand in the file, and ones on shuffled training examples.
     fn demonstration_sets(&self, session: &mut Session<'_>) -> Result<Vec<Vec<Vec<Demonstration>>>, Halt> {
         let &Miprov2Plan { labelled, threshold, bootstrapped, .. } = self.plan;
+        let bootstrapped = if self.plan.is_zero_shot() { SHOWN_DEMONSTRATIONS } else { bootstrapped };
         let numbers = SetNumbers { labelled, threshold, instruction_share: Some(INSTRUCTION_SHARE) };
         let maker = SetMaker::new(session, self.seed, numbers);
         let reserve = session.rollouts_left().map_or(0, |left| left - left / BOOTSTRAP_SHARE);

@@ -15,7 +15,7 @@ use crate::event::{Decision, MethodStep, Origin, Purpose, StopReason};
 use crate::optimize::idle::IdleIterations;
 use crate::optimize::joining::{self, NewCandidate, Proposal, early_stop, open_modules};
 use crate::optimize::optimizer::Optimizer;
-use crate::optimize::pool::{Member, best_mean};
+use crate::optimize::pool::{Member, best_mean, comparable_means};
 use crate::optimize::reflection::reflectors::Reflectors;
 use crate::optimize::session::{Halt, Session};
 use crate::program::{Candidate, PoolIndex};
@@ -161,13 +161,14 @@ impl Miprov2 {
         if !trials.validated.contains(&combination) {
             trials.validated.push(combination.clone());
         }
-        if let Some(member) = self.members.iter().find(|member| member.candidate == candidate) {
-            trials.choices.record(&combination, member.mean());
-            return Ok(());
+        let known = self.members.iter().position(|member| member.candidate == candidate);
+        if known.is_none() {
+            let new = NewCandidate::child(candidate, PoolIndex::SEED, 1);
+            self.members.push(joining::validate(session, &self.members, iteration, new)?);
         }
-        let member = joining::validate(session, &self.members, iteration, NewCandidate::child(candidate, PoolIndex::SEED, 1))?;
-        trials.choices.record(&combination, member.mean());
-        self.members.push(member);
+        // A candidate that was given up has the scores of some examples only.
+        let means = comparable_means(&self.members);
+        trials.choices.record(&combination, known.map_or(means.last(), |known| means.get(known)).copied().unwrap_or(0.0));
         Ok(())
     }
 }
