@@ -1,6 +1,6 @@
 """gepard's default layout of a prompt, for other packages: lines `name: value`, examples as earlier turns, an answer that is begun.
 
-What it renders and reads is described in ARCHITECTURE.md, "Layout". It imports nothing of gepard, so that a comparison does not use
+What it renders and reads is described in docs/options.md, "[layout]". It imports nothing of gepard, so that a comparison does not use
 gepard's own code on both sides.
 """
 

@@ -1,6 +1,8 @@
 """MIPROv2, SIMBA, BootstrapFewShotWithRandomSearch and LabeledFewShot of the package dspy (3.4.1), over gepard's layout."""
 
+import inspect
 import os
+import random
 
 # litellm would ask a server for prices otherwise.
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
@@ -10,6 +12,9 @@ from dspy.adapters.utils import parse_value  # noqa: E402
 from dspy.utils.exceptions import AdapterParseError  # noqa: E402
 
 import plain  # noqa: E402
+
+#: Errors of single rollouts, such as unreadable answers, score 0 and never end a search.
+NO_LIMIT = 1_000_000
 
 
 class PlainAdapter(dspy.Adapter):
@@ -42,9 +47,16 @@ def instruction(signature):
 
 
 def counted(served):
-    """The model of dspy for a server. It counts its calls, and so do its copies."""
+    """The model of dspy for a server. It counts its calls and failures, and so do its copies."""
 
     class Counted(dspy.LM):
+        def forward(self, *given, **named):
+            try:
+                return super().forward(*given, **named)
+            except Exception as error:
+                served.spent.fail(served.role, error)
+                raise
+
         def update_history(self, entry):
             super().update_history(entry)
             served.spent.call(served.role, entry.get("usage"))
@@ -77,19 +89,38 @@ def program_of(task, spent):
     return Program()
 
 
-def compiled(method, task, program, metric, teacher, train, val, seed, threads, numbers):
-    """The program that an optimizer makes. `numbers` are arguments of its constructor, which go before the package's own."""
+def compiled(method, program, metric, teacher, train, val, seed, threads, numbers):
+    """The program that an optimizer makes. `numbers` are arguments of its constructor or of `compile`, which go before the package's."""
     teleprompt = dspy.teleprompt
-    if method == "labelled":
-        return teleprompt.LabeledFewShot(**{"k": 16, **numbers}).compile(program, trainset=train, sample=True)
-    if method == "bootstrap-rs":
-        given = {"metric": metric, "num_threads": threads, "max_errors": 100_000, **numbers}
-        return teleprompt.BootstrapFewShotWithRandomSearch(**given).compile(program, trainset=train, valset=val)
-    if method == "simba":
-        given = {"metric": metric, "prompt_model": teacher, "num_threads": threads, "bsize": min(32, len(train)), **numbers}
-        return teleprompt.SIMBA(**given).compile(program, trainset=train, seed=seed)
-    given = {"metric": metric, "prompt_model": teacher, "auto": "light", "num_threads": threads, "max_errors": 100_000, "seed": seed + 1}
-    return teleprompt.MIPROv2(**{**given, **numbers}).compile(program, trainset=train, valset=val)
+    metrics = {"metric": metric, "num_threads": threads}
+    if method in ("labelled", "bootstrap-rs"):
+        # Both draw with seeds of their own, the same in each run. The order of the rows takes the place of a seed.
+        train = random.Random(seed).sample(train, len(train))
+    kind, given, data = {
+        "labelled": (teleprompt.LabeledFewShot, {}, {"trainset": train}),
+        "bootstrap-rs": (
+            teleprompt.BootstrapFewShotWithRandomSearch,
+            metrics | {"max_errors": NO_LIMIT},
+            {"trainset": train, "valset": val},
+        ),
+        "simba": (
+            teleprompt.SIMBA,
+            metrics | {"prompt_model": teacher, "bsize": min(32, len(train))},
+            {"trainset": train, "seed": seed},
+        ),
+        # Its seed 0 counts as none.
+        "miprov2": (
+            teleprompt.MIPROv2,
+            metrics | {"prompt_model": teacher, "max_errors": NO_LIMIT, "seed": seed + 1},
+            {"trainset": train, "valset": val},
+        ),
+    }[method]
+    of_constructor, of_compile = inspect.signature(kind).parameters, inspect.signature(kind.compile).parameters
+    for name, value in numbers.items():
+        if name not in of_constructor and name not in of_compile:
+            raise SystemExit(f"peers: {kind.__name__} has no argument {name}; it has {', '.join([*of_constructor, *of_compile])}")
+        (given if name in of_constructor else data)[name] = value
+    return kind(**given).compile(program, **data)
 
 
 def run(method, task, models, seed, threads, numbers):
@@ -105,9 +136,13 @@ def run(method, task, models, seed, threads, numbers):
         return task.judge(gold.row, texts)[0]
 
     program = program_of(task, spent)
-    found = compiled(method, task, program, metric, teacher, train, val, seed, threads, numbers)
+    found = compiled(method, program, metric, teacher, train, val, seed, threads, numbers)
     searched = {"rollouts": spent.rollouts, "models": {name: dict(of) for name, of in spent.models.items()}}
-    score = lambda rows: [value for _, _, value in dspy.Evaluate(devset=rows, metric=metric, num_threads=threads, max_errors=100_000)(found).results]
+
+    def score(rows):
+        evaluation = dspy.Evaluate(devset=rows, metric=metric, num_threads=threads, max_errors=NO_LIMIT, display_progress=False)(found)
+        return [value for _, _, value in evaluation.results]
+
     predictor = found.predictors()[0]
     prompt = {"instruction": predictor.signature.instructions, "examples": len(predictor.demos)}
     return prompt, searched, score(val), score(test)
