@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn fields_with_few_values_may_be_answers_too() {
-        let row = |n: usize| json!({ "text": n.to_string(), "team": n % 3, "urgent": n % 2 == 0, "lang": (["de", "en"][n % 2]) });
+        let row = |n: usize| json!({ "text": n.to_string(), "team": n % 3, "urgent": n.is_multiple_of(2), "lang": (["de", "en"][n % 2]) });
         let rows = rows(row, 12);
         let inputs = ["text", "urgent", "lang"].map(str::to_owned);
         assert_eq!(other_classes(&rows, &inputs, "team"), ["urgent"]);
