@@ -34,6 +34,9 @@ pub enum TemplateError {
     Render(String),
 }
 
+/// The mark in front of a recipient's name, with which a prompt of Functionary 3 may end.
+const RECIPIENT_MARK: &str = ">>>";
+
 /// The chat template of a model file.
 pub struct ChatTemplate {
     environment: Environment<'static>,
@@ -43,6 +46,10 @@ pub struct ChatTemplate {
     eos: String,
     /// The tags of reasoning that occur in the template.
     tags: Option<Tags>,
+    /// The text in front of an answer to the user, in a family whose answers name their recipient; empty otherwise.
+    recipient: &'static str,
+    /// The two values of `thinking_mode`: with reasoning, and without.
+    thinking_modes: [&'static str; 2],
 }
 
 /// A chat as the text of a prompt, up to where the model continues.
@@ -82,12 +89,25 @@ impl ChatTemplate {
         environment
             .add_template_owned("chat", jinja::as_minijinja(&without_generation(&source)))
             .map_err(|e| TemplateError::Syntax(with_causes(&e)))?;
-        Ok(Self { environment, bos: bos.to_owned(), eos: eos.to_owned(), tags: Tags::from_template(&source) })
+        Ok(Self {
+            environment,
+            bos: bos.to_owned(),
+            eos: eos.to_owned(),
+            tags: Tags::from_template(&source),
+            // Functionary 3 writes each answer and each call of a function behind the name of who gets it.
+            recipient: if source.contains(">>>all") { ">>>all\n" } else { "" },
+            // MiniMax-M3 has the first two, DeepSeek-V4 the others.
+            thinking_modes: if ["'enabled'", "\"enabled\""].iter().any(|word| source.contains(word)) {
+                ["enabled", "disabled"]
+            } else {
+                ["thinking", "chat"]
+            },
+        })
     }
 
     /// Renders the prompt for `messages`, up to where the answer begins.
     ///
-    /// `thinking` is passed to the template as `enable_thinking` and as `thinking`, because families differ in the name. If the
+    /// `thinking` is passed to the template as `enable_thinking`, `thinking` and `thinking_mode`, because families differ in the name. If the
     /// template refuses or drops a system message, it becomes the beginning of the user's first turn. If the last message is of
     /// the assistant, the prompt ends with it, as the beginning of the answer.
     ///
@@ -137,6 +157,12 @@ impl ChatTemplate {
             }
             tags => {
                 text.push_str(&tags.map(|tags| tags.skipping(&text)).unwrap_or_default());
+                text.push_str(
+                    self.recipient
+                        .strip_prefix(RECIPIENT_MARK)
+                        .filter(|_| text.ends_with(RECIPIENT_MARK))
+                        .unwrap_or(self.recipient),
+                );
                 text.push_str(answer_start);
                 Ok(RenderedChat { text, open_tag: "", answer_start: String::new() })
             }
@@ -157,7 +183,11 @@ impl ChatTemplate {
             tools => (), documents => (),
         };
         let values = match thinking {
-            Some(on) => context! { enable_thinking => on, thinking => on, ..base },
+            Some(on) => {
+                let [with, without] = self.thinking_modes;
+                let mode = if on { with } else { without };
+                context! { enable_thinking => on, thinking => on, thinking_mode => mode, ..base }
+            }
             None => base,
         };
         let mut text = BoundedOutput(Vec::new());
@@ -273,6 +303,48 @@ mod tests {
         let answer_start = Message { role: Role::Assistant, content: "label:".into() };
         let text = template.render(&[Message::user("Why?"), answer_start], None).unwrap();
         assert_eq!(text, "<|user|>Why?\n<|assistant|>label:");
+    }
+
+    /// The templates are shortened to what a chat without tools meets.
+    #[test]
+    fn an_answer_begins_where_the_family_writes_it() {
+        let begun = |source: &str| {
+            let answer = Message { role: Role::Assistant, content: "label:".into() };
+            let template = ChatTemplate::new(source, "", "").unwrap();
+            template.render_for_answer(&[Message::user("Why?"), answer], false).unwrap().text
+        };
+        for (source, wanted) in [
+            (
+                "{% set start = 'Here are my reasoning steps:\n' %}{% if false %}{{ '\n[BEGIN FINAL RESPONSE]\n' }}{% endif %}\
+                 {{ '<|begin_assistant|>\n' + start }}",
+                "<|begin_assistant|>\nHere are my reasoning steps:\n\n[BEGIN FINAL RESPONSE]\nlabel:",
+            ),
+            (
+                "{% if false %}<|START_THINKING|><|START_RESPONSE|>{% endif %}<|CHATBOT_TOKEN|>",
+                "<|CHATBOT_TOKEN|><|START_RESPONSE|>label:",
+            ),
+            (
+                "{% if false %}<|START_TEXT|>{% endif %}<|START_THINKING|>{% if not enable_thinking %}<|END_THINKING|>{% endif %}",
+                "<|START_THINKING|><|END_THINKING|><|START_TEXT|>label:",
+            ),
+            (
+                "{% if false %}{{ '<|start|>assistant to=self<|message|>' }}{% endif %}{{ '<|start|>assistant' }}",
+                "<|start|>assistant to=user<|message|>label:",
+            ),
+            ("{% if false %}{{ '>>>all\n' }}{% endif %}assistant:{{ '>>>' }}", "assistant:>>>all\nlabel:"),
+            ("{% if false %}{{ '>>>all\n' }}{% endif %}assistant:", "assistant:>>>all\nlabel:"),
+            (
+                "{{ 'A:' }}{% if thinking_mode == 'enabled' %}{{ '<mm:think>' }}{% elif thinking_mode == 'disabled' %}\
+                 {{ '</mm:think>' }}{% endif %}",
+                "A:</mm:think>label:",
+            ),
+            (
+                "{% set mode = thinking_mode|default('chat') %}A:{% if mode == 'thinking' %}<think>{% else %}</think>{% endif %}",
+                "A:</think>label:",
+            ),
+        ] {
+            assert_eq!(begun(source), wanted, "{source}");
+        }
     }
 
     #[test]

@@ -13,13 +13,14 @@ pub struct Tags {
     after_open: &'static str,
     /// The text that the family writes after `close`.
     after_close: &'static str,
-    /// The end of a prompt without reasoning after which `close` opens the answer. Empty for a family whose answer needs no opening.
-    before_answer: &'static str,
+    /// The ends of a prompt without reasoning after which `close` opens the answer. Empty for a family whose answer needs no
+    /// opening.
+    before_answer: &'static [&'static str],
 }
 
 impl Tags {
     const fn new(open: &'static str, close: &'static str, end: &'static str) -> Self {
-        Self { open, close, end, after_open: "\n", after_close: "\n\n", before_answer: "" }
+        Self { open, close, end, after_open: "\n", after_close: "\n\n", before_answer: &[] }
     }
 
     /// Returns the tags that a chat template contains, of several those that it has most often. None if it contains none that are
@@ -27,8 +28,8 @@ impl Tags {
     #[must_use]
     pub fn from_template(source: &str) -> Option<Self> {
         let mentions = |tags: &Self| match source.matches(tags.close).count() {
-            // Other families of Cohere have the same opening tag and another one behind it.
-            0 if *tags == NORTH => 0,
+            // The families of Cohere have the same opening tag and different ones before the answer.
+            0 if tags.open == NORTH.open => 0,
             closing => source.matches(tags.open).count() + closing,
         };
         // Of equally many, the first in the table: `max_by_key` returns the last.
@@ -56,7 +57,7 @@ impl Tags {
     #[must_use]
     pub fn skipping(&self, prompt: &str) -> String {
         let is_open = trailing_open_tag(prompt) == Some(self.open);
-        let is_before_answer = !self.before_answer.is_empty() && prompt.trim_end().ends_with(self.before_answer);
+        let is_before_answer = self.before_answer.iter().any(|end| prompt.trim_end().ends_with(end));
         match (is_before_answer, is_open) {
             (true, _) => self.close.to_owned(),
             (false, true) => format!("{}{}", self.end, self.after_close),
@@ -72,7 +73,7 @@ const HARMONY: Tags = Tags {
     end: "<|end|><|start|>assistant<|channel|>final<|message|>",
     after_open: "",
     after_close: "",
-    before_answer: "<|start|>assistant",
+    before_answer: &["<|start|>assistant"],
 };
 
 /// The tags of Cohere's mixtures of experts, in which a tag opens the answer (llama.cpp's `common/parsers/cohere2moe.cpp`).
@@ -82,11 +83,45 @@ const NORTH: Tags = Tags {
     end: "<|END_THINKING|><|START_TEXT|>",
     after_open: "",
     after_close: "",
-    before_answer: "<|END_THINKING|>",
+    before_answer: &["<|END_THINKING|>"],
 };
 
+/// The tags of Cohere's Command R7B and Command A Reasoning. The answer is opened also where there was no reasoning (the chat
+/// template of c4ai-command-r7b-12-2024).
+const COMMAND: Tags = Tags {
+    open: "<|START_THINKING|>",
+    close: "<|START_RESPONSE|>",
+    end: "<|END_THINKING|><|START_RESPONSE|>",
+    after_open: "",
+    after_close: "",
+    before_answer: &["<|CHATBOT_TOKEN|>", "<|END_THINKING|>"],
+};
+
+/// The marks of Apriel 1.5 and 1.6. The chat template of 1.6 writes the first one in front of every answer.
+const APRIEL: Tags = Tags {
+    open: "Here are my reasoning steps:",
+    close: "[BEGIN FINAL RESPONSE]",
+    end: "\n[BEGIN FINAL RESPONSE]",
+    after_open: "\n",
+    after_close: "\n",
+    before_answer: &[],
+};
+
+/// The tags of Muse Glimmer, which writes reasoning and answer as messages to two recipients, itself and the user.
+const MUSE: Tags = Tags {
+    open: " to=self<|message|>",
+    close: " to=user<|message|>",
+    end: "<|eom|><|start|>assistant to=user<|message|>",
+    after_open: "",
+    after_close: "",
+    before_answer: &["<|start|>assistant"],
+};
+
+/// The text that Apriel may write behind its answer.
+const ANSWER_END: &str = "[END FINAL RESPONSE]";
+
 /// The tags of all known model families.
-const TAGS: [Tags; 8] = [
+const TAGS: [Tags; 12] = [
     Tags::new("<think>", "</think>", "\n</think>"),
     Tags::new("<thinking>", "</thinking>", "\n</thinking>"),
     Tags::new("<seed:think>", "</seed:think>", "\n</seed:think>"),
@@ -94,12 +129,17 @@ const TAGS: [Tags; 8] = [
     Tags { after_close: "", ..Tags::new("<|channel>thought", "<channel|>", "\n<channel|>") },
     HARMONY,
     NORTH,
+    COMMAND,
+    APRIEL,
+    MUSE,
+    // Hunyuan 3.
+    Tags { after_open: "", after_close: "", ..Tags::new("<think:opensource>", "</think:opensource>", "</think:opensource>") },
     // MiniMax-M3 (llama.cpp's `common/parsers/minimax-m3.cpp`).
     Tags { after_open: "", after_close: "", ..Tags::new("<mm:think>", "</mm:think>", "</mm:think>") },
 ];
 
 /// The special tokens of which the tags consist. Their text is kept in an answer, unlike that of other special tokens.
-pub const TAG_TOKENS: [&str; 19] = [
+pub const TAG_TOKENS: [&str; 24] = [
     "<think>",
     "</think>",
     "<thinking>",
@@ -117,6 +157,11 @@ pub const TAG_TOKENS: [&str; 19] = [
     "<|START_THINKING|>",
     "<|END_THINKING|>",
     "<|START_TEXT|>",
+    "<|START_RESPONSE|>",
+    "[BEGIN FINAL RESPONSE]",
+    "<|eom|>",
+    "<think:opensource>",
+    "</think:opensource>",
     "<mm:think>",
     "</mm:think>",
 ];
@@ -129,24 +174,33 @@ pub const TAG_TOKENS: [&str; 19] = [
 #[must_use]
 pub fn split(text: &str) -> (Option<String>, String) {
     let start = text.trim_start();
+    // Reasoning that this family opens, and does not close. Another one may have the same opening tag.
+    let mut unfinished = None;
     for Tags { open, close, end, .. } in TAGS {
-        let thought = |text: &str| {
-            let before = end.trim_start().strip_suffix(close).unwrap_or("");
-            non_empty(text.strip_suffix(before).unwrap_or(text))
-        };
+        let before = end.trim_start().strip_suffix(close).unwrap_or("");
+        let (open, close) = (open.trim_start(), close.trim_start());
+        let thought = |text: &str| non_empty(text.trim_end().strip_suffix(before).unwrap_or(text));
+        let answer = |text: &str| without_end(text).trim_start().to_owned();
         if let Some(rest) = start.strip_prefix(open) {
-            return match find_close(rest, close).or_else(|| rest.find(close)) {
-                Some(at) => (thought(&rest[..at]), rest[at + close.len()..].trim_start().to_owned()),
-                None => (non_empty(rest), String::new()),
-            };
-        }
-        if let Some(at) = find_close(start, close)
+            match find_close(rest, close).or_else(|| rest.find(close)) {
+                Some(at) => return (thought(&rest[..at]), answer(&rest[at + close.len()..])),
+                None => unfinished = unfinished.or(Some(rest)),
+            }
+        } else if let Some(at) = find_close(start, close)
             && !start[..at].contains(open)
         {
-            return (thought(&start[..at]), start[at + close.len()..].trim_start().to_owned());
+            return (thought(&start[..at]), answer(&start[at + close.len()..]));
         }
     }
-    (None, text.to_owned())
+    match unfinished {
+        Some(rest) => (non_empty(rest), String::new()),
+        None => (None, without_end(text).to_owned()),
+    }
+}
+
+/// Returns an answer without the mark that Apriel writes behind it.
+fn without_end(text: &str) -> &str {
+    text.trim_end().strip_suffix(ANSWER_END).map_or(text, str::trim_end)
 }
 
 /// Returns the position of the first closing tag that closes something. One between quotes, or in the middle of a sentence, is
@@ -179,7 +233,7 @@ fn non_empty(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{HARMONY, NORTH, TAG_TOKENS, TAGS, Tags, split, trailing_open_tag};
+    use super::{APRIEL, COMMAND, HARMONY, MUSE, NORTH, TAG_TOKENS, TAGS, Tags, split, trailing_open_tag};
 
     #[test]
     fn plain_text_is_left_alone() {
@@ -243,6 +297,25 @@ mod tests {
         assert_eq!(split("<|channel>thought\nso\n<channel|>yes"), (Some("so".into()), "yes".into()));
     }
 
+    /// Answers as these families write them.
+    #[test]
+    fn answers_of_families_with_other_marks_are_split() {
+        for (text, why, answer) in [
+            (" to=self<|message|>17*23 = 391.<|eom|><|start|>assistant to=user<|message|>391", Some("17*23 = 391."), "391"),
+            (" to=self<|message|>Blue.<|start|>assistant to=user<|message|>Blue", Some("Blue.<|start|>assistant"), "Blue"),
+            (" to=user<|message|>Hello there.", None, "Hello there."),
+            ("<|START_THINKING|>A plan.<|END_THINKING|><|START_RESPONSE|>yes", Some("A plan."), "yes"),
+            ("<|START_THINKING|>A plan.<|END_THINKING|><|START_TEXT|>yes", Some("A plan."), "yes"),
+            ("<|START_THINKING|>A plan", Some("A plan"), ""),
+            ("Here are my reasoning steps:\n1. x\n[BEGIN FINAL RESPONSE]\nParis.\n[END FINAL RESPONSE]", Some("1. x"), "Paris."),
+            ("Paris.\n[END FINAL RESPONSE]\n", None, "Paris."),
+            ("<think:opensource>so</think:opensource>yes", Some("so"), "yes"),
+            ("<mm:think>A plan.</mm:think>yes", Some("A plan."), "yes"),
+        ] {
+            assert_eq!(split(text), (why.map(str::to_owned), answer.to_owned()), "{text}");
+        }
+    }
+
     #[test]
     fn the_closing_text_ends_the_reasoning_of_every_family() {
         for tags in TAGS {
@@ -257,7 +330,7 @@ mod tests {
             let closed = format!("{}so{}", tags.open, tags.end);
             assert_eq!(split(&format!("{closed}{}yes", tags.closing(&closed))), (Some("so".into()), "yes".into()));
             assert!(
-                TAG_TOKENS.iter().any(|token| tags.open.contains(token))
+                (tags == APRIEL || TAG_TOKENS.iter().any(|token| tags.open.contains(token)))
                     && TAG_TOKENS.iter().any(|token| tags.close.contains(token))
             );
         }
@@ -276,6 +349,11 @@ mod tests {
         assert_eq!(HARMONY.skipping("<|start|>assistant"), "<|channel|>final<|message|>");
         assert_eq!(NORTH.skipping("<|CHATBOT_TOKEN|><|START_THINKING|>"), "<|END_THINKING|><|START_TEXT|>");
         assert_eq!(NORTH.skipping("<|CHATBOT_TOKEN|><|START_THINKING|><|END_THINKING|>"), "<|START_TEXT|>");
+        assert_eq!(COMMAND.skipping("<|CHATBOT_TOKEN|>"), "<|START_RESPONSE|>");
+        assert_eq!(COMMAND.skipping("<|CHATBOT_TOKEN|><|START_THINKING|><|END_THINKING|>"), "<|START_RESPONSE|>");
+        assert_eq!(APRIEL.skipping("<|begin_assistant|>\nHere are my reasoning steps:\n"), "\n[BEGIN FINAL RESPONSE]\n");
+        assert_eq!(MUSE.skipping("<|start|>assistant"), " to=user<|message|>");
+        assert_eq!(MUSE.opening("<|start|>assistant"), " to=self<|message|>");
     }
 
     #[test]
@@ -283,6 +361,8 @@ mod tests {
         let source = "{# not <thinking> #}{{ '<think>' }}{{ '</think>' }}";
         assert_eq!(Tags::from_template(source), Some(TAGS[0]));
         assert_eq!(Tags::from_template("{{ '[THINK]' }}{{ '[/THINK]' }}{# <think> #}").map(|tags| tags.open), Some("[THINK]"));
-        assert_eq!(Tags::from_template("{{ '<|START_THINKING|>' }}{{ '<|START_RESPONSE|>' }}"), None);
+        assert_eq!(Tags::from_template("{{ '<|START_THINKING|>' }}{{ '<|START_RESPONSE|>' }}"), Some(COMMAND));
+        assert_eq!(Tags::from_template("{{ '<|START_THINKING|>' }}{{ '<|START_TEXT|>' }}"), Some(NORTH));
+        assert_eq!(Tags::from_template("{{ '<|START_THINKING|>' }}"), None);
     }
 }

@@ -6,9 +6,22 @@ use super::fields;
 use crate::data::Example;
 
 /// Usual names of the field with the answers, the likeliest first.
-const ANSWER_NAMES: [&str; 27] = [
+const ANSWER_NAMES: [&str; 29] = [
     "label",
     "labels",
+    "gold_label",
+    "expected_output",
+    "expectedoutput",
+    "expected_answer",
+    "correct_answer",
+    "ground_truth",
+    "answer",
+    "answers",
+    "output",
+    "target",
+    "expected",
+    "ideal",
+    "completion",
     "category",
     "class",
     "topic",
@@ -18,22 +31,11 @@ const ANSWER_NAMES: [&str; 27] = [
     "department",
     "priority",
     "sentiment",
-    "answer",
-    "answers",
-    "output",
-    "target",
-    "expected",
-    "completion",
+    "gold",
+    "reference",
     "response",
     "summary",
     "translation",
-    "ideal",
-    "expected_output",
-    "expected_answer",
-    "correct_answer",
-    "ground_truth",
-    "gold",
-    "reference",
 ];
 
 /// Names of fields with few different values that describe a row rather than answer it.
@@ -61,14 +63,22 @@ const DESCRIBING: [&str; 17] = [
 /// are read. None if all fields are read.
 pub(super) fn find(rows: &[Example], names: &[&String], inputs: &[String]) -> Option<(String, Option<&'static str>)> {
     let names: Vec<&String> = names.iter().copied().filter(|name| !inputs.contains(name)).collect();
-    if let Some(usual) = ANSWER_NAMES.iter().find_map(|usual| names.iter().find(|name| name.eq_ignore_ascii_case(usual))) {
-        return Some(((*usual).clone(), None));
+    let named = |usual: &str| names.iter().find(|name| name.eq_ignore_ascii_case(usual));
+    // Where a model follows an instruction, the category says of which kind that is.
+    if let (Some(_), Some(response)) = (named("instruction"), named("response")) {
+        return Some(((*response).clone(), None));
+    }
+    let mut usual = ANSWER_NAMES.iter().filter_map(|usual| named(usual)).peekable();
+    let first = usual.peek().copied();
+    if let Some(found) = usual.find(|name| !fields::is_constant(rows, name)).or(first) {
+        return Some(((*found).clone(), None));
     }
     // A field that few rows have is rather a remark than the answer.
     let in_most = |name: &str| rows.iter().filter(|row| row.fields.contains_key(name)).count() * 2 > rows.len();
     let is_copied = |name: &str| names.iter().any(|other| *other != name && is_within(rows, name, other));
     let may_be = |name: &&&String| in_most(name) && (!fields::numbers_rows(rows, name) || is_copied(name));
-    let last = names.iter().rfind(may_be).or(names.last())?;
+    let varies = |name: &&&String| may_be(name) && !fields::is_constant(rows, name);
+    let last = names.iter().rfind(varies).or_else(|| names.iter().rfind(may_be)).or(names.last())?;
     let mut classes = names.iter().filter(|name| in_most(name) && has_classes(rows, name));
     if let (Some(only), None) = (classes.next(), classes.next())
         && !DESCRIBING.contains(&only.to_lowercase().as_str())
@@ -173,7 +183,7 @@ mod tests {
 
     #[test]
     fn fields_with_few_values_may_be_answers_too() {
-        let row = |n: usize| json!({ "text": n.to_string(), "team": n % 3, "urgent": n % 2 == 0, "lang": (["de", "en"][n % 2]) });
+        let row = |n: usize| json!({ "text": n.to_string(), "team": n % 3, "urgent": n.is_multiple_of(2), "lang": (["de", "en"][n % 2]) });
         let rows = rows(row, 12);
         let inputs = ["text", "urgent", "lang"].map(str::to_owned);
         assert_eq!(other_classes(&rows, &inputs, "team"), ["urgent"]);

@@ -120,6 +120,18 @@ pub fn numbers_rows(rows: &[Example], field: &str) -> bool {
     (is_id && is_unique) || follow || (NUMBERING[12..].contains(&name.as_str()))
 }
 
+/// Whether a value says nothing: blank text, or an empty list or object.
+fn says_nothing(value: &str) -> bool {
+    matches!(value.trim(), "" | "[]" | "{}")
+}
+
+/// Whether a field says the same in all rows, or nothing in any.
+pub(super) fn is_constant(rows: &[Example], field: &str) -> bool {
+    let value = |row: &Example| row.input(field).filter(|value| !says_nothing(value));
+    let values: BTreeSet<Option<String>> = rows.iter().map(value).collect();
+    values.len() < 2
+}
+
 /// Returns why a field should not be read. None if nothing speaks against it.
 fn reason(rows: &[Example], field: &str, answer: &str) -> Option<Reason> {
     let name = field.to_lowercase().replace([' ', '-'], "_");
@@ -131,7 +143,7 @@ fn reason(rows: &[Example], field: &str, answer: &str) -> Option<Reason> {
     {
         return Some(Reason::Name);
     }
-    let mut values = rows.iter().filter_map(|row| row.input(field)).filter(|value| !value.trim().is_empty()).peekable();
+    let mut values = rows.iter().filter_map(|row| row.input(field)).filter(|value| !says_nothing(value)).peekable();
     if values.peek().is_none() {
         return Some(Reason::Empty);
     }

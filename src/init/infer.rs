@@ -197,7 +197,7 @@ mod tests {
                 .map(|task| (task.outputs().cloned().collect::<Vec<_>>().join(" "), task.inputs.join(" "), task.metric.kind))
         };
         let found = |outputs: &str, inputs: &str, kind| Ok((outputs.to_owned(), inputs.to_owned(), kind));
-        let flags = |n: usize| json!({ "spam": n % 2 == 0, "text": format!("text {n}"), "rude": n % 3 == 0 });
+        let flags = |n: usize| json!({ "spam": n.is_multiple_of(2), "text": format!("text {n}"), "rude": n.is_multiple_of(3) });
         assert_eq!(inferred(flags, &[]), found("spam rude", "text", "json"));
         assert_eq!(inferred(flags, &["rude"]), found("rude", "spam text", "label"));
         assert_eq!(inferred(flags, &["rude", "spam"]), found("rude spam", "text", "json"));

@@ -36,7 +36,7 @@ impl SuitableMetric {
 }
 
 /// Names of fields whose lists hold several right answers to one question.
-const ALTERNATIVES: [&str; 5] = ["answer", "answers", "aliases", "references", "target"];
+const ALTERNATIVES: [&str; 6] = ["answer", "answers", "aliases", "ideal", "references", "target"];
 
 /// Returns a metric that suits the values of the field `output`. `inputs` are the fields that the program reads.
 pub(super) fn suitable_metric(rows: &[Example], inputs: &[String], output: &str) -> SuitableMetric {

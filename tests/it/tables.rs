@@ -34,7 +34,7 @@ const LAST: &str = "is taken for the answer: it is the last field";
 
 const ONLY: &str = "is taken for the answer: it is the only field with few different values";
 
-const TABLES: [Made; 36] = [
+const TABLES: [Made; 44] = [
     made("reviews.csv", SMALL_SET, (&["review"], &["sentiment"]), &[]),
     made("news_codes.jsonl", SMALL_SET, (&["text"], &["label"]), &["`label` are few small numbers: if they stand for names"]),
     made("topic_codes.jsonl", ("set", "it is a list"), (&["headline"], &["topics"]), &["`topics` are few small numbers"]),
@@ -124,6 +124,34 @@ const TABLES: [Made; 36] = [
         (&["question"], &["expected"]),
         &["Its rows are tests of promptfoo"],
     ),
+    made("instructions.jsonl", ("f1", "it is free text"), (&["instruction", "context", "category"], &["response"]), &[]),
+    made(
+        "quiz_show.jsonl",
+        ("exact", "it is one word"),
+        (&["category", "air_date", "question", "value", "round", "show_number"], &["answer"]),
+        &[],
+    ),
+    made(
+        "grounded_answers.jsonl",
+        ("f1", "it is free text"),
+        (&["user_input", "retrieved_contexts", "response"], &["reference"]),
+        &[],
+    ),
+    made(
+        "eval_samples.jsonl",
+        ("f1", "of which one is enough"),
+        (&["message"], &["ideal"]),
+        &["Its rows are samples of `evals`: what `input` asks became `message`, and their system message the instruction"],
+    ),
+    made("viewer_rows.jsonl", SMALL_SET, (&["text"], &["label"]), &["All fields of its rows stand in `row`"]),
+    made("gold_labels.jsonl", SMALL_SET, (&["sentence1", "sentence2", "split"], &["gold_label"]), &[]),
+    made("traces.jsonl", SMALL_SET, (&["input"], &["expectedOutput"]), &["`tags` is not read: it is empty in all rows"]),
+    made(
+        "no_names.csv",
+        SMALL_SET,
+        (&["The tram of Bern was great"], &["good"]),
+        &["`good` is the name of a field and a value of it: if the first line is a row, write the names of the fields above it."],
+    ),
     made("urgency.csv", SMALL_SET, (&["subject", "body"], &["urgency"]), &[ONLY]),
 ];
 
@@ -188,6 +216,7 @@ fn tables_that_no_comparison_suits_are_refused_with_what_to_do() {
     for (file, says) in [
         ("functions.jsonl", &["`test_list` holds tests of Python code", "--template code", "field = \"test_list\""][..]),
         ("unlabelled.jsonl", &["the same `label` (\"-1\")", "stands for a missing one"]),
+        ("retriever.jsonl", &["train a retriever (`pos`, `neg`)", "The metric `retrieval` judges"]),
         ("token_tags.jsonl", &["`ner_tags` has one item for each of `tokens`", "list of objects"]),
     ] {
         let told = gepard(&["init", file, "--data", &table(file)], folder.path());
@@ -197,4 +226,6 @@ fn tables_that_no_comparison_suits_are_refused_with_what_to_do() {
         }
         assert!(!folder.path().join(file).exists());
     }
+    let joined = both(&gepard(&["init", "joined", "--data", &table("joined.csv")], folder.path()));
+    assert!(joined.contains("joined.csv:8: the row repeats the names of the fields"), "{joined}");
 }

@@ -1,11 +1,11 @@
 //! Finds the form of rows and converts them.
 
 use super::converted::Converted;
-use super::{annotation, chat, code, preference, promptfoo, squad, tokens};
+use super::{annotation, chat, code, evals, passages, preference, promptfoo, squad, tokens};
 use crate::data::Example;
 
-/// Converts rows that have a form of another program: chats, preferences, promptfoo's tests, SQuAD's spans, and exports of Label
-/// Studio and doccano.
+/// Converts rows that have a form of another program: chats, preferences, promptfoo's tests, samples of OpenAI's
+/// `evals`, SQuAD's spans, and exports of Label Studio and doccano.
 /// None if they have none.
 ///
 /// # Errors
@@ -15,6 +15,8 @@ pub fn convert(rows: &[Example]) -> Result<Option<Converted>, String> {
         preference::convert,
         chat::convert,
         promptfoo::convert,
+        evals::convert,
+        passages::refuse,
         squad::convert,
         code::refuse,
         tokens::refuse,
