@@ -39,6 +39,16 @@ def evaluate(
     interrupt: Interrupt,
     on_event: Optional[Callable[[str], None]] = None,
 ) -> str: ...
+def predict(
+    subject: str,
+    input: str,
+    output: Optional[str],
+    candidate: Optional[int],
+    max_prompt_tokens: Optional[int],
+    settings: list[str],
+    interrupt: Interrupt,
+    on_event: Optional[Callable[[str], None]] = None,
+) -> str: ...
 def optimize_own(
     task: str,
     folder: str,

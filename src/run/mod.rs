@@ -36,7 +36,7 @@ pub use eval::{EvalRequest, EvalResult, evaluate};
 pub use finding::Finding;
 pub use metric::metric;
 pub use optimize::{OwnParts, optimize, optimize_own, optimize_own_parts};
-pub use predict::{PredictRequest, PredictResult, predict};
+pub use predict::{PredictRequest, PredictResult, default_output, predict};
 pub use program::program;
 pub use repeatability::{REPEATED, Repeatability};
 pub use task::files;
