@@ -25,6 +25,7 @@ mod program;
 mod remote;
 mod repeatability;
 mod resident;
+mod sub_wave;
 mod task;
 mod test_evaluation;
 mod try_input;

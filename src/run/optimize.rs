@@ -10,6 +10,7 @@ use super::long_rows;
 use super::outcome::{self, TestScores, Tested};
 use super::plan_findings;
 use super::resident;
+use super::sub_wave::sub_wave;
 use super::task::Task;
 use super::test_evaluation::Tester;
 use crate::config::{ModelSource, Plan};
@@ -17,6 +18,7 @@ use crate::data::split::Splits;
 use crate::data::{Example, ExampleIndex};
 use crate::engine::Engine;
 use crate::error::RunError;
+use crate::evaluate::evaluator::Evaluator;
 use crate::evaluate::failures::MetricFailures;
 use crate::event::{Event, Lifecycle, StopReason};
 use crate::hooks::Hooks;
@@ -120,22 +122,24 @@ pub(super) fn optimize_task(
     finding::tell(&plan_findings::of_plan(task.plan), hooks);
     // Checked before the models are loaded, which takes time. `Journal::open` checks it again.
     check_usable(folder)?;
+    let recorded = journal::recorded_fingerprint(folder);
+    let sub_wave = sub_wave(task.plan, &recorded);
     let Opened { mut engine, memory } = match engine {
         Some(engine) => {
             check_context(task.plan, &*engine)?;
             Opened { engine, memory: None }
         }
-        None => task.open_engine(&journal::recorded_fingerprint(folder), hooks)?,
+        None => task.open_engine(&recorded, hooks)?,
     };
     let rows: Vec<&Example> = splits.train.iter().chain(&splits.val).chain(&splits.test).collect();
     finding::tell(&long_rows::find(task.plan, task.program(), &rows, &*engine), hooks);
-    let mut journal = Journal::open(folder, &fingerprint(task, &splits, &*engine))?;
+    let mut journal = Journal::open(folder, &fingerprint(task, &splits, &*engine, sub_wave))?;
     let plan =
         toml::to_string(task.plan).map_err(|error| RunError::Plan(format!("the plan cannot be written as TOML: {error}")))?;
     write_bytes(&folder.join(PLAN), plan.as_bytes())?;
 
-    let search = search(task, &splits, &mut *engine, &mut journal, hooks)?;
-    let test = test(task, &splits, &search.pool, &mut *engine, &mut journal, hooks)?;
+    let search = search(task, &splits, task.evaluator(&mut *engine, sub_wave), &mut journal, hooks)?;
+    let test = test(task, &splits, &search.pool, task.evaluator(&mut *engine, sub_wave), &mut journal, hooks)?;
     let mut summary = summarize(task, &splits, &search, test.as_ref());
     summary.memory = memory.map(|(plan, _)| MemorySummary { planned: plan.ram(), peak: resident::peak() });
     if task.plan.models.iter().any(|model| matches!(model.source, ModelSource::Openai(_))) {
@@ -177,7 +181,7 @@ struct Search {
 fn search(
     task: &Task<'_>,
     splits: &Splits,
-    engine: &mut dyn Engine,
+    evaluator: Evaluator<'_>,
     journal: &mut Journal,
     hooks: &mut Hooks<'_>,
 ) -> Result<Search, RunError> {
@@ -185,7 +189,7 @@ fn search(
     let mut state = RunState::default();
     let mut optimizer = optimize::new_optimizer(plan.optimizer, plan, task.seed_candidate(), task.reflectors());
     let tallied = hooks.preceded_by(|event| state.apply(event));
-    let mut session = Session::new(task.evaluator(engine), splits, plan, journal, tallied);
+    let mut session = Session::new(evaluator, splits, plan, journal, tallied);
     let searched = optimizer.run(&mut session);
     let (spent, elapsed, unaffordable_rollouts) = (session.spent(), session.elapsed(), session.unaffordable_rollouts());
     drop(session);
@@ -206,20 +210,15 @@ fn test(
     task: &Task<'_>,
     splits: &Splits,
     pool: &Pool,
-    engine: &mut dyn Engine,
+    evaluator: Evaluator<'_>,
     journal: &mut Journal,
     hooks: &mut Hooks<'_>,
 ) -> Result<Option<TestScores>, RunError> {
     if splits.test.is_empty() {
         return Ok(None);
     }
-    let mut tester = Tester {
-        evaluator: task.evaluator(engine),
-        seed: task.plan.optimize.seed,
-        examples: &splits.test,
-        journal,
-        failures: MetricFailures::default(),
-    };
+    let mut tester =
+        Tester { evaluator, seed: task.plan.optimize.seed, examples: &splits.test, journal, failures: MetricFailures::default() };
     let seed_candidate: Candidate = task.seed_candidate();
     let seed = tester.test(0, &seed_candidate, hooks)?;
     let best = match pool.best() {
