@@ -18,7 +18,6 @@ use crate::data::split::Splits;
 use crate::data::{Example, ExampleIndex};
 use crate::engine::Engine;
 use crate::error::RunError;
-use crate::evaluate::evaluator::Evaluator;
 use crate::evaluate::failures::MetricFailures;
 use crate::event::{Event, Lifecycle, StopReason};
 use crate::hooks::Hooks;
@@ -138,8 +137,8 @@ pub(super) fn optimize_task(
         toml::to_string(task.plan).map_err(|error| RunError::Plan(format!("the plan cannot be written as TOML: {error}")))?;
     write_bytes(&folder.join(PLAN), plan.as_bytes())?;
 
-    let search = search(task, &splits, task.evaluator(&mut *engine, sub_wave), &mut journal, hooks)?;
-    let test = test(task, &splits, &search.pool, task.evaluator(&mut *engine, sub_wave), &mut journal, hooks)?;
+    let search = search(task, &splits, (&mut *engine, sub_wave), &mut journal, hooks)?;
+    let test = test(task, &splits, &search.pool, (&mut *engine, sub_wave), &mut journal, hooks)?;
     let mut summary = summarize(task, &splits, &search, test.as_ref());
     summary.memory = memory.map(|(plan, _)| MemorySummary { planned: plan.ram(), peak: resident::peak() });
     if task.plan.models.iter().any(|model| matches!(model.source, ModelSource::Openai(_))) {
@@ -177,11 +176,12 @@ struct Search {
     unaffordable_rollouts: Option<u64>,
 }
 
-/// Runs the plan's optimizer, and removes the file with which the user may have stopped it.
+/// Runs the plan's optimizer on an engine, in sub-waves of at most `sub_wave` rollouts, and removes the file with which the user may
+/// have stopped it.
 fn search(
     task: &Task<'_>,
     splits: &Splits,
-    evaluator: Evaluator<'_>,
+    (engine, sub_wave): (&mut dyn Engine, usize),
     journal: &mut Journal,
     hooks: &mut Hooks<'_>,
 ) -> Result<Search, RunError> {
@@ -189,7 +189,7 @@ fn search(
     let mut state = RunState::default();
     let mut optimizer = optimize::new_optimizer(plan.optimizer, plan, task.seed_candidate(), task.reflectors());
     let tallied = hooks.preceded_by(|event| state.apply(event));
-    let mut session = Session::new(evaluator, splits, plan, journal, tallied);
+    let mut session = Session::new(task.evaluator(engine, sub_wave), splits, plan, journal, tallied);
     let searched = optimizer.run(&mut session);
     let (spent, elapsed, unaffordable_rollouts) = (session.spent(), session.elapsed(), session.unaffordable_rollouts());
     drop(session);
@@ -205,20 +205,26 @@ fn search(
     Ok(Search { pool, spent, state, elapsed, unaffordable_rollouts })
 }
 
-/// Scores the seed and the best candidate on the test examples. None if the task has none.
+/// Scores the seed and the best candidate on the test examples, in sub-waves of at most `sub_wave` rollouts. None if the task has
+/// none.
 fn test(
     task: &Task<'_>,
     splits: &Splits,
     pool: &Pool,
-    evaluator: Evaluator<'_>,
+    (engine, sub_wave): (&mut dyn Engine, usize),
     journal: &mut Journal,
     hooks: &mut Hooks<'_>,
 ) -> Result<Option<TestScores>, RunError> {
     if splits.test.is_empty() {
         return Ok(None);
     }
-    let mut tester =
-        Tester { evaluator, seed: task.plan.optimize.seed, examples: &splits.test, journal, failures: MetricFailures::default() };
+    let mut tester = Tester {
+        evaluator: task.evaluator(engine, sub_wave),
+        seed: task.plan.optimize.seed,
+        examples: &splits.test,
+        journal,
+        failures: MetricFailures::default(),
+    };
     let seed_candidate: Candidate = task.seed_candidate();
     let seed = tester.test(0, &seed_candidate, hooks)?;
     let best = match pool.best() {

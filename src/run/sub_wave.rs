@@ -27,5 +27,20 @@ pub(super) fn sub_wave(plan: &Plan, recorded: &BTreeMap<String, String>) -> usiz
         ModelSource::Openai(servers) => servers.urls.len().saturating_mul(servers.concurrency.unwrap_or(PLACES)),
         ModelSource::Llama { .. } | ModelSource::Scripted { .. } => 0,
     });
-    places.max().unwrap_or(0).saturating_mul(ROUNDS).clamp(SUB_WAVE, MOST)
+    of_places(places.max().unwrap_or(0))
+}
+
+/// Returns the most rollouts of a sub-wave for servers that answer `places` requests at the same time.
+fn of_places(places: usize) -> usize {
+    places.saturating_mul(ROUNDS).clamp(SUB_WAVE, MOST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sub_wave_grows_with_the_places_of_servers_within_bounds() {
+        assert_eq!([0, 4, 5, 16, 512, 513, usize::MAX].map(of_places), [32, 32, 40, 128, 4096, 4096, 4096]);
+    }
 }
