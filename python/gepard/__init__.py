@@ -1,6 +1,6 @@
 """gepard: GEPA on the device. Better prompts for small local models, in process and offline.
 
-`optimize` and `evaluate` run a task file. `LM` is a model for DSPy; `gepard.dspy.GEPA` optimizes programs of DSPy, and
+`optimize` and `evaluate` run a task file, and `predict` answers new rows. `LM` is a model for DSPy; `gepard.dspy.GEPA` optimizes programs of DSPy, and
 `gepard.gepa.optimize` any program with an adapter of the package `gepa`. These three need their packages installed.
 """
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from .errors import ConfigError, DataError, Error, Interrupted, MetricError, ModelError, RunDirectoryError
 from .events import Event
 from .launcher import name_launcher as _name_launcher
-from .run import evaluate, optimize
-from .summary import Evaluation, Row, Summary
+from .run import evaluate, optimize, predict
+from .summary import Evaluation, Predictions, Row, Summary
 
 if TYPE_CHECKING:
     from .lm import LM as LM
@@ -29,11 +29,13 @@ __all__ = [
     "Interrupted",
     "MetricError",
     "ModelError",
+    "Predictions",
     "Row",
     "RunDirectoryError",
     "Summary",
     "evaluate",
     "optimize",
+    "predict",
 ]
 
 

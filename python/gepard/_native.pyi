@@ -14,6 +14,7 @@ class Model:
 
     def __init__(self, task: str, window: float) -> None: ...
     def generate(self, request: str) -> str: ...
+    def score(self, request: str) -> str: ...
     def count_tokens(self, text: str) -> int: ...
     @property
     def context_length(self) -> int: ...
@@ -36,6 +37,16 @@ def evaluate(
     candidate: str,
     split: str,
     limit: Optional[int],
+    interrupt: Interrupt,
+    on_event: Optional[Callable[[str], None]] = None,
+) -> str: ...
+def predict(
+    subject: str,
+    input: str,
+    output: Optional[str],
+    candidate: Optional[int],
+    max_prompt_tokens: Optional[int],
+    settings: list[str],
     interrupt: Interrupt,
     on_event: Optional[Callable[[str], None]] = None,
 ) -> str: ...

@@ -1,4 +1,4 @@
-"""Runs of a task file: `optimize` and `evaluate`."""
+"""Runs of a task file: `optimize`, `evaluate` and `predict`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Optional, Union
 
 from . import _native
 from .events import OnEvent, reader
-from .summary import Evaluation, Row, Summary
+from .summary import Evaluation, Predictions, Row, Summary
 
 PathLike = Union[str, "os.PathLike[str]"]
 
@@ -62,6 +62,38 @@ def evaluate(
     scores = json.loads(answer)
     rows = [Row(**row) for row in scores["rows"]]
     return Evaluation(scores["score"], scores["objectives"], scores["seconds"], rows)
+
+
+def predict(
+    subject: PathLike,
+    input: PathLike,
+    output: Optional[PathLike] = None,
+    *,
+    candidate: Optional[int] = None,
+    max_prompt_tokens: Optional[int] = None,
+    settings: Optional[Mapping[str, Any]] = None,
+    on_event: Optional[OnEvent] = None,
+) -> Predictions:
+    """Answers every row of the file `input`, and writes the rows with the program's outputs into `output`.
+
+    `subject` is the directory of a finished run, or a task file, whose seed is used. Of a run, the best candidate answers, or
+    the one with the pool index `candidate`, or the best with at most `max_prompt_tokens` prompt tokens. The files are JSONL,
+    CSV or TSV by their endings; `output` is `NAME.predicted.jsonl` (`.csv`, `.tsv`) beside the input if it is not given, and
+    must not exist. A row that fails has its reason in an added column, and is counted in the result. After Ctrl-C or a kill,
+    the same call goes on. Raises `gepard.Error`.
+    """
+    answer = _native.predict(
+        os.fspath(subject),
+        os.fspath(input),
+        None if output is None else os.fspath(output),
+        candidate,
+        max_prompt_tokens,
+        in_toml(settings or {}),
+        _native.Interrupt(),
+        reader(on_event),
+    )
+    written = json.loads(answer)
+    return Predictions(Path(written["output"]), tokens=written["tokens"], **written["result"])
 
 
 def in_toml(settings: Mapping[str, Any]) -> list[str]:

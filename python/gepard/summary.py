@@ -1,4 +1,4 @@
-"""The results of runs and evaluations."""
+"""The results of runs, evaluations and predictions."""
 
 from __future__ import annotations
 
@@ -111,3 +111,23 @@ class Evaluation:
     #: The seconds that the rollouts took.
     seconds: float
     rows: list[Row]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The answers to the rows of a file."""
+
+    #: The file with the rows, the program's outputs and the errors.
+    output: Path
+    #: The number of rows.
+    rows: int
+    #: The number of rows that an earlier call had answered, which was stopped.
+    known: int
+    #: The number of rows that have an error.
+    failed: int
+    #: The name of the column with the errors.
+    error_column: str
+    #: The seconds that the rows took, those of earlier calls included.
+    seconds: float
+    #: The tokens of all rows: `prefilled`, `unique`, `reused` and `decoded`.
+    tokens: dict[str, int]

@@ -8,6 +8,7 @@ mod layout;
 mod listener;
 mod model;
 mod own;
+mod predict;
 mod program;
 mod run;
 
@@ -26,6 +27,8 @@ mod _native {
     use super::model::Model;
     #[pymodule_export]
     use super::own::optimize_own;
+    #[pymodule_export]
+    use super::predict::predict;
     #[pymodule_export]
     use super::run::{build_features, evaluate, optimize};
 }

@@ -1,6 +1,7 @@
 //! A model that is asked from many threads of Python: a thread owns the engine, and calls that come together are one wave.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -8,11 +9,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use gepard::config;
-use gepard::engine::{Completion, Engine, ModelId, Request};
+use gepard::engine::{Completion, Engine, EngineError, ModelId, Request, ScoreAnswer, ScoreRequest};
 use gepard::error::RunError;
 use gepard::run;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use serde::Serialize;
 use serde_json::json;
 
 use crate::errors::{exception, from_run_error};
@@ -27,6 +29,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// What a thread of Python asks of the engine's thread. The answer comes through the sender; an error is its message.
 enum Call {
     Generate(Box<Request>, Sender<Result<Completion, String>>),
+    Score(Box<ScoreRequest>, Sender<Result<ScoreAnswer, String>>),
     Count(String, Sender<Result<usize, String>>),
 }
 
@@ -72,6 +75,15 @@ impl Model {
     fn generate(&self, py: Python<'_>, request: &str) -> PyResult<String> {
         let request = serde_json::from_str(request).map_err(|error| PyValueError::new_err(error.to_string()))?;
         self.ask(py, |answer| Call::Generate(Box::new(request), answer)).map(|completion| json!(completion).to_string())
+    }
+
+    /// Scores the continuations of a chat, both in JSON.
+    ///
+    /// # Errors
+    /// As [`Self::generate`].
+    fn score(&self, py: Python<'_>, request: &str) -> PyResult<String> {
+        let request = serde_json::from_str(request).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        self.ask(py, |answer| Call::Score(Box::new(request), answer)).map(|scores| json!(scores).to_string())
     }
 
     /// Returns the number of tokens of a text.
@@ -153,27 +165,36 @@ fn collect(first: Call, calls: &Receiver<Call>, window: Duration) -> Vec<Call> {
 /// # Errors
 /// If the engine failed, which every call was told.
 fn answer(engine: &mut dyn Engine, wave: Vec<Call>) -> Result<(), ()> {
-    let (mut requests, mut askers) = (Vec::new(), Vec::new());
+    let (mut asked, mut scored) = (Vec::new(), Vec::new());
     for call in wave {
         match call {
-            Call::Generate(request, asker) => {
-                requests.push(*request);
-                askers.push(asker);
-            }
+            Call::Generate(request, asker) => asked.push((*request, asker)),
+            Call::Score(request, asker) => scored.push((*request, asker)),
             // Whoever does not wait for an answer any more does not get it.
             Call::Count(text, asker) => drop(asker.send(Ok(engine.count_tokens(ModelId(0), &text)))),
         }
     }
-    if requests.is_empty() {
+    let generated = answer_all(asked, |requests| engine.generate(requests, &mut |_| ControlFlow::Continue(())));
+    generated.and(answer_all(scored, |requests| engine.score(requests, &mut |_| ControlFlow::Continue(()))))
+}
+
+/// Answers requests of one kind with one call of the engine, if there are any.
+///
+/// # Errors
+/// If the engine failed, which every asker was told.
+fn answer_all<Q: Serialize, A>(
+    mut asked: Vec<(Q, Sender<Result<A, String>>)>,
+    engine: impl FnOnce(&[Q]) -> Result<Vec<A>, EngineError>,
+) -> Result<(), ()> {
+    if asked.is_empty() {
         return Ok(());
     }
     // A greedy answer depends on its request alone. Drawn answers depend on the order, which their seeds fix as far as can be.
-    let mut order: Vec<usize> = (0..requests.len()).collect();
-    order.sort_by_key(|&index| json!(requests[index]).to_string());
-    let sorted: Vec<Request> = order.iter().map(|&index| requests[index].clone()).collect();
-    match engine.generate(&sorted, &mut |_| std::ops::ControlFlow::Continue(())) {
-        Ok(completions) => {
-            order.iter().zip(completions).for_each(|(&index, completion)| drop(askers[index].send(Ok(completion))));
+    asked.sort_by_cached_key(|(request, _)| json!(request).to_string());
+    let (requests, askers): (Vec<Q>, Vec<_>) = asked.into_iter().unzip();
+    match engine(&requests) {
+        Ok(answers) => {
+            askers.iter().zip(answers).for_each(|(asker, answer)| drop(asker.send(Ok(answer))));
             Ok(())
         }
         Err(error) => {

@@ -1,22 +1,26 @@
 //! A search for a better candidate of a program of Python.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use gepard::config;
 use gepard::error::RunError;
-use gepard::program::Program;
+use gepard::program::{Module, Program};
+use gepard::report::best::{BestModule, PoolFileEntry};
 use gepard::run::{self, OwnParts};
+use gepard::run_directory::RunDirectoryError;
+use gepard::run_directory::files::POOL;
 use pyo3::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::engine::PythonEngine;
 use crate::errors::{from_run_error, outcome};
 use crate::interrupt::{Interrupt, watched};
 use crate::listener::hooks;
-use crate::program::{PythonProgram, StepMetric};
+use crate::program::{PythonProgram, StepMetric, shown_texts};
 
 /// Searches for a better candidate of a program of Python. The task file `task` has its modules, data and settings; `program` runs
-/// rollouts, and `reflector` answers the requests to reflectors. Returns the summary as JSON.
+/// rollouts, and `reflector` answers the requests to reflectors. Returns the summary and the texts of all candidates, as JSON.
 ///
 /// # Errors
 /// The exception of the error's class, or the exception of `program`, `reflector` or `on_event`.
@@ -40,7 +44,19 @@ pub fn optimize_own(
     let shared = interrupt.clone_ref(py);
     let result = watched(py, &interrupt, move || {
         let parts = OwnParts { program: Box::new(program), metric: Box::new(StepMetric), engine: Some(Box::new(engine)) };
-        run::optimize_own_parts(&plan, parts, &folder, &mut hooks(&shared, on_event.as_ref()))
+        let summary = run::optimize_own_parts(&plan, parts, &folder, &mut hooks(&shared, on_event.as_ref()))?;
+        let modules: Vec<Module> = plan.program_modules().collect();
+        Ok(json!({ "summary": summary, "texts": texts_of_pool(&modules, &folder)? }).to_string())
     })?;
-    outcome(py, result, interrupt.get()).map(|summary| json!(summary).to_string())
+    outcome(py, result, interrupt.get())
+}
+
+/// Returns the texts of the candidates of a finished run, in the order of the pool.
+fn texts_of_pool(modules: &[Module], folder: &Path) -> Result<Vec<Value>, RunError> {
+    let path = folder.join(POOL);
+    let pool: io::Result<Vec<PoolFileEntry>> =
+        std::fs::read(&path).and_then(|text| serde_json::from_slice(&text).map_err(io::Error::from));
+    let pool = pool.map_err(|cause| RunDirectoryError::Io { doing: "read", path, cause })?;
+    let texts = |entry: &PoolFileEntry| entry.file.modules.iter().map(BestModule::text).collect::<Vec<_>>();
+    Ok(pool.iter().map(|entry| shown_texts(modules, &texts(entry))).collect())
 }

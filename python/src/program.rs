@@ -5,7 +5,7 @@ use gepard::engine::{Completion, EngineError};
 use gepard::metric::{Judgement, Metric, MetricError};
 use gepard::program::call::KnownAnswers;
 use gepard::program::lockstep::Generate;
-use gepard::program::{Job, Program, Rollout, Runnable};
+use gepard::program::{Demonstration, Job, Module, ModuleText, Program, Rollout, Runnable, parse};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use serde_json::{Value, json};
@@ -20,8 +20,8 @@ const JUDGEMENT: &str = "judgement";
 
 /// A program whose rollouts are run by a function of Python, a sub-wave in one call.
 ///
-/// The function is given a JSON list of objects with the `instructions` of the candidate, in the order of the modules, and the
-/// `id` of the example. It returns a JSON list of rollouts in the same order, each with the judgement of the metric as a last step.
+/// The function is given a JSON list of objects with the key of the `candidate`, its `texts` as [`shown_texts`] has them, and the `id`
+/// of the example. It returns a JSON list of rollouts in the same order, each with the judgement of the metric as a last step.
 pub struct PythonProgram {
     /// The modules and the fields that are read.
     pub program: Program,
@@ -49,13 +49,32 @@ impl Runnable for PythonProgram {
     }
 
     fn run(&self, jobs: &[Job<'_>], _: &dyn KnownAnswers, _: &mut Generate<'_>) -> Result<Vec<Rollout>, EngineError> {
-        let instructions = |job: &Job<'_>| job.candidate.0.iter().map(|text| json!(text.instruction)).collect::<Vec<_>>();
-        let asked = jobs.iter().map(|job| json!({ "instructions": instructions(job), "id": job.example.id })).collect();
+        let job = |job: &Job<'_>| {
+            let texts = shown_texts(&self.program.modules, &job.candidate.0);
+            json!({ "candidate": job.candidate.key(), "texts": texts, "id": job.example.id })
+        };
+        let asked = jobs.iter().map(job).collect();
         self.call(&Value::Array(asked), jobs.len()).map_err(|error| {
             self.interrupt.get().fail(error);
             EngineError::Interrupted
         })
     }
+}
+
+/// Returns the texts of modules in their order: for each the `instruction` and the `demonstrations`, which have the `id` of a training
+/// example, `inputs` (pairs of name and value) and `outputs` (values by name). A demonstration whose answer lacks an output is left out.
+pub fn shown_texts(modules: &[Module], texts: &[ModuleText]) -> Value {
+    let shown = |(module, text): (&Module, &ModuleText)| {
+        let demonstrations: Vec<Value> = text.demonstrations.iter().filter_map(|one| demonstration(module, one)).collect();
+        json!({ "instruction": text.instruction, "demonstrations": demonstrations })
+    };
+    modules.iter().zip(texts).map(shown).collect()
+}
+
+fn demonstration(module: &Module, shown: &Demonstration) -> Option<Value> {
+    let outputs = parse::outputs(&module.outputs, &shown.answer);
+    let is_whole = module.outputs.iter().all(|name| outputs.contains_key(name));
+    is_whole.then(|| json!({ "id": shown.id, "inputs": shown.inputs, "outputs": outputs }))
 }
 
 /// The metric of a program of Python. Its judgements come with the rollouts.

@@ -98,8 +98,7 @@ fn read_candidate(reference: &str, plan: &Plan) -> Result<Candidate, RunError> {
     let wrong = |cause: String| RunError::Plan(format!("candidate {}: {cause}", path.display()));
     let text = std::fs::read_to_string(&path)
         .map_err(|cause| wrong(format!("{cause}; give `seed`, a run directory, a best.json, or instructions by module")))?;
-    let file: BestFile = serde_json::from_str(&text).map_err(|cause| wrong(format!("not a valid best.json: {cause}")))?;
-    file.into_candidate(&names).map_err(|name| wrong(format!("it has no prompt for the module `{name}`")))
+    BestFile::read_candidate(&text, &names).map_err(wrong)
 }
 
 /// Returns the candidate of instructions by module.

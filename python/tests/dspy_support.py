@@ -91,3 +91,20 @@ class Fragile(dspy.Module):
         if self.hangs and question == "question 102":
             threading.Event().wait()
         return self.predict(question=question)
+
+
+class Imitator(DummyLM):
+    """Answers `yes` if it is shown a worked example, else `no`. It keeps the chats that it was sent."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.lock = threading.Lock()
+        self.chats: list[list] = []
+
+    def forward(self, prompt: Optional[str] = None, messages: Optional[list] = None, **kwargs: Any) -> Any:
+        with self.lock:
+            chat = messages or []
+            self.chats.append(chat)
+            answer = "yes" if any(message["role"] == "assistant" for message in chat) else "no"
+            self.answers = iter([{"reasoning": "as shown", "answer": answer}])
+            return super().forward(prompt=prompt, messages=messages, **kwargs)

@@ -18,7 +18,9 @@ RULES = [
     {"contains": ["draw"], "texts": ["one", "two", "three", "four"]},
     {"contains": ["long"], "text": "and so", "ended": "length"},
     {"contains": ["too much"], "ended": {"refused": "the prompt exceeds the context"}, "text": ""},
-    {"contains": ["capital"], "text": "Paris"},
+    {"contains": ["capital"], "text": "Paris", "scores": {"Paris": -0.25}},
+    {"contains": ["think"], "text": "<think>It is two.</think>2"},
+    {"contains": ["silent"], "text": ""},
     {"text": "echo"},
 ]
 
@@ -43,11 +45,22 @@ def test_answers_at_random_are_drawn_anew_and_greedy_ones_are_not(lm: gepard.LM)
     assert len(set(lm("draw", n=3))) == 1
 
 
+def test_the_tokens_of_an_answer_have_log_probabilities(lm: gepard.LM) -> None:
+    (answer,) = lm("the capital?", logprobs=True)
+    (token,) = answer["logprobs"]["content"]
+    assert answer["text"] == "Paris" and (token["token"], token["logprob"]) == ("Paris", -0.25)
+    assert bytes(token["bytes"]) == b"Paris" and token["top_logprobs"] == []
+    assert lm("silent", logprobs=True)[0]["logprobs"]["content"] == []
+    assert [one["text"] for one in lm("the capital?", logprobs=True, n=2)] == ["Paris", "Paris"]
+
+
 def test_what_the_engine_cannot_do_is_an_error_of_dspy(lm: gepard.LM) -> None:
     with pytest.raises(Exception, match="exceeds the context"):
         lm("too much")
-    with pytest.raises(Exception, match="log-probabilities"):
-        lm("x", logprobs=True)
+    with pytest.raises(Exception, match="leave top_logprobs out"):
+        lm("x", logprobs=True, top_logprobs=3)
+    with pytest.raises(Exception, match="reasoning before it"):
+        lm("think", logprobs=True)
     with pytest.raises(Exception, match="text only"):
         lm(messages=[{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}]}])
 

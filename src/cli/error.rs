@@ -76,10 +76,10 @@ impl CliError {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) | Self::Usage(_) | Self::File { .. } => 2,
-            Self::Export(ExportError::NoCandidate { .. } | ExportError::AllLonger { .. }) => 2,
             Self::ModelFile(_) | Self::Gguf(_) => 4,
             Self::Output(_) | Self::FailedRows { .. } | Self::FailedInput(_) => 1,
-            Self::Export(_) | Self::Report(_) => 6,
+            Self::Report(_) => 6,
+            Self::Export(error) => error.exit_code(),
             Self::Run(error) => error.exit_code(),
         }
     }

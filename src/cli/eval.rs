@@ -160,9 +160,7 @@ pub(super) fn read_candidate(reference: &str, plan: &Plan) -> Result<Candidate, 
     })?;
     let names: Vec<&str> = plan.modules.iter().map(|module| module.name.as_str()).collect();
     if path.extension().is_some_and(|extension| extension == "json") {
-        let file: BestFile =
-            serde_json::from_str(&text).map_err(|cause| usage_error(format!("not a valid best.json: {cause}")))?;
-        return file.into_candidate(&names).map_err(|name| usage_error(format!("it has no prompt for the module `{name}`")));
+        return BestFile::read_candidate(&text, &names).map_err(usage_error);
     }
     if names.len() != 1 {
         let cause = format!("a text file holds one prompt, the program has {} modules; give a best.json", names.len());

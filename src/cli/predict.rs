@@ -31,7 +31,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliError> {
     let Subject { plan, candidate, recorded } = arguments.subject.read()?;
-    let output = arguments.output.clone().unwrap_or_else(|| default_output(&arguments.input));
+    let output = arguments.output.clone().unwrap_or_else(|| run::default_output(&arguments.input));
     let request = PredictRequest { candidate, recorded, input: arguments.input.clone(), output };
     let mode = Mode::or_default(arguments.progress);
     let interrupted = interrupt_flag(mode == Mode::Bar)?;
@@ -52,26 +52,4 @@ fn print_result(result: &PredictResult, output: &Path, out: &mut dyn Write) -> s
     };
     let pace = result.rows as f64 / seconds.max(f64::MIN_POSITIVE);
     writeln!(out, "{} in {} ({seconds:.1} s, {pace:.2} rows/s){known}", counted(result.rows, "row"), output.display())
-}
-
-/// Returns the output file of a command that names none: `rows.csv` is answered into `rows.predicted.csv`.
-fn default_output(input: &Path) -> PathBuf {
-    let mut name = input.file_stem().unwrap_or_default().to_owned();
-    name.push(".predicted.");
-    name.push(input.extension().unwrap_or("jsonl".as_ref()));
-    input.with_file_name(name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_default_output_stands_beside_the_input() {
-        for (input, output) in
-            [("a/rows.csv", "a/rows.predicted.csv"), ("x.y.tsv", "x.y.predicted.tsv"), ("n", "n.predicted.jsonl")]
-        {
-            assert_eq!(default_output(Path::new(input)), Path::new(output));
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! The trait that every engine implements.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +9,7 @@ use super::completion::Completion;
 use super::error::EngineError;
 use super::request::{ModelId, Request};
 use super::scoring::{ScoreAnswer, ScoreRequest};
+use super::server_changes::ServerChanges;
 
 /// How far a call of [`Engine::generate`] or [`Engine::score`] is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,4 +78,9 @@ pub trait Engine {
     /// Returns what the answers depend on beyond the plan (weights, build, threads, batch sizes), as ordered pairs of name and
     /// value for the fingerprint of a run.
     fn fingerprint(&self) -> Vec<(String, String)>;
+
+    /// Returns where the engine writes what happens to its servers while it answers. None if it has no servers.
+    fn server_changes(&self) -> Option<Arc<ServerChanges>> {
+        None
+    }
 }

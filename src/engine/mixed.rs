@@ -1,12 +1,14 @@
 //! An engine of several engines: each model is run by one of them.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use super::completion::Completion;
 use super::error::EngineError;
 use super::interface::{Engine, EngineProgress};
 use super::request::{ModelId, Request};
 use super::scoring::{ScoreAnswer, ScoreRequest};
+use super::server_changes::ServerChanges;
 
 /// Asks an engine to answer requests.
 type Ask<'a, R, A> = dyn FnMut(&mut dyn Engine, &[R]) -> Result<Vec<A>, EngineError> + 'a;
@@ -141,5 +143,9 @@ impl Engine for Mixed {
 
     fn fingerprint(&self) -> Vec<(String, String)> {
         self.engines.iter().flat_map(|engine| engine.fingerprint()).collect()
+    }
+
+    fn server_changes(&self) -> Option<Arc<ServerChanges>> {
+        self.engines.iter().find_map(|engine| engine.server_changes())
     }
 }

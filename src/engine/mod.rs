@@ -23,6 +23,7 @@ mod request;
 pub mod schema;
 mod scoring;
 pub mod scripted;
+mod server_changes;
 pub mod settings;
 mod token_counting;
 
@@ -35,4 +36,5 @@ pub use interface::{Engine, EngineProgress};
 pub use mixed::Mixed;
 pub use request::{Decoding, Message, ModelId, Request, Role};
 pub use scoring::{ContinuationScore, ScoreAnswer, ScoreRequest, TokenScore};
+pub use server_changes::{ServerChange, ServerChanges};
 pub use token_counting::describe_token_counting;

@@ -56,6 +56,10 @@ pub struct TokenScore {
 pub struct ContinuationScore {
     /// The tokens in their order: all of them, or only the first if the request asks for no more.
     pub tokens: Vec<TokenScore>,
+    /// The bytes of each token, in the same order; together they are those of the continuation. Empty if the engine does not know
+    /// them, as with servers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bytes: Vec<Vec<u8>>,
 }
 
 impl ContinuationScore {

@@ -109,7 +109,10 @@ impl Scripted {
             let is_likeliest = [continuation.trim(), format!("{begun}{continuation}").trim()].contains(&text.trim());
             let unscored = if is_likeliest { 0.0 } else { UNLIKELY.ln() };
             let log_probability = scores.get(continuation).copied().unwrap_or(unscored);
-            ContinuationScore { tokens: vec![TokenScore { log_probability, is_likeliest }] }
+            ContinuationScore {
+                tokens: vec![TokenScore { log_probability, is_likeliest }],
+                bytes: vec![continuation.clone().into_bytes()],
+            }
         };
         Ok(request.continuations.iter().map(score).collect())
     }

@@ -9,7 +9,8 @@ use super::request::RolloutRequest;
 use super::scored::{Cost, Scored, ScoredRollouts, Verdict};
 use crate::data::Example;
 use crate::data::split::Split;
-use crate::engine::{Completion, Engine, EngineError, Request, ScoreAnswer, ScoreRequest, Usage};
+use crate::engine::{Completion, Engine, EngineError, Request, ScoreAnswer, ScoreRequest, ServerChange, ServerChanges, Usage};
+use crate::event::Lifecycle;
 use crate::hash::number;
 use crate::hooks::Hooks;
 use crate::metric::{self, Judgement, Metric, MetricError};
@@ -17,6 +18,10 @@ use crate::program::lockstep::Job;
 use crate::program::runnable::Runnable;
 use crate::program::structure::Program;
 use crate::program::trace::Rollout;
+
+/// The most rollouts of a sub-wave, the rollouts that advance together, unless models on servers have more places. A sub-wave is the
+/// unit of the journal and of every stop.
+pub const SUB_WAVE: usize = 32;
 
 /// The number of times that a metric is given a rollout before the rollout stays unscored.
 const ATTEMPTS: usize = 2;
@@ -34,12 +39,26 @@ pub struct Evaluator<'a> {
     metric: &'a dyn Metric,
     engine: &'a mut dyn Engine,
     answers: AnswerCache,
+    /// The most rollouts of a sub-wave.
+    most: usize,
 }
 
 impl<'a> Evaluator<'a> {
     /// Creates an evaluator with an empty answer cache.
     pub fn new(runnable: &'a dyn Runnable, metric: &'a dyn Metric, engine: &'a mut dyn Engine) -> Self {
-        Self { runnable, metric, engine, answers: AnswerCache::default() }
+        Self { runnable, metric, engine, answers: AnswerCache::default(), most: SUB_WAVE }
+    }
+
+    /// Returns the evaluator with at most `rollouts` rollouts in a sub-wave, at least 1, in place of [`SUB_WAVE`].
+    #[must_use]
+    pub fn with_sub_waves_of(self, rollouts: usize) -> Self {
+        Self { most: rollouts.max(1), ..self }
+    }
+
+    /// Returns the most rollouts of a sub-wave.
+    #[must_use]
+    pub fn most_rollouts(&self) -> usize {
+        self.most
     }
 
     /// Returns the description of the program that is run.
@@ -168,8 +187,14 @@ impl<'a> Evaluator<'a> {
     /// [`EngineError`]; [`EngineError::Interrupted`] if `hooks` interrupt the run.
     pub fn score(&mut self, requests: &[ScoreRequest], hooks: &mut Hooks<'_>) -> Result<(Vec<Option<f64>>, Cost), EngineError> {
         let started = Instant::now();
-        let mut on_progress = |done| hooks.on_progress(done, requests.len(), started.elapsed().as_secs_f64());
-        let answers = self.engine.score(requests, &mut on_progress)?;
+        let changes = self.engine.server_changes();
+        let mut on_progress = |done| {
+            tell_changes(changes.as_deref(), hooks);
+            hooks.on_progress(done, requests.len(), started.elapsed().as_secs_f64())
+        };
+        let answers = self.engine.score(requests, &mut on_progress);
+        tell_changes(changes.as_deref(), hooks);
+        let answers = answers?;
         let mut cost = Cost { engine: started.elapsed().as_secs_f64(), ..Cost::default() };
         answers.iter().for_each(|answer| cost.usage += answer.usage);
         let first = |answer: &ScoreAnswer| Some(answer.continuations.as_ref().ok()?.first()?.log_probability());
@@ -185,9 +210,26 @@ pub(super) fn generate(
     cost: &mut Cost,
 ) -> Result<Vec<Completion>, EngineError> {
     let started = Instant::now();
-    let mut on_progress = |done| hooks.on_progress(done, requests.len(), started.elapsed().as_secs_f64());
-    let completions = engine.generate(requests, &mut on_progress)?;
+    let changes = engine.server_changes();
+    let mut on_progress = |done| {
+        tell_changes(changes.as_deref(), hooks);
+        hooks.on_progress(done, requests.len(), started.elapsed().as_secs_f64())
+    };
+    let completions = engine.generate(requests, &mut on_progress);
+    tell_changes(changes.as_deref(), hooks);
+    let completions = completions?;
     cost.engine += started.elapsed().as_secs_f64();
     completions.iter().for_each(|completion| cost.usage += completion.usage);
     Ok(completions)
+}
+
+/// Emits what happened to servers and was not told yet.
+fn tell_changes(changes: Option<&ServerChanges>, hooks: &mut Hooks<'_>) {
+    for change in changes.map(ServerChanges::take).unwrap_or_default() {
+        let event = match change {
+            ServerChange::Out { server, cause } => Lifecycle::ServerOut { server, cause },
+            ServerChange::Back { server } => Lifecycle::ServerBack { server },
+        };
+        hooks.emit(&event.into());
+    }
 }

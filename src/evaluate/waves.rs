@@ -9,9 +9,6 @@ use super::scored::ScoredRollouts;
 use crate::engine::EngineError;
 use crate::hooks::Hooks;
 
-/// The most rollouts of a sub-wave: the rollouts that advance together. It is the unit of the journal and of every stop.
-pub const SUB_WAVE: usize = 32;
-
 /// Stores sub-waves, and finds those that were stored before.
 pub trait RolloutStore {
     /// The error of a run.
@@ -44,13 +41,13 @@ pub struct Waves<'w, 'e, 'h, E> {
 }
 
 impl<E: From<EngineError> + From<TooManyFailures>> Waves<'_, '_, '_, E> {
-    /// Runs all requests, in sub-waves of [`SUB_WAVE`]. Returns the rollouts in order, and the sum of their costs.
+    /// Runs all requests, in sub-waves of as many as the evaluator says. Returns the rollouts in order, and the sum of their costs.
     ///
     /// # Errors
     /// Those of [`sub_wave`](Self::sub_wave).
     pub fn run(&mut self, requests: &[RolloutRequest<'_>], salt: &str) -> Result<ScoredRollouts, E> {
         let mut all = ScoredRollouts::default();
-        for requests in requests.chunks(SUB_WAVE) {
+        for requests in requests.chunks(self.evaluator.most_rollouts()) {
             let sub_wave = self.sub_wave(requests, salt)?;
             all.scored.extend(sub_wave.scored);
             all.cost += sub_wave.cost;

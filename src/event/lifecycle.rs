@@ -35,6 +35,18 @@ pub enum Lifecycle {
         /// What it is, and what can be done, as one sentence or more.
         note: String,
     },
+    /// A server failed and gets no requests until it answers again. Its requests go to the others.
+    ServerOut {
+        /// The server's URL.
+        server: String,
+        /// Why, as a sentence without a stop.
+        cause: String,
+    },
+    /// A server that had been left out answers again and gets requests.
+    ServerBack {
+        /// The server's URL.
+        server: String,
+    },
     /// A preparation step of a model begins that may take long.
     Preparing {
         /// The preparation step.

@@ -20,7 +20,7 @@ use crate::evaluate::failures::MetricFailures;
 use crate::evaluate::request::RolloutRequest;
 use crate::evaluate::scored::{Cost, Scored};
 use crate::evaluate::scores::mean;
-use crate::evaluate::waves::{SUB_WAVE, Waves};
+use crate::evaluate::waves::Waves;
 use crate::event::{Decision, Lifecycle, Purpose, StopReason};
 use crate::hash::sha256_hex;
 use crate::hooks::Hooks;
@@ -339,7 +339,8 @@ impl<'a> Session<'a> {
             if open.is_empty() {
                 break;
             }
-            let sub_wave: Vec<OpenRollout> = open.drain(..open.len().min(SUB_WAVE)).collect();
+            let most = self.evaluator.most_rollouts();
+            let sub_wave: Vec<OpenRollout> = open.drain(..open.len().min(most)).collect();
             self.require_budget(sub_wave.len() as u64)?;
             let scored = self.run_sub_wave(split, &keys, requests, &sub_wave)?;
             for (OpenRollout { request, position }, scored) in sub_wave.into_iter().zip(scored) {
@@ -379,7 +380,7 @@ impl<'a> Session<'a> {
         Ok(scored)
     }
 
-    /// Runs at most [`SUB_WAVE`] rollouts, or finds them in the journal, and charges them to the budget.
+    /// Runs one sub-wave, or finds them in the journal, and charges them to the budget.
     fn run_requests(&mut self, split: Split, requests: &[RolloutRequest<'_>], salt: &str) -> Result<Vec<Scored>, Halt> {
         let mut store = SearchStore { recorder: &mut self.recorder, split };
         let mut waves = Waves {

@@ -77,11 +77,20 @@ impl BestModule {
 }
 
 impl BestFile {
+    /// Reads the candidate from the content of a `best.json`, for a program whose modules have the given names.
+    ///
+    /// # Errors
+    /// What is wrong with the content, in words that a message can end with.
+    pub fn read_candidate(text: &str, names: &[&str]) -> Result<Candidate, String> {
+        let file: Self = serde_json::from_str(text).map_err(|cause| format!("not a valid best.json: {cause}"))?;
+        file.into_candidate(names).map_err(|name| format!("it has no prompt for the module `{name}`"))
+    }
+
     /// Returns the candidate for a program whose modules have the given names.
     ///
     /// # Errors
     /// The name of the first module that the file has no text for.
-    pub fn into_candidate(self, names: &[&str]) -> Result<Candidate, String> {
+    fn into_candidate(self, names: &[&str]) -> Result<Candidate, String> {
         let text = |name: &&str| {
             let module = self.modules.iter().find(|module| module.name == **name);
             module.map(BestModule::text).ok_or_else(|| (*name).to_owned())
@@ -94,4 +103,19 @@ impl BestFile {
 #[must_use]
 pub fn braced_fields(module: &Module) -> Vec<(String, String)> {
     module.inputs.iter().map(|field| (field.clone(), format!("{{{field}}}"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_candidate_has_the_texts_of_the_named_modules_in_their_order() {
+        let module = |name: &str| format!(r#"{{"name": "{name}", "instruction": "Do {name}.", "messages": []}}"#);
+        let text = format!(r#"{{"candidate": 1, "score": 0.5, "modules": [{}, {}]}}"#, module("a"), module("b"));
+        assert_eq!(BestFile::read_candidate(&text, &["b", "a"]), Ok(Candidate::new(["Do b.", "Do a."])));
+        assert_eq!(BestFile::read_candidate(&text, &["c"]), Err("it has no prompt for the module `c`".into()));
+        let damaged = BestFile::read_candidate("{", &["a"]).unwrap_err();
+        assert!(damaged.starts_with("not a valid best.json: "), "{damaged}");
+    }
 }

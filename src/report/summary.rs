@@ -1,6 +1,6 @@
 //! `summary.json`: the figures of a finished run.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::frontier::FrontierPoint;
 use super::interval::Interval;
@@ -84,7 +84,7 @@ pub struct Summary {
 }
 
 /// Bytes of main memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemorySummary {
     /// What the memory plan gives to the models.
     pub planned: u64,

@@ -4,7 +4,6 @@ use crate::data::Example;
 use crate::engine::EngineError;
 use crate::evaluate::evaluator::Evaluator;
 use crate::evaluate::scored::{Cost, Verdict};
-use crate::evaluate::waves::SUB_WAVE;
 use crate::hooks::Hooks;
 use crate::program::trace::Rollout;
 use crate::report::agreement::Agreement;
@@ -34,7 +33,7 @@ pub(super) fn agreement(
         };
         let graded: Vec<Graded<'_>> = examples.iter().filter_map(graded).collect();
         let (mut pairs, mut unreadable) = (Vec::new(), 0);
-        for graded in graded.chunks(SUB_WAVE) {
+        for graded in graded.chunks(evaluator.most_rollouts()) {
             let rollouts: Vec<(&Example, &Rollout)> = graded.iter().map(|graded| (graded.example, &graded.rollout)).collect();
             let verdicts = evaluator.verdicts(judge, &rollouts, hooks, &mut Cost::default())?;
             for (verdict, graded) in verdicts.iter().zip(graded) {

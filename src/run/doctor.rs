@@ -11,6 +11,7 @@ use super::long_rows;
 use super::plan_findings;
 use super::repeatability::{self, Repeatability};
 use super::resident;
+use super::sub_wave::sub_wave;
 use super::task::Task;
 use crate::config::Plan;
 use crate::data::Example;
@@ -105,7 +106,7 @@ pub fn diagnose(plan: &Plan, hooks: &mut Hooks<'_>) -> Result<Diagnosis, RunErro
     // A row that does not fit scores 0 whatever model and prompt are.
     let are_most_too_long = long.iter().any(|finding| matches!(finding, Finding::TooLong { rows, of, .. } if rows * 2 >= *of));
     findings.extend(long);
-    let mut evaluator = task.evaluator(&mut *engine);
+    let mut evaluator = task.evaluator(&mut *engine, sub_wave(plan, &BTreeMap::new()));
     let tried: Vec<Example> = splits.train.iter().take(TRIED).cloned().collect();
     let mut score = |candidate: &Candidate, hooks: &mut Hooks<'_>| {
         eval::score(&mut evaluator, candidate, Split::Train, tried.clone(), plan.optimize.seed, hooks)

@@ -8,6 +8,7 @@ use super::engine::open_engine;
 use super::finding;
 use super::long_rows;
 use super::plan_findings;
+use super::sub_wave::sub_wave;
 use super::task::Task;
 use crate::config::Plan;
 use crate::data::Example;
@@ -86,7 +87,7 @@ pub fn evaluate(plan: &Plan, request: &EvalRequest, hooks: &mut Hooks<'_>) -> Re
     let examples = task.load_examples(request.split, request.limit, hooks)?;
     let mut engine = open_engine(plan, &BTreeMap::new(), hooks.interrupted(), &mut |event| hooks.emit(event))?;
     finding::tell(&long_rows::find(plan, task.program(), &examples.iter().collect::<Vec<_>>(), &*engine), hooks);
-    let mut evaluator = task.evaluator(&mut *engine);
+    let mut evaluator = task.evaluator(&mut *engine, sub_wave(plan, &BTreeMap::new()));
     score(&mut evaluator, &request.candidate, request.split, examples, plan.optimize.seed, hooks)
 }
 

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::sub_wave;
 use super::task::Task;
 use crate::config::{CommandPlan, MetricPlan, Plan, StepKind, StepPlan};
 use crate::data::split::Splits;
 use crate::engine::Engine;
+use crate::evaluate::evaluator::SUB_WAVE;
 use crate::hash::sha256_hex;
 use crate::program::Program;
 
@@ -14,9 +16,12 @@ use crate::program::Program;
 /// answers, or another metric. Runs with different numbers must not be mixed.
 const BEHAVIOUR: u32 = 20;
 
-/// Returns the fingerprint of a run as pairs of names and values.
-pub(super) fn fingerprint(task: &Task<'_>, splits: &Splits, engine: &dyn Engine) -> BTreeMap<String, String> {
+/// Returns the fingerprint of a run as pairs of names and values. `sub_wave` is the most rollouts of a sub-wave.
+pub(super) fn fingerprint(task: &Task<'_>, splits: &Splits, engine: &dyn Engine, sub_wave: usize) -> BTreeMap<String, String> {
     let mut pairs = common(task.plan, task.program(), engine);
+    if sub_wave != SUB_WAVE {
+        pairs.insert(sub_wave::NAME.into(), sub_wave.to_string());
+    }
     pairs.extend(splits.hashes.iter().cloned());
     pairs.extend(task.start.iter().map(|start| ("start".to_owned(), start.key())));
     pairs.extend(metric_programs(&task.plan.metric));

@@ -10,6 +10,7 @@ use super::long_rows;
 use super::outcome::{self, TestScores, Tested};
 use super::plan_findings;
 use super::resident;
+use super::sub_wave::sub_wave;
 use super::task::Task;
 use super::test_evaluation::Tester;
 use crate::config::{ModelSource, Plan};
@@ -120,22 +121,24 @@ pub(super) fn optimize_task(
     finding::tell(&plan_findings::of_plan(task.plan), hooks);
     // Checked before the models are loaded, which takes time. `Journal::open` checks it again.
     check_usable(folder)?;
+    let recorded = journal::recorded_fingerprint(folder);
+    let sub_wave = sub_wave(task.plan, &recorded);
     let Opened { mut engine, memory } = match engine {
         Some(engine) => {
             check_context(task.plan, &*engine)?;
             Opened { engine, memory: None }
         }
-        None => task.open_engine(&journal::recorded_fingerprint(folder), hooks)?,
+        None => task.open_engine(&recorded, hooks)?,
     };
     let rows: Vec<&Example> = splits.train.iter().chain(&splits.val).chain(&splits.test).collect();
     finding::tell(&long_rows::find(task.plan, task.program(), &rows, &*engine), hooks);
-    let mut journal = Journal::open(folder, &fingerprint(task, &splits, &*engine))?;
+    let mut journal = Journal::open(folder, &fingerprint(task, &splits, &*engine, sub_wave))?;
     let plan =
         toml::to_string(task.plan).map_err(|error| RunError::Plan(format!("the plan cannot be written as TOML: {error}")))?;
     write_bytes(&folder.join(PLAN), plan.as_bytes())?;
 
-    let search = search(task, &splits, &mut *engine, &mut journal, hooks)?;
-    let test = test(task, &splits, &search.pool, &mut *engine, &mut journal, hooks)?;
+    let search = search(task, &splits, (&mut *engine, sub_wave), &mut journal, hooks)?;
+    let test = test(task, &splits, &search.pool, (&mut *engine, sub_wave), &mut journal, hooks)?;
     let mut summary = summarize(task, &splits, &search, test.as_ref());
     summary.memory = memory.map(|(plan, _)| MemorySummary { planned: plan.ram(), peak: resident::peak() });
     if task.plan.models.iter().any(|model| matches!(model.source, ModelSource::Openai(_))) {
@@ -173,11 +176,12 @@ struct Search {
     unaffordable_rollouts: Option<u64>,
 }
 
-/// Runs the plan's optimizer, and removes the file with which the user may have stopped it.
+/// Runs the plan's optimizer on an engine, in sub-waves of at most `sub_wave` rollouts, and removes the file with which the user may
+/// have stopped it.
 fn search(
     task: &Task<'_>,
     splits: &Splits,
-    engine: &mut dyn Engine,
+    (engine, sub_wave): (&mut dyn Engine, usize),
     journal: &mut Journal,
     hooks: &mut Hooks<'_>,
 ) -> Result<Search, RunError> {
@@ -185,7 +189,7 @@ fn search(
     let mut state = RunState::default();
     let mut optimizer = optimize::new_optimizer(plan.optimizer, plan, task.seed_candidate(), task.reflectors());
     let tallied = hooks.preceded_by(|event| state.apply(event));
-    let mut session = Session::new(task.evaluator(engine), splits, plan, journal, tallied);
+    let mut session = Session::new(task.evaluator(engine, sub_wave), splits, plan, journal, tallied);
     let searched = optimizer.run(&mut session);
     let (spent, elapsed, unaffordable_rollouts) = (session.spent(), session.elapsed(), session.unaffordable_rollouts());
     drop(session);
@@ -201,12 +205,13 @@ fn search(
     Ok(Search { pool, spent, state, elapsed, unaffordable_rollouts })
 }
 
-/// Scores the seed and the best candidate on the test examples. None if the task has none.
+/// Scores the seed and the best candidate on the test examples, in sub-waves of at most `sub_wave` rollouts. None if the task has
+/// none.
 fn test(
     task: &Task<'_>,
     splits: &Splits,
     pool: &Pool,
-    engine: &mut dyn Engine,
+    (engine, sub_wave): (&mut dyn Engine, usize),
     journal: &mut Journal,
     hooks: &mut Hooks<'_>,
 ) -> Result<Option<TestScores>, RunError> {
@@ -214,7 +219,7 @@ fn test(
         return Ok(None);
     }
     let mut tester = Tester {
-        evaluator: task.evaluator(engine),
+        evaluator: task.evaluator(engine, sub_wave),
         seed: task.plan.optimize.seed,
         examples: &splits.test,
         journal,

@@ -49,9 +49,9 @@ impl<'a> Task<'a> {
         self.runnable.program()
     }
 
-    /// Returns an evaluator that runs the task on `engine`.
-    pub(super) fn evaluator<'t>(&'t self, engine: &'t mut dyn Engine) -> Evaluator<'t> {
-        Evaluator::new(&*self.runnable, &*self.metric, engine)
+    /// Returns an evaluator that runs the task on `engine`, in sub-waves of at most `sub_wave` rollouts.
+    pub(super) fn evaluator<'t>(&'t self, engine: &'t mut dyn Engine, sub_wave: usize) -> Evaluator<'t> {
+        Evaluator::new(&*self.runnable, &*self.metric, engine).with_sub_waves_of(sub_wave)
     }
 
     /// Loads and checks the training, validation and test examples, and checks that the metric can work on this machine and that the

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use gepard::engine::Engine;
 use gepard::engine::remote::ServedModel;
+use gepard::engine::{Engine, ServerChange};
 
 use crate::double::{Double, Reply, answer, error, model, open, request, texts};
 
@@ -103,9 +103,14 @@ fn a_dead_server_is_left_out_and_taken_back() {
     let mut engine = open(ServedModel { concurrency: Some(2), ..model(urls) }).unwrap();
     let wanted: Vec<String> = (0..40).map(|index| index.to_string()).collect();
     let requests: Vec<_> = wanted.iter().map(|text| request(text)).collect();
+    let (changes, lost) = (engine.server_changes().unwrap(), second.url());
+    assert!(changes.take().is_empty());
     drop(second);
     assert_eq!(texts(&mut engine, &requests).unwrap(), wanted);
     assert_eq!(first.asked().len(), 40);
+    let told = changes.take();
+    let [ServerChange::Out { server, cause }] = &told[..] else { panic!("{told:?}") };
+    assert!(*server == lost && cause.contains("cannot be reached"), "{told:?}");
     let second = Double::with("vllm", Box::new(fine(1)), port, None);
     let mut answered = 0;
     while second.asked().is_empty() && answered < 20 {
@@ -113,6 +118,7 @@ fn a_dead_server_is_left_out_and_taken_back() {
         answered += 1;
     }
     assert!(!second.asked().is_empty(), "it was not taken back");
+    assert_eq!(changes.take(), [ServerChange::Back { server: lost }]);
     // Another version would answer differently.
     drop(second);
     assert_eq!(texts(&mut engine, &requests).unwrap(), wanted);

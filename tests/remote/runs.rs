@@ -55,6 +55,8 @@ fn a_task_on_servers_and_a_reflector_in_process_work_in_one_run() {
     assert_eq!(found["best_score"], 1.0, "{found}");
     let journal = fs::read_to_string(task.path("run/journal.jsonl")).unwrap();
     assert!(journal.contains("\"model.task.server\":\"vLLM 0.11.0\""), "the server is in the fingerprint");
+    // Eight rollouts for each of the eight places of two servers.
+    assert!(journal.contains("\"sub_wave\":\"128\""), "the size of sub-waves is in the fingerprint");
     let sums: Vec<(String, u64, u64, u64)> = found["servers"]
         .as_array()
         .unwrap()
@@ -71,7 +73,8 @@ fn a_task_on_servers_and_a_reflector_in_process_work_in_one_run() {
     let answered: u64 = servers.iter().map(|server| server.asked().len() as u64).sum();
     assert_eq!(sums.iter().map(|sum| sum.1).sum::<u64>(), answered);
     assert!(sums.iter().all(|sum| sum.2 == 20 * sum.1 && sum.3 == 3 * sum.1), "{sums:?}");
-    // The journal answers a second run without servers' answers.
+    // The journal answers a second run without servers' answers, and the run keeps its sub-waves if there are more places now.
+    task.edit("model = \"small\"", "model = \"small\"\nconcurrency = 64");
     let before: usize = servers.iter().map(|server| server.asked().len()).sum();
     assert_eq!(code(&optimize(&task, "run")), 0);
     assert_eq!(servers.iter().map(|server| server.asked().len()).sum::<usize>(), before);
@@ -107,6 +110,22 @@ fn a_run_whose_servers_die_stops_whole_and_goes_on_to_the_same_result() {
         summary
     };
     assert_eq!(without_servers(summary(&task, "run")), without_servers(summary(&reference, "run")));
+}
+
+#[test]
+fn a_run_tells_that_a_server_is_left_out_and_its_report_has_the_servers() {
+    let count = AtomicUsize::new(0);
+    let failing = Double::new("vllm", move |chat| match count.fetch_add(1, Ordering::SeqCst) {
+        ..20 => student(chat),
+        _ => Reply::Status(503, Vec::new(), String::new()),
+    });
+    let fine = Double::new("vllm", student);
+    let task = task(&[fine.url(), failing.url()]);
+    let output = optimize(&task, "run");
+    assert_eq!(code(&output), 0, "{}", both(&output));
+    assert!(both(&output).contains(&format!("{} is left out: ", failing.url())), "{}", both(&output));
+    let report = fs::read_to_string(task.path("run/report.html")).unwrap();
+    assert!(report.contains(&format!("\"server\":\"{}\"", fine.url())), "the report has no servers");
 }
 
 #[test]

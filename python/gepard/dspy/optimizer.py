@@ -14,7 +14,7 @@ from dspy.teleprompt.teleprompt import Teleprompter
 from ..events import OnEvent
 from ..search import Options, Scale, search
 from . import arguments
-from .program import components, with_instructions
+from .program import components, with_texts
 from .reflection import reflector
 from .result import detailed_results
 from .scoring import Scoring, check_metric
@@ -29,10 +29,11 @@ UNLIMITED = 100_000
 
 
 class GEPA(Teleprompter):
-    """Searches for better instructions of a program of DSPy, with the search of gepard.
+    """Searches for better instructions and demos of a program of DSPy, with the search of gepard.
 
-    The arguments are those of `dspy.GEPA`. Those that cannot apply are refused by name. There are four more: `on_event` is
-    called with every event of the run; `rollout_timeout` are the seconds after which a run of the program counts as failed
+    The arguments are those of `dspy.GEPA`. Those that cannot apply are refused by name. There are five more: `demonstrations`
+    is whether worked examples may be added to the predictors' demos; `on_event` is called with every event of the run;
+    `rollout_timeout` are the seconds after which a run of the program counts as failed
     (None: never); `reflection_context` are the tokens of prompt and answer together that `reflection_lm` takes, if it is not a
     `gepard.LM`; `settings` replaces keys of `[optimize]` in a task file.
 
@@ -70,6 +71,7 @@ class GEPA(Teleprompter):
         use_mlflow: bool = False,
         seed: Optional[int] = 0,
         gepa_kwargs: Optional[dict[str, Any]] = None,
+        demonstrations: bool = True,
         on_event: Optional[OnEvent] = None,
         rollout_timeout: Optional[float] = None,
         reflection_context: int = 32768,
@@ -100,6 +102,7 @@ class GEPA(Teleprompter):
         self.track_stats, self.track_best_outputs = track_stats, track_best_outputs
         self.warn_on_score_mismatch = warn_on_score_mismatch
         self.seed = seed
+        self.demonstrations = demonstrations
         self.on_event = on_event
         self.rollout_timeout = rollout_timeout
         self.reflection_context = reflection_context
@@ -141,7 +144,7 @@ class GEPA(Teleprompter):
             self._folder(),
             self.on_event,
         )
-        program = with_instructions(student, found.best.texts)
+        program = with_texts(student, found.best.texts, found.best.demonstrations)
         if self.track_stats:
             program.detailed_results = detailed_results(found, scoring, self.seed, self.track_best_outputs)
         return program
@@ -156,6 +159,7 @@ class GEPA(Teleprompter):
             module_selection=self.modules,
             merge=self.use_merge,
             max_merges=UNLIMITED if merges is None else merges,
+            demonstrations=self.demonstrations,
             settings=self.settings,
         )
 

@@ -1,4 +1,4 @@
-"""A program of DSPy: its predictors, its copies with other instructions, and its runs."""
+"""A program of DSPy: its predictors, its copies with other texts, and its runs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 import dspy
+from dspy.adapters.utils import parse_value
 from dspy.utils.exceptions import AdapterParseError, LMError
 
-from ..search import Component, Rollout, Step
+from ..search import Component, Demonstration, Rollout, Step
 
 #: What a run of a predictor leaves in the trace of DSPy.
 Call = "tuple[Any, dict[str, Any], dspy.Prediction]"
@@ -31,13 +32,31 @@ def _component(name: str, signature: Any) -> Component:
     return Component(name, signature.instructions.strip() or "Do the task.", inputs or ["input"], outputs or ["output"])
 
 
-def with_instructions(student: dspy.Module, texts: Mapping[str, str]) -> dspy.Module:
-    """Returns a copy of a program whose predictors have other instructions."""
+def with_texts(
+    student: dspy.Module, texts: Mapping[str, str], demonstrations: Mapping[str, Sequence[Demonstration]]
+) -> dspy.Module:
+    """Returns a copy of a program whose predictors have other instructions, and more worked examples after their own."""
     program = student.deepcopy()
     for name, predictor in program.named_predictors():
         if name in texts:
             predictor.signature = predictor.signature.with_instructions(texts[name])
+            shown = [_demo(predictor.signature, one) for one in demonstrations.get(name, ())]
+            predictor.demos = [*predictor.demos, *shown]
     return program
+
+
+def _demo(signature: Any, shown: Demonstration) -> dspy.Example:
+    fields, values = {**signature.input_fields, **signature.output_fields}, {**shown.inputs, **shown.outputs}
+    known = {name: _value(text, fields[name].annotation) for name, text in values.items() if name in fields}
+    return dspy.Example(**known).with_inputs(*(name for name in known if name in signature.input_fields))
+
+
+def _value(text: str, annotation: Any) -> Any:
+    """Returns a text as a value of its type. A text that is none of them stays as it is."""
+    try:
+        return parse_value(text, annotation)
+    except Exception:
+        return text
 
 
 class Run:

@@ -12,7 +12,7 @@ from dspy.teleprompt.gepa.gepa import DspyGEPAResult
 from ..search import Candidate, Found, Scale
 from ..summary import Summary
 from .outputs import recorded
-from .program import with_instructions
+from .program import with_texts
 from .scoring import Scoring
 
 
@@ -43,7 +43,7 @@ def detailed_results(found: Found, scoring: Scoring, seed: int, with_outputs: bo
     objectives = [{name: scale.outward(value) for name, value in one.objectives.items()} for one in candidates]
     fronts = _objective_fronts(objectives) if any(objectives) else None
     return GEPAResult(
-        candidates=[with_instructions(scoring.student, candidate.texts) for candidate in candidates],
+        candidates=[with_texts(scoring.student, candidate.texts, candidate.demonstrations) for candidate in candidates],
         parents=[list(candidate.parents) or [None] for candidate in candidates],
         val_aggregate_scores=[scale.outward(candidate.mean) for candidate in candidates],
         val_subscores=subscores,
@@ -91,7 +91,7 @@ def _best_outputs(
     for row, best in _fronts(subscores).items():
         for index in sorted(best):
             candidate = found.pool.candidates[index]
-            prediction = scoring.predictions.get((tuple(candidate.texts.values()), row))
+            prediction = scoring.predictions.get((candidate.key, row))
             if prediction is None:
                 prediction = dspy.Prediction(**journal.get((candidate.key, row), {}))
             outputs.setdefault(row, []).append((index, prediction))

@@ -11,9 +11,10 @@ from typing import Any, Callable, Optional
 import dspy
 
 from .. import _native
-from ..search import BadScore, Job, Judgement, Rollout, Scale, judgement
+from ..search import BadScore, Demonstration, Job, Judgement, Rollout, Scale, judgement
+from ..search.job import to_text
 from ..search.threads import run_all
-from .program import Run, with_instructions
+from .program import Run, with_texts
 
 logger = logging.getLogger(__name__)
 
@@ -49,19 +50,20 @@ class Scoring:
         self.timeout = timeout
         self.tells_format = tells_format
         self.warns = warns
-        #: What the program returned in this process, by instructions and validation row.
-        self.predictions: dict[tuple[tuple[str, ...], int], dspy.Prediction] = {}
+        #: What the program returned in this process, by the key of the candidate and the validation row.
+        self.predictions: dict[tuple[str, int], dspy.Prediction] = {}
+        self._train_inputs = [_inputs(example) for example in train]
 
     def run(self, jobs: Sequence[Job], interrupt: _native.Interrupt) -> list[Rollout]:
         """Runs jobs on threads, with the settings of DSPy of the thread that began the search."""
-        programs: dict[tuple[str, ...], dspy.Module] = {}
-        for job in jobs:
-            key = tuple(job.texts.values())
-            if key not in programs:
-                programs[key] = with_instructions(self.student, job.texts)
+        programs: dict[Any, dspy.Module] = {}
 
         def call(job: Job) -> Callable[[], Rollout]:
-            return lambda: self._score(programs[tuple(job.texts.values())], job)
+            shown = self._shown(job)
+            key = job.candidate, *((name, *(one.row for one in demos)) for name, demos in shown.items())
+            if key not in programs:
+                programs[key] = with_texts(self.student, job.texts, shown)
+            return lambda: self._score(programs[key], job)
 
         def late() -> Rollout:
             return Rollout(failure=f"The program did not return within {self.timeout:g} seconds.")
@@ -70,7 +72,7 @@ class Scoring:
         return run_all(calls, self.threads, interrupt, self.timeout, late, contextvars.copy_context())
 
     def _score(self, program: dspy.Module, job: Job) -> Rollout:
-        example = (self.train if job.is_training else self.val)[job.row]
+        example = self._example(job)
         run = Run(program, example, self.tells_format)
         if run.prediction is None:
             return run.rollout
@@ -86,8 +88,20 @@ class Scoring:
             return run.rollout
         run.rollout.judgement = judged
         if not job.is_training:
-            self.predictions[tuple(job.texts.values()), job.row] = run.prediction
+            self.predictions[job.candidate, job.row] = run.prediction
         return run.rollout
+
+    def _example(self, job: Job) -> dspy.Example:
+        return (self.train if job.is_training else self.val)[job.row]
+
+    def _shown(self, job: Job) -> dict[str, list[Demonstration]]:
+        """Returns the worked examples of a job, without those that give its answer away: those of a row with the same inputs."""
+        if not job.demonstrations:
+            return {}
+        own = _inputs(self._example(job))
+        return {
+            name: [one for one in shown if self._train_inputs[one.row] != own] for name, shown in job.demonstrations.items()
+        }
 
     def _add_feedback(self, run: Run, job: Job, judged: Judgement) -> None:
         """Adds the metric's feedback on the predictors. The feedback on the only one replaces that on the program."""
@@ -108,6 +122,10 @@ class Scoring:
             self.warns = False
             logger.warning(MISMATCH)
         return own.feedback
+
+
+def _inputs(example: dspy.Example) -> str:
+    return to_text(dict(example.inputs().items()))
 
 
 def check_metric(metric: Callable[..., Any]) -> None:

@@ -22,14 +22,14 @@ class Adapted:
         self.train = train
         self.val = val
         self.scale = scale
-        #: What the program returned in this process, by texts and validation row.
-        self.outputs: dict[tuple[tuple[str, ...], int], Any] = {}
+        #: What the program returned in this process, by the key of the candidate and the validation row.
+        self.outputs: dict[tuple[str, int], Any] = {}
 
     def run(self, jobs: Sequence[Job], interrupt: _native.Interrupt) -> list[Rollout]:
         """Runs jobs. An exception of the adapter ends the run."""
-        groups: dict[tuple[tuple[str, ...], bool], list[int]] = {}
+        groups: dict[tuple[str, bool], list[int]] = {}
         for index, job in enumerate(jobs):
-            groups.setdefault((tuple(job.texts.values()), job.is_training), []).append(index)
+            groups.setdefault((job.candidate, job.is_training), []).append(index)
 
         def call() -> dict[int, Rollout]:
             found: dict[int, Rollout] = {}
@@ -50,7 +50,7 @@ class Adapted:
                 f"the adapter gave {len(batch.outputs)} outputs and {len(batch.scores)} scores for {len(jobs)} rows"
             )
         if not is_training:
-            self.outputs.update({(tuple(texts.values()), job.row): batch.outputs[at] for at, job in enumerate(jobs)})
+            self.outputs.update({(job.candidate, job.row): batch.outputs[at] for at, job in enumerate(jobs)})
         return [self._rollout(texts, batch, at, is_training) for at in range(len(jobs))]
 
     def _rollout(self, texts: dict[str, str], batch: Any, at: int, is_training: bool) -> Rollout:

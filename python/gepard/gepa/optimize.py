@@ -141,7 +141,7 @@ def _result(found: Found, adapted: Adapted, seed: int, with_outputs: bool) -> GE
     best = {row: max((scores[row] for scores in subscores if row in scores), default=None) for row in rows}
     fronts = {row: {at for at, scores in enumerate(subscores) if row in scores and scores[row] == best[row]} for row in rows}
     outputs = {
-        row: [(at, adapted.outputs.get((tuple(candidates[order[at]].texts.values()), row))) for at in sorted(fronts[row])]
+        row: [(at, adapted.outputs.get((candidates[order[at]].key, row))) for at in sorted(fronts[row])]
         for row in rows
     }
     return GEPAResult(

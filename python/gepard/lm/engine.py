@@ -11,7 +11,17 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
-from dspy.lm15 import ContextLengthError, Message, Request, Response, TextPart, ThinkingPart, UnsupportedFeatureError, Usage
+from dspy.lm15 import (
+    ContextLengthError,
+    Message,
+    Request,
+    Response,
+    TextPart,
+    ThinkingPart,
+    TokenLogprob,
+    UnsupportedFeatureError,
+    Usage,
+)
 
 from .. import _native
 from .loaded import load
@@ -56,7 +66,8 @@ class InProcess:
         if not isinstance(ended, str):
             reason = ended["refused"]
             raise ContextLengthError(reason) if "context" in reason else UnsupportedFeatureError(reason)
-        return _response(request.model, completion, FINISHED[ended])
+        logprobs = None if request.config.logprobs is None else self._logprobs(asked["messages"], completion)
+        return _response(request.model, completion, FINISHED[ended], logprobs)
 
     def answer(self, messages: list, decoding: Mapping[str, Any], seed: int) -> str:
         """Answers a chat in the form of the journal. Returns an empty text for a chat that is refused."""
@@ -80,8 +91,8 @@ class InProcess:
         config = request.config
         if request.tools:
             raise UnsupportedFeatureError("gepard.LM has no native tools; an adapter can describe them in the prompt")
-        if getattr(config, "logprobs", None) is not None:
-            raise UnsupportedFeatureError("gepard.LM gives no log-probabilities of its answers")
+        if config.logprobs:
+            raise UnsupportedFeatureError("gepard.LM gives no log-probabilities of other tokens; leave top_logprobs out")
         decoding: dict[str, Any] = {
             "max_tokens": config.max_tokens or MAX_TOKENS,
             "temperature": config.temperature or 0.0,
@@ -94,6 +105,19 @@ class InProcess:
         messages = _messages(request)
         seed = config.seed if config.seed is not None else self._draw(messages, decoding)
         return {"model": 0, "messages": messages, "breakpoints": [], "decoding": decoding, "seed": seed}
+
+    def _logprobs(self, messages: list, completion: Mapping[str, Any]) -> tuple[TokenLogprob, ...]:
+        """Returns the tokens of an answer with their log-probabilities, at temperature 1 and without grammar."""
+        if completion.get("reasoning"):
+            raise UnsupportedFeatureError("gepard.LM gives no log-probabilities of an answer with reasoning before it")
+        if not completion["text"]:
+            return ()
+        asked = {"model": 0, "messages": messages, "breakpoints": [], "first_token_only": False}
+        scored = json.loads(self.model.score(json.dumps({**asked, "continuations": [completion["text"]]})))["continuations"]
+        if "Err" in scored:
+            raise UnsupportedFeatureError(f"the answer has no log-probabilities: {scored['Err']}")
+        (score,) = scored["Ok"]
+        return tuple(_token(token, read) for token, read in zip(score["tokens"], score["bytes"]))
 
     def _draw(self, messages: list, decoding: Mapping[str, Any]) -> int:
         """Returns the seed of a request: another one each time that the same request is drawn at random."""
@@ -152,7 +176,13 @@ def _format_grammar(response_format: Optional[Mapping[str, Any]]) -> Optional[st
         raise UnsupportedFeatureError(f"the response format cannot be enforced: {error}") from None
 
 
-def _response(model: str, completion: Mapping[str, Any], finished: Any) -> Response:
+def _token(token: Mapping[str, Any], read: list[int]) -> TokenLogprob:
+    # A token may end within a character.
+    text = bytes(read).decode("utf-8", errors="replace")
+    return TokenLogprob(token=text, logprob=float(token["log_probability"]), bytes=tuple(read))
+
+
+def _response(model: str, completion: Mapping[str, Any], finished: Any, logprobs: Optional[tuple[TokenLogprob, ...]]) -> Response:
     usage = completion["usage"]
     read, written = usage["prefilled"] + usage["reused"], usage["decoded"]
     parts: list[Any] = [TextPart(completion["text"])]
@@ -164,4 +194,5 @@ def _response(model: str, completion: Mapping[str, Any], finished: Any) -> Respo
         message=Message.assistant(parts),
         finish_reason=finished,
         usage=Usage(input_tokens=read, output_tokens=written, total_tokens=read + written),
+        logprobs=logprobs,
     )

@@ -83,7 +83,7 @@ class LM(dspy.LM):
     @property
     def supported_params(self) -> set[str]:
         """The parameters of a call that have an effect."""
-        return {"max_tokens", "temperature", "top_p", "stop", "seed", "n", "response_format"}
+        return {"max_tokens", "temperature", "top_p", "stop", "seed", "n", "response_format", "logprobs"}
 
 
 def _source(model: str, engine: str, script: Optional[Script]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The search for better texts of a program that runs in Python: what `gepard.dspy` and `gepard.gepa` have in common."""
 
-from .job import Component, Job, Rollout, Step
+from .job import Component, Demonstration, Job, Rollout, Step
 from .judgement import BadScore, Judgement, Scale, judgement
 from .pool import Candidate, Pool
 from .reflector import Reflector
@@ -10,6 +10,7 @@ __all__ = [
     "BadScore",
     "Candidate",
     "Component",
+    "Demonstration",
     "Found",
     "Job",
     "Judgement",

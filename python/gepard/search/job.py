@@ -30,11 +30,25 @@ class Component:
 
 
 @dataclass(frozen=True)
+class Demonstration:
+    """A worked example for a component: what it reads, and a right answer. Values are texts."""
+
+    #: The position of the training row that it is taken from.
+    row: int
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Job:
     """A rollout to be run."""
 
+    #: The key of the candidate, which stands for its texts and demonstrations.
+    candidate: str
     #: The text of each component, by its name in the program.
     texts: Mapping[str, str]
+    #: The worked examples of each component. Empty if the search has none.
+    demonstrations: Mapping[str, Sequence[Demonstration]]
     #: The position of the row in its list.
     row: int
     #: Whether the row is a training row, whose feedback a reflector reads.

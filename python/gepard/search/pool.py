@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Optional
 
 from ..events import Event
+from .job import Demonstration
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Candidate:
     rollouts: int
     #: The key under which the journal has its rollouts.
     key: str
+    #: The worked examples of each component. They are known once the run is finished.
+    demonstrations: Mapping[str, Sequence[Demonstration]] = field(default_factory=dict)
 
 
 class Pool:
@@ -51,3 +54,8 @@ class Pool:
             key=event.key,
         )
         self.candidates.append(candidate)
+
+    def add_demonstrations(self, of_candidates: Sequence[Mapping[str, Sequence[Demonstration]]]) -> None:
+        """Adds the worked examples of all candidates, in the order of the pool."""
+        pairs = zip(self.candidates, of_candidates)
+        self.candidates = [replace(candidate, demonstrations=shown) for candidate, shown in pairs]

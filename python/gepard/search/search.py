@@ -13,13 +13,19 @@ from typing import Any, Callable, Optional, Union
 from .. import _native
 from ..events import Event, OnEvent, reader
 from ..summary import Summary
-from .job import Component, Job, Rollout, module_names, rollout_json
+from .job import Component, Demonstration, Job, Rollout, module_names, rollout_json
 from .pool import Candidate, Pool
 from .reflector import Reflector
 from .task import is_training, row_of, write_task
 
-#: The operators that change an instruction alone, which is all that a program of Python can be given.
+#: The operators that change an instruction alone.
 OPERATORS = ["format", "describe", "rule", "rewrite", "drop", "shorten"]
+
+#: The operator whose worked examples a program takes if it can.
+EXAMPLES = "examples"
+
+#: Operators that have no effect here, because the program renders its own prompts.
+UNUSABLE = ("nearest", "reason", "layout")
 
 #: Runs the jobs of a sub-wave and returns their rollouts, in order.
 RunJobs = Callable[[Sequence[Job], _native.Interrupt], "list[Rollout]"]
@@ -37,11 +43,13 @@ class Options:
     module_selection: str = "round-robin"
     merge: bool = True
     max_merges: Optional[int] = 5
+    #: Whether the program takes worked examples.
+    demonstrations: bool = False
     #: More keys of `[optimize]` in a task file, which replace the others.
     settings: dict[str, Any] = field(default_factory=dict)
 
     def keys(self, reflector: Reflector) -> dict[str, Any]:
-        """Returns the keys of `[optimize]`."""
+        """Returns the keys of `[optimize]`. Raises `ValueError` for an operator that has no effect."""
         keys = {
             "budget": str(self.budget),
             "seed": self.seed,
@@ -49,11 +57,22 @@ class Options:
             "candidate_selection": self.candidate_selection,
             "module_selection": self.module_selection,
             "merge": self.merge,
-            "operators": OPERATORS + (["edit"] if reflector.follows_grammars else []),
+            "operators": self._operators(reflector),
         }
         if self.max_merges is not None:
             keys["max_merges"] = self.max_merges
-        return {**keys, **self.settings}
+        keys.update(self.settings)
+        without_effect = (*UNUSABLE, *([] if self.demonstrations else [EXAMPLES]))
+        for operator in keys["operators"]:
+            if operator in without_effect:
+                raise ValueError(f"settings: the operator {operator!r} has no effect on this program; leave it out")
+        return keys
+
+    def _operators(self, reflector: Reflector) -> list[str]:
+        operators = [*OPERATORS]
+        if self.demonstrations:
+            operators.insert(1, EXAMPLES)
+        return operators + (["edit"] if reflector.follows_grammars else [])
 
 
 @dataclass
@@ -101,10 +120,13 @@ def search(
 
     # The search runs on another thread, which must see what this thread has set, such as the settings of DSPy.
     context = contextvars.copy_context()
-    figures = _native.optimize_own(
-        os.fspath(task), os.fspath(folder), _within(context, run_program), reflector, interrupt, reader(hear)
+    finished = json.loads(
+        _native.optimize_own(
+            os.fspath(task), os.fspath(folder), _within(context, run_program), reflector, interrupt, reader(hear)
+        )
     )
-    return Found(Summary(folder, json.loads(figures)), pool)
+    pool.add_demonstrations([_demonstrations(components, texts) for texts in finished["texts"]])
+    return Found(Summary(folder, finished["summary"]), pool)
 
 
 def _within(context: contextvars.Context, call: Callable[[str], str]) -> Callable[[str], str]:
@@ -112,5 +134,21 @@ def _within(context: contextvars.Context, call: Callable[[str], str]) -> Callabl
 
 
 def _job(components: Sequence[Component], asked: Mapping[str, Any]) -> Job:
-    texts = {component.name: text for component, text in zip(components, asked["instructions"])}
-    return Job(texts, row_of(asked["id"]), is_training(asked["id"]))
+    texts = {component.name: text["instruction"] for component, text in zip(components, asked["texts"])}
+    demonstrations = _demonstrations(components, asked["texts"])
+    return Job(asked["candidate"], texts, demonstrations, row_of(asked["id"]), is_training(asked["id"]))
+
+
+def _demonstrations(
+    components: Sequence[Component], texts: Sequence[Mapping[str, Any]]
+) -> dict[str, tuple[Demonstration, ...]]:
+    """Returns the worked examples of those components that have some."""
+
+    def one(shown: Mapping[str, Any]) -> Demonstration:
+        return Demonstration(row_of(shown["id"]), dict(shown["inputs"]), shown["outputs"])
+
+    return {
+        component.name: tuple(one(shown) for shown in text["demonstrations"])
+        for component, text in zip(components, texts)
+        if text["demonstrations"]
+    }

@@ -19,6 +19,8 @@ pub(super) fn message(event: &Event) -> Option<String> {
             format!("the metric failed on `{example}`: {cause}")
         }
         Lifecycle::Noted { note } => format!("note: {note}"),
+        Lifecycle::ServerOut { server, cause } => format!("{server} is left out: {cause}"),
+        Lifecycle::ServerBack { server } => format!("{server} answers again"),
         Lifecycle::Stopped { reason } => format!("stopped: {reason}"),
         Lifecycle::Tested { candidate, mean: Some(mean) } => format!("candidate {candidate} scores {mean:.3} on test"),
         Lifecycle::Tested { candidate, mean: None } => format!("candidate {candidate} has no score on test: the metric failed"),

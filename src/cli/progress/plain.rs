@@ -23,7 +23,12 @@ pub(super) fn line(event: &Event, state: &RunState) -> Option<String> {
     let line = match event {
         Event::Decision(decision) => decision_line(decision, state),
         Event::Lifecycle(
-            Lifecycle::Noted { .. } | Lifecycle::Unscored { .. } | Lifecycle::Stopped { .. } | Lifecycle::Tested { .. },
+            Lifecycle::Noted { .. }
+            | Lifecycle::ServerOut { .. }
+            | Lifecycle::ServerBack { .. }
+            | Lifecycle::Unscored { .. }
+            | Lifecycle::Stopped { .. }
+            | Lifecycle::Tested { .. },
         ) => message(event),
         Event::Lifecycle(event) => lifecycle_line(event, state),
     };
@@ -136,6 +141,8 @@ fn lifecycle_line(event: &Lifecycle, state: &RunState) -> Option<String> {
         Lifecycle::Evaluating { .. }
         | Lifecycle::Evaluated { .. }
         | Lifecycle::Noted { .. }
+        | Lifecycle::ServerOut { .. }
+        | Lifecycle::ServerBack { .. }
         | Lifecycle::Unscored { .. }
         | Lifecycle::Reflected { .. }
         | Lifecycle::Stopped { .. }

@@ -73,7 +73,8 @@ impl WaveRequest for ScorePrompt {
     }
 
     fn begin(&self) -> Scorer<'_> {
-        Scorer { trie: &self.trie, next: 0, scores: vec![Vec::new(); self.continuations] }
+        let empty = ContinuationScore { tokens: Vec::new(), bytes: Vec::new() };
+        Scorer { trie: &self.trie, next: 0, scores: vec![empty; self.continuations] }
     }
 
     fn refused(reason: String) -> ScoreAnswer {
@@ -86,8 +87,8 @@ pub(super) struct Scorer<'r> {
     trie: &'r Trie<LlamaToken>,
     /// The first row of the trie that was not read yet.
     next: usize,
-    /// For each continuation the scores of its first tokens.
-    scores: Vec<Vec<TokenScore>>,
+    /// For each continuation its first tokens.
+    scores: Vec<ContinuationScore>,
 }
 
 impl Work for Scorer<'_> {
@@ -107,7 +108,7 @@ impl Work for Scorer<'_> {
     fn read(
         &mut self,
         context: &LlamaContext<'_>,
-        _: &Tokenizer<'_>,
+        tokenizer: &Tokenizer<'_>,
         rows: Range<usize>,
         done: &mut EngineProgress,
     ) -> ControlFlow<Result<(), String>, usize> {
@@ -115,7 +116,7 @@ impl Work for Scorer<'_> {
             done.prefilled += rows.len() as u64;
         }
         for row in rows {
-            if let Err(reason) = self.read_row(context, row) {
+            if let Err(reason) = self.read_row(context, tokenizer, row) {
                 return ControlFlow::Break(Err(reason));
             }
         }
@@ -128,18 +129,21 @@ impl Work for Scorer<'_> {
     fn answer(self, end: Result<(), String>, chat: Usage) -> ScoreAnswer {
         let after_chat = self.next.saturating_sub(1) as u64;
         let usage = Usage { prefilled: chat.prefilled + after_chat, unique: chat.unique + after_chat, ..chat };
-        let scores = self.scores.into_iter().map(|tokens| ContinuationScore { tokens });
-        ScoreAnswer { continuations: end.map(|()| scores.collect()), usage }
+        ScoreAnswer { continuations: end.map(|()| self.scores), usage }
     }
 }
 
 impl Scorer<'_> {
     /// Reads the scores after the next row of the trie, from row `row` of the batch.
-    fn read_row(&mut self, context: &LlamaContext<'_>, row: usize) -> Result<(), String> {
+    fn read_row(&mut self, context: &LlamaContext<'_>, tokenizer: &Tokenizer<'_>, row: usize) -> Result<(), String> {
         let row = i32::try_from(row).map_err(|e| e.to_string())?;
         let distribution = Distribution::new(context.get_logits_ith(row)).ok_or(NO_NUMBER)?;
         for reading in &self.trie.rows[self.next].readings {
-            self.scores[reading.continuation].push(distribution.score(reading.token).ok_or(NO_NUMBER)?);
+            let score = &mut self.scores[reading.continuation];
+            score.tokens.push(distribution.score(reading.token).ok_or(NO_NUMBER)?);
+            let mut bytes = Vec::new();
+            tokenizer.append_prompt_bytes(reading.token, &mut bytes);
+            score.bytes.push(bytes);
         }
         self.next += 1;
         Ok(())

@@ -238,16 +238,15 @@ impl<A> Course<'_, A> {
     /// # Errors
     /// It may not be sent again, or was sent often enough.
     fn send_again(&mut self, node: usize, job: usize, failure: Failure, now: Instant) -> Result<(), Stopped> {
-        let server = &mut self.pool.nodes[node];
         match failure {
             Failure::Unreachable(cause) => {
-                server.leave_out(cause, self.patience.wait(1), now);
+                self.pool.leave_out(node, cause, self.patience.wait(1), now);
                 self.queue.push(job);
             }
             Failure::Busy { cause, wait } => {
                 self.refusals[job] += 1;
                 let wait = wait.unwrap_or_else(|| self.patience.wait(self.refusals[job])).min(self.patience.longest_wait * 10);
-                server.pause(wait, now);
+                self.pool.nodes[node].pause(wait, now);
                 if self.refusals[job] >= self.patience.busy {
                     return Err(Stopped::Failed(format!("{cause} (a request was refused {} times)", self.refusals[job])));
                 }
@@ -256,8 +255,8 @@ impl<A> Course<'_, A> {
             Failure::Broken(cause) => {
                 self.attempts[job] += 1;
                 let attempts = self.attempts[job];
-                if server.failures >= self.patience.failures {
-                    server.leave_out(cause.clone(), self.patience.wait(1), now);
+                if self.pool.nodes[node].failures >= self.patience.failures {
+                    self.pool.leave_out(node, cause.clone(), self.patience.wait(1), now);
                 }
                 if attempts >= self.patience.attempts {
                     return Err(Stopped::Failed(format!("{cause} (a request was sent {attempts} times)")));

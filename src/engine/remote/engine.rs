@@ -17,12 +17,15 @@ use crate::engine::error::EngineError;
 use crate::engine::interface::{Engine, EngineProgress};
 use crate::engine::request::{Message, ModelId, Request};
 use crate::engine::scoring::{ContinuationScore, ScoreAnswer, ScoreRequest};
+use crate::engine::server_changes::ServerChanges;
 use crate::engine::settings::context_key;
 use crate::hash::number;
 
 /// An [`Engine`] whose models run on servers.
 pub struct Remote {
     models: Vec<Served>,
+    /// What happens to the servers of all models.
+    changes: Arc<ServerChanges>,
 }
 
 impl Remote {
@@ -33,13 +36,14 @@ impl Remote {
     /// [`ControlFlow::Break`].
     pub fn open(models: &[ServedModel], look: &mut dyn FnMut() -> ControlFlow<()>) -> Result<Self, EngineError> {
         let mut served = Vec::new();
+        let changes = Arc::default();
         for model in models {
             if look().is_break() {
                 return Err(EngineError::Interrupted);
             }
-            served.push(Served::open(model)?);
+            served.push(Served::open(model, &changes)?);
         }
-        Ok(Self { models: served })
+        Ok(Self { models: served, changes })
     }
 
     /// Returns what a user should know about the servers, a sentence or two each.
@@ -256,6 +260,10 @@ impl Engine for Remote {
             ]
         };
         self.models.iter().flat_map(of_model).collect()
+    }
+
+    fn server_changes(&self) -> Option<Arc<ServerChanges>> {
+        Some(Arc::clone(&self.changes))
     }
 }
 

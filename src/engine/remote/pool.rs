@@ -1,11 +1,13 @@
 //! The servers of a model, and which of them gets the next request.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::limit::Limit;
 use super::node::{Node, State};
 use super::queue::Queue;
 use super::settings::Patience;
+use crate::engine::server_changes::{ServerChange, ServerChanges};
 
 /// The most prompt beginnings among which the next request is chosen, so that the choice takes no time.
 const LOOKED_AT: usize = 16;
@@ -14,12 +16,24 @@ const LOOKED_AT: usize = 16;
 #[derive(Debug, Clone)]
 pub(super) struct Pool {
     pub(super) nodes: Vec<Node>,
+    /// Where it is told that servers are left out and taken back.
+    changes: Arc<ServerChanges>,
 }
 
 impl Pool {
-    /// Creates a pool of servers that get requests. `concurrency` is the most requests that each has; None: it is found.
-    pub(super) fn new(urls: &[String], concurrency: Option<usize>, now: Instant) -> Self {
-        Self { nodes: urls.iter().map(|url| Node::new(url.clone(), Limit::new(concurrency), now)).collect() }
+    /// Creates a pool of servers that get requests. `concurrency` is the most requests that each has; None: it is found. Servers that
+    /// are left out and taken back are added to `changes`.
+    pub(super) fn new(urls: &[String], concurrency: Option<usize>, changes: Arc<ServerChanges>, now: Instant) -> Self {
+        Self { nodes: urls.iter().map(|url| Node::new(url.clone(), Limit::new(concurrency), now)).collect(), changes }
+    }
+
+    /// Leaves a server out until it answers again.
+    pub(super) fn leave_out(&mut self, index: usize, cause: String, wait: Duration, now: Instant) {
+        let node = &mut self.nodes[index];
+        if !matches!(node.state, State::Out { .. }) {
+            self.changes.add(ServerChange::Out { server: node.url.clone(), cause: cause.clone() });
+        }
+        node.leave_out(cause, wait, now);
     }
 
     /// Chooses a server with room, and a request for it. None if all servers have enough to do.
@@ -66,7 +80,10 @@ impl Pool {
     pub(super) fn asked(&mut self, index: usize, said: Result<(), String>, patience: &Patience, now: Instant) {
         let node = &mut self.nodes[index];
         match (said, &mut node.state) {
-            (Ok(()), _) => {
+            (Ok(()), state) => {
+                if matches!(state, State::Out { .. }) {
+                    self.changes.add(ServerChange::Back { server: node.url.clone() });
+                }
                 node.state = State::In;
                 node.failures = 0;
             }
@@ -74,7 +91,7 @@ impl Pool {
                 *tries += 1;
                 (*until, *is_asked, *cause) = (now + patience.wait(*tries + 1), false, new);
             }
-            (Err(cause), _) => node.leave_out(cause, patience.wait(1), now),
+            (Err(cause), _) => self.leave_out(index, cause, patience.wait(1), now),
         }
     }
 

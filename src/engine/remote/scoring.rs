@@ -49,7 +49,7 @@ pub(super) fn score(
         let of_own: Option<Vec<TokenScore>> = own.iter().zip(&listed[chat.len()..]).map(score).collect();
         let of_own = of_own.ok_or_else(|| Failure::Final(format!("{completions} leaves out a token of the prompt")))?;
         computed += own.len() as u64;
-        scores.push(ContinuationScore { tokens: of_own });
+        scores.push(ContinuationScore { tokens: of_own, bytes: Vec::new() });
     }
     Ok((scores, computed))
 }

@@ -13,6 +13,7 @@ use super::settings::ServedModel;
 use super::style::{Abilities, Style};
 use super::trial::Trial;
 use crate::engine::error::EngineError;
+use crate::engine::server_changes::ServerChanges;
 use crate::gguf;
 use crate::hash::sha256_hex;
 use crate::tokenizer::Tokenizer;
@@ -42,11 +43,11 @@ pub(super) struct Served {
 }
 
 impl Served {
-    /// Asks the servers of a model what they are, and one of them what it can do.
+    /// Asks the servers of a model what they are, and one of them what it can do. What happens to them later is added to `changes`.
     ///
     /// # Errors
     /// [`EngineError::Server`] if none answers, one does not offer the model or cannot be trusted, or they differ.
-    pub(super) fn open(settings: &ServedModel) -> Result<Self, EngineError> {
+    pub(super) fn open(settings: &ServedModel, changes: &Arc<ServerChanges>) -> Result<Self, EngineError> {
         let error = |cause: String| EngineError::Server { name: settings.name.clone(), cause };
         let client = Arc::new(Client::new(settings).map_err(error)?);
         let (tokenizer, tokenizer_sha256) = match &settings.tokenizer {
@@ -57,7 +58,7 @@ impl Served {
             None => (None, None),
         };
         let said = ask_all(&client, settings);
-        let mut pool = Pool::new(&settings.urls, settings.concurrency, Instant::now());
+        let mut pool = Pool::new(&settings.urls, settings.concurrency, Arc::clone(changes), Instant::now());
         let mut first: Option<(&str, Identity)> = None;
         let mut absent = Vec::new();
         for ((node, url), said) in pool.nodes.iter_mut().zip(&settings.urls).zip(said) {

@@ -9,7 +9,6 @@ use crate::evaluate::evaluator::salt;
 use crate::evaluate::request::{Draw, RolloutRequest};
 use crate::evaluate::scored::Scored;
 use crate::evaluate::scores::mean;
-use crate::evaluate::waves::SUB_WAVE;
 use crate::event::{Lifecycle, Purpose};
 use crate::program::candidate::Candidate;
 
@@ -37,7 +36,7 @@ impl Session<'_> {
         };
         let requests: Vec<RolloutRequest<'_>> = (0..rollouts.len()).map(request).collect();
         let mut all = Vec::with_capacity(rollouts.len());
-        for sub_wave in requests.chunks(SUB_WAVE) {
+        for sub_wave in requests.chunks(self.evaluator.most_rollouts()) {
             self.require_budget(sub_wave.len() as u64)?;
             all.extend(self.run_requests(split, sub_wave, &salt)?.into_iter().map(Arc::new));
         }

@@ -66,6 +66,17 @@ pub enum ExportError {
     },
 }
 
+impl ExportError {
+    /// Returns the exit code of a command that fails with this error.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NoCandidate { .. } | Self::AllLonger { .. } => 2,
+            Self::Read { .. } | Self::Candidates { .. } | Self::Plan(_) | Self::Differs { .. } | Self::Form { .. } => 6,
+        }
+    }
+}
+
 fn shortest_in_words(shortest: Option<usize>) -> String {
     shortest.map_or_else(String::new, |tokens| format!("; the shortest prompt has {tokens}"))
 }

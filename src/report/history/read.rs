@@ -7,6 +7,7 @@ use super::run_history::{History, RunEnd};
 use crate::engine::Message;
 use crate::journal;
 use crate::report::best::BestFile;
+use crate::report::servers;
 use crate::run_directory::RunDirectoryError;
 
 impl History {
@@ -21,6 +22,7 @@ impl History {
             builder.add(record).map_err(|cause| RunDirectoryError::Damaged { path: path.clone(), line, cause })
         })?;
         let mut history = builder.finish();
+        history.servers = servers::of_run(folder)?;
         match read_end(folder) {
             // A summary with other counts is from before the run was extended.
             Ok(Some(end)) if end.rollouts == history.rollouts && end.candidates == history.members.len() => {

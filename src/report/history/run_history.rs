@@ -12,7 +12,9 @@ use crate::evaluate::ranking::ranked;
 use crate::event::{Origin, StopReason};
 use crate::program::PoolIndex;
 use crate::report::frontier::{FrontierPoint, frontier};
+use crate::report::servers::ServerSummary;
 use crate::report::spending::Spending;
+use crate::report::summary::MemorySummary;
 use crate::report::texts::Texts;
 
 /// Everything that a run directory has about a run, whether it is finished or not.
@@ -33,6 +35,8 @@ pub struct History {
     pub texts: Texts,
     /// The tokens and seconds that the run has used.
     pub spending: Spending,
+    /// What each server answered. Empty for a run without servers.
+    pub servers: Vec<ServerSummary>,
     /// The number of rollouts charged to the budget.
     pub rollouts: u64,
     /// What the run wrote about itself at its end. None while it continues, and where it was interrupted.
@@ -100,6 +104,9 @@ pub struct RunEnd {
     pub(super) rollouts: u64,
     /// The number of candidates in the pool.
     pub(super) candidates: usize,
+    /// Main memory of the models and of the process that finished the run. None for scripted models and servers.
+    #[serde(default)]
+    pub memory: Option<MemorySummary>,
 }
 
 /// Returns the index of a split in [`History::examples`]: 0 for training, 1 for validation, 2 for test examples.

@@ -36,6 +36,8 @@ pub(super) fn head(history: &History, name: &str, left_out: usize) -> Value {
         "candidates": history.members.iter().map(candidate).collect::<Vec<_>>(),
         "runs": history.runs.iter().map(run).collect::<Vec<_>>(),
         "spending": spending(history),
+        "servers": history.servers,
+        "memory": end.and_then(|end| end.memory),
         "fingerprint": history.fingerprint,
     })
 }

@@ -1,4 +1,28 @@
-// Where the time of the run went, and the fingerprint.
+// Where the time of the run went, its servers and its memory, and the fingerprint.
+
+const GIGABYTE = 1e9;
+
+/** Returns a table of what each server answered; null for a run without servers. */
+const serversView = () => {
+  if (run.servers.length === 0) return null;
+  const number = (value) => h("td", { class: "number" }, value);
+  const heads = ["server", "answers", "prompt tokens computed", "reused", "generated", "seconds"];
+  const row = (one) => h("tr", null, h("th", { scope: "row" }, one.server),
+    [one.answers, one.prefill_tokens, one.reused_tokens, one.decode_tokens].map((value) => number(value.toLocaleString("en"))), number(one.seconds.toFixed(1)));
+  return [h("h3", null, "Servers"), h("div", { class: "wide" }, h("table", null,
+    h("caption", null, "Seconds: the time of all answers together. A server may work on several at the same time."),
+    h("thead", null, h("tr", null, heads.map((name, index) => h("th", { scope: "col", class: index > 0 && "number" }, name)))),
+    h("tbody", null, run.servers.map(row))))];
+};
+
+/** Returns a sentence about the memory of the run; null where nothing is known about it. */
+const memoryView = () => {
+  if (run.memory === null) return null;
+  const gigabytes = (bytes) => `${(bytes / GIGABYTE).toFixed(2)} GB`;
+  const { planned, peak } = run.memory;
+  const measured = peak === null ? "this system does not tell how much the process had" : `the process had ${gigabytes(peak)} at most`;
+  return [h("h3", null, "Memory"), h("p", null, `The plan gave the models ${gigabytes(planned)}; ${measured}.`)];
+};
 
 const spendingSection = () => {
   const { parts, roles, search, tests } = run.spending;
@@ -25,7 +49,7 @@ const spendingSection = () => {
       [role.prefilled, role.unique, role.reused, role.decoded].map((value) => number(value.toLocaleString("en")))))));
   return section("time", "Where the time went", stack, h("div", { class: "wide" }, table),
     hasEstimates && h("p", { class: "soft small" }, "The engine computes prompts and generates answers in the same batches, so its seconds cannot be measured apart. The division is an estimate: the seconds for a token of each kind are fitted to the run's records."),
-    h("h3", null, "Tokens"), h("div", { class: "wide" }, tokens));
+    h("h3", null, "Tokens"), h("div", { class: "wide" }, tokens), serversView(), memoryView());
 };
 
 const planSection = () => section("plan", "Fingerprint",

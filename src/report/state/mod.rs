@@ -156,6 +156,8 @@ impl RunState {
             | Lifecycle::ModelMeasured { .. }
             | Lifecycle::Evaluating { .. }
             | Lifecycle::Noted { .. }
+            | Lifecycle::ServerOut { .. }
+            | Lifecycle::ServerBack { .. }
             | Lifecycle::Predicting { .. }
             | Lifecycle::Unscored { .. } => {}
         }

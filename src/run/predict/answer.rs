@@ -12,7 +12,6 @@ use crate::data::{Example, RowFormat};
 use crate::engine::Engine;
 use crate::error::RunError;
 use crate::evaluate::unscored::run_unscored;
-use crate::evaluate::waves::SUB_WAVE;
 use crate::evaluate::{Cost, Prediction};
 use crate::event::Lifecycle;
 use crate::hash::number;
@@ -21,6 +20,7 @@ use crate::journal::{self, PredictionJournal, SubWavePredictions};
 use crate::program::{Candidate, Job, Program};
 use crate::run::answering::Answering;
 use crate::run::fingerprint::of_answers;
+use crate::run::sub_wave::sub_wave;
 
 /// What is to be answered, by which candidate, and where the answers go.
 #[derive(Debug, Clone)]
@@ -79,6 +79,7 @@ pub fn predict(plan: &Plan, request: &PredictRequest, hooks: &mut Hooks<'_>) -> 
         candidate: &request.candidate,
         salt: format!("{}/predict/{key}", answering.plan.optimize.seed),
         rows: &rows,
+        sub_wave: sub_wave(&answering.plan, &BTreeMap::new()),
         journal: place.open(&fingerprint)?,
         result: PredictResult {
             rows: rows.len(),
@@ -106,6 +107,8 @@ struct Answered<'a> {
     /// The part of a row's seed that does not depend on the row.
     salt: String,
     rows: &'a Rows,
+    /// The most rows of a sub-wave. An answer does not depend on it.
+    sub_wave: usize,
     journal: PredictionJournal,
     result: PredictResult,
 }
@@ -139,7 +142,7 @@ impl Answered<'_> {
             if hooks.is_interrupted() {
                 return Err(RunError::Interrupted);
             }
-            let (rows, cost) = self.answer(done, (done + SUB_WAVE).min(of), engine, hooks)?;
+            let (rows, cost) = self.answer(done, (done + self.sub_wave).min(of), engine, hooks)?;
             let sub_wave = SubWavePredictions { first: done, rows, cost };
             self.journal.append(&sub_wave)?;
             done += self.count(&sub_wave);

@@ -10,3 +10,4 @@ mod place;
 mod rows;
 
 pub use answer::{PredictRequest, PredictResult, predict};
+pub use place::default_output;

@@ -18,6 +18,15 @@ use crate::whole_file;
 /// What is appended to the name of the output file for the folder that keeps the answers.
 const FOLDER_ENDING: &str = ".partial";
 
+/// Returns the output file of a call that names none: the rows of `rows.csv` are answered into `rows.predicted.csv`.
+#[must_use]
+pub fn default_output(input: &Path) -> PathBuf {
+    let mut name = input.file_stem().unwrap_or_default().to_owned();
+    name.push(".predicted.");
+    name.push(input.extension().unwrap_or("jsonl".as_ref()));
+    input.with_file_name(name)
+}
+
 /// The output file, and the folder that keeps the answers until it is written.
 pub(super) struct Place {
     /// The output file, as an absolute path.
@@ -106,4 +115,18 @@ impl Place {
 fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RunError + use<> {
     let path = path.to_owned();
     move |cause| RunDirectoryError::Io { doing, path, cause }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_output_stands_beside_the_input() {
+        for (input, output) in
+            [("a/rows.csv", "a/rows.predicted.csv"), ("x.y.tsv", "x.y.predicted.tsv"), ("n", "n.predicted.jsonl")]
+        {
+            assert_eq!(default_output(Path::new(input)), Path::new(output));
+        }
+    }
 }
