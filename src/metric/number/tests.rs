@@ -141,7 +141,8 @@ proptest! {
 
     #[test]
     fn a_number_is_read_back(number in -1_000_000..1_000_000_i64, after in "[a-z ]{0,5}") {
-        prop_assume!(!after.trim_start().starts_with("pi") && !after.starts_with(['k', 'i']));
+        let words = ["pi", "mn", "bn", "tn"];
+        prop_assume!(!words.iter().any(|word| after.trim_start().starts_with(word)) && !after.starts_with(['k', 'i']));
         prop_assert_eq!(value(&format!("it is {number}{after}")), Ok(number as f64));
     }
 }
