@@ -3,7 +3,7 @@
 use gepard::data::Example;
 use gepard::engine::{Completion, EngineError};
 use gepard::metric::{Judgement, Metric, MetricError};
-use gepard::program::call::KnownAnswers;
+use gepard::program::call::CachedAnswers;
 use gepard::program::lockstep::Generate;
 use gepard::program::{Job, Program, Rollout, Runnable};
 use pyo3::exceptions::PyValueError;
@@ -48,7 +48,7 @@ impl Runnable for PythonProgram {
         &self.program
     }
 
-    fn run(&self, jobs: &[Job<'_>], _: &dyn KnownAnswers, _: &mut Generate<'_>) -> Result<Vec<Rollout>, EngineError> {
+    fn run(&self, jobs: &[Job<'_>], _: &dyn CachedAnswers, _: &mut Generate<'_>) -> Result<Vec<Rollout>, EngineError> {
         let instructions = |job: &Job<'_>| job.candidate.0.iter().map(|text| json!(text.instruction)).collect::<Vec<_>>();
         let asked = jobs.iter().map(|job| json!({ "instructions": instructions(job), "id": job.example.id })).collect();
         self.call(&Value::Array(asked), jobs.len()).map_err(|error| {
