@@ -108,8 +108,7 @@ impl<'a> SetMaker<'a> {
     }
 
     /// Returns the seed with `calls` as the demonstrations of each module, and labelled examples after them. Examples whose ids
-    /// are in
-    /// `used` are not taken as labelled examples. Frozen modules keep the demonstrations of the seed.
+    /// are in `used` are not taken as labelled examples. Frozen modules keep the demonstrations of the seed.
     fn filled_up(
         &self,
         session: &Session<'_>,

@@ -140,11 +140,10 @@ mod tests {
             "decoder": null,
             "model": { "type": "WordLevel", "vocab": { "?": 0, "a": 1, "b": 2 }, "unk_token": "?" },
         });
-        let path = std::env::temp_dir().join(format!("gepard-tokenizer-{}.json", std::process::id()));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokenizer.json");
         std::fs::write(&path, file.to_string()).unwrap();
-        let tokenizer = Tokenizer::from_file(&path);
-        std::fs::remove_file(&path).unwrap();
-        let tokenizer = tokenizer.unwrap();
+        let tokenizer = Tokenizer::from_file(&path).unwrap();
         assert_eq!(["a", "a b a b c"].map(|text| tokenizer.tokenize(text)), [vec![1], vec![1, 2, 1, 2, 0]]);
         assert_eq!(tokenizer.count_all(&["a", "a b a b c", ""]), [1, 5, 0]);
     }

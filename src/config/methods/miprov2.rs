@@ -49,11 +49,10 @@ pub struct Miprov2Plan {
     pub trials: Option<usize>,
     /// The most demonstrations of a set that are calls of the teacher.
     pub bootstrapped: usize,
-    /// The number of demonstrations up to which a set is filled with labelled training examples; None: as many as fit
-    /// `max_prompt_tokens`, of which a quarter is left for the instruction. The calls of the teacher are kept even if they are
-    /// more. The
-    /// teacher is shown as many labelled examples. If `bootstrapped` and `labelled` are 0, prompts have no
-    /// demonstrations, and there are as many instructions as there would be sets.
+    /// The number of demonstrations up to which a set is filled with labelled training examples. The calls of the teacher are kept
+    /// even if they are more. If `bootstrapped` and `labelled` are 0, prompts have no demonstrations, and there are as many
+    /// instructions as there would be sets. The teacher is shown as many labelled examples; None: as many as fit
+    /// `max_prompt_tokens`, of which a quarter is left for the instruction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labelled: Option<usize>,
     /// The least score of a teacher's call that becomes a demonstration, from 0 to 1; None: any score above 0.

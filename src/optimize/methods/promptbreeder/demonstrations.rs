@@ -9,9 +9,9 @@ use crate::program::Demonstration;
 const REDRAW_PROBABILITY: f64 = 0.1;
 
 /// Returns the demonstrations of a child. They are those of its parent, filled up to `most` with `correct_calls`, which the
-/// parent got right; if there are `most` already, one of them is exchanged. With a small probability all are drawn anew, from
-/// none to
-/// `most`, each number with the same probability. No training example occurs twice. If `most` is 0, the parent's stay.
+/// parent got right; if there are `most` already, one of them is exchanged. With a small probability all are drawn anew,
+/// from none to `most`, each number with the same probability. No training example occurs twice. If `most` is 0, the
+/// parent's stay.
 pub(super) fn exchange_demonstrations(
     shown: &[Demonstration],
     correct_calls: &[Demonstration],
