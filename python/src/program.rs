@@ -3,7 +3,7 @@
 use gepard::data::Example;
 use gepard::engine::{Completion, EngineError};
 use gepard::metric::{Judgement, Metric, MetricError};
-use gepard::program::call::KnownAnswers;
+use gepard::program::call::CachedAnswers;
 use gepard::program::lockstep::Generate;
 use gepard::program::{Demonstration, Job, Module, ModuleText, Program, Rollout, Runnable, parse};
 use pyo3::exceptions::PyValueError;
@@ -48,7 +48,7 @@ impl Runnable for PythonProgram {
         &self.program
     }
 
-    fn run(&self, jobs: &[Job<'_>], _: &dyn KnownAnswers, _: &mut Generate<'_>) -> Result<Vec<Rollout>, EngineError> {
+    fn run(&self, jobs: &[Job<'_>], _: &dyn CachedAnswers, _: &mut Generate<'_>) -> Result<Vec<Rollout>, EngineError> {
         let job = |job: &Job<'_>| {
             let texts = shown_texts(&self.program.modules, &job.candidate.0);
             json!({ "candidate": job.candidate.key(), "texts": texts, "id": job.example.id })

@@ -43,7 +43,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), CliE
         (true, [task]) => return compare_optimizers::run(task, &arguments.optimizers, arguments.json, out),
         (true, _) => return Err(CliError::Usage("--optimizers takes one task file, not run directories".into())),
         (false, [_]) => {
-            return Err(CliError::Usage("give two run directories, or a task file with --optimizers or --adapter".into()));
+            return Err(CliError::Usage(
+                "give two or more run directories, or a task file with --optimizers or --adapter".into(),
+            ));
         }
         (false, _) => arguments.optimizers.refuse_for_runs()?,
     }
@@ -92,13 +94,13 @@ fn print_pair(pair: &ComparedPair, letters: &[String], out: &mut dyn Write) -> i
     if let Some(interval) = paired.interval_95 {
         write!(out, " (95% interval {:+.3} to {:+.3})", interval.low, interval.high)?;
     }
-    let verdict = match paired.conclusion() {
+    let conclusion = match paired.conclusion() {
         Conclusion::Better => format!("{second} is better"),
         Conclusion::Worse => format!("{first} is better"),
         Conclusion::Unclear if paired.higher + paired.lower == 0 => "no difference".to_owned(),
         Conclusion::Unclear => "may be luck".to_owned(),
     };
-    writeln!(out, " on {} examples, {} up, {} down; {verdict}", paired.examples, paired.higher, paired.lower)
+    writeln!(out, " on {} examples, {} up, {} down; {conclusion}", paired.examples, paired.higher, paired.lower)
 }
 
 fn score_cell(score: Option<f64>) -> String {

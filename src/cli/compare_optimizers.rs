@@ -35,7 +35,8 @@ pub(super) struct Options {
     /// with the same seed took [default: rollouts].
     #[arg(long, requires = "optimizers", value_enum)]
     equal: Option<EqualOption>,
-    /// What the runs start from: the seed of the task file, or a prompt with the list of labels and worked examples [default: seed].
+    /// What the runs start from: the seed of the task file, or a prompt with the list of labels and demonstrations [default:
+    /// seed].
     #[arg(long, requires = "optimizers", value_enum)]
     start: Option<StartOption>,
     #[command(flatten)]

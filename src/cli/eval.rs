@@ -112,7 +112,7 @@ fn print_result(result: &EvalResult, split: Split, out: &mut dyn Write) -> io::R
     Ok(())
 }
 
-/// Prints the mean cost of a rollout: tokens, a judge's left out, and milliseconds.
+/// Prints the mean cost of a rollout: tokens without those of a judge, and milliseconds in the engine.
 fn print_cost(result: &EvalResult, out: &mut dyn Write) -> io::Result<()> {
     let mut usage = Usage::default();
     result.rollouts.iter().for_each(|scored| usage += scored.rollout.usage());

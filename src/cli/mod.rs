@@ -105,7 +105,7 @@ impl CliCommand {
 
 /// Parses a command line, runs the command, and returns its exit code. The first of `arguments` is the name of the program.
 ///
-/// Ends the process where the arguments ask for help or are not valid.
+/// If the arguments ask for help or for the version, or are not valid, it prints that and ends the process instead.
 #[must_use]
 pub fn main(arguments: &[OsString]) -> u8 {
     // gepard starts itself with this argument before every piece of generated code, so nothing else is done first.

@@ -39,7 +39,8 @@ pub struct ModulePlan {
     pub when: Option<Condition>,
     /// The `[model.NAME]` that answers.
     pub model: ModelRef,
-    /// Worked examples that the prompt shows from the start: a file of rows, or a list of rows and of ids of training rows; left out: none.
+    /// Demonstrations (worked examples) that the prompt shows from the start: a file of rows, or a list of rows and of ids of
+    /// training rows; left out: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub demonstrations: Vec<DemonstrationPlan>,
 }
@@ -92,7 +93,7 @@ impl Serialize for OutputPlan {
     }
 }
 
-/// A demonstration: a worked example that the prompt of a module shows.
+/// A demonstration in the prompt of a module: inputs with the right outputs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DemonstrationPlan {
     /// The id of the row, or `demonstration-N` for the Nth table of a list if it has no `id`.

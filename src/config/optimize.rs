@@ -144,15 +144,15 @@ named! {
         Gepa = "gepa",
         /// The best of several reflections on the seed, without selection or population. This is the control.
         Random = "random",
-        /// The list of labels and as many random worked examples as fit, the best of several draws, without a reflector. This is
+        /// The list of labels and as many random demonstrations as fit, the best of several draws, without a reflector. This is
         /// a control.
         Fewshot = "fewshot",
         /// The list of labels alone. This is a control.
         LabelList = "label-list",
-        /// Sets of worked examples that a teacher got right, the best of several on validation (`BootstrapFewShotWithRandomSearch` of
-        /// the Python package `dspy`).
+        /// Sets of demonstrations that a teacher got right, the best of several on validation (`BootstrapFewShotWithRandomSearch`
+        /// of the Python package `dspy`).
         BootstrapRs = "bootstrap-rs",
-        /// Several answers to each example are compared; a good one becomes a rule or a worked example (`SIMBA` of `dspy`).
+        /// Several answers to each example are compared; a good one becomes a rule or a demonstration (`SIMBA` of `dspy`).
         Simba = "simba",
         /// Instructions that a model infers from examples, and paraphrases of the best of them (arXiv 2211.01910).
         Ape = "ape",

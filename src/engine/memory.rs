@@ -76,7 +76,7 @@ impl Need {
     pub fn from_header(name: &str, header: &Header, chunk: usize, context: usize) -> Self {
         let blocks = header.block_count().unwrap_or(1);
         let width = header.embedding_length().unwrap_or(0);
-        // If each layer has another number of heads, the length of a key still gives one.
+        // If the number of heads differs from layer to layer, it is computed from the width and the length of a key.
         let by_length = header.key_length().filter(|&length| length > 0).map(|length| width / length);
         let heads = header.head_count().or(by_length).unwrap_or(1).max(1);
         let kv_heads = header.kv_head_count().unwrap_or(heads);
@@ -110,7 +110,7 @@ impl Need {
     }
 }
 
-/// The memory of a machine, in bytes.
+/// The memory of a machine that models may take, in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
     /// Main memory that models may take.
@@ -119,7 +119,7 @@ pub struct Machine {
     pub gpu: Option<u64>,
 }
 
-/// The memory is divided by this number to get the share that is left to everything but models.
+/// The divisor n: models may take all but 1/n of the memory.
 const RESERVED_DIVISOR: u64 = 8;
 
 impl Machine {
@@ -149,9 +149,10 @@ pub struct Share {
     pub weights: u64,
     /// Bytes of the KV cache, in main memory and on the GPU together.
     pub cache_bytes: u64,
-    /// Bytes of the buffers for computing a batch, in main memory and on the GPU together.
+    /// Bytes of the buffers for computing a batch and of the states of a recurrent or hybrid model, in main memory and on the GPU
+    /// together.
     pub compute: u64,
-    /// Bytes of weights, cache and buffers that are on the GPU.
+    /// Bytes of weights, cache, buffers and states that are on the GPU.
     pub on_gpu: u64,
 }
 

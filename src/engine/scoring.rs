@@ -8,8 +8,9 @@ use super::request::{Message, ModelId};
 /// One chat for one model, and the continuations that are scored.
 ///
 /// A continuation follows the chat as the answer of [`Request`](super::Request) would, without reasoning before it: it is the
-/// beginning of the answer, with the white space that a model writes there. After a begun answer `label:` most models go on with
-/// ` billing`, which is other tokens than `billing`. A continuation is divided into tokens by itself. Text in it that spells a
+/// beginning of the answer, with the white space that a model writes there. After a begun answer `label:` most models write
+/// ` billing`, whose tokens differ from those of `billing`. A continuation is divided into tokens by itself. Text in it that
+/// spells a
 /// special token is that token, as in a chat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScoreRequest {

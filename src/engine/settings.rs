@@ -88,21 +88,23 @@ pub struct ModelFile {
     pub name: String,
     /// The GGUF file.
     pub path: PathBuf,
-    /// The SHA-256 that the file must have, in lower-case hexadecimal. None accepts any file.
+    /// The SHA-256 that the file must have, in lower-case hexadecimal. If it is None, any file is accepted.
     pub expected_sha256: Option<String>,
     /// How many layers are put on the GPU.
     pub gpu_layers: GpuLayers,
-    /// The context in tokens. None chooses the context that the model was trained on, at most 8192, and less if memory is short.
+    /// The context in tokens. If it is None, it is the context that the model was trained on, at most 8192, and less if memory is
+    /// short.
     pub context: Option<usize>,
-    /// The number type of the KV cache. None chooses 16-bit floats unless memory is short.
+    /// The number type of the KV cache. If it is None, it is 16-bit floats unless memory is short.
     pub cache: Option<CacheType>,
     /// The most tokens of reasoning before each answer. At 0 the model answers without reasoning.
     pub thinking: u32,
-    /// The adapter. None leaves the model as it is.
+    /// The adapter. If it is None, the weights are those of the file.
     pub lora: Option<Adapter>,
-    /// The threads and batch size of the resumed run. None chooses the fastest for this machine.
+    /// The threads and batch size of the resumed run. If they are None, they are measured when the model is first used on this
+    /// machine.
     pub tuning: Option<Tuning>,
-    /// Whether the resumed run loaded a recoded copy. None loads a recoded copy where it is faster.
+    /// Whether the resumed run loaded a recoded copy. If it is None, a recoded copy is loaded where it is faster.
     pub recoded: Option<bool>,
 }
 
@@ -150,13 +152,13 @@ pub type OnLoadProgress<'a> = dyn FnMut(LoadProgress<'_>) -> ControlFlow<()> + '
 /// The settings that all models share. They are part of the plan because answers depend on them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Threads of llama.cpp. None chooses what a measurement at a model's first use on this machine finds.
+    /// Threads of llama.cpp. If it is None, the number is measured when a model is first used on this machine.
     pub threads: Option<usize>,
     /// Requests that are decoded together, from 1 to [`Settings::MOST_SEQUENCES`].
     pub sequences: usize,
-    /// The most tokens in a batch, at least `sequences`. None chooses a measured number, as for `threads`.
+    /// The most tokens in a batch, at least `sequences`. If it is None, the number is measured as for `threads`.
     pub chunk: Option<usize>,
-    /// Bytes of memory that the models may take. None allows seven eighths of the machine's memory.
+    /// Bytes of memory that the models may take. If it is None, they may take seven eighths of the machine's memory.
     pub memory: Option<u64>,
     /// Whether the next tokens of an answer are guessed from its prompt and verified together, while few answers are decoded.
     /// On a CPU this changes the speed and not the answers.
@@ -170,7 +172,8 @@ impl Settings {
     /// The default of `sequences`.
     pub const SEQUENCES: usize = 32;
 
-    /// The largest value of `sequences`: llama.cpp has 256 sequences, and the engine needs three of them for other things.
+    /// The largest value of `sequences`: llama.cpp has 256 sequences, and the engine needs one for a node of the prefix tree, one
+    /// for padding and one for retired cells.
     pub const MOST_SEQUENCES: usize = 253;
 
     /// The most tokens of a batch if `chunk` is None. An interrupt takes effect after one batch, so this bounds its delay.
@@ -221,7 +224,7 @@ impl Tuning {
 pub struct MeasuredTuning {
     /// The model's name in the task file.
     pub model: String,
-    /// The fastest tuning that was found.
+    /// The tuning that was chosen: the default one, or another one that was clearly faster.
     pub tuning: Tuning,
     /// How long the measurement took, in seconds.
     pub seconds: f64,

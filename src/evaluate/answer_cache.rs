@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::engine::Completion;
-use crate::program::call::{CallKey, KnownAnswers, KnownCall, reused};
+use crate::program::call::{CachedAnswers, CachedCall, CallKey, reused};
 
 /// The most bytes that the cache keeps.
 const MOST_BYTES: usize = 64 << 20;
@@ -23,7 +23,7 @@ pub struct AnswerCache {
     bytes: usize,
 }
 
-impl KnownAnswers for AnswerCache {
+impl CachedAnswers for AnswerCache {
     fn answer(&self, key: &CallKey) -> Option<Completion> {
         self.answers.get(key).map(reused)
     }
@@ -31,7 +31,7 @@ impl KnownAnswers for AnswerCache {
 
 impl AnswerCache {
     /// Adds the answer to a call. An answer that is already in the cache stays.
-    pub fn add(&mut self, KnownCall { key, completion }: KnownCall) {
+    pub fn add(&mut self, CachedCall { key, completion }: CachedCall) {
         if self.answers.contains_key(&key) {
             return;
         }
@@ -88,11 +88,11 @@ mod tests {
         let (first, rounds) = run(&program, &[one.clone(), other], &AnswerCache::default());
         assert_eq!(rounds, [1, 2]);
         let mut answers = AnswerCache::default();
-        program.known_calls(&one, &example(), &first[0]).into_iter().for_each(|call| answers.add(call));
+        program.cacheable_calls(&one, &example(), &first[0]).into_iter().for_each(|call| answers.add(call));
         let candidates = [one, Candidate::new(["A.", "D."]), Candidate::new(["E.", "B."])];
         let (again, rounds) = run(&program, &candidates, &answers);
-        // Both answers of the first candidate are known. The third's first module gives the same plan, so that the answer of its
-        // second module is known, too.
+        // Both answers of the first candidate are in the cache. The third's first module gives the same plan, so that the answer
+        // of its second module is in the cache, too.
         assert_eq!(rounds, [1, 1]);
         let saved = |reused| Usage { reused, ..Usage::default() };
         assert_eq!((again[0].usage(), again[1].steps[0].usage), (saved(20), saved(10)));

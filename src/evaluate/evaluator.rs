@@ -26,8 +26,8 @@ pub const SUB_WAVE: usize = 32;
 /// The number of times that a metric is given a rollout before the rollout stays unscored.
 const ATTEMPTS: usize = 2;
 
-/// Returns the part of a rollout's seed that does not depend on candidate and example: the run's seed, the split, and `draw`, which
-/// differs between repeated evaluations of a program that is not greedy.
+/// Returns the part of a rollout's seed that does not depend on candidate and example: the run's seed, the split, and `draw`: 0,
+/// or the number of the evaluation if its answers should differ from those of other evaluations.
 #[must_use]
 pub fn salt(seed: u64, split: Split, draw: u64) -> String {
     format!("{seed}/{split}/{draw}")
@@ -85,13 +85,14 @@ impl<'a> Evaluator<'a> {
         &*self.engine
     }
 
-    /// Adds the answers of rollouts to the answer cache, whether they were run now or are read from a journal. `requests` are the
-    /// requests of the rollouts, in the same order.
+    /// Adds the greedy answers of rollouts to the answer cache, whether they were run now or are read from a journal. `requests`
+    /// are the requests of the rollouts, in the same order. Rollouts with a [draw](RolloutRequest::draw), and programs with one
+    /// module, add none.
     pub fn learn(&mut self, requests: &[RolloutRequest<'_>], scored: &[Scored]) {
         let runnable = self.runnable;
-        // Answers at another temperature than the module's own say nothing about its next answer.
+        // Answers of a draw are generated at another temperature than the module's own.
         let calls = requests.par_iter().zip(scored).filter(|(request, _)| request.draw.is_none());
-        let calls = calls.map(|(request, scored)| runnable.known_calls(request.candidate, request.example, &scored.rollout));
+        let calls = calls.map(|(request, scored)| runnable.cacheable_calls(request.candidate, request.example, &scored.rollout));
         calls.collect::<Vec<_>>().into_iter().flatten().for_each(|call| self.answers.add(call));
     }
 
@@ -117,7 +118,7 @@ impl<'a> Evaluator<'a> {
         let engine = &mut *self.engine;
         let mut generate = |requests: &[Request]| generate(engine, requests, hooks, &mut cost);
         let rollouts = self.runnable.run(&jobs, &self.answers, &mut generate)?;
-        // Replaces the usage of the requests by that of all steps, in which known answers count as reused tokens.
+        // Replaces the usage of the requests by that of all steps, in which answers from the answer cache count as reused tokens.
         cost.usage = Usage::default();
         rollouts.iter().for_each(|rollout| cost.usage += rollout.usage());
 

@@ -21,6 +21,6 @@ pub struct RolloutRequest<'a> {
 pub struct Draw {
     /// The temperature.
     pub temperature: f32,
-    /// Tells the draws of one list of requests apart.
+    /// The position in its list of requests. It is a part of the seed, so that equal requests get different answers.
     pub number: usize,
 }

@@ -22,7 +22,7 @@ pub struct PairedScore {
 }
 
 impl Scores {
-    /// Collects scores that are listed for every example of a split; None where an example was not scored.
+    /// Collects the scores of a list. The position of a score is the index of its example; None where the example was not scored.
     pub fn from_list(scores: impl IntoIterator<Item = Option<f64>>) -> Self {
         scores.into_iter().enumerate().filter_map(|(example, score)| Some((ExampleIndex(example), score?))).collect()
     }

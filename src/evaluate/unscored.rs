@@ -22,7 +22,7 @@ pub fn run_unscored(
     let mut cost = Cost::default();
     let mut ask = |requests: &[Request]| generate(engine, requests, hooks, &mut cost);
     let rollouts = runnable.run(jobs, &AnswerCache::default(), &mut ask)?;
-    // As in `Evaluator::sub_wave`: known answers count as reused tokens.
+    // As in `Evaluator::sub_wave`: answers from the answer cache count as reused tokens.
     cost.usage = Usage::default();
     rollouts.iter().for_each(|rollout| cost.usage += rollout.usage());
     Ok((rollouts, cost))

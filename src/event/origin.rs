@@ -48,7 +48,7 @@ text_enum! {
     MethodStep {
         /// Takes the text with which a module's turn begins, unchanged.
         Seed = "seed",
-        /// `gepa`: removes worked examples or a sentence of a candidate that is as good as the best.
+        /// `gepa`: removes demonstrations or a sentence of a candidate that is as good as the best.
         Prune = "prune",
         /// `bootstrap-rs`: shows labelled examples.
         Labelled = "labelled",
@@ -56,7 +56,7 @@ text_enum! {
         Bootstrap = "bootstrap",
         /// `simba`: adds advice from a good rollout against a bad one.
         Advise = "advise",
-        /// `simba`: adds a good rollout as a worked example.
+        /// `simba`: adds a good rollout as a demonstration.
         Demonstrate = "demonstrate",
         /// `ape`: infers an instruction from examples.
         Induce = "induce",

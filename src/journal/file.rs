@@ -156,8 +156,8 @@ impl Journal {
         RunDirectoryError::Mismatch { path: self.path.clone(), line, recorded, requested }
     }
 
-    /// Appends a record. After the return, the record survives the end of the process, and after at most a second also that of
-    /// the machine.
+    /// Appends a record. It is in the file after the return, whatever happens to the process. If the last sync to the disk was a
+    /// second ago or longer, all records are synced; a failure of the machine can lose those that are not.
     ///
     /// # Errors
     /// [`RunDirectoryError::Io`], for example on a full disk; the journal then ends with its last complete record.

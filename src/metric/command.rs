@@ -30,7 +30,7 @@ use crate::program::{Rollout, Step};
 /// Judges rollouts by an outside program.
 #[derive(Debug, Clone)]
 pub struct CommandMetric {
-    /// The running programs.
+    /// The running processes of the program.
     pub pool: Arc<Pool>,
     /// The names of the modules and steps that may get feedback.
     pub modules: Vec<String>,

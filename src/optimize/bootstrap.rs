@@ -1,7 +1,7 @@
 //! Demonstration sets as `LabeledFewShot` and `BootstrapFewShot` of the Python package `dspy` make them.
 //!
 //! A teacher, which is the seed with random labelled examples, is run on training examples. Its calls in rollouts that score well
-//! enough become worked examples, and a set is filled up with labelled examples.
+//! enough become demonstrations, and a set is filled up with labelled examples.
 
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -16,14 +16,16 @@ use crate::evaluate::Scored;
 use crate::event::Purpose;
 use crate::program::{Candidate, Demonstration};
 
-/// How large sets are, and which calls of the teacher count.
+/// The size of a demonstration set, and the score from which a rollout of the teacher gives demonstrations.
 #[derive(Debug, Clone, Copy)]
 pub struct SetNumbers {
-    /// The most worked examples of a set, those of the teacher included; None: as many as fit.
+    /// The number of demonstrations up to which a set is filled with labelled examples; None: as many as fit. The calls of the
+    /// teacher are kept even if they are more.
     pub labelled: Option<usize>,
-    /// The least score of a rollout whose calls become worked examples; None: any score above 0.
+    /// The least score of a rollout whose calls become demonstrations; None: any score above 0.
     pub threshold: Option<f64>,
-    /// The share of a module's tokens that the instruction may need, one in this many. A longer instruction takes what it has.
+    /// The divisor n: at least 1/n of the most tokens of a module's text is reserved for the instruction. A longer instruction
+    /// takes its own length. None: exactly the length of the instruction is reserved.
     pub instruction_share: Option<usize>,
 }
 
@@ -50,7 +52,7 @@ impl<'a> SetMaker<'a> {
         Self { seed, numbers, labelled: modules.map(of_module).collect(), open: open_modules(session) }
     }
 
-    /// Returns the seed without worked examples in the modules that may change.
+    /// Returns the seed without demonstrations in the modules that may change.
     #[must_use]
     pub fn zero_shot(&self) -> Candidate {
         let mut candidate = self.seed.clone();
@@ -65,8 +67,9 @@ impl<'a> SetMaker<'a> {
         self.filled_up(session, none, &[], random)
     }
 
-    /// Runs a teacher on the training examples in `order` until `most` of them are answered well enough, and returns the seed with its
-    /// calls as worked examples, filled up with labelled ones. `reserve` rollouts of the budget are left over.
+    /// Runs a teacher on the training examples in `order` until `most` of them are answered well enough, or the examples or the
+    /// budget are used up. Returns the seed with the teacher's calls as demonstrations, filled up with labelled ones. `reserve`
+    /// rollouts of the budget are left over.
     ///
     /// # Errors
     /// As [`Session::evaluate`].
@@ -104,8 +107,8 @@ impl<'a> SetMaker<'a> {
         scored.score().is_some_and(|score| self.numbers.threshold.map_or(score > 0.0, |least| score >= least))
     }
 
-    /// Returns the seed with `calls` as the worked examples of each module, and labelled examples after them. Examples whose ids are
-    /// `used` are no labelled ones.
+    /// Returns the seed with `calls` as the demonstrations of each module, and labelled examples after them. Examples whose ids
+    /// are in `used` are not taken as labelled examples. Frozen modules keep the demonstrations of the seed.
     fn filled_up(
         &self,
         session: &Session<'_>,
@@ -132,7 +135,7 @@ impl<'a> SetMaker<'a> {
         candidate
     }
 
-    /// Returns the number of tokens that worked examples may take beside an instruction.
+    /// Returns the number of tokens that demonstrations may take beside an instruction.
     fn room(&self, session: &Session<'_>, module: usize) -> usize {
         let most = max_text_tokens(session, module);
         let instruction = session.count_tokens(session.program().modules[module].model, &self.seed.0[module].instruction);

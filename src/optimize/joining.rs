@@ -58,7 +58,8 @@ pub struct NewCandidate {
     pub candidate: Candidate,
     /// The candidates that it was made from: none for the seed, two for a merged candidate.
     pub parents: Vec<PoolIndex>,
-    /// Its number among the proposals of its iteration, from 1; 0 where it is none of them, as the seed.
+    /// Its number among the proposals of its iteration, from 1. It is 0 for the seed and for any other candidate that is not one
+    /// of them.
     pub proposal: usize,
 }
 

@@ -67,7 +67,7 @@ pub struct Spent {
     pub judge_seconds: f64,
     /// Seconds in the metric itself.
     pub metric_seconds: f64,
-    /// Rollouts that the metric was given, and those that it failed on.
+    /// The number of rollouts that the metric was given, and of those that it failed on.
     pub metric: MetricFailures,
 }
 

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::call::KnownAnswers;
+use super::call::CachedAnswers;
 use super::lockstep::{Generate, Job};
 use super::runnable::Runnable;
 use super::structure::Program;
@@ -45,7 +45,7 @@ where
         &self.program
     }
 
-    fn run(&self, jobs: &[Job<'_>], _: &dyn KnownAnswers, _: &mut Generate<'_>) -> Result<Vec<Rollout>, EngineError> {
+    fn run(&self, jobs: &[Job<'_>], _: &dyn CachedAnswers, _: &mut Generate<'_>) -> Result<Vec<Rollout>, EngineError> {
         let run =
             |job: &Job<'_>| (self.run_job)(job).unwrap_or_else(|cause| Rollout { failure: Some(cause), ..Rollout::default() });
         Ok(jobs.par_iter().map(run).collect())

@@ -10,16 +10,17 @@ use crate::hash::sha256;
 /// A hash of what a greedy answer depends on: the module, its text and its inputs.
 pub type CallKey = [u8; 32];
 
-/// Answers to calls that were made before.
-pub trait KnownAnswers {
-    /// Returns the answer to the call with this key at no cost, with its whole prompt counted as reused. None if it is unknown.
+/// Answers to calls that were made before: an answer cache.
+pub trait CachedAnswers {
+    /// Returns the answer to the call with this key at no cost, with its whole prompt counted as reused. None if it is not
+    /// cached.
     fn answer(&self, key: &CallKey) -> Option<Completion>;
 }
 
 /// Returns the key of a call of the module at `index`.
 ///
-/// None if the answer is drawn at random, or if the program has one module only: the journal keeps its rollouts as a whole, so
-/// that their calls need not be found.
+/// None if the answer is drawn at random, or if the program has one module only. The rollouts of such a program are reused as a
+/// whole from the journal, so its calls are not cached.
 #[must_use]
 pub fn call_key(program: &Program, index: usize, text: &ModuleText, inputs: &[(String, String)]) -> Option<CallKey> {
     let has_key = program.modules.len() > 1 && program.modules.get(index)?.temperature <= 0.0;
@@ -30,14 +31,14 @@ pub fn call_key(program: &Program, index: usize, text: &ModuleText, inputs: &[(S
 #[must_use]
 pub fn reused(completion: &Completion) -> Completion {
     let Usage { prefilled, reused, repeated, .. } = completion.usage;
-    // That it went in circles is a part of the answer.
+    // The number of repeated tokens is a part of the answer.
     let usage = Usage { reused: prefilled + reused, repeated, ..Usage::default() };
     Completion { usage, served: None, ..completion.clone() }
 }
 
-/// A call of a greedy module with its answer.
+/// A call of a greedy module with its answer, for the answer cache.
 #[derive(Debug, Clone, PartialEq)]
-pub struct KnownCall {
+pub struct CachedCall {
     /// The key of the call.
     pub key: CallKey,
     /// The answer, with what it cost when it was generated.
@@ -46,12 +47,12 @@ pub struct KnownCall {
 
 /// Returns the calls of a rollout of `candidate` on `example` that have a key, in order.
 #[must_use]
-pub fn known_calls(program: &Program, candidate: &Candidate, example: &Example, rollout: &Rollout) -> Vec<KnownCall> {
+pub fn cacheable_calls(program: &Program, candidate: &Candidate, example: &Example, rollout: &Rollout) -> Vec<CachedCall> {
     // The calls of a program of one module have no key.
     if program.modules.len() < 2 {
         return Vec::new();
     }
-    let known_call = |step: &Step| {
+    let cached_call = |step: &Step| {
         // A step that asked no model has no tokens.
         if step.usage == Usage::default() {
             return None;
@@ -60,7 +61,7 @@ pub fn known_calls(program: &Program, candidate: &Candidate, example: &Example, 
         let text = candidate.0.get(index)?.for_call(example, &program.reads, &step.inputs);
         let key = call_key(program, index, &text, &step.inputs)?;
         let (text, ended) = (step.answer.clone(), step.ended.clone());
-        Some(KnownCall { key, completion: Completion { text, reasoning: None, ended, usage: step.usage, served: None } })
+        Some(CachedCall { key, completion: Completion { text, reasoning: None, ended, usage: step.usage, served: None } })
     };
-    rollout.steps.iter().filter_map(known_call).collect()
+    rollout.steps.iter().filter_map(cached_call).collect()
 }

@@ -16,7 +16,7 @@ use crate::hash::sha256_hex;
 pub struct ModuleText {
     /// The text that tells the module what to do.
     pub instruction: String,
-    /// Worked examples from the training data, in the order in which the prompt shows them.
+    /// Demonstrations from the training data, in the order in which the prompt shows them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub demonstrations: Vec<Demonstration>,
     /// The number of demonstrations that a prompt shows: those whose inputs are the most similar to the inputs of the call, the
@@ -103,7 +103,7 @@ impl ModuleText {
     }
 }
 
-/// A worked example in a prompt: inputs with the right answer.
+/// A demonstration in a prompt: inputs with the right answer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Demonstration {
     /// The id of the training example that it is taken from.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use super::call::{CallKey, KnownAnswers, call_key, reused};
+use super::call::{CachedAnswers, CallKey, call_key, reused};
 use super::candidate::{Candidate, ModuleText};
 use super::flow::Next;
 use super::structure::Program;
@@ -28,8 +28,8 @@ pub struct Job<'a> {
     pub example: &'a Example,
     /// The seed of the answers that are drawn at random.
     pub seed: u64,
-    /// The temperature at which every module's answer is drawn; None: each module's own. An answer that is drawn at it is neither known
-    /// before nor given to an equal call.
+    /// The temperature at which every module's answer is drawn; None: each module's own. An answer that is drawn at it is neither
+    /// taken from the answer cache nor given to an equal call.
     pub temperature: Option<f32>,
 }
 
@@ -47,8 +47,8 @@ struct PendingCall<'t> {
 
 /// Where the answer to a call comes from.
 enum Source {
-    /// An equal call was answered before.
-    Known(Completion),
+    /// The answer cache.
+    Cached(Completion),
     /// The request at this index.
     Request(usize),
     /// The request at this index, which an equal call of another rollout makes.
@@ -56,15 +56,15 @@ enum Source {
 }
 
 /// Runs `program` for every job. In each round, every rollout takes its next step: `generate` gets one request for each call, in
-/// the order of the jobs. Calls whose answers are `known` are left out, and equal greedy calls are requested once. Steps that ask
-/// no model run in parallel between the rounds.
+/// the order of the jobs. Calls whose answers are in `cached` are left out, and equal greedy calls are requested once. Steps that
+/// ask no model run in parallel between the rounds.
 ///
 /// # Errors
 /// Those of `generate`.
 pub fn run(
     program: &Program,
     jobs: &[Job<'_>],
-    known: &dyn KnownAnswers,
+    cached: &dyn CachedAnswers,
     generate: &mut Generate<'_>,
 ) -> Result<Vec<Rollout>, EngineError> {
     let mut rollouts: Vec<Rollout> = jobs.iter().map(|_| Rollout::default()).collect();
@@ -83,8 +83,8 @@ pub fn run(
                 None => call_key(program, module_index, &text, &inputs),
                 Some(_) => None,
             };
-            let source = if let Some(answer) = key.and_then(|key| known.answer(&key)) {
-                Source::Known(answer)
+            let source = if let Some(answer) = key.and_then(|key| cached.answer(&key)) {
+                Source::Cached(answer)
             } else if let Some(&request) = key.and_then(|key| first_request.get(&key)) {
                 Source::Shared(request)
             } else {
@@ -105,7 +105,7 @@ pub fn run(
         let seconds = to_milliseconds(started.elapsed());
         for PendingCall { rollout_index, module_index, inputs, text, source } in pending {
             let (answer, seconds) = match source {
-                Source::Known(answer) => (Some(answer), 0.0),
+                Source::Cached(answer) => (Some(answer), 0.0),
                 Source::Request(request) => (answers.get(request).cloned(), seconds),
                 Source::Shared(request) => (answers.get(request).map(reused), seconds),
             };
@@ -271,10 +271,10 @@ mod tests {
     use crate::program::candidate::Demonstration;
     use crate::program::tests_support::module;
 
-    /// Knows no answers.
-    struct NothingKnown;
+    /// A cache without answers.
+    struct EmptyCache;
 
-    impl KnownAnswers for NothingKnown {
+    impl CachedAnswers for EmptyCache {
         fn answer(&self, _: &CallKey) -> Option<Completion> {
             None
         }
@@ -296,7 +296,7 @@ mod tests {
             Ok(requests.iter().map(|_| answer(replies.next().unwrap())).collect())
         };
         let job = Job { candidate: &candidate, example: &example, seed: 7, temperature: None };
-        run(&two_modules(), &[job], &NothingKnown, &mut generate).unwrap().remove(0)
+        run(&two_modules(), &[job], &EmptyCache, &mut generate).unwrap().remove(0)
     }
 
     #[test]
@@ -308,7 +308,7 @@ mod tests {
             Ok(requests.iter().map(|_| Completion { usage, ..answer("plan: a\nnote: b\nanswer: c") }).collect())
         };
         let job = Job { candidate: &candidate, example: &example, seed: 7, temperature: None };
-        let rollout = run(&two_modules(), &[job], &NothingKnown, &mut generate).unwrap().remove(0);
+        let rollout = run(&two_modules(), &[job], &EmptyCache, &mut generate).unwrap().remove(0);
         let problem = rollout.steps[0].problem.as_deref();
         assert_eq!(problem, Some("The model repeated the same words again and again, and was ended."));
         assert_eq!(rollout.failure, None);
@@ -331,7 +331,7 @@ mod tests {
         let mut generate =
             |requests: &[Request]| -> Result<Vec<Completion>, EngineError> { Ok(requests.iter().map(|_| answer("x")).collect()) };
         let job = Job { candidate: &candidate, example: &example, seed: 7, temperature: None };
-        let rollout = run(&program, &[job], &NothingKnown, &mut generate).unwrap().remove(0);
+        let rollout = run(&program, &[job], &EmptyCache, &mut generate).unwrap().remove(0);
         assert_eq!(rollout.steps.len(), 1);
         assert_eq!(rollout.steps[0].inputs, [("answer".to_owned(), String::new())]);
     }
@@ -358,7 +358,7 @@ mod tests {
             let candidate = Candidate::new(["A."]);
             let mut generate = |_: &[Request]| -> Result<Vec<Completion>, EngineError> { panic!("nothing is asked") };
             let job = Job { candidate: &candidate, example: &example, seed: 7, temperature: None };
-            run(&program, &[job], &NothingKnown, &mut generate).unwrap().remove(0).failure
+            run(&program, &[job], &EmptyCache, &mut generate).unwrap().remove(0).failure
         };
         assert_eq!(failure(Next::Module(1)).as_deref(), Some("There is no module 1."));
         assert_eq!(failure(Next::Tool(0)).as_deref(), Some("There is no step 0."));
@@ -387,7 +387,7 @@ mod tests {
             Ok(requests.iter().map(|_| answer("plan: think\nnote: x\nanswer: 4")).collect())
         };
         let job = Job { candidate: &candidate, example: &example, seed: 7, temperature: None };
-        let rollout = run(&program, &[job], &NothingKnown, &mut generate).unwrap().remove(0);
+        let rollout = run(&program, &[job], &EmptyCache, &mut generate).unwrap().remove(0);
         let told: Vec<_> =
             rollout.steps.iter().map(|step| program.prompt(&candidate, &example, step).unwrap().messages).collect();
         assert_eq!((told.len(), told), (2, asked));
@@ -405,7 +405,7 @@ mod tests {
                 Ok(requests.iter().map(|_| answer("x")).collect())
             };
             let job = Job { candidate: &candidate, example: &example, seed: 7, temperature: None };
-            run(&program, &[job], &NothingKnown, &mut generate).unwrap().remove(0)
+            run(&program, &[job], &EmptyCache, &mut generate).unwrap().remove(0)
         };
         let all = run_rounds(MOST_STEPS);
         assert_eq!((all.steps.len(), all.failure), (MOST_STEPS, None));

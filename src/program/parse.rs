@@ -99,7 +99,7 @@ pub fn begins_with_a_label(names: &[String], answer: &str) -> bool {
     has_label(REASONING) || names.iter().any(|name| has_label(name))
 }
 
-/// Returns the first JSON object in `text`, inside a code block or not. None if there is none behind the first 20 opening braces.
+/// Returns the first JSON object in `text`, inside a code block or not. None if no object begins at one of the first 20 `{`.
 #[must_use]
 pub fn json_object(text: &str) -> Option<serde_json::Map<String, Value>> {
     text.match_indices('{').take(20).find_map(|(at, _)| leading_object(&text[at..])).map(|(object, _)| object)

@@ -13,8 +13,9 @@ pub struct Placeholder {
     pub is_field: bool,
 }
 
-/// Returns the placeholders in an instruction, in order. What stands in single braces or behind a dollar sign is one only if it is the
-/// name of a field; what stands in double braces is one if it is any name, or an expression or a block of a template engine.
+/// Returns the placeholders in an instruction, in order. A text in single braces, in `%(…)s` or after a dollar sign is a
+/// placeholder if it is the name of a field. A text in double braces is a placeholder if it is the name of a field, any other
+/// name, or an expression or the mark of a block of a template engine.
 #[must_use]
 pub fn placeholders(instruction: &str, fields: &[String]) -> Vec<Placeholder> {
     let mut found = Vec::new();

@@ -63,7 +63,7 @@ fn words(text: &str) -> impl Iterator<Item = String> {
 pub struct Rollout {
     /// The steps, in order. A failed rollout ends with the step that failed.
     pub steps: Vec<Step>,
-    /// Why the program could not be finished. The score is 0 then, and this is the feedback.
+    /// Why the program failed on the example. The score is 0 then, and this is the feedback. None if it did not fail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
 }

@@ -1,10 +1,10 @@
-//! Which candidates are worth a choice between a high score and a short prompt.
+//! The candidates to choose from if both a high score and a short prompt are wanted.
 
 use serde::Serialize;
 
 use crate::program::PoolIndex;
 
-/// The score and the length of a fully validated candidate's prompt.
+/// A fully validated candidate: its score, and the tokens of its prompts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct FrontierPoint {
     /// Tokens of its instructions and demonstrations.
@@ -16,15 +16,15 @@ pub struct FrontierPoint {
 }
 
 impl FrontierPoint {
-    /// Whether it has at most as many tokens as `other` and at least its score, one of them strictly.
+    /// Whether it is at least as good as `other` in score and prompt tokens, and better in one of them.
     fn beats(&self, other: &Self) -> bool {
         let is_different = self.prompt_tokens < other.prompt_tokens || self.score > other.score;
         is_different && self.prompt_tokens <= other.prompt_tokens && self.score >= other.score
     }
 }
 
-/// Returns the frontier of fully validated candidates: those that no other one beats on both length and score. The shortest prompt
-/// stands first; of equal ones, the older candidate.
+/// Returns the frontier of fully validated candidates: those for which no other one is at least as good in score and prompt
+/// tokens, and better in one of them. The shortest prompt stands first; of equal ones, the older candidate.
 #[must_use]
 pub fn frontier(candidates: &[FrontierPoint]) -> Vec<FrontierPoint> {
     let is_beaten = |point: &FrontierPoint| candidates.iter().any(|other| other.beats(point));

@@ -26,7 +26,7 @@ pub struct Paired {
     pub lower: usize,
 }
 
-/// What the differences allow to conclude.
+/// Whether the second of two candidates is better than the first, by their scores on the same examples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Conclusion {
@@ -38,9 +38,9 @@ pub enum Conclusion {
     Unclear,
 }
 
-/// The least number of examples that must differ for a conclusion. If five differ, chance alone lets all of them differ to the
-/// same side in one of sixteen cases (two-sided sign test). The bootstrap interval, which draws only from these examples, does
-/// not account for that.
+/// The least number of examples whose two scores must differ for a conclusion. If five differ and the candidates are equally
+/// good, all five differ in the same direction with a probability of 1/16 (two-sided sign test). The bootstrap interval, which is
+/// computed from the same differences, lies above or below zero then.
 const LEAST_DIFFERING: usize = 6;
 
 impl Paired {
@@ -63,7 +63,7 @@ impl Paired {
         })
     }
 
-    /// Returns what the interval and the number of differing examples allow to conclude.
+    /// Returns the conclusion from the interval and from the number of examples whose scores differ.
     #[must_use]
     pub fn conclusion(&self) -> Conclusion {
         match self.interval_95 {

@@ -110,8 +110,8 @@ impl RoleSpending {
 
     /// Estimates how the seconds in the engine divide into prefill and decode. The engine does both in the same batches, so they
     /// cannot be measured apart. The seconds of a token of each kind are fitted to the records by least squares without an
-    /// intercept (normal equations), and the result is scaled to the measured sum. None if there are too few records, or if the
-    /// ratio of prefill to decode was nearly the same in all of them.
+    /// intercept (normal equations), and the result is scaled to the measured sum. None if there are too few records, if the
+    /// ratio of prefill to decode was nearly the same in all of them, or if a fitted time is negative or both are 0.
     #[must_use]
     pub fn engine_seconds(&self) -> Option<EngineSeconds> {
         if self.records.len() < LEAST_RECORDS {

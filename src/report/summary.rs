@@ -74,8 +74,8 @@ pub struct Summary {
     pub memory: Option<MemorySummary>,
     /// Why the search ended.
     pub stopped_because: StopReason,
-    /// The candidates that were validated in full and that no other such candidate beats in both score and prompt length, the
-    /// shortest prompt first.
+    /// The fully validated candidates for which no other one is at least as good in score and prompt tokens, and better in one of
+    /// them. The shortest prompt stands first.
     pub frontier: Vec<FrontierPoint>,
     /// The best score on the validation examples over the rollouts charged, each time it rose; the seed first.
     pub curve: Vec<CurvePoint>,

@@ -152,7 +152,7 @@ impl fmt::Display for Finding {
             }
             Self::NothingScores { tried, shown } => write!(
                 f,
-                "nothing scores: neither the seed nor the seed with {shown} worked examples was right on any of {tried} examples. If \
+                "nothing scores: neither the seed nor the seed with {shown} demonstrations was right on any of {tried} examples. If \
                  the feedback shows no near miss, no prompt will help: fine-tuning or a larger model will"
             ),
             Self::SeedIsPoor { score, tried, shown: 0, .. } => write!(
@@ -162,12 +162,12 @@ impl fmt::Display for Finding {
             ),
             Self::SeedIsPoor { score, tried, shown, with } if *with > LOW => write!(
                 f,
-                "the seed scores {score:.3} on {tried} examples, with {shown} worked examples it scores {with:.3}: keep `examples` \
+                "the seed scores {score:.3} on {tried} examples, with {shown} demonstrations it scores {with:.3}: keep `examples` \
                  among the operators"
             ),
             Self::SeedIsPoor { score, tried, shown, with } => write!(
                 f,
-                "the seed scores {score:.3} on {tried} examples, with {shown} worked examples {with:.3}: a reflector sees hardly a right \
+                "the seed scores {score:.3} on {tried} examples, with {shown} demonstrations {with:.3}: a reflector sees hardly a right \
                  answer. An instruction that says what an answer must be, or a larger model, is a better beginning"
             ),
             Self::SameFeedback { feedback, failures } => write!(

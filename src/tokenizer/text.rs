@@ -61,19 +61,22 @@ impl Tokenizer {
     /// [`TokenizerError::File`] where the file cannot be read or is not valid.
     pub fn from_file(path: &Path) -> Result<Self, TokenizerError> {
         let error = |error: tokenizers::Error| TokenizerError::File { path: path.to_owned(), cause: error.to_string() };
-        let tokenizer = tokenizers::Tokenizer::from_file(path).map_err(error)?;
-        // A model without a token for unknown text fails at the first such text: better now than then.
+        let mut tokenizer = tokenizers::Tokenizer::from_file(path).map_err(error)?;
+        // Texts are counted at their full length, whatever the file says about shortening and filling up.
+        tokenizer.with_truncation(None).map_err(error)?;
+        tokenizer.with_padding(None);
+        // A file whose model has no token for unknown text is refused here, not at the first such text.
         tokenizer.encode_fast("a \u{10fffd}", false).map_err(error)?;
         let special = SpecialTokens::new(Vec::new()).map_err(|cause| error(Box::new(cause)))?;
         Ok(Self { special, kind: Kind::File(Box::new(tokenizer)) })
     }
 
     /// Returns the ids of the tokens of a text. The spelling of a special token is that token, and no token is added at the
-    /// beginning or the end.
+    /// beginning or the end. The result is empty if a rule of a `tokenizer.json` fails on the text.
     #[must_use]
     pub fn tokenize(&self, text: &str) -> Vec<u32> {
         if let Kind::File(tokenizer) = &self.kind {
-            return tokenizer.encode_fast(text, false).map_or_else(|_| Vec::new(), |encoding| encoding.get_ids().to_vec());
+            return tokenizer.encode_fast(text, false).map(|encoding| encoding.get_ids().to_vec()).unwrap_or_default();
         }
         let mut tokens = Vec::new();
         let mut follows_special = true;
@@ -91,10 +94,15 @@ impl Tokenizer {
         tokens
     }
 
-    /// Returns the number of tokens of a text.
+    /// Returns the number of tokens that [`tokenize`](Self::tokenize) returns. If a rule of a `tokenizer.json` fails on the text,
+    /// it is the number of the text's bytes, which the number of tokens rarely exceeds, so that the text counts as long and not
+    /// as empty.
     #[must_use]
     pub fn count(&self, text: &str) -> usize {
-        self.tokenize(text).len()
+        match &self.kind {
+            Kind::File(tokenizer) => tokenizer.encode_fast(text, false).map_or(text.len(), |encoding| encoding.len()),
+            _ => self.tokenize(text).len(),
+        }
     }
 
     /// Returns the number of tokens of each text. The texts are divided among the threads of the machine.
@@ -111,5 +119,32 @@ impl Tokenizer {
             let (tokens, other_tokens) = (self.tokenize(&text), other(&text));
             (tokens != other_tokens).then_some(TokenizerDifference { text, tokens, other_tokens })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tokenizer_file_neither_shortens_nor_fills_up_a_text() {
+        let file = serde_json::json!({
+            "version": "1.0",
+            "truncation": { "direction": "Right", "max_length": 3, "strategy": "LongestFirst", "stride": 0 },
+            "padding": { "strategy": { "Fixed": 3 }, "direction": "Right", "pad_to_multiple_of": null, "pad_id": 0, "pad_type_id": 0,
+                "pad_token": "?" },
+            "added_tokens": [],
+            "normalizer": null,
+            "pre_tokenizer": { "type": "Whitespace" },
+            "post_processor": null,
+            "decoder": null,
+            "model": { "type": "WordLevel", "vocab": { "?": 0, "a": 1, "b": 2 }, "unk_token": "?" },
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokenizer.json");
+        std::fs::write(&path, file.to_string()).unwrap();
+        let tokenizer = Tokenizer::from_file(&path).unwrap();
+        assert_eq!(["a", "a b a b c"].map(|text| tokenizer.tokenize(text)), [vec![1], vec![1, 2, 1, 2, 0]]);
+        assert_eq!(tokenizer.count_all(&["a", "a b a b c", ""]), [1, 5, 0]);
     }
 }

@@ -94,7 +94,7 @@ fn doctor_reports_what_a_task_needs() {
         "MB for the run directory",
         "constant  label = even scores 0.500 on validation",
         "- always answering label = even scores 0.500 on validation, the seed 0.000",
-        "- nothing scores: neither the seed nor the seed with 8 worked examples",
+        "- nothing scores: neither the seed nor the seed with 8 demonstrations",
     ] {
         assert!(out(&output).contains(words), "{words} not in:\n{}", out(&output));
     }
@@ -506,7 +506,7 @@ fn optimizers_are_compared_in_a_table_and_a_comparison_goes_on() {
     assert_eq!(code(&on(&task, &["doctor", "--set", "a.b=c"])), 2);
     assert_eq!(code(&on(&task, &["compare", "all/opro-seed0", "all/opro-seed1"])), 0);
 
-    // In this world worked examples bring nothing, so the control is beaten by `opro`. `reflexion` is not ranked.
+    // In this world demonstrations bring nothing, so the control is beaten by `opro`. `reflexion` is not ranked.
     let with_control = on(&task, &["compare", "gepard.toml", "--optimizers", "opro,reflexion,fewshot", "--run", "control"]);
     let found = out(&with_control);
     let beaten = !found.contains("`reflexion` does not beat `fewshot`") && !found.contains("`opro` does not beat");

@@ -77,7 +77,7 @@ fn opro(trajectory: usize) -> Opro {
     Opro::new(OproPlan { trajectory, ..OproPlan::of(Strength::Small) })
 }
 
-/// EvoPrompt with small numbers, that begins with paraphrases and shows no worked example.
+/// EvoPrompt with small numbers, that begins with paraphrases and shows no demonstration.
 fn evolve(evolution: Evolution) -> EvoPrompt {
     EvoPrompt::new(evolution, EvopromptPlan { label_seeds: false, worked_example: false, ..EvopromptPlan::of(Strength::Small) })
 }
@@ -108,7 +108,7 @@ pub(crate) fn world(quality: fn(&str) -> usize, write: fn(&str, u64) -> String) 
     }
 }
 
-/// Returns the texts of all messages. With worked examples, the instruction is in the first message.
+/// Returns the texts of all messages. With demonstrations, the instruction is in the first message.
 pub(crate) fn chat(request: &Request) -> String {
     request.messages.iter().map(|message| message.content.as_str()).collect::<Vec<_>>().join("\n")
 }
@@ -135,7 +135,7 @@ pub(crate) fn good(prompt: &str) -> usize {
     last_digit(prompt, "GOOD")
 }
 
-/// The quality of a prompt by its worked examples, up to four.
+/// The quality of a prompt by its demonstrations, up to four.
 pub(crate) fn shown(prompt: &str) -> usize {
     prompt.matches("label:\n").count().min(4)
 }
@@ -335,7 +335,7 @@ fn each_mutation_of_promptbreeder_finds_what_it_alone_can() {
 
 #[test]
 fn promptbreeder_s_units_are_shown_what_they_got_right() {
-    // No instruction helps; three worked examples do, each by a quarter.
+    // No instruction helps; three demonstrations do, each by a quarter.
     let quality = |chat: &str| chat.matches("label:").count();
     let write = |_: &str, seed: u64| format!("Another {seed}");
     assert_eq!(best_in(breeder(), 700, quality, write), 1.0);

@@ -8,17 +8,18 @@ use crate::config::fingerprint::Keys;
 /// `[optimize.bootstrap-rs]`: the numbers of `BootstrapFewShotWithRandomSearch` in dspy.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BootstrapRsPlan {
-    /// The defaults of the other keys of this table. `small` has 6 sets of at most 8 worked examples.
+    /// The defaults of the other keys of this table. `small` has 6 sets of at most 8 demonstrations.
     pub preset: Strength,
-    /// The number of shuffled sets. They are made after the four fixed ones: the seed, no worked examples, labelled examples, and an
-    /// unshuffled set.
+    /// The number of shuffled sets. They are made after the four fixed ones: the seed, no demonstrations, labelled examples, and
+    /// an unshuffled set.
     pub sets: usize,
-    /// The most worked examples of a set that are calls of the teacher. A shuffled set has a random number of them, from 1.
+    /// The most demonstrations of a set that are calls of the teacher. A shuffled set has a random number of them, from 1.
     pub bootstrapped: usize,
-    /// The most worked examples of a set, those of the teacher included. The rest are labelled training examples, as far as they fit
-    /// `max_prompt_tokens`. The teacher is shown as many.
+    /// The number of demonstrations up to which a set is filled with labelled training examples, as far as they fit
+    /// `max_prompt_tokens`. The calls of the teacher are kept even if they are more. The teacher is shown as many labelled
+    /// examples.
     pub labelled: usize,
-    /// The least score of a teacher's call that becomes a worked example, from 0 to 1; None: any score above 0.
+    /// The least score of a teacher's call that becomes a demonstration, from 0 to 1; None: any score above 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
 }

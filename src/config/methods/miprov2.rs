@@ -9,11 +9,11 @@ use crate::config::named::{Named, named};
 named! {
     /// How many options a search makes, and how many trials.
     Effort {
-        /// 6 sets of worked examples and 3 instructions a module.
+        /// 6 sets of demonstrations and 3 instructions a module.
         Light = "light",
-        /// 12 sets of worked examples and 6 instructions a module.
+        /// 12 sets of demonstrations and 6 instructions a module.
         Medium = "medium",
-        /// 18 sets of worked examples and 9 instructions a module.
+        /// 18 sets of demonstrations and 9 instructions a module.
         Heavy = "heavy",
     }
 }
@@ -37,24 +37,25 @@ pub struct Miprov2Plan {
     pub preset: Strength,
     /// The numbers of sets and instructions, and of trials, if these have no keys of their own.
     pub effort: Effort,
-    /// The sets of worked examples of a module, with the seed's; None: by `effort`.
+    /// The sets of demonstrations of a module, with the seed's; None: by `effort`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sets: Option<usize>,
     /// The instructions of a module, with the seed's; None: by `effort`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instructions: Option<usize>,
     /// The most trials; None: the larger of 2 × choices × log2(sets) and 1.5 × sets, where a module has two choices, and one without
-    /// worked examples. With `small`, as many as the budget holds.
+    /// demonstrations. With `small`, as many as the budget holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trials: Option<usize>,
-    /// The most worked examples of a set that are calls of the teacher.
+    /// The most demonstrations of a set that are calls of the teacher.
     pub bootstrapped: usize,
-    /// The most worked examples of a set, those of the teacher included; None: as many as fit `max_prompt_tokens`, of which a quarter is
-    /// left for the instruction. The teacher is shown as many labelled ones. If `bootstrapped` and `labelled` are 0, prompts have no
-    /// worked examples, and there are as many instructions as there would be sets.
+    /// The number of demonstrations up to which a set is filled with labelled training examples. The calls of the teacher are kept
+    /// even if they are more. If `bootstrapped` and `labelled` are 0, prompts have no demonstrations, and there are as many
+    /// instructions as there would be sets. The teacher is shown as many labelled examples; None: as many as fit
+    /// `max_prompt_tokens`, of which a quarter is left for the instruction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labelled: Option<usize>,
-    /// The least score of a teacher's call that becomes a worked example, from 0 to 1; None: any score above 0.
+    /// The least score of a teacher's call that becomes a demonstration, from 0 to 1; None: any score above 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
     /// The validation rows of a trial. If there are at most `whole` validation rows, a trial has all of them.
@@ -122,7 +123,7 @@ impl Miprov2Plan {
         self.sets.unwrap_or(self.effort.sets())
     }
 
-    /// Whether prompts have no worked examples.
+    /// Whether prompts have no demonstrations.
     #[must_use]
     pub fn is_zero_shot(&self) -> bool {
         self.bootstrapped == 0 && self.labelled == Some(0)

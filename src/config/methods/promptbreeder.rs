@@ -12,7 +12,7 @@ pub struct PromptbreederPlan {
     pub preset: Strength,
     /// The units of the population, as far as the budget holds them.
     pub units: usize,
-    /// The most worked examples of a unit.
+    /// The most demonstrations of a unit.
     pub demonstrations: usize,
     /// The probability that a new unit gets the task prompt of another one, from 0 to 1.
     pub crossover: f64,

@@ -8,21 +8,23 @@ use crate::config::fingerprint::Keys;
 /// `[optimize.simba]`: the numbers of `SIMBA` in dspy.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SimbaPlan {
-    /// The defaults of the other keys of this table. `small` has minibatches of 8 examples, 3 draws and 4 programs a step.
+    /// The defaults of the other keys of this table. `small` has minibatches of 8 examples, 3 draws and at most 4 new candidates
+    /// a step.
     pub preset: Strength,
     /// The training examples of a step. There are fewer if the budget would not hold three steps.
     pub minibatch: usize,
-    /// How often each example of the minibatch is answered. A step makes one new program more than this.
+    /// How often each example of the minibatch is answered. A step makes at most one new candidate more than this.
     pub candidates: usize,
     /// The most steps.
     pub steps: usize,
-    /// The worked examples beyond which a new program drops some before it gets another. With 0, there are only rules.
+    /// The number of demonstrations from which on a new candidate drops at least one of its parent's; with fewer, it may drop
+    /// some. With 0, none are added, only advice.
     pub demonstrations: usize,
     /// The temperature of the answers that are compared with each other, up to 2.
     pub answer_temperature: f64,
-    /// The temperature of the softmax over mean scores by which the program of each answer is drawn.
+    /// The temperature of the softmax over mean scores by which the candidate of each answer is drawn.
     pub sampling_temperature: f64,
-    /// The temperature of the softmax over mean scores by which the program that is changed is drawn.
+    /// The temperature of the softmax over mean scores by which the candidate that is changed is drawn.
     pub candidate_temperature: f64,
 }
 

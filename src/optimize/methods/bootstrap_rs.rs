@@ -1,7 +1,7 @@
-//! Sets of worked examples, the best of several on validation: `BootstrapFewShotWithRandomSearch` of the Python package `dspy`.
+//! Sets of demonstrations, the best of several on validation: `BootstrapFewShotWithRandomSearch` of the Python package `dspy`.
 //!
-//! In its order: no worked examples, labelled examples only, an unshuffled bootstrapped set, and then bootstrapped sets of shuffled
-//! training examples with a random number of the teacher's calls. It asks no reflector.
+//! In its order: no demonstrations, labelled examples only, an unshuffled bootstrapped set, and then bootstrapped sets of
+//! shuffled training examples with a random number of the teacher's calls. It asks no reflector.
 
 use std::collections::BTreeSet;
 

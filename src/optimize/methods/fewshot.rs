@@ -1,4 +1,4 @@
-//! The controls without a reflector: the label list alone, and the best of several random sets of worked examples.
+//! The controls without a reflector: the label list alone, and the best of several random sets of demonstrations.
 //!
 //! A search that does not beat `fewshot` under the same budget has not earned its iterations.
 
@@ -41,7 +41,7 @@ impl Control {
         Self::new(seed, reflectors, Operator::Format, &FewshotPlan { draws: Some(1), ..FewshotPlan::default() })
     }
 
-    /// Adds the list of labels and as many random worked examples as fit, the labels in turn. It validates as many draws as the
+    /// Adds the list of labels and as many random demonstrations as fit, the labels in turn. It validates as many draws as the
     /// plan allows and the budget holds.
     #[must_use]
     pub fn fewshot(seed: Candidate, reflectors: Vec<(String, ModelId)>, plan: &FewshotPlan) -> Self {

@@ -30,7 +30,7 @@ pub struct Evidence<'a> {
     pub correct_calls: &'a [Demonstration],
     /// The candidate's rollouts on training examples so far, with those of the minibatch; empty if the search does not keep them.
     pub seen: &'a [(&'a Example, &'a Scored)],
-    /// The training examples that another candidate did better; empty if the search does not keep rollouts.
+    /// The training examples on which another candidate scored higher; empty if the search does not keep rollouts.
     pub contrasts: &'a [Contrast],
     /// What earlier rejected children added to this text, the latest last.
     pub rejected: &'a [String],

@@ -1,4 +1,4 @@
-//! The operator `examples`: adds worked examples to the text, or exchanges some of them.
+//! The operator `examples`: adds demonstrations to the text, or exchanges some of them.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +17,10 @@ use crate::program::{Demonstration, ModuleText};
 /// At least one token in this many of the module text's limit is reserved for the instruction.
 const INSTRUCTION_SHARE: usize = 4;
 
-/// The most times that the number of worked examples is halved.
+/// The most times that the number of demonstrations is halved.
 const MAX_HALVINGS: u32 = 2;
 
-/// Adds or exchanges worked examples: labelled training examples, or correct calls of the module.
+/// Adds or exchanges demonstrations: labelled training examples, or correct calls of the module.
 pub(super) struct Examples;
 
 impl TextOperator for Examples {
@@ -41,7 +41,7 @@ impl TextOperator for Examples {
     }
 }
 
-/// Returns the text with as many worked examples as fit, the values of a closed set in turn, in random order. If the text has
+/// Returns the text with as many demonstrations as fit, the values of a closed set in turn, in random order. If the text has
 /// some already, half of them stay with a probability of one half, and the number of all is halved up to [`MAX_HALVINGS`] times.
 ///
 /// The examples of the minibatch are left out: the gate runs the child on them, and they would show it the right answers.
@@ -67,7 +67,7 @@ pub(super) fn with_other_demonstrations(input: &OperatorInput<'_>, random: &mut 
     ModuleText { demonstrations: shown, nearest: None, ..text }
 }
 
-/// Returns the worked examples that can be shown, grouped by their value of the first output that is a closed set. The examples of
+/// Returns the demonstrations that can be shown, grouped by their value of the first output that is a closed set. The examples of
 /// `left_out` are not among them.
 pub(super) fn available(input: &OperatorInput<'_>, left_out: &[&Example]) -> BTreeMap<String, Vec<Demonstration>> {
     let mut available: BTreeMap<String, Vec<Demonstration>> = BTreeMap::new();
@@ -87,13 +87,13 @@ pub(super) fn available(input: &OperatorInput<'_>, left_out: &[&Example]) -> BTr
     available
 }
 
-/// Returns the number of tokens that worked examples may take beside the instruction of `text`.
+/// Returns the number of tokens that demonstrations may take beside the instruction of `text`.
 pub(super) fn demonstration_room(input: &OperatorInput<'_>, text: &ModuleText) -> usize {
     let instruction = (input.count_task_tokens)(&text.instruction).max(input.max_text_tokens / INSTRUCTION_SHARE);
     input.max_text_tokens.saturating_sub(instruction)
 }
 
-/// Returns all worked examples: the first of each value, then the second of each, and so on. Values and examples are shuffled.
+/// Returns all demonstrations: the first of each value, then the second of each, and so on. Values and examples are shuffled.
 fn values_in_turn(available: BTreeMap<String, Vec<Demonstration>>, random: &mut dyn Rng) -> Vec<Demonstration> {
     let mut groups: Vec<Vec<Demonstration>> = available.into_values().collect();
     groups.shuffle(random);
@@ -101,7 +101,7 @@ fn values_in_turn(available: BTreeMap<String, Vec<Demonstration>>, random: &mut 
     in_turn(groups)
 }
 
-/// Returns the first worked example of each group, then the second of each, and so on.
+/// Returns the first demonstration of each group, then the second of each, and so on.
 pub(super) fn in_turn(groups: Vec<Vec<Demonstration>>) -> Vec<Demonstration> {
     let largest = groups.iter().map(Vec::len).max().unwrap_or(0);
     (0..largest).flat_map(|turn| groups.iter().filter_map(move |group| group.get(turn).cloned())).collect()

@@ -47,7 +47,7 @@ pub struct OperatorInput<'a> {
     pub prompt_room: usize,
     /// The most tokens of a reflector's answer if it writes a whole instruction.
     pub answer_tokens: u32,
-    /// The most tokens of the instruction and the worked examples together, as the task model counts them.
+    /// The most tokens of the instruction and the demonstrations together, as the task model counts them.
     pub max_text_tokens: usize,
     /// Returns the worked solution of an example, if the metric knows it.
     pub solution: &'a dyn Fn(&Example) -> Option<String>,
@@ -117,12 +117,12 @@ impl OperatorInput<'_> {
         ModuleText { layout: Some(layout).filter(|layout| *layout != self.module.layout), ..text }
     }
 
-    /// Counts the tokens of a text with its worked examples.
+    /// Counts the tokens of a text with its demonstrations.
     pub(super) fn count_text(&self, text: &ModuleText) -> usize {
         text.tokens(self.count_task_tokens)
     }
 
-    /// Counts the tokens of one worked example.
+    /// Counts the tokens of one demonstration.
     pub(super) fn count_demonstration(&self, demonstration: &Demonstration) -> usize {
         demonstration.tokens(self.count_task_tokens)
     }

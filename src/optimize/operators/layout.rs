@@ -9,11 +9,11 @@ use crate::optimize::reflection::unusable::Unusable;
 use crate::program;
 use crate::program::layout::{Cue, Examples, Turn};
 
-/// Moves the instruction, the worked examples, or the name that leads to the answer.
+/// Moves the instruction, the demonstrations, or the name that leads to the answer.
 pub(super) struct Layout;
 
 impl TextOperator for Layout {
-    /// A text without worked examples has too little to lay out.
+    /// A text without demonstrations has too little to lay out.
     fn applies(&self, input: &OperatorInput<'_>) -> bool {
         !input.text.demonstrations.is_empty()
     }

@@ -1,7 +1,7 @@
-//! The operator `nearest`: shows each call the worked examples that are the most similar to its inputs.
+//! The operator `nearest`: shows each call the demonstrations that are the most similar to its inputs.
 //!
 //! This is the selection of demonstrations by nearest neighbours (Liu et al. 2022, arXiv 2101.06804), with the similarity of
-//! `program/similarity.rs`, which needs no other model. The candidate stores all worked examples.
+//! `program/similarity.rs`, which needs no other model. The candidate stores all demonstrations.
 
 use rand::Rng;
 
@@ -12,16 +12,16 @@ use super::text_operator::{Begun, TextOperator, any_of};
 use crate::optimize::reflection::unusable::Unusable;
 use crate::program::{Demonstration, ModuleText};
 
-/// The number of worked examples that a call is shown at first. They are computed anew for every call.
+/// The number of demonstrations that a call is shown at first. They are computed anew for every call.
 const SHOWN_AT_FIRST: usize = 4;
 
-/// The fewest worked examples that a call is shown.
+/// The fewest demonstrations that a call is shown.
 const FEWEST_SHOWN: usize = 2;
 
-/// The most worked examples that a candidate stores.
+/// The most demonstrations that a candidate stores.
 const MOST_STORED: usize = 1000;
 
-/// Chooses worked examples for each call. Of a text that does so already, it halves or doubles the number.
+/// Chooses demonstrations for each call. Of a text that does so already, it halves or doubles the number.
 pub(super) struct Nearest;
 
 impl TextOperator for Nearest {
@@ -34,7 +34,7 @@ impl TextOperator for Nearest {
     }
 }
 
-/// Returns the texts that the operator can make. Each leaves worked examples to choose from, and keeps within the limit whichever
+/// Returns the texts that the operator can make. Each leaves demonstrations to choose from, and keeps within the limit whichever
 /// are chosen.
 fn texts(input: &OperatorInput<'_>) -> Vec<ModuleText> {
     let text = format_if_possible(input);

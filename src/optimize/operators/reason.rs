@@ -23,7 +23,7 @@ impl TextOperator for Reason {
         has_room && !input.module.outputs.iter().any(|output| parse::is_label_of(output, REASONING))
     }
 
-    /// The worked examples show answers either with reasoning or without, so they are removed. If the training data has worked
+    /// The demonstrations show answers either with reasoning or without, so they are removed. If the training data has worked
     /// solutions, examples with these replace them.
     fn begin(&self, input: &OperatorInput<'_>, random: &mut dyn Rng) -> Result<Begun, Unusable> {
         let reasoning = !input.text.reasoning;

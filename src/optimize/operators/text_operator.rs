@@ -71,7 +71,7 @@ pub struct Questions {
     pub examples: usize,
     /// The number of rollouts for which the reflector's context had no room.
     pub left_out: usize,
-    /// The constraint on each answer. None allows any text.
+    /// The grammar that each answer is decoded under. If it is None, any text is allowed.
     pub grammar: Option<Grammar>,
 }
 

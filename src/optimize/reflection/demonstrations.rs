@@ -1,4 +1,4 @@
-//! Worked examples: labelled training examples, and calls of the search that were right or are corrected.
+//! Demonstrations: labelled training examples, and calls of the search that were right or are corrected.
 
 use serde_json::Value;
 

@@ -6,7 +6,7 @@ use crate::engine::Completion;
 use crate::optimize::session::Session;
 use crate::program::{Module, ModuleText, language};
 
-/// Returns the most tokens of a module's instruction and worked examples together.
+/// Returns the most tokens of a module's instruction and demonstrations together.
 #[must_use]
 pub fn max_text_tokens(session: &Session<'_>, module_index: usize) -> usize {
     session.plan().most_prompt_tokens(session.context_length(session.program().modules[module_index].model))

@@ -82,14 +82,15 @@ pub struct ShownCall {
     pub answer: String,
 }
 
-/// Returns a module's call in a rollout. None if the module never ran.
+/// Returns the call of a module in a rollout that a reflector is shown: the first with a problem, otherwise the last. None if the
+/// module did not run.
 #[must_use]
 pub fn shown_call(module: &Module, scored: &Scored) -> Option<ShownCall> {
     let step = scored.rollout.most_informative_step(&module.name)?;
     Some(ShownCall { inputs: input_lines(&step.inputs), answer: cut(&step.answer) })
 }
 
-/// Returns a worked example as a reflector reads it.
+/// Returns a demonstration as a reflector reads it.
 #[must_use]
 pub fn pair_text(shown: &Demonstration) -> String {
     format!("Input:\n{}Output:\n{}\n\n", input_lines(&shown.inputs), cut(&shown.answer))

@@ -1,7 +1,7 @@
 //! The state of a run, as its events describe it.
 //!
-//! [`RunState::apply`] folds the events one after the other. It is pure: no clock, no file, no terminal. The terminal view, the
-//! plain progress lines, the summary and the report all take their figures from here.
+//! [`RunState::apply`] updates the state by one event after the other. It uses no clock, no file and no terminal. The terminal
+//! view, the plain progress lines, the summary and the report all take their figures from here.
 
 mod activity;
 mod proposal_names;
@@ -33,13 +33,13 @@ pub struct RunState {
     pub is_replaying: bool,
     /// The number of rollouts charged to the budget.
     pub spent: u64,
-    /// The number of tokens that the search has computed and generated, up to the last complete list of requests.
+    /// The number of tokens that the search has computed and generated, up to the last wave or reflection that ended.
     pub tokens: u64,
-    /// The seconds of work of the search, up to the last complete list of requests.
+    /// The seconds of work of the search, up to the last wave or reflection that ended.
     pub elapsed: f64,
     /// What the run is doing. None before anything has begun.
     pub activity: Option<Activity>,
-    /// The progress of the engine since the activity began.
+    /// The progress of the engine since the activity began, or since the last wave or reflection ended if that is later.
     pub requests: RequestProgress,
     /// The tokens per second of the last list of requests. None before there was one.
     pub rates: Option<TokenRates>,
@@ -97,7 +97,7 @@ impl RunState {
         }
     }
 
-    /// Updates the state by a decision. An event that only counts is left to the tally.
+    /// Updates the state by a decision. The tally counts every decision.
     pub(super) fn apply_decision(&mut self, decision: &Decision) {
         self.tally.record(decision);
         self.proposals.record(decision);
@@ -169,14 +169,14 @@ impl RunState {
         self.improvements.last().map(|improvement| improvement.mean)
     }
 
-    /// Returns the seconds of work of the search, the list of requests under way included.
+    /// Returns the seconds of work of the search, those of the engine in the wave or reflection under way included.
     #[must_use]
     pub fn elapsed_now(&self) -> f64 {
         self.elapsed + self.requests.seconds()
     }
 
     /// Returns the seconds until the budget is spent, at the pace so far. With several limits it is the one that is reached first.
-    /// None where nothing was spent yet and time is not limited, and after the search ended.
+    /// None without a limit, after the search ended, and if nothing was spent yet and time is not limited.
     #[must_use]
     pub fn seconds_left(&self) -> Option<f64> {
         let elapsed = self.elapsed_now();
@@ -196,7 +196,8 @@ impl RunState {
         rollouts.max(tokens).max(share(self.elapsed, self.most_seconds)).clamp(0.0, 1.0)
     }
 
-    /// Whether the budget limits tokens, and no other limit but one in time is nearer.
+    /// Whether the budget limits tokens, and the spent share of the tokens is at least that of the rollouts. Time is not
+    /// compared.
     #[must_use]
     pub fn are_tokens_nearer(&self) -> bool {
         self.most_tokens.is_some() && share(self.tokens as f64, self.most_tokens) >= share(self.spent as f64, self.most_rollouts)
@@ -211,6 +212,7 @@ fn share(spent: f64, most: Option<u64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::EngineProgress;
 
     #[test]
     fn the_limit_that_is_reached_first_decides_how_much_is_left() {
@@ -226,6 +228,19 @@ mod tests {
         assert_eq!((in_both.seconds_left(), in_both.spent_share(), in_both.are_tokens_nearer()), (Some(60.0), 0.5, false));
         let in_tokens = RunState { elapsed: 60.0, ..in_tokens };
         assert_eq!((in_tokens.seconds_left(), in_tokens.spent_share(), in_tokens.are_tokens_nearer()), (Some(180.0), 0.25, true));
+    }
+
+    #[test]
+    fn the_seconds_of_a_wave_do_not_fall_when_its_next_list_of_requests_begins() {
+        let mut state = RunState { elapsed: 10.0, ..RunState::default() };
+        let mut elapsed_after = |answered, seconds| {
+            let done = EngineProgress { answered, ..EngineProgress::default() };
+            state.apply(&Lifecycle::Progress { done, of: 32, seconds }.into());
+            state.elapsed_now()
+        };
+        assert_eq!([elapsed_after(32, 6.0), elapsed_after(0, 0.5), elapsed_after(8, 2.0)], [16.0, 16.5, 18.0]);
+        state.apply(&Lifecycle::Reflected { tokens: 5, elapsed: 19.0 }.into());
+        assert_eq!(state.elapsed_now(), 19.0);
     }
 
     #[test]

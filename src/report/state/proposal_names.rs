@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::Decision;
 
-/// The name of a candidate that is validated without having been proposed in the current iteration.
+/// The name of a candidate that is validated under a number that no proposal of the current iteration has.
 const BEST_TRIED: &str = "the best of what was tried";
 
 /// The names of an iteration's proposals: the names of their operators. From the second proposal with the same operators on, a
@@ -36,8 +36,8 @@ impl ProposalNames {
         }
     }
 
-    /// Returns the name of the proposal with this number. A number that was not proposed in this iteration stands for the best
-    /// of what was tried in earlier ones.
+    /// Returns the name of the proposal with this number. If no proposal of this iteration has the number, as is so for 0, the
+    /// name is "the best of what was tried".
     #[must_use]
     pub fn name(&self, proposal: usize) -> &str {
         self.names.get(&proposal).map_or(BEST_TRIED, String::as_str)

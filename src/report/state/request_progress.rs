@@ -1,17 +1,19 @@
-//! The progress of the engine on the lists of requests of one activity.
+//! The progress of the engine on several lists of requests, one after the other.
 
 use std::time::Duration;
 
 use crate::engine::EngineProgress;
 
-/// The time without a new token after which the engine counts as stalled.
+/// The time without new work after which the engine counts as stalled.
 const STALLED: Duration = Duration::from_secs(30);
 
-/// The progress of the engine since an activity began, over all its lists of requests.
+/// The progress of the engine over all lists of requests since this value was created.
 #[derive(Debug, Clone, Default)]
 pub struct RequestProgress {
     /// The number of requests in the lists that are complete.
     complete: usize,
+    /// The seconds that these lists took.
+    complete_seconds: f64,
     /// The list under way. None before the engine has reported progress.
     current: Option<RequestList>,
 }
@@ -42,23 +44,27 @@ impl RequestProgress {
         {
             // Another list has begun.
             self.complete += last.length;
+            self.complete_seconds += last.seconds;
         }
         self.current = Some(RequestList { length, done, seconds, changed_at });
     }
 
-    /// Returns the number of answered requests. None before the engine has reported progress.
+    /// Returns the number of requests answered since this value was created, over all lists. None before the engine has reported
+    /// progress.
     #[must_use]
     pub fn answered(&self) -> Option<usize> {
         self.current.as_ref().map(|list| self.complete + list.done.answered)
     }
 
-    /// Returns the seconds since the list of requests under way began; 0 where there is none.
+    /// Returns the seconds that all lists of requests have taken since this value was created. It is 0 before the engine has
+    /// reported progress.
     #[must_use]
     pub fn seconds(&self) -> f64 {
-        self.current.as_ref().map_or(0.0, |list| list.seconds)
+        self.complete_seconds + self.current.as_ref().map_or(0.0, |list| list.seconds)
     }
 
-    /// Returns the seconds since the engine last computed a token. None where they are fewer than 30.
+    /// Returns the seconds from the last report of the engine that showed new work to its last report. None if they are fewer
+    /// than 30, or before the engine has reported progress.
     #[must_use]
     pub fn stalled_seconds(&self) -> Option<f64> {
         let seconds = self.current.as_ref().map(|list| list.seconds - list.changed_at)?;
@@ -98,6 +104,19 @@ mod tests {
         let reports = [(0, 32, 1.0), (20, 32, 4.0), (0, 32, 0.5), (31, 32, 5.0), (2, 8, 0.9)];
         let counts = reports.map(|(answered, length, seconds)| answered_after(answered, length, seconds));
         assert_eq!(counts, [0, 20, 32, 63, 66].map(Some));
+    }
+
+    #[test]
+    fn seconds_are_added_up_over_lists() {
+        let mut progress = RequestProgress::default();
+        let mut seconds_after = |answered, seconds| {
+            progress.update(EngineProgress { answered, ..EngineProgress::default() }, 32, seconds);
+            progress.seconds()
+        };
+        assert_eq!(
+            [seconds_after(20, 4.0), seconds_after(32, 6.0), seconds_after(0, 0.5), seconds_after(9, 2.0)],
+            [4.0, 6.0, 6.5, 8.0]
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::error::RunError;
 /// A variant of GEPA that a comparison can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Variant {
-    /// Only operators that ask a reflector: no worked examples, and nothing that is computed from the training data.
+    /// Only operators that ask a reflector: no demonstrations, and nothing that is computed from the training data.
     Reflector,
     /// The settings of the paper, whatever the task file says.
     Paper,

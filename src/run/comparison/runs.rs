@@ -38,8 +38,8 @@ pub enum Start {
     /// The seed of the task file.
     #[default]
     Seed,
-    /// The first prompt that the control `fewshot` draws with the run's seed: the list of labels, and worked examples that fill a part of
-    /// what a prompt may have.
+    /// The first prompt that the control `fewshot` draws with the run's seed: the list of labels, and demonstrations that fill a
+    /// part of what a prompt may have.
     Fewshot,
 }
 

@@ -75,7 +75,7 @@ pub struct MethodResult {
     pub iterations: f64,
     /// Candidates that a search tried on any examples, the seed not included.
     pub tried: f64,
-    /// Tokens of the instructions and worked examples of the best candidate.
+    /// Tokens of the instructions and demonstrations of the best candidate.
     pub prompt_tokens: f64,
     /// How far the searches had come after parts of their rollouts.
     pub curve: Vec<CurveShare>,
@@ -86,7 +86,7 @@ pub struct MethodResult {
 }
 
 impl MethodResult {
-    /// Whether it was compared with `fewshot` and is not better, or not by more than chance explains.
+    /// Whether it was compared with `fewshot`, and the interval of the difference is not above 0 or is None.
     #[must_use]
     pub fn does_not_beat_fewshot(&self) -> bool {
         self.fewshot_difference.is_some_and(|difference| difference.interval.is_none_or(|interval| interval.low <= 0.0))

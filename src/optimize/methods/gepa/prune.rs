@@ -1,9 +1,9 @@
 //! Pruning: makes the prompt of a good candidate shorter, once the budget holds no other iteration.
 //!
 //! This is an addition to the paper. A step takes the shortest candidate that is not worse than the best by more than noise, and
-//! removes half of its worked examples, or a sentence. Which half: several are screened by the likelihood of the right answers. The
-//! shorter candidate is validated in growing shares, and given up where it is worse than the best by more than noise. A summary's
-//! frontier then offers it beside the best.
+//! removes half of its demonstrations, or a sentence. Which half: several are screened by the likelihood of the right answers.
+//! The shorter candidate is validated in growing shares, and given up where it is worse than the best by more than noise. A
+//! summary's frontier then offers it beside the best.
 
 use rand::seq::SliceRandom;
 
@@ -105,8 +105,8 @@ fn step(state: &SearchState, session: &Session<'_>, parent: PoolIndex) -> Option
     })
 }
 
-/// Returns shorter forms of a text: random halves of its worked examples; half as many of the nearest; or, without worked examples, the
-/// instruction without its last sentences one at a time. `keep` are sentences that stay.
+/// Returns shorter forms of a text: random halves of its demonstrations; half as many of the nearest; or, without demonstrations,
+/// the instruction without its last sentences one at a time. `keep` are sentences that stay.
 fn shorter(text: &ModuleText, keep: &[String], random: &mut impl rand::Rng) -> Vec<ModuleText> {
     let shown = text.demonstrations.len();
     if let Some(nearest) = text.nearest {

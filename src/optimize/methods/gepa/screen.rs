@@ -2,7 +2,7 @@
 //!
 //! The texts are compared by successive halving (Jamieson and Talwalkar 2016, arXiv 1502.07943): all are scored on a few training
 //! examples, the better half on a few more, and so on. The likelihood says little about prompts of different kinds, since it prefers
-//! the longer one, but it does tell sets of worked examples of about one size apart. Each scored answer is charged as a rollout.
+//! the longer one, but it does tell sets of demonstrations of about one size apart. Each scored answer is charged as a rollout.
 
 use rand::seq::SliceRandom;
 

@@ -1,4 +1,4 @@
-//! MIPROv2: worked examples and instructions of all modules, chosen together (Opsahl-Ong et al. 2024, arXiv 2406.11695).
+//! MIPROv2: demonstrations and instructions of all modules, chosen together (Opsahl-Ong et al. 2024, arXiv 2406.11695).
 //!
 //! First, calls that a teacher got right become demonstration sets for each module, and a model writes instructions for each, grounded
 //! in summaries of the data and of the program, in the module's role, in demonstrations and in a tip. Then a tree-structured Parzen

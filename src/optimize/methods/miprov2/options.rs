@@ -24,7 +24,7 @@ const BOOTSTRAP_SHARE: u64 = 4;
 /// At least one token in this many of the limit of a module's text is reserved for the instruction.
 const INSTRUCTION_SHARE: usize = 4;
 
-/// The most worked examples in the prompt for an instruction.
+/// The most demonstrations in the prompt for an instruction.
 const SHOWN_DEMONSTRATIONS: usize = 3;
 
 /// Tips, one of which is in the prompt of each instruction. The first is none.
@@ -121,8 +121,8 @@ impl OptionMaker<'_> {
         Ok((0..self.seed.0.len()).map(of_module).collect())
     }
 
-    /// Asks for instructions of all modules that may change. Returns them by module, the seed's first. The prompts show worked examples
-    /// from `sets`.
+    /// Asks for instructions of all modules that may change. Returns them by module, the seed's first. The prompts show
+    /// demonstrations from `sets`.
     fn instructions(&self, session: &mut Session<'_>, sets: &[Vec<Vec<Demonstration>>]) -> Result<Vec<Vec<ModuleText>>, Halt> {
         let summarizer = Summarizer { seed: self.seed, reflectors: self.reflectors, plan: self.plan };
         let summaries = summarizer.summaries(session)?;

@@ -1,16 +1,17 @@
-//! The worked examples of a unit: calls that its parent got right, some of which change with each birth.
+//! The demonstrations of a unit: calls that its parent got right, some of which change with each birth.
 
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, RngExt};
 
 use crate::program::Demonstration;
 
-/// The probability that all of a unit's worked examples are drawn anew.
+/// The probability that all of a unit's demonstrations are drawn anew.
 const REDRAW_PROBABILITY: f64 = 0.1;
 
-/// Returns the worked examples of a child. They are those of its parent, filled up to `most` with `correct_calls`, which the parent
-/// got right; if there are `most` already, one of them is exchanged. With a small probability all are drawn anew, from none to
-/// `most`, each number with the same probability. No training example occurs twice. If `most` is 0, the parent's stay.
+/// Returns the demonstrations of a child. They are those of its parent, filled up to `most` with `correct_calls`, which the
+/// parent got right; if there are `most` already, one of them is exchanged. With a small probability all are drawn anew,
+/// from none to `most`, each number with the same probability. No training example occurs twice. If `most` is 0, the
+/// parent's stay.
 pub(super) fn exchange_demonstrations(
     shown: &[Demonstration],
     correct_calls: &[Demonstration],

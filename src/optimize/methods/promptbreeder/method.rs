@@ -33,7 +33,7 @@ pub struct Promptbreeder {
     pub crossover: f64,
     /// Whether the better of two units wins a tournament. Otherwise the first drawn does.
     pub selects: bool,
-    /// The most worked examples of a unit. If it is 0, the seed's worked examples stay.
+    /// The most demonstrations of a unit. If it is 0, the seed's demonstrations stay.
     pub max_demonstrations: usize,
     population: Population,
 }
@@ -78,8 +78,8 @@ impl Promptbreeder {
         births
     }
 
-    /// Returns a text with the worked examples of its parent, some of them exchanged for `correct_calls`. Those that exceed the limit of
-    /// the text's tokens are left out.
+    /// Returns a text with the demonstrations of its parent, some of them exchanged for `correct_calls`. Those that exceed the
+    /// limit of the text's tokens are left out.
     fn with_demonstrations(
         &self,
         iteration: &Iteration<'_, '_>,

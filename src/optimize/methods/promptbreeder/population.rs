@@ -4,7 +4,7 @@ use super::mutation::Mutation;
 use crate::optimize::methods::single_prompt::{Fitness, Iteration};
 use crate::program::ModuleText;
 
-/// A task prompt with its worked examples, and the mutation prompt that changes it.
+/// A task prompt with its demonstrations, and the mutation prompt that changes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unit {
     pub(super) task: ModuleText,

@@ -1,4 +1,4 @@
-//! The question for advice, and the instruction with the answer.
+//! The question for advice, and the instruction to which the advice is added.
 
 use super::bucket::{Bucket, score};
 use crate::engine::Completion;
@@ -31,8 +31,8 @@ pub(super) struct Tenths {
 }
 
 impl Tenths {
-    /// Returns what a question for advice shows; None if the bucket has nothing to teach: its best answer is among the worst of the step,
-    /// or its worst among the best.
+    /// Returns what a question for advice shows; None if the best answer of the bucket is among the worst tenth of the step, or
+    /// its worst among the best tenth.
     pub(super) fn shown(self, bucket: &Bucket) -> Option<Shown> {
         let (best, worst) = (score(&bucket.best), score(&bucket.worst));
         match () {

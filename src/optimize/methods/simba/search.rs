@@ -1,7 +1,7 @@
 //! The steps of the search, and the final choice.
 
-use super::programs::{Programs, spread};
-use super::step::{NewProgram, Step};
+use super::candidates::{Candidates, spread};
+use super::step::{Child, Step};
 use crate::config::SimbaPlan;
 use crate::data::split::Split;
 use crate::engine::ModelId;
@@ -31,8 +31,8 @@ pub struct Simba {
     reflectors: Reflectors,
     members: Vec<Member>,
     plan: SimbaPlan,
-    programs: Programs,
-    /// The winner of each step, as an index of its program; the seed first.
+    candidates: Candidates,
+    /// The winner of each step, as the index of a candidate; the seed first.
     winners: Vec<usize>,
 }
 
@@ -40,8 +40,8 @@ impl Simba {
     /// Creates a search from `seed` with the numbers of `plan`. `reflectors` has at least one model, with its name in the task file.
     #[must_use]
     pub fn new(seed: Candidate, reflectors: Vec<(String, ModelId)>, plan: SimbaPlan) -> Self {
-        let (reflectors, programs) = (Reflectors::new(reflectors), Programs::new(seed));
-        Self { reflectors, members: Vec::new(), plan, programs, winners: vec![0] }
+        let (reflectors, candidates) = (Reflectors::new(reflectors), Candidates::new(seed));
+        Self { reflectors, members: Vec::new(), plan, candidates, winners: vec![0] }
     }
 
     /// Returns the rollouts that the validations at the end may cost.
@@ -59,7 +59,7 @@ impl Simba {
         usize::try_from(affordable).unwrap_or(usize::MAX).max(MIN_MINIBATCH).min(self.plan.minibatch).min(session.train().len())
     }
 
-    /// Makes steps until all are made or the budget does not hold another.
+    /// Makes steps until all are made, the budget does not hold another, or there is a reason to stop early ([`early_stop`]).
     fn climb(
         &mut self,
         session: &mut Session<'_>,
@@ -76,7 +76,8 @@ impl Simba {
                 return Ok(StopReason::BudgetSpent);
             }
             self.step(session, batches)?;
-            // If time or tokens can end the search, a winner is validated at once.
+            // If rollouts are not limited, or time or tokens are, the search may end before the validations at the end. So a
+            // winner is validated at once.
             let limits = session.limits();
             if limits.rollouts.is_none() || limits.seconds.is_some() || limits.tokens.is_some() {
                 self.validate(session, self.winners.last().copied())?;
@@ -85,36 +86,37 @@ impl Simba {
         Ok(StopReason::TrialsDone)
     }
 
+    /// Makes one step: draws answers, makes children from them, scores the children on the same minibatch, and adds the winner.
     fn step(&mut self, session: &mut Session<'_>, batches: &mut Minibatches) -> Result<(), Halt> {
         let iteration = self.winners.len() as u64;
         let minibatch = batches.deal(|epoch| session.random("minibatch", epoch));
         let ids = minibatch.iter().map(|index| session.train()[index.0].id.clone()).collect();
         session.log(Decision::Iteration { iteration, parents: vec![PoolIndex::SEED], minibatch: ids })?;
-        let (programs, plan, reflectors) = (&self.programs, &self.plan, &self.reflectors);
-        let step = Step { iteration, minibatch: &minibatch, programs, plan, reflectors };
+        let (candidates, plan, reflectors) = (&self.candidates, &self.plan, &self.reflectors);
+        let step = Step { iteration, minibatch: &minibatch, candidates, plan, reflectors };
         let rollouts = step.draw(session)?;
-        let new = step.new_programs(session, &rollouts)?;
+        let children = step.children(session, &rollouts)?;
         drop(rollouts);
-        for NewProgram { number, operator, candidate } in &new {
-            let changed = (0..candidate.0.len()).filter(|&module| candidate.0[module] != self.programs.candidate(0).0[module]);
+        for Child { number, operator, candidate } in &children {
+            let changed = (0..candidate.0.len()).filter(|&module| candidate.0[module] != self.candidates.candidate(0).0[module]);
             let operators: Vec<(usize, Origin)> = changed.map(|module| (module, Origin::from(*operator))).collect();
             let proposal = Proposal { iteration, number: *number, parent: PoolIndex::SEED };
             joining::log_proposal(session, proposal, candidate, &operators)?;
         }
         let requests: Vec<EvaluationRequest<'_>> =
-            new.iter().map(|new| EvaluationRequest { candidate: &new.candidate, example_indices: &minibatch }).collect();
+            children.iter().map(|child| EvaluationRequest { candidate: &child.candidate, example_indices: &minibatch }).collect();
         let answers = session.evaluate_while(Purpose::Trial, Split::Train, &requests, &mut |_, _| true)?;
         let mut winner = None;
-        for (NewProgram { number, candidate, .. }, answers) in new.into_iter().zip(answers) {
+        for (Child { number, candidate, .. }, answers) in children.into_iter().zip(answers) {
             let scores: Vec<Option<f64>> =
                 answers.iter().map(|answer| answer.as_ref().and_then(|scored| scored.score())).collect();
             let mean = mean(&scores).unwrap_or(0.0);
             session.log(Decision::Tried { iteration, proposal: number, split: Split::Train, examples: minibatch.len(), mean })?;
-            let index = self.programs.register(candidate, scores.into_iter().map(|score| score.unwrap_or(0.0)).collect());
-            let mean = rounded(self.programs.mean(index));
+            let index = self.candidates.register(candidate, scores.into_iter().map(|score| score.unwrap_or(0.0)).collect());
+            let mean = rounded(self.candidates.mean(index));
             winner = winner.filter(|&(_, best)| best >= mean).or(Some((index, mean)));
         }
-        // A step without a new program has the winner of the step before it.
+        // A step without a child has the winner of the step before it.
         let winner = winner.map(|(index, _)| index).or(self.winners.last().copied());
         self.winners.extend(winner);
         Ok(())
@@ -126,9 +128,9 @@ impl Simba {
         chosen.into_iter().rev().try_for_each(|index| self.validate(session, self.winners.get(index).copied()))
     }
 
-    /// Validates a program unless it is in the pool already or the budget has no room.
-    fn validate(&mut self, session: &mut Session<'_>, program: Option<usize>) -> Result<(), Halt> {
-        let Some(candidate) = program.map(|index| self.programs.candidate(index).clone()) else { return Ok(()) };
+    /// Validates a candidate unless it is in the pool already or the budget has no room.
+    fn validate(&mut self, session: &mut Session<'_>, index: Option<usize>) -> Result<(), Halt> {
+        let Some(candidate) = index.map(|index| self.candidates.candidate(index).clone()) else { return Ok(()) };
         let is_member = self.members.iter().any(|member| member.candidate == candidate);
         if !is_member && session.has_budget_for(session.validation_size() as u64)? {
             let iteration = self.winners.len() as u64 - 1;
@@ -141,7 +143,7 @@ impl Simba {
 
 impl Optimizer for Simba {
     fn search(&mut self, session: &mut Session<'_>) -> Result<StopReason, Halt> {
-        let seed = joining::validate(session, &[], 0, NewCandidate::seed(self.programs.candidate(0).clone()))?;
+        let seed = joining::validate(session, &[], 0, NewCandidate::seed(self.candidates.candidate(0).clone()))?;
         self.members.push(seed);
         let reserve = self.reserve(session);
         let minibatch = self.minibatch(session, reserve);

@@ -1,4 +1,4 @@
-//! One step: the draws on a minibatch, and the new programs that are made of them.
+//! One step: the draws on a minibatch, and the children that are made from them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rand::{Rng, RngExt};
 
 use super::bucket::{Bucket, quantile};
-use super::programs::{Programs, poisson};
+use super::candidates::{Candidates, poisson};
 use super::rule::{self, Shown, Tenths};
 use crate::config::SimbaPlan;
 use crate::data::ExampleIndex;
@@ -25,13 +25,13 @@ use crate::program::{Candidate, ModuleText, PoolIndex};
 pub(super) struct Step<'s> {
     pub(super) iteration: u64,
     pub(super) minibatch: &'s [ExampleIndex],
-    pub(super) programs: &'s Programs,
+    pub(super) candidates: &'s Candidates,
     pub(super) plan: &'s SimbaPlan,
     pub(super) reflectors: &'s Reflectors,
 }
 
-/// A new program.
-pub(super) struct NewProgram {
+/// A new candidate.
+pub(super) struct Child {
     /// Its number in the step, from 1.
     pub(super) number: usize,
     /// How it was made.
@@ -39,44 +39,47 @@ pub(super) struct NewProgram {
     pub(super) candidate: Candidate,
 }
 
-/// A program that is about to be changed by what an example taught.
-struct Draft<'b> {
+/// A child before it is changed, and how it is to be changed.
+struct PlannedChild<'b> {
     number: usize,
     operator: MethodStep,
-    /// The program that was drawn, without the worked examples that were dropped.
+    /// The candidate that was drawn, without the demonstrations that were dropped.
     candidate: Candidate,
     bucket: &'b Bucket,
-    /// What the question for advice shows; None: the program stays as it is, or gets a worked example.
+    /// The rollouts that the question for advice shows. None if there is no question: the child gets a demonstration, or no
+    /// change.
     shown: Option<Shown>,
 }
 
 impl Step<'_> {
-    /// Answers the minibatch several times, each time by programs that are drawn anew. The rollouts stand draw by draw.
+    /// Answers the minibatch several times, each time by candidates that are drawn anew. Returns the rollouts of the first draw,
+    /// then those of the second, and so on.
     pub(super) fn draw(&self, session: &mut Session<'_>) -> Result<Vec<Arc<Scored>>, Halt> {
         let mut random = session.random("simba draw", self.iteration);
-        let top = self.programs.top(self.plan.candidates);
+        let top = self.candidates.top(self.plan.candidates);
         let mut rollouts = Vec::new();
         for _ in 0..self.plan.candidates {
             for &example in self.minibatch {
-                let program = self.programs.draw(&top, self.plan.sampling_temperature, &mut random);
-                rollouts.push((self.programs.candidate(program), example));
+                let index = self.candidates.draw(&top, self.plan.sampling_temperature, &mut random);
+                rollouts.push((self.candidates.candidate(index), example));
             }
         }
         session.draw(&rollouts, self.plan.answer_temperature as f32)
     }
 
-    /// Makes new programs, at most one more than there are draws, from the examples whose answers differ the most.
-    pub(super) fn new_programs(&self, session: &mut Session<'_>, rollouts: &[Arc<Scored>]) -> Result<Vec<NewProgram>, Halt> {
+    /// Makes children, at most one more than there are draws, from the examples whose answers differ the most.
+    pub(super) fn children(&self, session: &mut Session<'_>, rollouts: &[Arc<Scored>]) -> Result<Vec<Child>, Halt> {
         let tenths = Tenths { low: quantile(rollouts, 0.1), high: quantile(rollouts, 0.9) };
         let buckets = Bucket::sorted(self.minibatch, rollouts);
         let mut random = session.random("simba strategy", self.iteration);
         let most = self.plan.candidates + 1;
-        let (mut new, mut rest): (Vec<NewProgram>, Vec<(usize, &Bucket)>) = (Vec::new(), (1..).zip(&buckets).collect());
+        let (mut new, mut rest): (Vec<Child>, Vec<(usize, &Bucket)>) = (Vec::new(), (1..).zip(&buckets).collect());
         while new.len() < most && !rest.is_empty() {
             let later = rest.split_off((most - new.len()).min(rest.len()));
-            let drafts = rest.into_iter().map(|(number, bucket)| self.draft(number, bucket, tenths, &mut random)).collect();
-            for made in self.finish(session, drafts, tenths)? {
-                let is_known = self.programs.contains(&made.candidate) || new.iter().any(|new| new.candidate == made.candidate);
+            let planned = rest.into_iter().map(|(number, bucket)| self.plan_child(number, bucket, tenths, &mut random)).collect();
+            for made in self.finish(session, planned, tenths)? {
+                let is_known =
+                    self.candidates.contains(&made.candidate) || new.iter().any(|child| child.candidate == made.candidate);
                 if !is_known {
                     new.push(made);
                 }
@@ -86,12 +89,12 @@ impl Step<'_> {
         Ok(new)
     }
 
-    /// Draws a program, drops some of its worked examples, and decides how it is changed.
-    fn draft<'b>(&self, number: usize, bucket: &'b Bucket, tenths: Tenths, random: &mut impl Rng) -> Draft<'b> {
-        let top = self.programs.top(self.plan.candidates);
-        let drawn = self.programs.draw(&top, self.plan.candidate_temperature, random);
-        let mut candidate = self.programs.candidate(drawn).clone();
-        // The reference drops as if three were allowed where there are rules only.
+    /// Draws a candidate, drops some of its demonstrations, and decides how it is changed.
+    fn plan_child<'b>(&self, number: usize, bucket: &'b Bucket, tenths: Tenths, random: &mut impl Rng) -> PlannedChild<'b> {
+        let top = self.candidates.top(self.plan.candidates);
+        let drawn = self.candidates.draw(&top, self.plan.candidate_temperature, random);
+        let mut candidate = self.candidates.candidate(drawn).clone();
+        // With advice only, the reference drops demonstrations as if three were allowed.
         let allowed = if self.plan.demonstrations == 0 { 3 } else { self.plan.demonstrations };
         let count = candidate.0.iter().map(|text| text.demonstrations.len()).max().unwrap_or(0);
         let drops = poisson(count as f64 / allowed as f64, random).max(usize::from(count >= allowed)).min(count);
@@ -103,20 +106,21 @@ impl Step<'_> {
         let demonstrates = self.plan.demonstrations > 0 && random.random_bool(0.5);
         let operator = if demonstrates { MethodStep::Demonstrate } else { MethodStep::Advise };
         let shown = if demonstrates { None } else { tenths.shown(bucket) };
-        Draft { number, operator, candidate, bucket, shown }
+        PlannedChild { number, operator, candidate, bucket, shown }
     }
 
-    /// Makes programs of drafts. All questions for advice are asked at once. A draft for which no module got usable advice gives none.
-    fn finish(&self, session: &mut Session<'_>, drafts: Vec<Draft<'_>>, tenths: Tenths) -> Result<Vec<NewProgram>, Halt> {
+    /// Makes the planned children. All questions for advice are asked at once. A child for which a question was asked and no
+    /// module got usable advice is left out.
+    fn finish(&self, session: &mut Session<'_>, planned: Vec<PlannedChild<'_>>, tenths: Tenths) -> Result<Vec<Child>, Halt> {
         let open = open_modules(session);
-        let asked: Vec<(usize, usize, Shown)> = drafts
+        let asked: Vec<(usize, usize, Shown)> = planned
             .iter()
             .enumerate()
-            .filter_map(|(index, draft)| Some((index, draft.shown?)))
+            .filter_map(|(index, child)| Some((index, child.shown?)))
             .flat_map(|(index, shown)| open.iter().map(move |&module_index| (index, module_index, shown)))
             .collect();
         let question = |&(index, module_index, shown): &(usize, usize, Shown)| {
-            let Draft { number, candidate, bucket, .. } = &drafts[index];
+            let PlannedChild { number, candidate, bucket, .. } = &planned[index];
             Reflection {
                 attempt: Attempt { proposal: *number, module_index, operator: Origin::from(MethodStep::Advise) },
                 parent: PoolIndex::SEED,
@@ -128,18 +132,19 @@ impl Step<'_> {
         let questions: Vec<Reflection> = asked.iter().map(question).collect();
         let inputs = training_data::quotable(session);
         let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
-        // The stream of a step's later rounds of questions begins with the number of their first draft.
-        let stream = format!("advice {}", drafts.first().map_or(0, |draft| draft.number));
+        // The random numbers of each round of questions of a step have a stream of their own, named by the number of its first
+        // child.
+        let stream = format!("advice {}", planned.first().map_or(0, |child| child.number));
         let texts = self.reflectors.ask(session, self.iteration, &stream, &questions, &|session, index, completion| {
-            let (draft, module_index, _) = asked[index];
-            rule::with_advice(session, module_index, &drafts[draft].candidate.0[module_index], &inputs, completion)
+            let (index_of_child, module_index, _) = asked[index];
+            rule::with_advice(session, module_index, &planned[index_of_child].candidate.0[module_index], &inputs, completion)
         })?;
-        let mut advised: Vec<Vec<(usize, ModuleText)>> = drafts.iter().map(|_| Vec::new()).collect();
+        let mut advised: Vec<Vec<(usize, ModuleText)>> = planned.iter().map(|_| Vec::new()).collect();
         for (&(index, module_index, _), text) in asked.iter().zip(texts) {
             advised[index].extend(text.map(|text| (module_index, text)));
         }
-        let made = |(draft, texts): (Draft<'_>, Vec<(usize, ModuleText)>)| {
-            let Draft { number, operator, mut candidate, bucket, shown } = draft;
+        let made = |(child, texts): (PlannedChild<'_>, Vec<(usize, ModuleText)>)| {
+            let PlannedChild { number, operator, mut candidate, bucket, shown } = child;
             if shown.is_some() && texts.is_empty() {
                 return None;
             }
@@ -147,14 +152,14 @@ impl Step<'_> {
                 candidate = with_demonstration(session, &candidate, &open, bucket);
             }
             texts.into_iter().for_each(|(module_index, text)| candidate.0[module_index] = text);
-            Some(NewProgram { number, operator, candidate })
+            Some(Child { number, operator, candidate })
         };
-        Ok(drafts.into_iter().zip(advised).filter_map(made).collect())
+        Ok(planned.into_iter().zip(advised).filter_map(made).collect())
     }
 }
 
-/// Returns the candidate with the calls of the best rollout at the end of the worked examples of its open modules. The first examples
-/// make room for it; a call that has no room even alone is left out.
+/// Returns the candidate with the calls of the best rollout at the end of the demonstrations of its open modules. If a text gets
+/// too long, its first demonstrations are removed. A call that is too long even alone is left out.
 fn with_demonstration(session: &Session<'_>, candidate: &Candidate, open: &[usize], bucket: &Bucket) -> Candidate {
     let example = &session.train()[bucket.example.0];
     let mut changed = candidate.clone();

@@ -56,7 +56,7 @@ pub struct Iteration<'t, 's> {
     pub number: u64,
     /// The index of the module whose text is changed.
     pub module_index: usize,
-    /// The candidate whose other modules all candidates of the iteration share.
+    /// The candidate from which all candidates of the iteration take the texts of the other modules.
     pub base: &'t Candidate,
     /// The indices of the training examples that candidates are compared on.
     pub examples: &'t [ExampleIndex],

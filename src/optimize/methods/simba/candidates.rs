@@ -1,10 +1,10 @@
-//! All programs of a search with their scores on minibatches, and draws among them.
+//! All candidates of a search with their scores on minibatches, and draws among them.
 
 use rand::{Rng, RngExt};
 
 use crate::program::Candidate;
 
-/// A program with the scores that it was registered with.
+/// A candidate with the scores that it was registered with.
 #[derive(Debug)]
 struct Registered {
     candidate: Candidate,
@@ -12,23 +12,23 @@ struct Registered {
     scores: Vec<f64>,
 }
 
-/// The programs, the seed first. They are named by their indices.
+/// The candidates, the seed first. An index names each.
 #[derive(Debug)]
-pub(super) struct Programs(Vec<Registered>);
+pub(super) struct Candidates(Vec<Registered>);
 
-impl Programs {
+impl Candidates {
     /// Creates the list of the seed alone.
     pub(super) fn new(seed: Candidate) -> Self {
         Self(vec![Registered { candidate: seed, scores: Vec::new() }])
     }
 
-    /// Adds a program with its scores. Returns its index.
+    /// Adds a candidate with its scores. Returns its index.
     pub(super) fn register(&mut self, candidate: Candidate, scores: Vec<f64>) -> usize {
         self.0.push(Registered { candidate, scores });
         self.0.len() - 1
     }
 
-    /// Returns a program. The seed if there is none at `index`.
+    /// Returns the candidate at `index`. The seed if there is none.
     pub(super) fn candidate(&self, index: usize) -> &Candidate {
         &self.0.get(index).unwrap_or(&self.0[0]).candidate
     }
@@ -38,14 +38,14 @@ impl Programs {
         self.0.iter().any(|registered| registered.candidate == *candidate)
     }
 
-    /// Returns the mean score of a program; 0 for the seed, which has no scores of its own.
+    /// Returns the mean score of a candidate; 0 for the seed, which has no scores of its own.
     pub(super) fn mean(&self, index: usize) -> f64 {
         let scores = self.0.get(index).map_or(&[][..], |registered| registered.scores.as_slice());
         if scores.is_empty() { 0.0 } else { scores.iter().sum::<f64>() / scores.len() as f64 }
     }
 
-    /// Returns the indices of the `most` programs with the best means, the best first; of equal means, the older. If the seed is not
-    /// among them, it replaces the last.
+    /// Returns the indices of the `most` candidates with the best means, the best first; of equal means, the older. If the seed
+    /// is not among them, it replaces the last.
     pub(super) fn top(&self, most: usize) -> Vec<usize> {
         let mut all: Vec<usize> = (0..self.0.len()).collect();
         all.sort_by(|a, b| self.mean(*b).total_cmp(&self.mean(*a)));
@@ -57,10 +57,10 @@ impl Programs {
         all
     }
 
-    /// Draws one of the programs at `indices` by a softmax over their means.
+    /// Draws one of the candidates at `indices` by a softmax over their means.
     pub(super) fn draw(&self, indices: &[usize], temperature: f64, random: &mut impl Rng) -> usize {
         let best = indices.iter().map(|&index| self.mean(index)).fold(0.0, f64::max);
-        // The best has the weight 1, so that no weight is too large for a number.
+        // The best has the weight 1, so that no weight overflows.
         let weights: Vec<f64> = indices.iter().map(|&index| ((self.mean(index) - best) / temperature).exp()).collect();
         let mut left = random.random::<f64>() * weights.iter().sum::<f64>();
         let drawn = indices.iter().zip(&weights).find(|(_, weight)| {
@@ -71,7 +71,7 @@ impl Programs {
     }
 }
 
-/// Returns a number of a Poisson distribution with this mean (Knuth's method, which is meant for small means).
+/// Draws a number from a Poisson distribution with this mean (Knuth's method, which is meant for small means).
 pub(super) fn poisson(mean: f64, random: &mut impl Rng) -> usize {
     let limit = (-mean).exp();
     let (mut count, mut product) = (0, random.random::<f64>());
@@ -82,7 +82,7 @@ pub(super) fn poisson(mean: f64, random: &mut impl Rng) -> usize {
     count
 }
 
-/// Returns the indices in a list of `winners` items of `most` that are evenly spread, the first and the last among them, each once.
+/// Returns at most `most` indices of a list of `winners` items, evenly spread from the first to the last, each once.
 pub(super) fn spread(winners: usize, most: usize) -> Vec<usize> {
     let (last, steps) = (winners.saturating_sub(1) as f64, most.saturating_sub(1).max(1) as f64);
     let mut indices: Vec<usize> = (0..most).map(|n| (n as f64 * last / steps).round_ties_even() as usize).collect();
@@ -95,23 +95,23 @@ mod tests {
     use super::*;
     use crate::randomness::stream;
 
-    fn programs(means: &[f64]) -> Programs {
-        let mut programs = Programs::new(Candidate::new(["seed"]));
+    fn candidates(means: &[f64]) -> Candidates {
+        let mut candidates = Candidates::new(Candidate::new(["seed"]));
         for (index, mean) in means.iter().enumerate() {
-            programs.register(Candidate::new([index.to_string()]), vec![*mean]);
+            candidates.register(Candidate::new([index.to_string()]), vec![*mean]);
         }
-        programs
+        candidates
     }
 
     #[test]
     fn the_seed_is_always_among_the_best() {
-        let all = programs(&[0.5, 0.25, 0.75]);
+        let all = candidates(&[0.5, 0.25, 0.75]);
         assert_eq!((all.top(2), all.top(4), all.top(1)), (vec![3, 0], vec![3, 1, 2, 0], vec![0]));
     }
 
     #[test]
     fn a_low_temperature_draws_the_best_and_a_high_one_all() {
-        let all = programs(&[0.5, 1.0]);
+        let all = candidates(&[0.5, 1.0]);
         let count = |temperature: f64| {
             let mut random = stream(1, "draw", 0);
             (0..300).filter(|_| all.draw(&[0, 1, 2], temperature, &mut random) == 2).count()
