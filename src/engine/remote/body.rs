@@ -13,21 +13,26 @@ use crate::engine::settings::TOP_K;
 pub(super) struct Sent {
     /// The body of the request.
     pub(super) body: Value,
-    /// The beginning of the answer that the model was asked to write itself, because the server cannot continue one. Empty if it
-    /// was not.
-    pub(super) asked_beginning: String,
+    /// The beginning of the answer that the reply may have: the model was asked to write it itself, because the server cannot
+    /// continue one, or the server repeats it. Empty if the reply has none.
+    pub(super) beginning: String,
 }
 
 /// Writes a chat.
 pub(super) fn chat(request: &Request, style: &Style) -> Sent {
     let decoding = &request.decoding;
+    let form = |begins: Option<&str>| decoding.grammar.as_ref().and_then(|grammar| constraint(grammar, begins));
+    let held_to_schema = style.abilities.schema && matches!(form(None), Some(Constraint::Schema(_)));
     // A begun answer has no place for reasoning before it.
-    let continues = style.abilities.begun && style.thinking == 0;
+    let continues = style.abilities.begun && style.thinking == 0 && (style.abilities.begun_schema || !held_to_schema);
     let (messages, begun) = match request.messages.split_last() {
         Some((last, before)) if last.role == Role::Assistant && !continues => (ask_to_begin(before, &last.content), Some(last)),
         _ => (request.messages.clone(), None),
     };
-    let is_continued = messages.last().is_some_and(|last| last.role == Role::Assistant);
+    let continued = messages.last().filter(|last| last.role == Role::Assistant);
+    let is_continued = continued.is_some();
+    let repeated = continued.filter(|_| style.abilities.repeats_begun);
+    let beginning = begun.or(repeated).map(|message| message.content.clone()).unwrap_or_default();
     let mut body = Map::new();
     let mut set = |key: &str, value: Value| drop(body.insert(key.into(), value));
     set("model", json!(style.model));
@@ -42,11 +47,10 @@ pub(super) fn chat(request: &Request, style: &Style) -> Sent {
         set("stop", json!(decoding.stop));
     }
     if style.software == Software::Other {
-        let schema = decoding.grammar.as_ref().and_then(|grammar| constraint(grammar, None));
-        if let Some(Constraint::Schema(schema)) = schema.filter(|_| style.abilities.schema) {
+        if let Some(Constraint::Schema(schema)) = form(None).filter(|_| style.abilities.schema) {
             set("response_format", response_format(schema));
         }
-        return Sent { body: Value::Object(body), asked_beginning: begun.map(|m| m.content.clone()).unwrap_or_default() };
+        return Sent { body: Value::Object(body), beginning };
     }
     // Servers have other defaults, or take them from a file of the model.
     let repetition = if style.software == Software::LlamaServer { "repeat_penalty" } else { "repetition_penalty" };
@@ -72,8 +76,7 @@ pub(super) fn chat(request: &Request, style: &Style) -> Sent {
         }
     }
     let begins = begun.map(|message| message.content.as_str());
-    let form = decoding.grammar.as_ref().and_then(|grammar| constraint(grammar, begins));
-    match (form, style.software) {
+    match (form(begins), style.software) {
         (Some(Constraint::Gbnf(grammar)), software) if style.abilities.grammar => match software {
             Software::Vllm => set("structured_outputs", json!({ "grammar": grammar })),
             Software::Sglang => set("ebnf", json!(grammar)),
@@ -86,7 +89,7 @@ pub(super) fn chat(request: &Request, style: &Style) -> Sent {
         },
         _ => {}
     }
-    Sent { body: Value::Object(body), asked_beginning: begins.unwrap_or_default().to_owned() }
+    Sent { body: Value::Object(body), beginning }
 }
 
 /// Returns OpenAI's form of a JSON schema.

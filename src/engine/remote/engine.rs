@@ -183,7 +183,7 @@ impl Engine for Remote {
             let answers = Self::send(model, &chats, work, &mut watch)?;
             for ((index, sent), answered) in indices.into_iter().zip(sent).zip(answers) {
                 let prompt = || model.count(&texts[index]) as u64;
-                completions[index] = Some(completion(model, answered, &sent.asked_beginning, shares[index], &prompt));
+                completions[index] = Some(completion(model, answered, &sent.beginning, shares[index], &prompt));
             }
         }
         in_order(completions)
@@ -269,13 +269,7 @@ impl Engine for Remote {
 
 /// Returns the answer to a request. `share` is the share of its prompt that no earlier prompt begins with, and `prompt` counts the
 /// tokens of the prompt where the server does not.
-fn completion(
-    model: &Served,
-    answered: Answered<Answer>,
-    asked_beginning: &str,
-    share: f64,
-    prompt: &dyn Fn() -> u64,
-) -> Completion {
+fn completion(model: &Served, answered: Answered<Answer>, beginning: &str, share: f64, prompt: &dyn Fn() -> u64) -> Completion {
     let milliseconds = u64::try_from(answered.took.as_millis()).unwrap_or(u64::MAX);
     let served = Some(ServedBy { server: answered.url, milliseconds });
     let answer = match answered.answer {
@@ -300,6 +294,6 @@ fn completion(
         reasoned,
         repeated: 0,
     };
-    let text = body::without_beginning(answer.text, asked_beginning);
+    let text = body::without_beginning(answer.text, beginning);
     Completion { text, reasoning: answer.reasoning, ended: answer.ended, usage, served }
 }

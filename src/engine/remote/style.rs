@@ -7,6 +7,10 @@ use super::identity::Software;
 pub(super) struct Abilities {
     /// It continues an answer that the request begins.
     pub(super) begun: bool,
+    /// Its reply to such a request has the beginning of the request, and then what the model wrote.
+    pub(super) repeats_begun: bool,
+    /// It holds an answer that the request begins to a JSON schema.
+    pub(super) begun_schema: bool,
     /// It holds an answer to a grammar.
     pub(super) grammar: bool,
     /// It holds an answer to a JSON schema.
@@ -22,6 +26,8 @@ impl Abilities {
     pub(super) fn names(self) -> String {
         let all = [
             ("begun", self.begun),
+            ("repeats-begun", self.repeats_begun),
+            ("begun-schema", self.begun_schema),
             ("grammar", self.grammar),
             ("schema", self.schema),
             ("budget", self.budget),

@@ -43,7 +43,10 @@ impl Trial<'_> {
                 ));
             }
         } else {
-            abilities.begun = counted.as_ref().is_some_and(|answer| answer.text.trim_start().starts_with('8'));
+            let text = counted.as_ref().map_or("", |answer| answer.text.trim_start());
+            // The beginning has more tokens than an answer may have, so that no model writes it itself.
+            abilities.repeats_begun = text.strip_prefix(COUNTED).is_some_and(|rest| rest.trim_start().starts_with('8'));
+            abilities.begun = abilities.repeats_begun || text.starts_with('8');
             if !abilities.begun {
                 notes.push("the server does not continue begun answers: their beginnings are asked for in words".into());
             }
@@ -57,6 +60,14 @@ impl Trial<'_> {
         let given = self.chat(&odd_object(), schema)?;
         let given: Option<Value> = given.and_then(|answer| serde_json::from_str(answer.text.trim()).ok());
         abilities.schema = given.is_some_and(|value| value == json!({ "qux": "zob" }));
+        if abilities.schema && abilities.begun {
+            abilities.begun_schema = self.holds_a_begun_answer_to_a_schema(Abilities { begun_schema: true, ..abilities })?;
+            if !abilities.begun_schema {
+                notes.push(
+                    "the server holds no begun answer to a JSON schema: beginnings of such answers are asked for in words".into(),
+                );
+            }
+        }
         match (abilities.grammar, abilities.schema) {
             (true, true) => {}
             (true, false) => notes.push("the server holds no answer to a JSON schema".into()),
@@ -73,6 +84,17 @@ impl Trial<'_> {
             notes.push("the server scores no given answers: ties are not broken by the likelihood of right answers".into());
         }
         Ok((abilities, notes))
+    }
+
+    /// Returns whether the server continues a begun answer under a JSON schema. `abilities` are those to try it with.
+    fn holds_a_begun_answer_to_a_schema(&self, abilities: Abilities) -> Result<bool, Failure> {
+        let mut request = odd_object();
+        let beginning = "answer:";
+        request.messages.push(Message { role: Role::Assistant, content: beginning.into() });
+        let Some(given) = self.chat(&request, abilities)? else { return Ok(false) };
+        let text = body::without_beginning(given.text, if abilities.repeats_begun { beginning } else { "" });
+        let given: Option<Value> = serde_json::from_str(text.trim()).ok();
+        Ok(given.is_some_and(|value| value == json!({ "qux": "zob" })))
     }
 
     /// Sends a chat as a server with these abilities would get it. None if the server refuses it or answers without an answer.
@@ -98,9 +120,12 @@ impl Trial<'_> {
     }
 }
 
+/// The beginning of an answer that counts.
+const COUNTED: &str = "1, 2, 3, 4, 5, 6, 7,";
+
 /// A request whose greedy answer begins with 8 if the server continues it.
 fn count() -> Request {
-    let begun = Message { role: Role::Assistant, content: "1, 2, 3, 4, 5, 6, 7,".into() };
+    let begun = Message { role: Role::Assistant, content: COUNTED.into() };
     request(vec![Message::user("Count from 1 to 12, with commas between the numbers."), begun], 8, None)
 }
 
