@@ -42,7 +42,9 @@ fn a_begun_answer_and_its_form_are_sent_as_each_server_knows_them() {
     assert_eq!(answer.text, " billing");
     let (sglang, _) = sent("sglang", &begun(), |_| {});
     assert_eq!((&sglang["continue_final_message"], &sglang["ebnf"]), (&json!(true), &json!(GBNF)));
-    let (llama, _) = sent("llamacpp", &begun(), |_| {});
+    let (llama, answer) = sent("llamacpp", &begun(), |_| {});
+    // The server repeats the beginning, which is no part of the answer.
+    assert_eq!(answer.text, " billing");
     assert_eq!((llama.get("continue_final_message"), &llama["grammar"]), (None, &json!(GBNF)));
     assert_eq!(llama["repeat_penalty"], 1.0);
 }
@@ -64,6 +66,21 @@ fn what_a_plain_server_cannot_do_is_told_and_asked_for_in_words() {
     for key in ["continue_final_message", "chat_template_kwargs", "response_format", "repetition_penalty"] {
         assert_eq!(chat.get(key), None, "{key}");
     }
+}
+
+#[test]
+fn a_server_that_refuses_begun_answers_under_a_schema_is_asked_for_their_beginning_in_words() {
+    let mut request = request("What is in it?");
+    let schema = json!({ "type": "object", "properties": { "n": { "type": "integer" } }, "required": ["n"] });
+    request.decoding.grammar = Some(Grammar::value(&Shape::Json(schema)));
+    request.messages.push(Message { role: Role::Assistant, content: "answer:".into() });
+    let (vllm, _) = sent("vllm", &request, |_| {});
+    assert_eq!((&vllm["continue_final_message"], vllm["messages"].as_array().unwrap().len()), (&json!(true), 2));
+    let (llama, _) = sent("llamacpp", &request, |_| {});
+    let messages = llama["messages"].as_array().unwrap();
+    assert_eq!((messages.len(), &messages[0]["role"]), (1, &json!("user")));
+    assert!(messages[0]["content"].as_str().unwrap().ends_with("Begin your answer with exactly this:\nanswer:"));
+    assert!(llama.get("json_schema").is_some());
 }
 
 #[test]

@@ -183,6 +183,7 @@ impl State {
                 let scores: Vec<Value> = asked["prompt"].as_array().unwrap().iter().map(score).collect();
                 found(json!({ "choices": [{ "index": 0, "text": "x", "prompt_logprobs": scores }] }))
             }
+            ("/v1/chat/completions", "llamacpp") => as_llama_server(&serde_json::from_str(body).unwrap(), |chat| self.chat(chat)),
             ("/v1/chat/completions", _) => self.chat(&serde_json::from_str(body).unwrap()),
             _ => Reply::Status(404, Vec::new(), json!({ "detail": "Not Found" }).to_string()),
         }
@@ -211,6 +212,27 @@ impl State {
         let reply = (self.script)(chat);
         self.at_once.fetch_sub(1, Ordering::SeqCst);
         reply
+    }
+}
+
+/// Answers a chat as llama-server b1-0c1e570 does (recorded 2026-12-01): a reply to a begun answer has its beginning, and a begun
+/// answer under a JSON schema is refused. `reply` gives what the model writes.
+fn as_llama_server(chat: &Value, reply: impl FnOnce(&Value) -> Reply) -> Reply {
+    let last = chat["messages"].as_array().and_then(|messages| messages.last()).unwrap();
+    if last["role"] != "assistant" {
+        return reply(chat);
+    }
+    if chat.get("json_schema").is_some() {
+        return error(400, "Failed to initialize samplers: std::exception");
+    }
+    match reply(chat) {
+        Reply::Status(200, headers, body) => {
+            let mut body: Value = serde_json::from_str(&body).unwrap();
+            let content = &mut body["choices"][0]["message"]["content"];
+            *content = format!("{}{}", last["content"].as_str().unwrap(), content.as_str().unwrap()).into();
+            Reply::Status(200, headers, body.to_string())
+        }
+        other => other,
     }
 }
 
