@@ -1,5 +1,6 @@
 //! What a caller passes to a run: a listener for its events, and a flag that interrupts it.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -60,10 +61,16 @@ impl<'a> Hooks<'a> {
         self.interrupted
     }
 
-    /// Emits the progress of a list of `requests` requests that began `seconds` seconds ago. Returns `Break` if the run is to be
-    /// interrupted.
-    pub fn on_progress(&mut self, done: EngineProgress, requests: usize, seconds: f64) -> ControlFlow<()> {
-        self.emit(&Lifecycle::Progress { done, of: requests, seconds }.into());
+    /// Emits the progress of a list of `requests` requests that began `seconds` seconds ago. `under_way` are the requests under way
+    /// at each server, by its URL. Returns `Break` if the run is to be interrupted.
+    pub fn on_progress(
+        &mut self,
+        done: EngineProgress,
+        requests: usize,
+        seconds: f64,
+        under_way: BTreeMap<String, usize>,
+    ) -> ControlFlow<()> {
+        self.emit(&Lifecycle::Progress { done, of: requests, seconds, under_way }.into());
         if self.is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }

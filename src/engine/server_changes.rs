@@ -1,6 +1,7 @@
 //! What happens to the servers of an engine while it answers.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A server that is left out, or taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,19 +20,39 @@ pub enum ServerChange {
     },
 }
 
-/// The changes that nobody has read yet. An engine writes them while it answers, and whoever asked it reads them meanwhile.
+/// The changes that nobody has read yet, and the requests under way. An engine writes them while it answers, and whoever asked it
+/// reads them meanwhile.
 #[derive(Debug, Default)]
-pub struct ServerChanges(Mutex<Vec<ServerChange>>);
+pub struct ServerChanges {
+    changes: Mutex<Vec<ServerChange>>,
+    under_way: Mutex<BTreeMap<String, usize>>,
+}
 
 impl ServerChanges {
     /// Adds a change.
     pub fn add(&self, change: ServerChange) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(change);
+        locked(&self.changes).push(change);
     }
 
     /// Takes all changes, in the order in which they happened.
     #[must_use]
     pub fn take(&self) -> Vec<ServerChange> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *locked(&self.changes))
     }
+
+    /// Sets the number of requests under way at each server, by its URL.
+    pub fn set_under_way(&self, under_way: BTreeMap<String, usize>) {
+        *locked(&self.under_way) = under_way;
+    }
+
+    /// Returns the number of requests under way at each server that has some, by its URL.
+    #[must_use]
+    pub fn under_way(&self) -> BTreeMap<String, usize> {
+        locked(&self.under_way).clone()
+    }
+}
+
+/// Locks a value. One that a thread panicked on is as good as any.
+fn locked<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
 }

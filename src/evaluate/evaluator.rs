@@ -191,7 +191,8 @@ impl<'a> Evaluator<'a> {
         let changes = self.engine.server_changes();
         let mut on_progress = |done| {
             tell_changes(changes.as_deref(), hooks);
-            hooks.on_progress(done, requests.len(), started.elapsed().as_secs_f64())
+            let under_way = changes.as_deref().map(ServerChanges::under_way).unwrap_or_default();
+            hooks.on_progress(done, requests.len(), started.elapsed().as_secs_f64(), under_way)
         };
         let answers = self.engine.score(requests, &mut on_progress);
         tell_changes(changes.as_deref(), hooks);
@@ -214,7 +215,8 @@ pub(super) fn generate(
     let changes = engine.server_changes();
     let mut on_progress = |done| {
         tell_changes(changes.as_deref(), hooks);
-        hooks.on_progress(done, requests.len(), started.elapsed().as_secs_f64())
+        let under_way = changes.as_deref().map(ServerChanges::under_way).unwrap_or_default();
+        hooks.on_progress(done, requests.len(), started.elapsed().as_secs_f64(), under_way)
     };
     let completions = engine.generate(requests, &mut on_progress);
     tell_changes(changes.as_deref(), hooks);

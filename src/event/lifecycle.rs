@@ -1,5 +1,6 @@
 //! The events of a run that are no decisions: loading models, evaluating, the progress of a wave, the end.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -113,6 +114,9 @@ pub enum Lifecycle {
         of: usize,
         /// The seconds since the list of requests began.
         seconds: f64,
+        /// The number of requests under way at each server that has some, by its URL; not written without servers.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        under_way: BTreeMap<String, usize>,
     },
     /// A wave of rollouts is complete.
     Evaluated {

@@ -132,7 +132,10 @@ fn the_first_token_alone_has_its_score_and_computes_the_chat_alone() {
         assert_eq!(prompt, tokens as u64);
     }
     let cut = |scores: &Vec<ContinuationScore>| -> Vec<ContinuationScore> {
-        scores.iter().map(|score| ContinuationScore { tokens: score.tokens[..1].to_vec() }).collect()
+        scores
+            .iter()
+            .map(|score| ContinuationScore { tokens: score.tokens[..1].to_vec(), bytes: score.bytes[..1].to_vec() })
+            .collect()
     };
     assert_eq!(scores(answers), whole.iter().map(cut).collect::<Vec<_>>());
 }

@@ -195,3 +195,27 @@ fn the_number_of_requests_at_once_is_found() {
     texts(&mut engine, &requests[..60]).unwrap();
     assert_eq!(double.state.most_at_once.load(Ordering::SeqCst), 4);
 }
+
+#[test]
+fn the_requests_under_way_at_each_server_are_told() {
+    let slow = |chat: &serde_json::Value| {
+        std::thread::sleep(Duration::from_millis(120));
+        answer(&said(chat))
+    };
+    let doubles = [Double::new("llamacpp", slow), Double::new("llamacpp", slow)];
+    let mut engine = open(model(doubles.iter().map(Double::url).collect())).unwrap();
+    let changes = engine.server_changes().unwrap();
+    let requests: Vec<_> = (0..16).map(|index| request(&index.to_string())).collect();
+    let mut most: BTreeMap<String, usize> = BTreeMap::new();
+    let mut watch = |_| {
+        for (server, count) in changes.under_way() {
+            let most = most.entry(server).or_default();
+            *most = count.max(*most);
+        }
+        ControlFlow::Continue(())
+    };
+    engine.generate(&requests, &mut watch).unwrap();
+    // Each says that it computes 4 at once.
+    let expected: BTreeMap<String, usize> = doubles.iter().map(|double| (double.url(), 4)).collect();
+    assert_eq!(most, expected);
+}

@@ -5,7 +5,7 @@ use std::path::Path;
 use gepard::data::counted;
 use gepard::engine::settings::Preparation;
 use gepard::event::{Event, Lifecycle, Purpose};
-use gepard::report::state::Activity;
+use gepard::report::state::{Activity, RunState};
 
 use crate::cli::time::duration;
 
@@ -77,6 +77,12 @@ fn describe_purpose(purpose: Purpose) -> &'static str {
         Purpose::Validation => "validating new candidates",
         Purpose::Test => "scoring",
     }
+}
+
+/// Returns the requests under way at each server, as the end of a line. Empty for models in this process.
+pub(super) fn under_way(state: &RunState) -> String {
+    let servers: Vec<String> = state.under_way.iter().map(|(server, count)| format!("{count} at {server}")).collect();
+    if servers.is_empty() { String::new() } else { format!("; under way: {}", servers.join(", ")) }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use gepard::engine::settings::Preparation;
 use gepard::event::{Decision, Event, Lifecycle};
 use gepard::report::state::{Activity, RunState};
 
-use super::messages::{describe, message};
+use super::messages::{describe, message, under_way};
 use crate::cli::spending::{spent_in_words, tokens_in_words};
 use crate::cli::time::duration;
 
@@ -137,7 +137,7 @@ fn lifecycle_line(event: &Lifecycle, state: &RunState) -> Option<String> {
         }
         Lifecycle::Predicting { .. } => current_activity(state),
         Lifecycle::CaughtUp => format!("caught up with the journal: {}", figures(state)),
-        Lifecycle::Progress { done, of, seconds } => progress_line(*done, *of, *seconds, state),
+        Lifecycle::Progress { done, of, seconds, .. } => progress_line(*done, *of, *seconds, state),
         Lifecycle::Evaluating { .. }
         | Lifecycle::Evaluated { .. }
         | Lifecycle::Noted { .. }
@@ -153,6 +153,10 @@ fn lifecycle_line(event: &Lifecycle, state: &RunState) -> Option<String> {
 /// Returns the line that reports what the engine has done of a list of `requests` requests, `seconds` after the list began.
 fn progress_line(done: EngineProgress, requests: usize, seconds: f64, state: &RunState) -> String {
     let activity = current_activity(state);
+    let servers = under_way(state);
+    if let Some(stalled) = state.requests.stalled_seconds().filter(|_| !state.under_way.is_empty()) {
+        return format!("   … {activity}: no answer for {stalled:.0} s{servers}");
+    }
     if let Some(stalled) = state.requests.stalled_seconds() {
         return format!(
             "   … {activity}: not a token for {stalled:.0} s; is the machine busy with something else, or short of memory?"
@@ -161,10 +165,11 @@ fn progress_line(done: EngineProgress, requests: usize, seconds: f64, state: &Ru
     let EngineProgress { prefilled, decoded, .. } = done;
     let written = format!("{decoded} tokens written, {:.0}/s", decoded as f64 / seconds);
     if requests == 1 {
-        return format!("   … {activity}: {prefilled} tokens read, {written}");
+        return format!("   … {activity}: {prefilled} tokens read, {written}{servers}");
     }
     let answered = state.requests.answered().unwrap_or(0);
-    format!("   … {activity}: {answered} answered, {prefilled} tokens read, {:.0}/s, {written}", prefilled as f64 / seconds)
+    let read = format!("{prefilled} tokens read, {:.0}/s", prefilled as f64 / seconds);
+    format!("   … {activity}: {answered} answered, {read}, {written}{servers}")
 }
 
 /// Describes what the run is doing, with what does not fit a reflector's context.
@@ -195,6 +200,8 @@ fn figures(state: &RunState) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use gepard::program::PoolIndex;
 
@@ -230,7 +237,9 @@ mod tests {
     fn a_stalled_engine_is_reported() {
         let mut state = RunState::default();
         let done = EngineProgress { answered: 0, prefilled: 256, decoded: 0 };
-        let mut line_at = |seconds: f64| report(&mut state, Lifecycle::Progress { done, of: 4, seconds }).unwrap_or_default();
+        let mut line_at = |seconds: f64| {
+            report(&mut state, Lifecycle::Progress { done, of: 4, seconds, under_way: BTreeMap::new() }).unwrap_or_default()
+        };
         assert!(line_at(2.0).contains("256 tokens read"));
         assert!(line_at(20.0).contains("256 tokens read"));
         assert!(line_at(40.0).contains("not a token for 38 s"), "{}", line_at(40.0));

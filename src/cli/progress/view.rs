@@ -4,7 +4,7 @@
 use gepard::data::counted;
 use gepard::report::state::RunState;
 
-use super::messages::describe;
+use super::messages::{describe, under_way};
 use crate::cli::spending::spent_in_words;
 use crate::cli::terminal::one_line;
 use crate::cli::time::duration;
@@ -84,7 +84,7 @@ fn now(state: &RunState) -> String {
     let activity = state.activity.as_ref().map_or(String::new(), describe);
     let answered = state.requests.answered().map_or(String::new(), |answered| format!(", {answered} answered"));
     let stalled = state.requests.stalled_seconds().map_or(String::new(), |seconds| format!(", not a token for {seconds:.0} s"));
-    format!("{activity}{answered}{stalled}")
+    format!("{activity}{answered}{stalled}{}", under_way(state))
 }
 
 /// Returns the speed of the engine.
@@ -170,7 +170,7 @@ mod tests {
             proposed.into(),
             accepted(1, 0.5, 40),
             evaluated(50, 60.0),
-            Lifecycle::Progress { done, of: 8, seconds: 2.0 }.into(),
+            Lifecycle::Progress { done, of: 8, seconds: 2.0, under_way: BTreeMap::new() }.into(),
         ]);
         let lines = lines(&state, 80);
         for (index, words) in [
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn a_stalled_engine_and_a_long_budget_fit_in_eighty_columns() {
         let done = EngineProgress { answered: 0, prefilled: 600, decoded: 40 };
-        let progress = |seconds| Event::from(Lifecycle::Progress { done, of: 8, seconds });
+        let progress = |seconds| Event::from(Lifecycle::Progress { done, of: 8, seconds, under_way: BTreeMap::new() });
         let state = after(&[started("r", 1, Some(4000)), evaluated(2000, 3590.0), progress(1.0), progress(9.0)]);
         let shown = lines(&state, 79);
         assert!(shown[1].ends_with("2000/4000 rollouts, 59 min 59 s, 59 min 59 s left + test"), "{shown:?}");

@@ -160,6 +160,7 @@ pub(super) fn dispatch<W: Work>(
         seconds: 0.0,
     };
     while course.done < count {
+        course.pool.tell_under_way();
         if watch(None).is_break() {
             return Err(Stopped::Interrupted);
         }

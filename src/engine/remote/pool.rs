@@ -27,6 +27,12 @@ impl Pool {
         Self { nodes: urls.iter().map(|url| Node::new(url.clone(), Limit::new(concurrency), now)).collect(), changes }
     }
 
+    /// Tells how many requests are under way at each server.
+    pub(super) fn tell_under_way(&self) {
+        let busy = self.nodes.iter().filter(|node| node.in_flight > 0);
+        self.changes.set_under_way(busy.map(|node| (node.url.clone(), node.in_flight)).collect());
+    }
+
     /// Leaves a server out until it answers again.
     pub(super) fn leave_out(&mut self, index: usize, cause: String, wait: Duration, now: Instant) {
         let node = &mut self.nodes[index];

@@ -7,7 +7,7 @@ mod activity;
 mod proposal_names;
 mod request_progress;
 
-use crate::program::PoolIndex;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use self::activity::Activity;
@@ -15,6 +15,7 @@ pub use self::proposal_names::ProposalNames;
 pub use self::request_progress::{RequestProgress, TokenRates};
 use super::tally::Tally;
 use crate::event::{Decision, Event, Lifecycle, StopReason};
+use crate::program::PoolIndex;
 
 /// What is known about a run from the events so far.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +42,8 @@ pub struct RunState {
     pub activity: Option<Activity>,
     /// The progress of the engine since the activity began, or since the last wave or reflection ended if that is later.
     pub requests: RequestProgress,
+    /// The number of requests under way at each server that has some, by its URL, at the last report of the engine.
+    pub under_way: BTreeMap<String, usize>,
     /// The tokens per second of the last list of requests. None before there was one.
     pub rates: Option<TokenRates>,
     /// The number of candidates in the pool.
@@ -133,18 +136,21 @@ impl RunState {
             }
             Lifecycle::Resumed { .. } => self.is_replaying = true,
             Lifecycle::CaughtUp | Lifecycle::Tested { .. } => self.is_replaying = false,
-            Lifecycle::Progress { done, of, seconds } => {
+            Lifecycle::Progress { done, of, seconds, under_way } => {
+                self.under_way.clone_from(under_way);
                 self.rates = TokenRates::new(*done, *seconds).or(self.rates);
                 self.requests.update(*done, *of, *seconds);
             }
             Lifecycle::Evaluated { mean, spent, tokens, elapsed, .. } => {
                 (self.spent, self.tokens, self.elapsed) = (*spent, *tokens, *elapsed);
                 self.requests = RequestProgress::default();
+                self.under_way.clear();
                 self.tally.record_mean(*mean);
             }
             Lifecycle::Reflected { tokens, elapsed } => {
                 (self.tokens, self.elapsed) = (*tokens, *elapsed);
                 self.requests = RequestProgress::default();
+                self.under_way.clear();
             }
             Lifecycle::Stopped { reason } => {
                 self.is_replaying = false;
@@ -235,7 +241,7 @@ mod tests {
         let mut state = RunState { elapsed: 10.0, ..RunState::default() };
         let mut elapsed_after = |answered, seconds| {
             let done = EngineProgress { answered, ..EngineProgress::default() };
-            state.apply(&Lifecycle::Progress { done, of: 32, seconds }.into());
+            state.apply(&Lifecycle::Progress { done, of: 32, seconds, under_way: BTreeMap::new() }.into());
             state.elapsed_now()
         };
         assert_eq!([elapsed_after(32, 6.0), elapsed_after(0, 0.5), elapsed_after(8, 2.0)], [16.0, 16.5, 18.0]);
