@@ -114,8 +114,7 @@ pub enum Lifecycle {
         of: usize,
         /// The seconds since the list of requests began.
         seconds: f64,
-        /// The number of requests under way at each server that has some, by its URL; not written without servers.
-        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        /// The number of requests under way at each server that has some, by its URL. Empty without servers.
         under_way: BTreeMap<String, usize>,
     },
     /// A wave of rollouts is complete.

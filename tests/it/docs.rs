@@ -83,7 +83,7 @@ fn json_type(source: &str, rust_type: &str) -> String {
         "u64" | "usize" | "f64" | "PoolIndex" => "number".into(),
         "Preparation" => "`\"hashing\"`, `\"recoding\"`, `\"loading\"`, `\"measuring\"`".into(),
         "EngineProgress" => "`{\"answered\", \"prefilled\", \"decoded\"}`".into(),
-        "BTreeMap<String, f64>" => "object of numbers".into(),
+        "BTreeMap<String, usize>" | "BTreeMap<String, f64>" => "object of numbers".into(),
         name if source.contains(&format!("pub enum {name} {{")) => {
             let names: Vec<String> =
                 variants(source, name).iter().map(|variant| format!("`\"{}\"`", snake(&variant.name))).collect();
