@@ -274,7 +274,7 @@ named! {
         /// A child is validated if its sum on the minibatch is not less than its parent's.
         OrEqual = "or-equal",
         /// As strict, but validation runs in growing shares and ends as soon as the child is behind the best. In simulations this
-        /// was better under every budget (ARCHITECTURE.md, "GEPA"). The first children of the seed may share its rollouts that
+        /// was better under every budget (docs/measurements/gates.md). The first children of the seed may share its rollouts that
         /// were run to gather demonstrations; of these, every child that is not clearly worse may begin its validation.
         Confident = "confident",
     }

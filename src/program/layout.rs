@@ -1,7 +1,7 @@
 //! The layout of a module's prompt: where instruction, fields and demonstrations stand in the chat.
 //!
 //! The task file sets it, and a run may find that another layout suits its model better. The defaults were measured (see
-//! ARCHITECTURE.md, "Layout").
+//! docs/measurements/layouts.md).
 
 use serde::{Deserialize, Serialize};
 
