@@ -80,7 +80,7 @@ const frontierView = () => {
   const heads = ["candidate", "validation", "prompt tokens"].map((name) => h("th", { scope: "col", class: "number" }, name));
   return h("div", { class: "scroll", id: "frontier", tabindex: "0", role: "region", "aria-label": "Score by prompt length" },
     h("table", null,
-      h("caption", null, "Score by prompt length: the fully validated candidates that no other one beats in both."),
+      h("caption", null, "Score by prompt length: the fully validated candidates for which no shorter one scores as high."),
       h("thead", null, h("tr", null, heads)), h("tbody", null, run.frontier.map(row))));
 };
 
