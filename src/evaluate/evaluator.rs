@@ -1,5 +1,6 @@
 //! Runs one sub-wave: rollouts in lockstep, then the metric's verdicts.
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use rayon::prelude::*;
@@ -9,7 +10,9 @@ use super::request::RolloutRequest;
 use super::scored::{Cost, Scored, ScoredRollouts, Verdict};
 use crate::data::Example;
 use crate::data::split::Split;
-use crate::engine::{Completion, Engine, EngineError, Request, ScoreAnswer, ScoreRequest, ServerChange, ServerChanges, Usage};
+use crate::engine::{
+    Completion, Engine, EngineError, EngineProgress, Request, ScoreAnswer, ScoreRequest, ServerChange, ServerChanges, Usage,
+};
 use crate::event::Lifecycle;
 use crate::hash::number;
 use crate::hooks::Hooks;
@@ -189,11 +192,7 @@ impl<'a> Evaluator<'a> {
     pub fn score(&mut self, requests: &[ScoreRequest], hooks: &mut Hooks<'_>) -> Result<(Vec<Option<f64>>, Cost), EngineError> {
         let started = Instant::now();
         let changes = self.engine.server_changes();
-        let mut on_progress = |done| {
-            tell_changes(changes.as_deref(), hooks);
-            let under_way = changes.as_deref().map(ServerChanges::under_way).unwrap_or_default();
-            hooks.on_progress(done, requests.len(), started.elapsed().as_secs_f64(), under_way)
-        };
+        let mut on_progress = |done| report(changes.as_deref(), done, requests.len(), started, hooks);
         let answers = self.engine.score(requests, &mut on_progress);
         tell_changes(changes.as_deref(), hooks);
         let answers = answers?;
@@ -213,17 +212,27 @@ pub(super) fn generate(
 ) -> Result<Vec<Completion>, EngineError> {
     let started = Instant::now();
     let changes = engine.server_changes();
-    let mut on_progress = |done| {
-        tell_changes(changes.as_deref(), hooks);
-        let under_way = changes.as_deref().map(ServerChanges::under_way).unwrap_or_default();
-        hooks.on_progress(done, requests.len(), started.elapsed().as_secs_f64(), under_way)
-    };
+    let mut on_progress = |done| report(changes.as_deref(), done, requests.len(), started, hooks);
     let completions = engine.generate(requests, &mut on_progress);
     tell_changes(changes.as_deref(), hooks);
     let completions = completions?;
     cost.engine += started.elapsed().as_secs_f64();
     completions.iter().for_each(|completion| cost.usage += completion.usage);
     Ok(completions)
+}
+
+/// Emits what happened to servers, and then the progress of a list of `requests` requests. Returns `Break` if the run is to be
+/// interrupted.
+fn report(
+    changes: Option<&ServerChanges>,
+    done: EngineProgress,
+    requests: usize,
+    started: Instant,
+    hooks: &mut Hooks<'_>,
+) -> ControlFlow<()> {
+    tell_changes(changes, hooks);
+    let under_way = changes.map(ServerChanges::under_way).unwrap_or_default();
+    hooks.on_progress(done, requests, started.elapsed().as_secs_f64(), under_way)
 }
 
 /// Emits what happened to servers and was not told yet.

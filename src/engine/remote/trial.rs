@@ -58,8 +58,7 @@ impl Trial<'_> {
         let given = self.chat(&odd_values(), grammar)?;
         abilities.grammar = given.is_some_and(|answer| ["qux", "zob"].contains(&answer.text.trim()));
         let given = self.chat(&odd_object(), schema)?;
-        let given: Option<Value> = given.and_then(|answer| serde_json::from_str(answer.text.trim()).ok());
-        abilities.schema = given.is_some_and(|value| value == json!({ "qux": "zob" }));
+        abilities.schema = given.is_some_and(|answer| is_odd_object(&answer.text));
         if abilities.schema && abilities.begun {
             abilities.begun_schema = self.holds_a_begun_answer_to_a_schema(Abilities { begun_schema: true, ..abilities })?;
             if !abilities.begun_schema {
@@ -93,8 +92,7 @@ impl Trial<'_> {
         request.messages.push(Message { role: Role::Assistant, content: beginning.into() });
         let Some(given) = self.chat(&request, abilities)? else { return Ok(false) };
         let text = body::without_beginning(given.text, if abilities.repeats_begun { beginning } else { "" });
-        let given: Option<Value> = serde_json::from_str(text.trim()).ok();
-        Ok(given.is_some_and(|value| value == json!({ "qux": "zob" })))
+        Ok(is_odd_object(&text))
     }
 
     /// Sends a chat as a server with these abilities would get it. None if the server refuses it or answers without an answer.
@@ -146,6 +144,11 @@ fn odd_object() -> Request {
         "type": "object", "properties": { "qux": { "enum": ["zob"] } }, "required": ["qux"], "additionalProperties": false,
     });
     request(vec![Message::user("Which colour has the sky?")], 32, Some(Grammar::value(&Shape::Json(schema))))
+}
+
+/// Returns whether an answer is the one to which [`odd_object`] holds it.
+fn is_odd_object(text: &str) -> bool {
+    serde_json::from_str::<Value>(text.trim()).is_ok_and(|value| value == json!({ "qux": "zob" }))
 }
 
 /// A request for a score.
